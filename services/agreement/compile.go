@@ -1,0 +1,171 @@
+package agreement
+
+import (
+	"crypto/sha256"
+	"slices"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+)
+
+// Compile parses, type-checks and completeness-checks a document. A refusal is
+// *Problems, with everything that could be found.
+func Compile(source []byte) (*Agreement, error) {
+	d := &draft{agreement: &Agreement{digest: sha256.Sum256(source)}}
+	root, ok := parse(source, &d.findings)
+	if ok {
+		d.document(root)
+		d.compileConditions()
+		d.check()
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return d.agreement, nil
+}
+
+// draft is an agreement while it is read, with the places that later checks
+// point at.
+type draft struct {
+	reader
+	agreement *Agreement
+
+	conditions []pending
+	parties    map[string]place
+	handoffs   []reference
+	handoffsAt place
+	pools      []poolPlaces
+	calendars  map[string]int
+	profileAt  place
+	// answerKeys are the keys of each answer, in the order of the answers.
+	answerKeys [][]reference
+}
+
+// pending is a condition that is read but not compiled: what it may mention is
+// known only when the whole document is read.
+type pending struct {
+	value value
+	into  **condition
+}
+
+// reference is an id that has to exist elsewhere.
+type reference struct {
+	place
+	id string
+}
+
+// poolPlaces says where the parts of a pool stand.
+type poolPlaces struct {
+	calendar reference
+	group    place
+	members  []reference
+}
+
+// condition reads a condition and puts it aside to be compiled.
+func (d *draft) condition(into **condition) func(value) {
+	return func(v value) {
+		*into = always
+		d.conditions = append(d.conditions, pending{value: v, into: into})
+	}
+}
+
+// maxConditions bounds the work that one document can ask for.
+const maxConditions = 300
+
+// compileConditions compiles what was put aside.
+func (d *draft) compileConditions() {
+	v, err := newVocabulary(d.agreement)
+	if err != nil {
+		d.add(place{line: 1, col: 1}, "the vocabulary of conditions cannot be made: %v", err)
+		return
+	}
+	for i, p := range d.conditions {
+		if i == maxConditions {
+			d.add(p.value.key, "the agreement has more than %d conditions; put some of them together", maxConditions)
+			return
+		}
+		source, ok := p.value.scalar()
+		if !ok {
+			d.add(p.value.atLeastKey(), "%s is written here; a condition is expected, such as lead.employees >= 20", p.value.kind())
+			continue
+		}
+		compiled, complaints := v.compile(source)
+		for _, c := range complaints {
+			d.add(p.value.at(d.lines, source, c.offset), "%s", c.text)
+		}
+		if compiled != nil {
+			*p.into = compiled
+		}
+	}
+}
+
+// check holds the parts of the document against each other.
+func (d *draft) check() {
+	a := d.agreement
+	if m, s := a.marketing.key, a.sales.key; m != nil && slices.Equal(m, s) {
+		d.add(d.parties[Sales], "both parties have the same key, so that one could sign for both; each needs its own (`baton agreement init` makes them)")
+	}
+	d.indexAnswers()
+	d.checkPoints()
+	d.checkHandoffs()
+	d.checkPools()
+}
+
+func (d *draft) checkPoints() {
+	reachable := int64(0)
+	for _, c := range d.agreement.profile.criteria {
+		reachable += max(c.points, 0)
+	}
+	if needed := d.agreement.profile.needed; needed > reachable && len(d.agreement.profile.criteria) > 0 {
+		d.add(d.profileAt, "the profile needs %d points, but its criteria give at most %d; lower points_needed or add criteria with points", needed, reachable)
+	}
+}
+
+func (d *draft) checkHandoffs() {
+	var ids []string
+	for _, p := range d.agreement.pools {
+		ids = append(ids, p.ID)
+	}
+	for _, h := range d.handoffs {
+		if h.id != "" && !slices.Contains(ids, h.id) {
+			d.add(h.place, "there is no pool %q%s; add it under `pools` or hand over to %s", h.id, suggest(h.id, ids), oneOf(ids))
+		}
+	}
+	if d.handoffsAt.line == 0 {
+		return
+	}
+	if !slices.ContainsFunc(d.agreement.handoffs, func(h handoff) bool { return h.Stage >= leadv1.Stage_STAGE_MQL }) {
+		d.add(d.handoffsAt, "no handoff takes leads of stage MQL, SAL or SQL, so that sales would get none; add one with `stage: MQL`")
+	}
+}
+
+func (d *draft) checkPools() {
+	a := d.agreement
+	var calendars []string
+	for _, c := range a.calendars {
+		calendars = append(calendars, c.id)
+	}
+	for _, p := range d.pools {
+		// A calendar that is there but wrong has its own problem already.
+		if _, there := d.calendars[p.calendar.id]; p.calendar.id != "" && !there {
+			d.add(p.calendar.place, "there is no calendar %q%s; add it under `calendars`", p.calendar.id, suggest(p.calendar.id, calendars))
+		}
+	}
+	// Pools that share a member must be one group: capacity and turns of that
+	// member are counted per group.
+	type seat struct{ pool, group string }
+	first := make(map[string]seat)
+	for i, p := range d.pools {
+		pool := a.pools[i]
+		for _, m := range p.members {
+			other, taken := first[m.id]
+			if !taken {
+				first[m.id] = seat{pool.ID, pool.Group}
+				continue
+			}
+			if other.group != pool.Group && pool.Group != "" && other.group != "" {
+				d.add(m.place, "%q is a member of pool %q (group %q) and of pool %q (group %q); pools that share a member must be one group, so give both pools the same `group`",
+					m.id, other.pool, other.group, pool.ID, pool.Group)
+			}
+		}
+	}
+}

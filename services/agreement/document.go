@@ -1,0 +1,669 @@
+package agreement
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+)
+
+// document reads the whole document. Order among the parts is the writer's.
+func (d *draft) document(root value) {
+	a := d.agreement
+	d.fields(root, "the agreement",
+		must("baton", "1 (the version of this format)", func(v value) {
+			if n, ok := d.integer(v, 0, 1<<31); ok && n != 1 {
+				d.add(v.place, "this program reads format 1, not %d; write `baton: 1`", n)
+			}
+		}),
+		must("name", "with a name for the agreement", d.textInto(&a.name)),
+		may("in_force_from", d.inForceFrom),
+		must("parties", "with marketing and sales", d.readParties),
+		may("glossary", d.terms(&a.glossary)),
+		may("words", d.words),
+		may("answers", func(v value) { a.answers = d.questions(v, true) }),
+		must("profile", "(the customer profile)", d.profile),
+		must("personas", "with at least one persona", d.personas),
+		must("stages", "with LEAD, MQL, SAL and SQL", d.stages),
+		may("questionnaire", d.questionnaire),
+		must("nurture", "with recheck_after and owner", d.nurture),
+		must("handoffs", "with at least one rule", d.readHandoffs),
+		must("pools", "with at least one pool", d.readPools),
+		must("calendars", "with at least one calendar", d.readCalendars),
+		must("reasons", "with at least one reason for rejecting a lead", d.reasons),
+		may("meetings", d.section("meetings")),
+		may("responsibilities", d.section("responsibilities")),
+		may("goals", d.section("goals")),
+	)
+}
+
+func (d *draft) inForceFrom(v value) {
+	text, _ := v.scalar()
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		d.add(v.atLeastKey(), "%s is written here; a time with its zone is expected, such as 2026-01-01T00:00:00Z", v.kind())
+		return
+	}
+	d.agreement.inForce, d.agreement.hasStart = t.UTC(), true
+}
+
+func (d *draft) readParties(v value) {
+	d.parties = make(map[string]place)
+	read := func(name string, into *party) field {
+		return must(name, "with accountable and public_key", func(v value) {
+			d.parties[name] = v.key
+			d.fields(v, "the party "+name,
+				must("accountable", "with the person who answers for it", d.textInto(&into.accountable)),
+				must("public_key", "with the key that signs (`baton agreement init` makes one)", func(v value) {
+					d.parties[name] = v.place
+					into.key = d.publicKey(v)
+				}),
+			)
+		})
+	}
+	d.fields(v, "parties", read(Marketing, &d.agreement.marketing), read(Sales, &d.agreement.sales))
+}
+
+func (d *draft) publicKey(v value) ed25519.PublicKey {
+	text, _ := v.scalar()
+	encoded, ok := strings.CutPrefix(text, "ed25519:")
+	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if !ok || err != nil || len(key) != ed25519.PublicKeySize || bytes.Equal(key, make([]byte, ed25519.PublicKeySize)) {
+		d.add(v.atLeastKey(), "this is no public key; write ed25519: and 32 bytes in base64, as `baton agreement init` writes it")
+		return nil
+	}
+	return key
+}
+
+// terms reads a mapping of names to texts.
+func (d *draft) terms(into *[]Term) func(value) {
+	return func(v value) {
+		list, _ := d.entries(v)
+		for _, e := range list {
+			*into = append(*into, Term{Name: e.name, Text: d.text(e.value)})
+		}
+	}
+}
+
+// section reads a part that is there for people: one text, or a text for each of
+// several names.
+func (d *draft) section(name string) func(value) {
+	return func(v value) {
+		if text, ok := v.scalar(); ok && text != "" {
+			d.agreement.sections = append(d.agreement.sections, Term{Name: name, Text: d.text(v)})
+			return
+		}
+		var parts []Term
+		d.terms(&parts)(v)
+		for _, p := range parts {
+			d.agreement.sections = append(d.agreement.sections, Term{Name: name + "." + p.Name, Text: p.Text})
+		}
+	}
+}
+
+func (d *draft) words(v value) {
+	a := d.agreement
+	d.fields(v, "words",
+		may(Industries, d.wordList(&a.industries)),
+		may(Roles, d.wordList(&a.roles)),
+		may(Products, d.wordList(&a.products)),
+	)
+}
+
+// wordList reads words with their synonyms, as a mapping, or words alone, as a
+// list.
+func (d *draft) wordList(into *wordList) func(value) {
+	return func(v value) {
+		spelt := make(map[string]string)
+		word := func(at value, word string, synonyms []value) {
+			seen := make(map[string]int)
+			for _, w := range into.words {
+				seen[w] = at.line
+			}
+			if word == "" || !d.unique(seen, word, at.place, "word") {
+				return
+			}
+			into.words = append(into.words, word)
+			d.spelling(into, spelt, word, word, at.place)
+			for _, s := range synonyms {
+				if text := d.text(s); text != "" {
+					d.spelling(into, spelt, text, word, s.place)
+				}
+			}
+		}
+		if _, mapping := v.node.(*ast.MappingNode); mapping {
+			list, _ := d.entries(v)
+			for _, e := range list {
+				at := e.value
+				at.place = e.key
+				id := d.wordID(e.name, e.key)
+				var synonyms []value
+				if !e.empty() {
+					synonyms, _ = d.items(e.value)
+				}
+				word(at, id, synonyms)
+			}
+			return
+		}
+		list, _ := d.items(v)
+		for _, item := range list {
+			word(item, d.id(item), nil)
+		}
+	}
+}
+
+func (d *draft) wordID(name string, at place) string {
+	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(c rune) bool { return !strings.ContainsRune(idChars, c) }) {
+		d.add(at, "%q is not a word of the list: lower-case letters, digits and hyphens, at most 64; put other spellings among its synonyms", name)
+		return ""
+	}
+	return name
+}
+
+// spelling keeps a spelling of a word. One that means two words is a problem.
+func (d *draft) spelling(into *wordList, spelt map[string]string, text, word string, at place) {
+	folded := fold(text)
+	if len(folded) <= 2 {
+		d.add(at, "%q holds neither letter nor digit", text)
+		return
+	}
+	if other, taken := spelt[folded]; taken {
+		if other != word {
+			d.add(at, "%q already means %q; a spelling can mean one word only", text, other)
+		}
+		return
+	}
+	spelt[folded] = word
+	into.phrases = append(into.phrases, phrase{folded: folded, word: word})
+}
+
+// reserved are words that the language of conditions keeps for itself.
+var reserved = []string{
+	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop",
+	"namespace", "null", "package", "return", "true", "var", "void", "while",
+}
+
+// questions reads typed questions: those of forms have keys, those of calls
+// none.
+func (d *draft) questions(v value, form bool) []Question {
+	list, ok := d.items(v)
+	if !ok {
+		return nil
+	}
+	seen := make(map[string]int)
+	out := make([]Question, 0, len(list))
+	for _, item := range list {
+		q := Question{}
+		var keysAt []reference
+		idAt, typeAt, unitAt, scaleAt, valuesAt := item.place, item.key, place{}, place{}, place{}
+		fields := []field{
+			must("id", "to name the answer in conditions", func(v value) {
+				idAt = v.place
+				q.ID = d.name(v)
+			}),
+			may("text", d.textInto(&q.Text)),
+			must("type", "text, number or flag", func(v value) {
+				typeAt = v.place
+				q.Type = d.choice(v, kindText, kindNumber, kindFlag)
+			}),
+			may("values", func(v value) {
+				valuesAt = v.key
+				d.wordList(&q.values)(v)
+				q.Values = q.values.words
+			}),
+			may("unit", func(v value) {
+				unitAt = v.key
+				if q.Unit = d.text(v); len(q.Unit) > 16 {
+					d.add(v.place, "the unit is longer than 16 characters")
+				}
+			}),
+			may("scale", func(v value) {
+				scaleAt = v.key
+				q.Scale, _ = d.integer(v, 0, 6)
+			}),
+		}
+		if form {
+			fields = append(fields, may("keys", func(v value) {
+				keys, _ := d.items(v)
+				for _, key := range keys {
+					if text := d.text(key); text != "" {
+						keysAt = append(keysAt, reference{place: key.place, id: text})
+					}
+				}
+			}))
+		}
+		if !d.fields(item, "the question", fields...) {
+			continue
+		}
+		if q.Type == kindText && len(q.Values) == 0 && valuesAt.line == 0 {
+			d.add(typeAt, "a text answer needs its agreed `values`: free text is always sealed, and no rule can read it")
+		}
+		if q.Type != kindText && q.Type != "" && valuesAt.line != 0 {
+			d.add(valuesAt, "only answers of type text have values; remove them or write `type: text`")
+		}
+		if q.Type != kindNumber && q.Type != "" {
+			for _, at := range []place{unitAt, scaleAt} {
+				if at.line != 0 {
+					d.add(at, "only answers of type number have a unit and a scale; remove this line or write `type: number`")
+				}
+			}
+		}
+		if d.unique(seen, q.ID, idAt, "answer") {
+			out = append(out, q)
+			if form {
+				d.answerKeys = append(d.answerKeys, append([]reference{{place: idAt, id: q.ID}}, keysAt...))
+			}
+		}
+	}
+	return out
+}
+
+// name reads an id that conditions can write after a dot.
+func (d *draft) name(v value) string {
+	name := d.token(v, "the id of an answer", nameChars, "lower-case letters, digits and underscores")
+	switch {
+	case name == "":
+	case name[0] >= '0' && name[0] <= '9':
+		d.add(v.place, "%q begins with a digit; conditions could not write it, so begin with a letter", name)
+		return ""
+	case slices.Contains(reserved, name):
+		d.add(v.place, "%q is a word of the condition language; choose another id", name)
+		return ""
+	}
+	return name
+}
+
+// indexAnswers finds answers by the keys under which forms send them. The id
+// counts as a key.
+func (d *draft) indexAnswers() {
+	a := d.agreement
+	a.answerKeys = make(map[string]int)
+	for i, keys := range d.answerKeys {
+		for _, key := range keys {
+			folded := fold(key.id)
+			other, taken := a.answerKeys[folded]
+			switch {
+			case len(folded) <= 2:
+				d.add(key.place, "the key %q holds neither letter nor digit", key.id)
+			case taken && other != i:
+				d.add(key.place, "the key %q already belongs to the answer %q; an answer of a form can be one feature only", key.id, a.answers[other].ID)
+			default:
+				a.answerKeys[folded] = i
+			}
+		}
+	}
+}
+
+func (d *draft) profile(v value) {
+	p := &d.agreement.profile
+	d.profileAt = v.key
+	d.fields(v, "the profile",
+		must("version", "that explanations cite", d.textInto(&p.version)),
+		must("points_needed", "(0 where the must-haves decide alone)", func(v value) {
+			d.profileAt = v.place
+			p.needed, _ = d.integer(v, 0, 1_000_000)
+		}),
+		must("criteria", "with at least one criterion", func(v value) {
+			list, ok := d.items(v)
+			if ok && len(list) == 0 {
+				d.add(v.key, "the profile has no criteria; add at least one")
+			}
+			p.criteria = make([]criterion, len(list))
+			seen := make(map[string]int)
+			for i, item := range list {
+				d.criterion(item, &p.criteria[i], seen)
+			}
+		}),
+	)
+}
+
+func (d *draft) criterion(item value, c *criterion, seen map[string]int) {
+	var mustAt, pointsAt place
+	c.when = always
+	ok := d.fields(item, "the criterion",
+		must("id", "to name it", d.uniqueID(&c.id, seen, "criterion")),
+		must("text", "with the criterion in words", d.textInto(&c.text)),
+		must("when", "with its condition", d.condition(&c.when)),
+		may("must", func(v value) { mustAt = v.key; c.must = d.flag(v) }),
+		may("points", func(v value) {
+			pointsAt = v.key
+			c.points, _ = d.integer(v, -1000, 1000)
+		}),
+	)
+	switch {
+	case !ok:
+	case mustAt.line != 0 && pointsAt.line != 0:
+		d.add(pointsAt, "a criterion is either a must-have or gives points; keep one of `must` and `points`")
+	case mustAt.line != 0 && !c.must:
+		d.add(mustAt, "`must: false` says nothing; write `must: true` or `points:` with a number")
+	case mustAt.line == 0 && pointsAt.line == 0:
+		d.add(item.key, "the criterion has no weight; add `must: true` or `points:` with a number")
+	case pointsAt.line != 0 && c.points == 0:
+		d.add(pointsAt, "a criterion of 0 points changes nothing; write a number from -1000 to 1000 or remove it")
+	}
+}
+
+// uniqueID reads an id that its list has once.
+func (d *draft) uniqueID(into *string, seen map[string]int, what string) func(value) {
+	return func(v value) {
+		*into = d.id(v)
+		d.unique(seen, *into, v.place, what)
+	}
+}
+
+func (d *draft) personas(v value) {
+	p := &d.agreement.personas
+	d.fields(v, "personas",
+		must("version", "that explanations cite", d.textInto(&p.version)),
+		must("list", "with at least one persona", func(v value) {
+			list, ok := d.items(v)
+			if ok && len(list) == 0 {
+				d.add(v.key, "there is no persona; add at least one")
+			}
+			p.list = make([]persona, len(list))
+			seen := make(map[string]int)
+			for i, item := range list {
+				one := &p.list[i]
+				one.when = always
+				d.fields(item, "the persona",
+					must("id", "to name it", d.uniqueID(&one.id, seen, "persona")),
+					must("title", "that people read", d.textInto(&one.title)),
+					must("influence", "initiator, champion, decider, user or brake", func(v value) {
+						one.influence = d.choice(v, "initiator", "champion", "decider", "user", "brake")
+					}),
+					must("text", "with the persona in words", d.textInto(&one.text)),
+					must("when", "with its condition", d.condition(&one.when)),
+				)
+			}
+		}),
+	)
+}
+
+// stageNames are the stages in order, as documents write them.
+var stageNames = [...]string{"LEAD", "MQL", "SAL", "SQL"}
+
+func (d *draft) stages(v value) {
+	fields := make([]field, len(stageNames))
+	for i, name := range stageNames {
+		fields[i] = must(name, "with title, owner, text, enter, exit and leave_within", func(v value) {
+			s := &d.agreement.stages[i]
+			s.Stage = leadv1.Stage_STAGE_LEAD + leadv1.Stage(i)
+			parts := []field{
+				must("title", "that people read", d.textInto(&s.Title)),
+				must("owner", "with who answers for its leads", d.textInto(&s.Owner)),
+				must("text", "with the stage in words", d.textInto(&s.Text)),
+				must("enter", "with the rule by which a lead comes in", d.textInto(&s.Enter)),
+				must("exit", "with the rule by which a lead goes on", d.textInto(&s.Exit)),
+				must("leave_within", "with the longest time in it, such as 3d", d.durationInto(&s.LeaveWithin)),
+			}
+			if name == "SQL" {
+				parts = append(parts, must("horizon_months", "with the months within which somebody wants to buy", d.integerInto(&d.agreement.horizon, 1, 240)))
+			}
+			d.fields(v, "the stage "+name, parts...)
+		})
+	}
+	d.fields(v, "stages", fields...)
+}
+
+func (d *draft) questionnaire(v value) {
+	a := d.agreement
+	d.fields(v, "the questionnaire",
+		must("version", "that calls cite", d.textInto(&a.questionsVersion)),
+		must("questions", "with at least one question", func(v value) { a.questions = d.questions(v, false) }),
+	)
+}
+
+func (d *draft) nurture(v value) {
+	n := &d.agreement.nurture
+	d.fields(v, "nurture",
+		must("recheck_after", "with the time until a lead is looked at again, such as 30d", d.durationInto(&n.recheckAfter)),
+		must("owner", "with who answers for these leads", d.textInto(&n.owner)),
+	)
+}
+
+func (d *draft) readHandoffs(v value) {
+	d.handoffsAt = v.key
+	list, _ := d.items(v)
+	d.agreement.handoffs = make([]handoff, len(list))
+	seen := make(map[string]int)
+	for i, item := range list {
+		h := &d.agreement.handoffs[i]
+		h.when = always
+		d.fields(item, "the handoff",
+			must("id", "to name it", d.uniqueID(&h.ID, seen, "handoff")),
+			must("stage", oneOf(stageNames[:]), func(v value) {
+				name := d.choice(v, stageNames[:]...)
+				h.Stage = leadv1.Stage(slices.Index(stageNames[:], name) + int(leadv1.Stage_STAGE_LEAD))
+			}),
+			must("text", "with the rule in words", d.textInto(&h.Text)),
+			may("when", d.condition(&h.when)),
+			must("pool", "with the pool that gets the leads", func(v value) {
+				h.Pool = d.id(v)
+				d.handoffs = append(d.handoffs, reference{place: v.place, id: h.Pool})
+			}),
+		)
+	}
+}
+
+const (
+	maxWeight   = 1000
+	maxCapacity = 100_000
+)
+
+func (d *draft) readPools(v value) {
+	list, ok := d.items(v)
+	if ok && len(list) == 0 {
+		d.add(v.key, "there is no pool; add at least one")
+	}
+	d.agreement.pools = make([]Pool, len(list))
+	d.pools = make([]poolPlaces, len(list))
+	seen := make(map[string]int)
+	for i, item := range list {
+		d.pool(item, &d.agreement.pools[i], &d.pools[i], seen)
+	}
+}
+
+func (d *draft) pool(item value, p *Pool, places *poolPlaces, seen map[string]int) {
+	capacity, grouped := int64(0), false
+	ok := d.fields(item, "the pool",
+		must("id", "to name it", d.uniqueID(&p.ID, seen, "pool")),
+		must("title", "that people read", d.textInto(&p.Title)),
+		may("group", func(v value) { grouped = true; p.Group = d.id(v) }),
+		must("manager", "with the handle of who watches it", d.handleInto(&p.Manager)),
+		must("calendar", "with one of the calendars", func(v value) {
+			p.Calendar = d.id(v)
+			places.calendar = reference{place: v.place, id: p.Calendar}
+		}),
+		must("take_within", "with the working time to take a lead, such as 2h", d.durationInto(&p.TakeWithin)),
+		may("capacity", d.integerInto(&capacity, 0, maxCapacity)),
+		must("members", "with at least one member", func(v value) {
+			list, ok := d.items(v)
+			if ok && len(list) == 0 {
+				d.add(v.key, "the pool has no member; add at least one")
+			}
+			inPool := make(map[string]int)
+			for _, m := range list {
+				d.member(m, p, places, inPool)
+			}
+		}),
+	)
+	if !ok {
+		return
+	}
+	for i := range p.Members {
+		if p.Members[i].Capacity < 0 {
+			p.Members[i].Capacity = capacity
+		}
+	}
+	if !grouped {
+		p.Group = p.ID
+	}
+}
+
+// member reads one member. A capacity that is not stated is marked -1 until the
+// pool's own is known.
+func (d *draft) member(v value, p *Pool, places *poolPlaces, inPool map[string]int) {
+	m := PoolMember{Weight: 1, Capacity: -1}
+	at := v.place
+	ok := d.fields(v, "the member",
+		must("member", "with the handle", func(v value) { at = v.place; m.Member = d.handle(v) }),
+		may("weight", d.integerInto(&m.Weight, 1, maxWeight)),
+		may("capacity", d.integerInto(&m.Capacity, 0, maxCapacity)),
+	)
+	if ok && d.unique(inPool, m.Member, at, "member") {
+		p.Members = append(p.Members, m)
+		places.members = append(places.members, reference{place: at, id: m.Member})
+	}
+}
+
+var weekdays = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+func (d *draft) readCalendars(v value) {
+	list, ok := d.entries(v)
+	if ok && len(list) == 0 {
+		d.add(v.key, "there is no calendar; add at least one")
+	}
+	d.calendars = make(map[string]int)
+	for _, e := range list {
+		d.calendars[e.name] = e.key.line
+		if id := d.wordID(e.name, e.key); id != "" {
+			d.calendar(e.value, id)
+		}
+	}
+}
+
+func (d *draft) calendar(v value, id string) {
+	c := &Calendar{id: id, zone: time.UTC}
+	d.fields(v, "the calendar",
+		must("zone", "with a time zone, such as Europe/Berlin", func(v value) {
+			name := d.text(v)
+			if name == "" {
+				return
+			}
+			location, ok := zone(name)
+			if !ok {
+				d.add(v.place, "there is no time zone %q%s; write a name of the IANA database, such as Europe/Berlin", name, suggest(name, zoneNames()))
+				return
+			}
+			c.zone = location
+		}),
+		must("hours", "with the hours of each working day", func(v value) { d.hours(v, c) }),
+		may("holidays", func(v value) {
+			list, _ := d.items(v)
+			for _, item := range list {
+				text, _ := item.scalar()
+				date, err := time.Parse(time.DateOnly, text)
+				if err != nil {
+					d.add(item.place, "%s is written here; a date is expected, such as 2026-12-25", item.kind())
+					continue
+				}
+				day := floorDiv(date.Unix(), daySeconds)
+				if slices.Contains(c.holidays, day) {
+					d.add(item.place, "the holiday %s is there twice; keep one", text)
+					continue
+				}
+				c.holidays = append(c.holidays, day)
+			}
+			slices.Sort(c.holidays)
+		}),
+	)
+	d.agreement.calendars = append(d.agreement.calendars, c)
+}
+
+func (d *draft) hours(v value, c *Calendar) {
+	before := len(d.list)
+	days := make([]field, len(weekdays))
+	for i := range weekdays {
+		// Monday first, as people list them.
+		day := (i + 1) % 7
+		days[i] = may(weekdays[day], func(v value) {
+			list, _ := d.items(v)
+			for _, item := range list {
+				if s, ok := d.span(item); ok {
+					d.addSpan(c, day, s, item.place)
+				}
+			}
+		})
+	}
+	if !d.fields(v, "hours", days...) {
+		return
+	}
+	for _, spans := range c.week {
+		if len(spans) > 0 {
+			return
+		}
+	}
+	if len(d.list) == before {
+		d.add(v.key, "the calendar has no working hours, so that no clock would ever run; write at least one day, such as mon: [\"09:00-17:00\"]")
+	}
+}
+
+// span reads hours such as 09:00-17:00.
+func (d *draft) span(v value) (span, bool) {
+	text, _ := v.scalar()
+	first, last, ok := strings.Cut(text, "-")
+	from, okFrom := clockSeconds(first)
+	to, okTo := clockSeconds(last)
+	if !ok || !okFrom || !okTo {
+		d.add(v.place, "%s is written here; hours are expected, such as 09:00-17:00", v.kind())
+		return span{}, false
+	}
+	if from >= to {
+		d.add(v.place, "the hours %q end before they begin; write hours over midnight as two: until 24:00, and from 00:00 on the next day", text)
+		return span{}, false
+	}
+	return span{from, to}, true
+}
+
+// clockSeconds reads HH:MM, from 00:00 to 24:00.
+func clockSeconds(text string) (int64, bool) {
+	if len(text) != 5 || text[2] != ':' {
+		return 0, false
+	}
+	hour, errHour := strconv.ParseUint(text[:2], 10, 8)
+	minute, errMinute := strconv.ParseUint(text[3:], 10, 8)
+	if errHour != nil || errMinute != nil || hour > 24 || minute > 59 || (hour == 24 && minute > 0) {
+		return 0, false
+	}
+	return int64(hour)*3600 + int64(minute)*60, true
+}
+
+// addSpan keeps hours in order and apart.
+func (d *draft) addSpan(c *Calendar, day int, s span, at place) {
+	for _, other := range c.week[day] {
+		if s.from < other.to && other.from < s.to {
+			d.add(at, "these hours overlap others of the same day; write them apart")
+			return
+		}
+	}
+	c.week[day] = append(c.week[day], s)
+	slices.SortFunc(c.week[day], func(a, b span) int { return int(a.from - b.from) })
+}
+
+func (d *draft) reasons(v value) {
+	list, ok := d.items(v)
+	if ok && len(list) == 0 {
+		d.add(v.key, "there is no reason for rejecting a lead; add at least one")
+	}
+	consequences := []string{"next-person", "nurture", "disqualify"}
+	seen := make(map[string]int)
+	for _, item := range list {
+		r := Reason{}
+		d.fields(item, "the reason",
+			must("id", "to name it", d.uniqueID(&r.ID, seen, "reason")),
+			must("title", "that people read", d.textInto(&r.Title)),
+			must("leads_to", oneOf(consequences), func(v value) {
+				word := d.choice(v, consequences...)
+				r.Consequence = leadv1.Consequence(slices.Index(consequences, word) + 1)
+			}),
+		)
+		d.agreement.reasons = append(d.agreement.reasons, r)
+	}
+}

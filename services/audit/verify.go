@@ -1,0 +1,523 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/proto"
+
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+	"github.com/leadbaton/baton/services/qualification"
+	"github.com/leadbaton/baton/services/routing"
+)
+
+// Source hands out the log as stored. It is all that verifying needs: no state
+// is shared with whoever wrote it.
+type Source interface {
+	// Read calls fn for each record of a stream in order, missing for one that
+	// cannot be read.
+	Read(ctx context.Context, stream string, fn func(*ledger.Record) error, missing func(seq uint64, why string) error) error
+	// Checkpoints answers a stream's signed tree heads, the key that signs them,
+	// and the newest one that left the data directory.
+	Checkpoints(ctx context.Context, stream string) (notes []string, verifier, outside string, err error)
+}
+
+// Finding is one thing that is not as it must be.
+type Finding struct {
+	Stream string `json:"stream"`
+	Seq    uint64 `json:"sequence"`
+	What   string `json:"what"`
+}
+
+// Result is what a verification found.
+type Result struct {
+	Ledger      string    `json:"ledger"`
+	Events      int64     `json:"events"`
+	Records     int64     `json:"intake_records"`
+	Deliveries  int64     `json:"deliveries"`
+	Unworked    int64     `json:"deliveries_not_worked_yet"`
+	Decisions   int64     `json:"decisions"`
+	Differ      int64     `json:"differ"`
+	Facts       int64     `json:"facts_checked"`
+	Agreements  int64     `json:"agreement_versions"`
+	Checkpoints int64     `json:"checkpoints"`
+	Findings    []Finding `json:"findings"`
+	// More counts findings beyond the first hundred.
+	More int64 `json:"more_findings"`
+}
+
+// Whole says whether nothing was found.
+func (r *Result) Whole() bool { return len(r.Findings) == 0 && r.More == 0 }
+
+const mostFindings = 100
+
+func (r *Result) find(stream string, seq uint64, format string, args ...any) {
+	if len(r.Findings) >= mostFindings {
+		r.More++
+		return
+	}
+	r.Findings = append(r.Findings, Finding{stream, seq, fmt.Sprintf(format, args...)})
+}
+
+// window is how many events the fold lags behind the reader, so that a decision
+// finds the world as it was at its basis even when another service's later
+// basis stands before it in the log.
+const window = 10_000
+
+// Options narrow a verification.
+type Options struct {
+	// From and To limit which decisions are derived again, by recorded time.
+	// Chains, signatures and trees are always checked whole.
+	From, To time.Time
+	// Progress hears of every thousandth record; nil = nobody.
+	Progress func(stream string, seq uint64)
+}
+
+// Verify derives every decision of a log again and checks its chains,
+// signatures and trees. An error means that it could not be done; what is wrong
+// with the log is in the result.
+func Verify(ctx context.Context, src Source, opt Options) (*Result, error) {
+	v := &verifying{
+		src: src, opt: opt, out: &Result{}, keys: map[string]ed25519.PublicKey{}, places: map[string]ledger.Place{}, cited: map[string][]byte{},
+		world: newWorld(),
+	}
+	if err := v.ledger(ctx); err != nil {
+		return nil, err
+	}
+	if err := v.intake(ctx); err != nil {
+		return nil, err
+	}
+	return v.out, nil
+}
+
+// world is everything that decisions read, folded to one sequence.
+type world struct {
+	pos      uint64
+	leads    map[string]*lead.State
+	register *agreement.Register
+	roster   *routing.Roster
+	groups   *routing.Groups
+	line     *qualification.Line
+}
+
+func newWorld() *world {
+	return &world{leads: map[string]*lead.State{}, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine()}
+}
+
+func (w *world) apply(e *ledger.Event) {
+	w.pos = e.Seq
+	if id, ok := lead.FromSubject(e.Subject); ok {
+		s := w.leads[id]
+		if s == nil {
+			s = &lead.State{ID: id}
+			w.leads[id] = s
+		}
+		s.Evolve(e.Body, e.Occurred, e.Recorded)
+		s.Remember(e.Cause, e.Seq)
+		s.Explanation, s.Considered, s.RoutingSummary, s.Personal = nil, nil, "", nil
+	}
+	w.register.Apply(e)
+	w.roster.Apply(e)
+	w.groups.Apply(e)
+	w.line.Apply(e)
+}
+
+func (w *world) lead(id string) *lead.State {
+	if s := w.leads[id]; s != nil {
+		return s
+	}
+	return &lead.State{ID: id}
+}
+
+type verifying struct {
+	src    Source
+	opt    Options
+	out    *Result
+	keys   map[string]ed25519.PublicKey
+	places map[string]ledger.Place
+	// cited are the deliveries that LEDGER speaks of, by place, with digest.
+	cited map[string][]byte
+
+	world *world
+	// ahead are events that are read and not folded yet.
+	ahead []*ledger.Event
+	// due are events with a logic version, by basis, then by sequence.
+	due []*ledger.Event
+}
+
+func citation(seq uint64, index uint32) string { return fmt.Sprintf("%d.%d", seq, index) }
+
+func (v *verifying) ledger(ctx context.Context) error {
+	points, err := v.points(ctx, ledger.StreamLedger)
+	if err != nil {
+		return err
+	}
+	tree := &headTree{expect: points}
+	err = v.src.Read(ctx, ledger.StreamLedger, func(r *ledger.Record) error {
+		if v.opt.Progress != nil && r.Seq%1000 == 0 {
+			v.opt.Progress(ledger.StreamLedger, r.Seq)
+		}
+		v.record(tree, r)
+		return nil
+	}, func(seq uint64, why string) error {
+		v.out.find(ledger.StreamLedger, seq, "the record cannot be read: %s; it was changed or cut on disk", why)
+		tree.broken = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v.rederive(true)
+	v.out.Agreements = int64(len(v.world.register.Versions()))
+	v.ends(ledger.StreamLedger, tree)
+	return nil
+}
+
+// record checks one record of LEDGER by itself and against its subject.
+func (v *verifying) record(tree *headTree, r *ledger.Record) {
+	const stream = ledger.StreamLedger
+	v.out.Events++
+	e, err := r.Decode()
+	if err != nil {
+		v.out.find(stream, r.Seq, "%v", err)
+		tree.broken = true
+		return
+	}
+	if opened, ok := e.Body.(*auditv1.LedgerOpened); ok && r.Seq == 1 {
+		v.out.Ledger = opened.GetLedgerId()
+		for _, k := range opened.GetKeys() {
+			v.keys[k.GetService()] = k.GetPublicKey()
+		}
+	}
+	if err := r.Verify(v.keys); err != nil {
+		v.out.find(stream, r.Seq, "%v", err)
+	}
+	for _, problem := range tree.add(r) {
+		v.out.find(stream, r.Seq, "%s", problem)
+	}
+	if prev := v.places[e.Subject]; prev.Hash != e.Prev {
+		v.out.find(stream, r.Seq, "it does not follow record %d of its subject: one of the two was changed after it was written", prev.Seq)
+	} else if e.Recorded.Before(prev.Recorded) {
+		v.out.find(stream, r.Seq, "its recorded time lies before that of record %d of its subject", prev.Seq)
+	}
+	v.places[e.Subject] = ledger.Place{Seq: e.Seq, Hash: e.Hash, Recorded: e.Recorded}
+	v.fact(e)
+	v.ahead = append(v.ahead, e)
+	if e.Logic != "" {
+		if e.Basis >= e.Seq {
+			v.out.find(stream, e.Seq, "its basis %d does not lie before it", e.Basis)
+		} else {
+			at, _ := slices.BinarySearchFunc(v.due, e, byBasis)
+			v.due = slices.Insert(v.due, at, e)
+		}
+	}
+	v.rederive(false)
+}
+
+func byBasis(a, b *ledger.Event) int {
+	if a.Basis != b.Basis {
+		if a.Basis < b.Basis {
+			return -1
+		}
+		return 1
+	}
+	if a.Seq < b.Seq {
+		return -1
+	}
+	return 1
+}
+
+// fact checks what people and documents state.
+func (v *verifying) fact(e *ledger.Event) {
+	cite := func(d *leadv1.DeliveryRef) {
+		if d.GetSequence() != 0 {
+			v.cited[citation(d.GetSequence(), d.GetIndex())] = d.GetDigest()
+		}
+	}
+	switch body := e.Body.(type) {
+	case *leadv1.LeadReceived:
+		cite(body.GetDelivery())
+	case *leadv1.SubmissionRepeated:
+		cite(body.GetDelivery())
+	case *leadv1.SubmissionRevised:
+		cite(body.GetDelivery())
+	case *leadv1.TouchAdded:
+		cite(body.GetDelivery())
+	case *intakev1.DeliveryRefused:
+		cite(body.GetDelivery())
+	case *agreementv1.AgreementSigned:
+		v.out.Facts++
+		if !ed25519.Verify(body.GetPublicKey(), agreement.SignedText(body.GetDigest()), body.GetSignature()) {
+			v.out.find(ledger.StreamLedger, e.Seq, "the signature of %s under the agreement does not fit", body.GetParty())
+		}
+	}
+}
+
+// rederive makes decisions again whose basis the reader has left far enough
+// behind; at the end all of them.
+func (v *verifying) rederive(all bool) {
+	for len(v.due) > 0 && (all || len(v.ahead) > window) {
+		first := v.due[0]
+		if len(v.ahead) > 0 && !all && first.Basis > v.ahead[len(v.ahead)-1].Seq-window/2 {
+			break
+		}
+		if first.Basis < v.world.pos {
+			v.out.find(ledger.StreamLedger, first.Seq, "its basis %d is older than %d events, so it cannot be derived again in one pass", first.Basis, window)
+			v.due = v.due[1:]
+			continue
+		}
+		v.foldTo(first.Basis)
+		n := 1
+		for n < len(v.due) && v.due[n].Basis == first.Basis {
+			n++
+		}
+		v.batch(v.due[:n])
+		v.due = v.due[n:]
+	}
+	if len(v.due) == 0 && len(v.ahead) > window {
+		v.foldTo(v.ahead[len(v.ahead)-1].Seq - window/2)
+	}
+}
+
+func (v *verifying) foldTo(seq uint64) {
+	i := 0
+	for ; i < len(v.ahead) && v.ahead[i].Seq <= seq; i++ {
+		v.world.apply(v.ahead[i])
+	}
+	v.ahead = v.ahead[i:]
+}
+
+// batch derives the decisions of one basis again.
+func (v *verifying) batch(events []*ledger.Event) {
+	var routed []*ledger.Event
+	for _, e := range events {
+		if !v.wanted(e) {
+			continue
+		}
+		switch e.Service {
+		case routing.Name:
+			routed = append(routed, e)
+		case qualification.Name:
+			v.out.Decisions++
+			id, _ := lead.FromSubject(e.Subject)
+			want, err := qualification.Rederive(e, v.world.lead(id), v.world.register)
+			switch {
+			case err != nil:
+				v.differs(e, err.Error())
+			case want == nil:
+				v.differs(e, "nothing was due on the lead")
+			case !proto.Equal(want, e.Body):
+				v.differs(e, "it differs from what the log gives")
+			}
+		}
+	}
+	if len(routed) == 0 {
+		return
+	}
+	v.out.Decisions += int64(len(routed))
+	differ := routing.Rederive(v.world.groups, v.world.roster, v.world.register, v.world.lead, routed)
+	for _, e := range routed {
+		if why := differ[e.Seq]; why != "" {
+			v.differs(e, why)
+		}
+	}
+}
+
+func (v *verifying) wanted(e *ledger.Event) bool {
+	return (v.opt.From.IsZero() || !e.Recorded.Before(v.opt.From)) && (v.opt.To.IsZero() || e.Recorded.Before(v.opt.To))
+}
+
+func (v *verifying) differs(e *ledger.Event, why string) {
+	v.out.Differ++
+	v.out.find(ledger.StreamLedger, e.Seq, "the decision %s cannot be derived again: %s", e.Type, why)
+}
+
+// intake checks the stream of deliveries and that each has its outcome.
+func (v *verifying) intake(ctx context.Context) error {
+	const stream = ledger.StreamIntake
+	points, err := v.points(ctx, stream)
+	if err != nil {
+		return err
+	}
+	tree := &headTree{expect: points}
+	var unworked []uint64
+	var lastWorked uint64
+	err = v.src.Read(ctx, stream, func(r *ledger.Record) error {
+		v.out.Records++
+		if err := r.Verify(v.keys); err != nil {
+			v.out.find(stream, r.Seq, "%v", err)
+		}
+		for _, problem := range tree.add(r) {
+			v.out.find(stream, r.Seq, "%s", problem)
+		}
+		e, err := r.Decode()
+		if err != nil {
+			v.out.find(stream, r.Seq, "%v", err)
+			return nil
+		}
+		record, ok := e.Body.(*intakev1.IntakeRecord)
+		if !ok {
+			v.out.find(stream, r.Seq, "it is a %s, not a record of deliveries", e.Type)
+			return nil
+		}
+		for i, d := range record.GetDeliveries() {
+			v.out.Deliveries++
+			digest, worked := v.cited[citation(r.Seq, uint32(i))]
+			switch {
+			case !worked:
+				v.out.Unworked++
+				unworked = append(unworked, r.Seq)
+			case !bytes.Equal(digest, d.GetDigest()):
+				v.out.find(stream, r.Seq, "the delivery at place %d is not the one that LEDGER cites", i)
+				lastWorked = r.Seq
+			default:
+				lastWorked = r.Seq
+			}
+		}
+		return nil
+	}, func(seq uint64, why string) error {
+		v.out.find(stream, seq, "the record cannot be read: %s; it was changed or cut on disk", why)
+		tree.broken = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, seq := range unworked {
+		if seq < lastWorked {
+			v.out.find(stream, seq, "a delivery has no outcome, although later ones have")
+		}
+	}
+	v.ends(stream, tree)
+	return nil
+}
+
+// points are the roots that signed checkpoints promise, by size.
+func (v *verifying) points(ctx context.Context, stream string) (map[int64]tlog.Hash, error) {
+	notes, verifier, outside, err := v.src.Checkpoints(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	if outside != "" {
+		notes = append(notes, outside)
+	}
+	out := map[int64]tlog.Hash{}
+	for _, text := range notes {
+		id := v.out.Ledger
+		if id == "" {
+			id = ledger.CheckpointLedger(text)
+		}
+		c, err := ledger.OpenCheckpoint(text, verifier, id, stream)
+		if err != nil {
+			v.out.find(stream, 0, "%v", err)
+			continue
+		}
+		if known, ok := out[c.Size]; ok && known != c.Root {
+			v.out.find(stream, uint64(c.Size), "two signed checkpoints of the same size have different roots")
+		}
+		out[c.Size] = c.Root
+		v.out.Checkpoints++
+	}
+	return out, nil
+}
+
+// ends checks that no checkpoint speaks of records that are not there.
+func (v *verifying) ends(stream string, tree *headTree) {
+	var largest int64
+	for size := range tree.expect {
+		largest = max(largest, size)
+	}
+	if largest > tree.n {
+		v.out.find(stream, uint64(tree.n), "the stream ends at record %d, but a signed checkpoint speaks of %d: its end was cut off", tree.n, largest)
+	}
+}
+
+// headTree keeps a tree's right edge and compares roots on the way.
+type headTree struct {
+	n      int64
+	hashes map[int64]tlog.Hash
+	expect map[int64]tlog.Hash
+	broken bool
+}
+
+// ReadHashes implements tlog.HashReader over what is kept.
+func (t *headTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(indexes))
+	for i, at := range indexes {
+		h, ok := t.hashes[at]
+		if !ok {
+			return nil, fmt.Errorf("audit: the tree holds no hash %d", at)
+		}
+		out[i] = h
+	}
+	return out, nil
+}
+
+func (t *headTree) add(r *ledger.Record) (problems []string) {
+	if t.broken {
+		return nil
+	}
+	if int64(r.Seq) != t.n+1 {
+		t.broken = true
+		return []string{fmt.Sprintf("it stands where record %d belongs", t.n+1)}
+	}
+	if t.hashes == nil {
+		t.hashes = map[int64]tlog.Hash{}
+	}
+	added, err := tlog.StoredHashes(t.n, r.Leaf(), t)
+	if err != nil {
+		t.broken = true
+		return []string{err.Error()}
+	}
+	first := tlog.StoredHashIndex(0, t.n)
+	for i, h := range added {
+		t.hashes[first+int64(i)] = h
+	}
+	t.n++
+	t.prune()
+	want, ok := t.expect[t.n]
+	if !ok {
+		return nil
+	}
+	root, err := tlog.TreeHash(t.n, t)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if root != want {
+		return []string{fmt.Sprintf("the first %d records do not fit the checkpoint that was signed over them", t.n)}
+	}
+	return nil
+}
+
+// prune keeps only the hashes that later roots and hashes need: the complete
+// subtrees along the right edge.
+func (t *headTree) prune() {
+	if t.n%1024 != 0 {
+		return
+	}
+	keep := map[int64]tlog.Hash{}
+	at := int64(0)
+	for level := 62; level >= 0; level-- {
+		size := int64(1) << level
+		if t.n&size == 0 {
+			continue
+		}
+		index := tlog.StoredHashIndex(level, at/size)
+		if h, ok := t.hashes[index]; ok {
+			keep[index] = h
+		}
+		at += size
+	}
+	t.hashes = keep
+}

@@ -1,0 +1,638 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
+
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/audit"
+	"github.com/leadbaton/baton/services/console"
+	"github.com/leadbaton/baton/services/feedback"
+	"github.com/leadbaton/baton/services/intake"
+	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/keys"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/internal/telemetry"
+	"github.com/leadbaton/baton/services/lead"
+	"github.com/leadbaton/baton/services/qualification"
+	"github.com/leadbaton/baton/services/routing"
+)
+
+// App is one process: some services, or all, on one log.
+type App struct {
+	cfg    Config
+	tel    *telemetry.Telemetry
+	logger *slog.Logger
+	keys   *keys.Store
+	log    *ledger.Ledger
+
+	register *agreement.Register
+	roster   *routing.Roster
+	groups   *routing.Groups
+	line     *qualification.Line
+	sources  *intake.Sources
+	people   *routing.Server
+
+	store      *feedback.Store
+	intakeDesk *ledger.IntakeWorker
+	qualDesk   *ledger.Desk
+	routeDesk  *ledger.Desk
+
+	server *grpc.Server
+	health *health.Server
+	memory *bufconn.Listener
+	conn   *grpc.ClientConn
+	admin  string
+
+	// Where this process listens; empty = nowhere.
+	HTTPAddr, ConsoleAddr, GRPCAddr, MetricsAddr string
+
+	run   context.Context
+	stops []stop
+}
+
+// stop undoes one step of the start.
+type stop struct {
+	name string
+	undo func(context.Context) error
+}
+
+func (a *App) undo(name string, f func(context.Context) error) {
+	a.stops = append(a.stops, stop{name, f})
+}
+
+// Start brings a process to life, step by step; each step's undoing goes on
+// one list. An error half-way drains the same list as a stop.
+func Start(ctx context.Context, cfg Config) (*App, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), sources: intake.NewSources()}
+	if err := a.start(ctx); err != nil {
+		return nil, errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
+	}
+	return a, nil
+}
+
+// start is long on purpose: it is the order in which things come to life, and
+// read backwards the order in which they end.
+func (a *App) start(ctx context.Context) error {
+	cfg := &a.cfg
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.run = run
+	a.undo("context", func(context.Context) error { cancel(); return nil })
+
+	tcfg := cfg.telemetry
+	if tcfg.Endpoint == "" {
+		tcfg.Endpoint = cfg.Endpoint
+	}
+	if tcfg.LogFormat == "" {
+		tcfg.LogFormat = cfg.LogFormat
+	}
+	tcfg.Service = "baton"
+	if len(cfg.Services) < len(allServices) {
+		tcfg.Service = "baton-" + strings.Join(cfg.Services, "-")
+	}
+	tel, err := telemetry.Start(ctx, tcfg)
+	if err != nil {
+		return err
+	}
+	a.tel, a.logger = tel, tel.Logger()
+	a.undo("telemetry", tel.Shutdown)
+
+	// The log comes before the keys: it holds the lock of the directory.
+	a.log, err = ledger.Open(ctx, ledger.Config{
+		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
+		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, Logger: a.logger, Observer: observer{tel.Metrics()},
+	}, a.register, a.roster, a.groups, a.line, a.sources)
+	if err != nil {
+		return err
+	}
+	a.undo("log", func(context.Context) error { return a.log.Close() })
+	a.sources.Guard(a.log.Follower())
+	a.undo("read-only gauge", discard(tel.Metrics().OnReadOnly(func() bool { return a.log.ReadOnly() != "" })))
+
+	if a.keys, err = keys.Open(ctx, filepath.Join(cfg.Keys, "keys.db")); err != nil {
+		return err
+	}
+	a.undo("keys", func(context.Context) error { return a.keys.Close() })
+	if err := a.keepDays(ctx); err != nil {
+		return err
+	}
+	if a.admin, err = access.LoadOrCreateAdminToken(cfg.token); err != nil {
+		return err
+	}
+	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups}
+	directory := access.Directories{access.NewAdmin(a.admin), a.people}
+	a.server = grpc.NewServer(
+		tel.ServerOption(), grpc.MaxRecvMsgSize(16<<20),
+		grpc.ChainUnaryInterceptor(access.UnaryServer(directory)), grpc.ChainStreamInterceptor(access.StreamServer(directory)),
+	)
+	a.health = health.NewServer()
+	healthv1.RegisterHealthServer(a.server, a.health)
+	reflection.Register(a.server)
+
+	writable := a.log.ReadOnly() == ""
+	if writable && cfg.runs("intake") {
+		if err := intake.Declare(ctx, a.log, intake.Ids{Keys: a.keys}, a.sources, cfg.sources...); err != nil {
+			return err
+		}
+	}
+	for _, name := range allServices {
+		if !cfg.runs(name) {
+			continue
+		}
+		if err := a.service(ctx, name, writable); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := a.serveGRPC(ctx); err != nil {
+		return err
+	}
+	if cfg.runs("console") {
+		if err := a.serveConsole(ctx, directory); err != nil {
+			return err
+		}
+	}
+	if err := a.serveMetrics(ctx); err != nil {
+		return err
+	}
+	if cfg.runs("intake") {
+		return a.serveDoor(ctx)
+	}
+	return nil
+}
+
+// service brings one service to life. A log that is read-only is shown and
+// handed out, and nothing decides on it.
+func (a *App) service(ctx context.Context, name string, writable bool) error {
+	switch name {
+	case "feedback":
+		return a.startFeedback(ctx)
+	case audit.Name:
+		auditv1.RegisterAuditServiceServer(a.server, &audit.Server{Log: a.log})
+		if writable {
+			a.background("checkpoints", func(ctx context.Context) { a.log.KeepCheckpoints(ctx, 1000, 10*time.Second) })
+		}
+	case agreement.Name:
+		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register})
+	case routing.Name:
+		a.people.Desk = closed{a.log}
+		if writable {
+			desk, err := a.desk(routing.New(a.register, a.roster, a.groups), routing.Hears)
+			if err != nil {
+				return err
+			}
+			a.routeDesk, a.people.Desk = desk, desk
+		}
+		routingv1.RegisterRoutingServiceServer(a.server, a.people)
+	case qualification.Name:
+		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}}
+		if writable {
+			desk, err := a.desk(qualification.New(a.register, a.line), qualification.Hears)
+			if err != nil {
+				return err
+			}
+			a.qualDesk, server.Desk = desk, desk
+		}
+		qualificationv1.RegisterQualificationServiceServer(a.server, server)
+	case intake.Name:
+		return a.startIntake(ctx, writable)
+	}
+	return nil
+}
+
+// desk opens a deciding service's desk.
+func (a *App) desk(d ledger.Decider, hears []string) (*ledger.Desk, error) {
+	ctx, cancel := context.WithCancel(a.run)
+	desk, err := a.log.Desk(ctx, d, ledger.DeskConfig{
+		Durable: d.Service(), Subjects: hears,
+		Trace: func(id, parent string, began time.Time) (string, func(error)) {
+			spanned, span := telemetry.StartProcess(telemetry.WithLead(ctx, id), parent, ledger.StreamLedger, d.Service())
+			child := telemetry.Inject(spanned)
+			if child == "" {
+				child = parent
+			}
+			return child, func(err error) { telemetry.End(span, err) }
+		},
+	})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	stopLag := a.tel.Metrics().OnConsumerLag(ledger.StreamLedger, d.Service(), func() int64 {
+		n, err := desk.Pending(ctx)
+		if err != nil {
+			return -1
+		}
+		return int64(n)
+	})
+	a.undo(d.Service(), func(ctx context.Context) error {
+		stopLag()
+		cancel()
+		return wait(ctx, d.Service(), desk.Stopped())
+	})
+	return desk, nil
+}
+
+func wait(ctx context.Context, name string, stopped <-chan struct{}) error {
+	select {
+	case <-stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s did not finish in time; what it held comes again", name)
+	}
+}
+
+// background runs something until the process stops, and waits for it then.
+func (a *App) background(name string, f func(context.Context)) {
+	ctx, cancel := context.WithCancel(a.run)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	a.undo(name, func(stop context.Context) error {
+		cancel()
+		return wait(stop, name, done)
+	})
+}
+
+func (a *App) startIntake(ctx context.Context, writable bool) error {
+	door, err := a.log.Door()
+	if err != nil {
+		return err
+	}
+	a.undo("door", func(context.Context) error { door.Close(); return nil })
+	keep := &intake.Keep{Keys: a.keys, Door: door}
+	intakev1.RegisterIntakeServiceServer(a.server, &intake.Server{Keep: keep, Log: a.log, Keys: a.keys, Sources: a.sources, Clock: a.log.Clock()})
+	if !writable {
+		return nil
+	}
+	worker := &intake.Worker{Log: a.log, Keys: a.keys, Sources: a.sources, Register: a.register}
+	run, cancel := context.WithCancel(a.run)
+	if a.intakeDesk, err = a.log.Intake(run, worker.Handle); err != nil {
+		cancel()
+		return err
+	}
+	stopLag := a.tel.Metrics().OnConsumerLag(ledger.StreamIntake, intake.Name, func() int64 {
+		n, err := a.intakeDesk.Pending(run)
+		if err != nil {
+			return -1
+		}
+		return int64(n)
+	})
+	stopAge := a.tel.Metrics().OnOldestUnworked(func() (time.Duration, bool) { return a.intakeDesk.OldestAge(), true })
+	a.undo("intake", func(ctx context.Context) error {
+		stopLag()
+		stopAge()
+		cancel()
+		return wait(ctx, "intake", a.intakeDesk.Stopped())
+	})
+	return nil
+}
+
+func (a *App) startFeedback(ctx context.Context) error {
+	url := a.cfg.SQLURL
+	if url == "" {
+		url = filepath.Join(a.cfg.Data, "read.db")
+	}
+	store, err := feedback.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	a.store = store
+	a.undo("read model", func(context.Context) error { return store.Close() })
+	at, err := store.Attach(ctx, a.log.ID())
+	if err != nil {
+		return err
+	}
+	a.background("projection", func(ctx context.Context) { a.project(ctx, at) })
+	outcomes := feedback.NewOutcomes(a.log, writer{a.log}, a.keys.Seal, a.log.Clock())
+	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
+	feedbackv1.RegisterReportServiceServer(a.server, feedback.NewReports(store, a, a.log.Clock()))
+	leadv1.RegisterLeadServiceServer(a.server, feedback.NewLeads(store, a.log, a.open))
+	return nil
+}
+
+// project folds the log into the read model, for ever; what stops it is logged
+// and tried again.
+func (a *App) project(ctx context.Context, at uint64) {
+	for ctx.Err() == nil {
+		err := a.log.Project(ctx, at+1, func(ctx context.Context, events []*ledger.Event) error { return a.store.Apply(ctx, events) })
+		if ctx.Err() != nil {
+			return
+		}
+		a.logger.Error("the read model does not follow the log; it is tried again", "error", err.Error())
+		if clock.Sleep(ctx, clock.Real{}, time.Now().Add(time.Second)) != nil {
+			return
+		}
+		if pos, err := a.store.Position(ctx); err == nil {
+			at = pos
+		}
+	}
+}
+
+// open opens a lead's personal data.
+func (a *App) open(ctx context.Context, leadID string, sealed *leadv1.Sealed) (*leadv1.PersonalData, error) {
+	plain, err := a.keys.Open(ctx, sealed, []byte(leadID))
+	if err != nil {
+		return nil, err
+	}
+	out := &leadv1.PersonalData{}
+	if err := proto.Unmarshal(plain, out); err != nil {
+		return nil, fault.New(fault.Corrupt, "the personal data of the lead cannot be decoded")
+	}
+	return out, nil
+}
+
+// keepDays makes day keys ahead of their days and destroys them after their
+// retention.
+func (a *App) keepDays(ctx context.Context) error {
+	keep := func(ctx context.Context) error {
+		now := a.cfg.clock.Now()
+		day := 24 * time.Hour
+		if err := a.keys.EnsureDays(ctx, now, now.Add(time.Duration(a.cfg.keyDays)*day)); err != nil {
+			return err
+		}
+		_, err := a.keys.DropDaysBefore(ctx, now.Add(-time.Duration(a.cfg.Retention)*day))
+		return err
+	}
+	if err := keep(ctx); err != nil {
+		return err
+	}
+	a.background("day keys", func(ctx context.Context) {
+		for clock.Sleep(ctx, a.cfg.clock, a.cfg.clock.Now().Add(6*time.Hour)) == nil {
+			if err := keep(ctx); err != nil && ctx.Err() == nil {
+				a.logger.Error("the keys of the coming days could not be kept", "error", err.Error())
+			}
+		}
+	})
+	return nil
+}
+
+func (a *App) serveGRPC(ctx context.Context) error {
+	a.memory = bufconn.Listen(1 << 20)
+	go func() { _ = a.server.Serve(a.memory) }()
+	a.undo("grpc", func(ctx context.Context) error {
+		done := make(chan struct{})
+		go func() { a.server.GracefulStop(); close(done) }()
+		select {
+		case <-done:
+		case <-ctx.Done():
+			a.server.Stop()
+		case <-time.After(3 * time.Second):
+			// Streams that watch for ever do not end by themselves.
+			a.server.Stop()
+		}
+		return nil
+	})
+	if a.cfg.GRPC != "-" {
+		l, err := listen(ctx, a.cfg.GRPC, "gRPC")
+		if err != nil {
+			return err
+		}
+		a.GRPCAddr = l.Addr().String()
+		go func() { _ = a.server.Serve(l) }()
+	}
+	conn, err := grpc.NewClient("passthrough:///baton", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return a.memory.DialContext(ctx) }), a.tel.DialOption())
+	if err != nil {
+		return err
+	}
+	a.conn = conn
+	a.undo("grpc client", func(context.Context) error { return conn.Close() })
+	return nil
+}
+
+// listen opens a listener and says whose it is when it cannot.
+func listen(ctx context.Context, addr, what string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot listen for %s on %s; stop what is there or choose another address: %w", what, addr, err)
+	}
+	return l, nil
+}
+
+func (a *App) serveHTTP(ctx context.Context, name, addr string, srv *http.Server, limit int) (string, error) {
+	if addr == "-" {
+		return "", nil
+	}
+	l, err := listen(ctx, addr, name)
+	if err != nil {
+		return "", err
+	}
+	bound := l.Addr().String()
+	if limit > 0 {
+		l = intake.LimitConnections(l, limit)
+	}
+	srv.ErrorLog = slog.NewLogLogger(a.logger.Handler(), slog.LevelDebug)
+	go func() { _ = srv.Serve(l) }()
+	a.undo(name, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			return srv.Close()
+		}
+		return nil
+	})
+	return bound, nil
+}
+
+func (a *App) serveConsole(ctx context.Context, directory access.Directory) error {
+	conn, err := a.peers(ctx)
+	if err != nil {
+		return err
+	}
+	handler, err := console.New(console.Config{Conn: conn, Directory: directory, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return a.run }}
+	a.ConsoleAddr, err = a.serveHTTP(ctx, "console", a.cfg.Console, srv, 0)
+	return err
+}
+
+func (a *App) serveMetrics(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.tel.MetricsHandler())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if why := a.log.ReadOnly(); why != "" {
+			http.Error(w, "read-only: "+why, http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	var err error
+	a.MetricsAddr, err = a.serveHTTP(ctx, "metrics", a.cfg.Metrics, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, 0)
+	return err
+}
+
+func (a *App) serveDoor(ctx context.Context) error {
+	door, err := a.log.Door()
+	if err != nil {
+		return err
+	}
+	a.undo("public door", func(context.Context) error { door.Close(); return nil })
+	handler := intake.NewDoor(intake.DoorConfig{
+		Sources: a.sources, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ}, Clock: a.cfg.clock,
+		SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest,
+	})
+	a.HTTPAddr, err = a.serveHTTP(ctx, "public door", a.cfg.HTTP, intake.NewServer("", handler), 4096)
+	return err
+}
+
+// traceRequest opens the span in which a webhook arrives: the root of its lead.
+func traceRequest(r *http.Request) (context.Context, string, func(int)) {
+	ctx, span := telemetry.StartSpan(r.Context(), "POST /hooks/{source}", trace.SpanKindServer)
+	return ctx, telemetry.Inject(ctx), func(status int) {
+		var err error
+		if status >= 500 {
+			err = fault.New(fault.Unavailable, "answered %d", status)
+		}
+		telemetry.End(span, err)
+	}
+}
+
+// Stop undoes the start, backwards: doors close, services finish what they
+// hold, the log goes last but telemetry. It may be called twice.
+func (a *App) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	var errs []error
+	stops := a.stops
+	a.stops = nil
+	for i := len(stops) - 1; i >= 0; i-- {
+		if err := stops[i].undo(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", stops[i].name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Settle returns once nothing is left to do for anybody in this process.
+func (a *App) Settle(ctx context.Context) error {
+	var idle []func(context.Context) bool
+	if a.intakeDesk != nil {
+		idle = append(idle, a.intakeDesk.Idle)
+	}
+	if a.qualDesk != nil {
+		idle = append(idle, a.qualDesk.Idle)
+	}
+	if a.routeDesk != nil {
+		idle = append(idle, a.routeDesk.Idle)
+	}
+	return a.log.Settle(ctx, idle...)
+}
+
+// Read returns once the read model has folded all that is in the log.
+func (a *App) Read(ctx context.Context) error {
+	for {
+		at, err := a.store.Position(ctx)
+		if err != nil || at >= a.log.Follower().Pos() {
+			return err
+		}
+		if err := clock.Sleep(ctx, clock.Real{}, time.Now().Add(time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// Status says how the log and its consumers stand.
+func (a *App) Status(ctx context.Context) (*feedbackv1.GetStatusResponse, error) {
+	out := &feedbackv1.GetStatusResponse{LedgerSequence: a.log.Follower().Pos(), ReadOnly: a.log.ReadOnly()}
+	var err error
+	if a.intakeDesk != nil {
+		if out.IntakePending, err = a.intakeDesk.Pending(ctx); err != nil {
+			return nil, err
+		}
+		out.IntakeOldestMs = a.intakeDesk.OldestAge().Milliseconds()
+	}
+	if a.qualDesk != nil {
+		if out.QualificationPending, err = a.qualDesk.Pending(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if a.routeDesk != nil {
+		if out.RoutingPending, err = a.routeDesk.Pending(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// writer lets feedback write about one lead.
+type writer struct{ log *ledger.Ledger }
+
+// Say implements feedback.Writer.
+func (w writer) Say(ctx context.Context, decide func(*lead.State, uint64) ([]ledger.Draft, error), leadID string) (uint64, error) {
+	var seq uint64
+	events, err := w.log.Write(ctx, "feedback", func(v *ledger.View) ([]ledger.Draft, error) {
+		s, err := v.Lead(leadID)
+		if err != nil {
+			return nil, err
+		}
+		seq = v.Place(lead.SubjectOf(leadID)).Seq
+		return decide(s, seq)
+	})
+	if len(events) > 0 {
+		seq = events[len(events)-1].Seq
+	}
+	return seq, err
+}
+
+// observer counts what the log does.
+type observer struct{ m *telemetry.Metrics }
+
+func (o observer) EventWritten(_, typ string)   { o.m.EventsWritten(typ, 1) }
+func (o observer) Conflict(service string)      { o.m.Conflict(service) }
+func (o observer) DeadLetter(service, f string) { o.m.DeadLetter(service, f) }
+func discard(f func()) func(context.Context) error {
+	return func(context.Context) error { f(); return nil }
+}
+
+// doorMetrics counts what the door answers.
+type doorMetrics struct{ m *telemetry.Metrics }
+
+// Answered implements intake.Metrics.
+func (d doorMetrics) Answered(_, outcome string, status int, took time.Duration) {
+	d.m.Delivery(outcome)
+	if status == http.StatusOK || status == http.StatusSeeOther {
+		d.m.DoorAck(took)
+	}
+}
+
+// closed refuses commands while the log takes nothing new.
+type closed struct{ log *ledger.Ledger }
+
+// Do implements qualification.Desk.
+func (c closed) Do(context.Context, *ledger.Item) (uint64, error) {
+	return 0, fault.New(fault.Corrupt, "the log is read-only: %s", c.log.ReadOnly())
+}

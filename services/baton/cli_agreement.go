@@ -1,0 +1,499 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/fault"
+)
+
+func agreementCommands() *cobra.Command {
+	return group(&cobra.Command{
+		Use:     "agreement",
+		GroupID: groupSet,
+		Short:   "The agreement that both departments sign",
+		Long: `The agreement says which leads are worth a salesperson's time, who gets them, by
+when, and what happens if not. Nothing counts before marketing and sales have
+both signed it. Until then leads are kept, and wait.
+
+  baton agreement init                      write a starter document and two keys
+  baton agreement check agreement.yaml      see what is wrong with it, if anything
+  baton agreement propose agreement.yaml    put it on the table; answers its version
+  baton agreement sign 1 --as marketing --key marketing.key
+  baton agreement sign 1 --as sales --key sales.key
+  baton agreement show                      what is in force now`,
+	}, agreementInit(), agreementCheck(), agreementPropose(), agreementSign(), agreementShow(), agreementList())
+}
+
+func agreementInit() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Write a starter agreement and a key for each party",
+		Long: `Writes a starter agreement that is complete and says in comments what can be
+changed, and two keys, marketing.key and sales.key, with which the parties sign.
+Give each key to the person who answers for that department and to nobody else.
+Nothing that exists already is overwritten. No running system is needed.`,
+		Example: `  baton agreement init
+  baton agreement init --members ana,ben,chloe --zone Europe/Berlin --keys ./keys`,
+		Args: exactly(),
+	}
+	flags := c.Flags()
+	out := flags.String("out", "agreement.yaml", "file for the document")
+	keys := flags.String("keys", ".", "directory for the two keys")
+	members := flags.StringSlice("members", nil, "handles of the people who get leads (default ana,ben,chloe,dan)")
+	zone := flags.String("zone", "", "time zone of the working calendar, such as Europe/Berlin (default UTC)")
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		return writeStarter(cmd, *out, *keys, agreement.StarterParams{Zone: *zone, Members: *members})
+	}
+	return c
+}
+
+func writeStarter(cmd *cobra.Command, out, dir string, p agreement.StarterParams) error {
+	marketing, sales := keyPath(dir, agreement.Marketing), keyPath(dir, agreement.Sales)
+	for _, path := range []string{out, marketing, sales} {
+		if _, err := os.Lstat(path); err == nil {
+			return fault.New(fault.State, "%s exists already, and nothing is overwritten; move it away, or choose other places with --out and --keys", path)
+		}
+	}
+	var keys [2]ed25519.PrivateKey
+	for i := range keys {
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			return err
+		}
+		keys[i] = key
+	}
+	p.MarketingKey, p.SalesKey = publicKey(keys[0]), publicKey(keys[1])
+	document := agreement.Starter(p)
+	if _, err := agreement.Compile(document); err != nil {
+		var bad *agreement.Problems
+		if errors.As(err, &bad) {
+			return misused(cmd, "--zone and --members do not make an agreement: %s", bad.List[0].Text)
+		}
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fault.New(fault.Unavailable, "the directory for the keys cannot be made: %w", err)
+	}
+	for i, path := range []string{marketing, sales} {
+		if err := writeKey(path, keys[i]); err != nil {
+			return err
+		}
+	}
+	if err := writeNew(out, document, 0o644); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), `Written:
+  %s  the agreement; read it, and change what does not fit
+  %s  the key of marketing (mode 0600)
+  %s  the key of sales (mode 0600)
+
+Next:
+  baton agreement check %[1]s
+  baton agreement propose %[1]s
+  baton agreement sign 1 --as marketing --key %[2]s
+  baton agreement sign 1 --as sales --key %[3]s
+`, out, marketing, sales)
+	return err
+}
+
+// writeNew writes a file that must not be there yet.
+func writeNew(path string, data []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return fault.New(fault.State, "%s cannot be written: %w", path, err)
+	}
+	if _, err := f.Write(data); err != nil {
+		return errors.Join(fault.New(fault.Unavailable, "%s cannot be written: %w", path, err), f.Close())
+	}
+	return f.Close()
+}
+
+// maxDocument is as much of a file as can be an agreement.
+const maxDocument = 1 << 20
+
+func readDocument(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "the agreement cannot be read: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxDocument+1))
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "the agreement cannot be read: %w", err)
+	}
+	if len(data) > maxDocument {
+		return nil, fault.New(fault.Invalid, "%s is larger than 1 MiB, so it is no agreement", path)
+	}
+	return data, nil
+}
+
+// problemJSON is one problem for machines.
+type problemJSON struct {
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Path    string `json:"path"`
+	Text    string `json:"text"`
+	Excerpt string `json:"excerpt"`
+}
+
+// compileFile reads a document and lists everything that is wrong with it.
+func compileFile(cmd *cobra.Command, path, format string) (*agreement.Agreement, []byte, error) {
+	document, err := readDocument(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := agreement.Compile(document)
+	var bad *agreement.Problems
+	switch {
+	case err == nil:
+		return a, document, nil
+	case !errors.As(err, &bad):
+		return nil, nil, err
+	}
+	out := cmd.OutOrStdout()
+	if format == formatJSON {
+		list := make([]problemJSON, 0, len(bad.List))
+		for _, p := range bad.List {
+			list = append(list, problemJSON(p))
+		}
+		if err := writeJSON(out, map[string]any{"file": path, "ok": false, "problems": list, "more": bad.More}); err != nil {
+			return nil, nil, err
+		}
+	} else {
+		for _, p := range bad.List {
+			where := ""
+			if p.Path != "" {
+				where = p.Path + ": "
+			}
+			fmt.Fprintf(out, "%s:%d:%d: %s%s\n", path, p.Line, p.Column, plain(where), plain(p.Text))
+			if p.Excerpt != "" {
+				fmt.Fprintln(out, excerpt(p.Excerpt))
+			}
+		}
+		if bad.More > 0 {
+			fmt.Fprintf(out, "and %d more; correct these first\n", bad.More)
+		}
+	}
+	return nil, nil, fault.New(fault.Invalid, "%s has %s", path, counted(int64(len(bad.List)+bad.More), "problem", "problems"))
+}
+
+// excerpt keeps the tabs of an excerpt, so that the caret stays in place.
+func excerpt(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		parts := strings.Split(line, "\t")
+		for j := range parts {
+			parts[j] = plain(parts[j])
+		}
+		lines[i] = strings.Join(parts, "\t")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func agreementCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE",
+		Short: "Say what is wrong with a document, with line and column",
+		Long: `Reads an agreement the way the running system will: every key must be known, every
+condition must fit the words that it uses, every stage needs somebody who answers
+for it. Lists everything that is wrong, each at its line and column, and ends with
+status 1; or says that nothing is. No running system is needed.`,
+		Example: `  baton agreement check agreement.yaml`,
+		Args:    exactly("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			format, err := formatOf(cmd)
+			if err != nil {
+				return err
+			}
+			a, _, err := compileFile(cmd, args[0], format)
+			if err != nil {
+				return err
+			}
+			digest := a.Digest()
+			if format == formatJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]any{"file": args[0], "ok": true, "problems": []problemJSON{}, "more": 0, "name": a.Name(), "digest": hex.EncodeToString(digest[:])})
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is complete: %s, SHA-256 %x\n", args[0], cell(a.Name()), digest)
+			return err
+		},
+	}
+}
+
+func agreementPropose() *cobra.Command {
+	return &cobra.Command{
+		Use:   "propose FILE",
+		Short: "Put a document on the table",
+		Long: `Checks a document, sends it to the running system and answers the version that it
+got. It counts once both parties have signed that version. To propose the very same
+document again answers the same version.`,
+		Example: `  baton agreement propose agreement.yaml`,
+		Args:    exactly("FILE"),
+		RunE: client(func(c *call) error {
+			_, document, err := compileFile(c.cmd, c.args[0], c.format)
+			if err != nil {
+				return err
+			}
+			digest := sha256.Sum256(document)
+			a, err := agreementv1.NewAgreementServiceClient(c.conn).Propose(c.ctx, &agreementv1.ProposeRequest{Document: document, IdempotencyKey: hex.EncodeToString(digest[:])})
+			if err != nil {
+				return err
+			}
+			if c.format == formatJSON {
+				return writeJSON(c.cmd.OutOrStdout(), agreementOf(a, false))
+			}
+			_, err = fmt.Fprintf(c.cmd.OutOrStdout(), `Version %d is on the table: %s
+SHA-256 %x
+
+It counts once both have signed it:
+  baton agreement sign %[1]d --as marketing --key marketing.key
+  baton agreement sign %[1]d --as sales --key sales.key
+`, a.GetVersion(), cell(a.GetName()), a.GetDigest())
+			return err
+		}),
+	}
+}
+
+func agreementSign() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "sign VERSION --as marketing|sales --key FILE",
+		Short: "Sign a version for one party",
+		Long: `Fetches the document of that version, checks that it is the one that the digest
+names, shows its name and digest, and signs the digest with the party's key. Read
+the document first: baton agreement show VERSION. The key stays on this machine.`,
+		Example: `  baton agreement show 2
+  baton agreement sign 2 --as sales --key sales.key`,
+		Args: exactly("VERSION"),
+	}
+	party := c.Flags().String("as", "", "party that signs: marketing or sales")
+	keyFile := c.Flags().String("key", "", "file that holds the party's key")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		version, err := versionOf(cmd, args[0])
+		switch {
+		case err != nil:
+			return err
+		case *party != agreement.Marketing && *party != agreement.Sales:
+			return misused(cmd, "say with --as who signs: marketing or sales")
+		case *keyFile == "":
+			return misused(cmd, "say with --key where the key of %s is, such as %s", *party, keyPath(".", *party))
+		}
+		key, err := readKey(*keyFile)
+		if err != nil {
+			return err
+		}
+		return client(func(c *call) error { return sign(c, version, *party, key) })(cmd, args)
+	}
+	return c
+}
+
+func sign(c *call, version int64, party string, key ed25519.PrivateKey) error {
+	service := agreementv1.NewAgreementServiceClient(c.conn)
+	a, err := service.GetAgreement(c.ctx, &agreementv1.GetAgreementRequest{Version: version})
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(a.GetDocument())
+	if !bytes.Equal(digest[:], a.GetDigest()) {
+		return fault.New(fault.Corrupt, "the document of version %d is not the one that its digest names; nothing was signed", version)
+	}
+	compiled, err := agreement.Compile(a.GetDocument())
+	if err != nil {
+		return fault.New(fault.Invalid, "this version of Baton does not understand version %d of the agreement; nothing was signed", version)
+	}
+	public := publicKey(key)
+	if !compiled.PartyKey(party).Equal(public) {
+		return fault.New(fault.Invalid, "the document names another key for %s than the one given (%s); nothing was signed", party, keyText(public))
+	}
+	out := c.cmd.OutOrStdout()
+	if c.format == formatTable {
+		fmt.Fprintf(out, "Signing for %s: version %d, %s\nSHA-256 %x\n", party, version, cell(compiled.Name()), digest)
+	}
+	a, err = service.Sign(c.ctx, &agreementv1.SignRequest{
+		Version: version, Party: party, Digest: digest[:], PublicKey: public, Signature: ed25519.Sign(key, agreement.SignedText(digest[:])),
+	})
+	if err != nil {
+		return err
+	}
+	if c.format == formatJSON {
+		return writeJSON(out, agreementOf(a, false))
+	}
+	_, err = fmt.Fprintf(out, "Signed. %s\n", standing(a))
+	return err
+}
+
+// standing says in a sentence how far a version is.
+func standing(a *agreementv1.Agreement) string {
+	from := stamp(a.GetInForceFrom())
+	switch {
+	case a.GetInForce():
+		return "It is in force since " + from + "."
+	case from != "":
+		return "Both have signed; it is in force from " + from + "."
+	}
+	var missing []string
+	for _, party := range []string{agreement.Marketing, agreement.Sales} {
+		if !signedBy(a, party) {
+			missing = append(missing, party)
+		}
+	}
+	return "It waits for the signature of " + strings.Join(missing, " and ") + "."
+}
+
+func signedBy(a *agreementv1.Agreement, party string) bool {
+	for _, s := range a.GetSignatures() {
+		if s.GetParty() == party {
+			return true
+		}
+	}
+	return false
+}
+
+func agreementShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [VERSION]",
+		Short: "Show one version, or the one in force",
+		Long:  `Shows how far a version is, who signed it, and its document. Without a version: the one in force.`,
+		Example: `  baton agreement show
+  baton agreement show 2
+  baton agreement show 2 --format json`,
+		Args: between(0, "VERSION"),
+		RunE: client(func(c *call) error {
+			var version int64
+			if len(c.args) > 0 {
+				var err error
+				if version, err = versionOf(c.cmd, c.args[0]); err != nil {
+					return err
+				}
+			}
+			a, err := agreementv1.NewAgreementServiceClient(c.conn).GetAgreement(c.ctx, &agreementv1.GetAgreementRequest{Version: version})
+			if err != nil {
+				return err
+			}
+			out := c.cmd.OutOrStdout()
+			if c.format == formatJSON {
+				return writeJSON(out, agreementOf(a, true))
+			}
+			var f facts
+			f.add("version", strconv.FormatInt(a.GetVersion(), 10))
+			f.add("name", a.GetName())
+			f.add("SHA-256", hex.EncodeToString(a.GetDigest()))
+			f.add("proposed", stamp(a.GetProposedAt())+" by "+a.GetProposedBy())
+			for _, s := range a.GetSignatures() {
+				f.add("signed for "+s.GetParty(), stamp(s.GetSignedAt())+" by "+s.GetActor())
+			}
+			f.add("standing", standing(a))
+			if err := f.write(out); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(out, "\n%s", plain(string(a.GetDocument())))
+			return err
+		}),
+	}
+}
+
+func agreementList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List all versions, newest first",
+		Example: `  baton agreement list
+  baton agreement list --format json`,
+		Args: exactly(),
+		RunE: client(func(c *call) error {
+			service := agreementv1.NewAgreementServiceClient(c.conn)
+			var all []*agreementv1.Agreement
+			for token := ""; ; {
+				page, err := service.ListAgreements(c.ctx, &agreementv1.ListAgreementsRequest{PageSize: 500, PageToken: token})
+				if err != nil {
+					return err
+				}
+				all = append(all, page.GetAgreements()...)
+				if token = page.GetNextPageToken(); token == "" {
+					break
+				}
+			}
+			out := c.cmd.OutOrStdout()
+			if c.format == formatJSON {
+				list := make([]agreementJSON, 0, len(all))
+				for _, a := range all {
+					list = append(list, agreementOf(a, false))
+				}
+				return writeJSON(out, map[string]any{"agreements": list})
+			}
+			if len(all) == 0 {
+				_, err := fmt.Fprintln(out, "No agreement has been proposed yet; begin with baton agreement init.")
+				return err
+			}
+			t := table{head: []string{"VERSION", "NAME", "PROPOSED", "BY", "SIGNED BY", "IN FORCE FROM", "NOW"}}
+			for _, a := range all {
+				var signed []string
+				for _, s := range a.GetSignatures() {
+					signed = append(signed, s.GetParty())
+				}
+				now := ""
+				if a.GetInForce() {
+					now = "in force"
+				}
+				t.add(strconv.FormatInt(a.GetVersion(), 10), a.GetName(), stamp(a.GetProposedAt()), a.GetProposedBy(), dash(strings.Join(signed, ", ")), dash(stamp(a.GetInForceFrom())), now)
+			}
+			return t.write(out)
+		}),
+	}
+}
+
+// agreementJSON is a version for machines: digests in hex, the document as text.
+type agreementJSON struct {
+	Version     int64             `json:"version"`
+	Name        string            `json:"name"`
+	Digest      string            `json:"digest"`
+	ProposedAt  string            `json:"proposed_at"`
+	ProposedBy  string            `json:"proposed_by"`
+	Signatures  []json.RawMessage `json:"signatures"`
+	InForceFrom *string           `json:"in_force_from"`
+	InForce     bool              `json:"in_force"`
+	Document    *string           `json:"document,omitempty"`
+}
+
+func agreementOf(a *agreementv1.Agreement, document bool) agreementJSON {
+	j := agreementJSON{
+		Version: a.GetVersion(), Name: a.GetName(), Digest: hex.EncodeToString(a.GetDigest()),
+		ProposedAt: stamp(a.GetProposedAt()), ProposedBy: a.GetProposedBy(), Signatures: []json.RawMessage{}, InForce: a.GetInForce(),
+	}
+	for _, s := range a.GetSignatures() {
+		raw, err := json.Marshal(map[string]string{"party": s.GetParty(), "signed_at": stamp(s.GetSignedAt()), "actor": s.GetActor(), "public_key": keyText(s.GetPublicKey())})
+		if err == nil { // a map of texts always is JSON
+			j.Signatures = append(j.Signatures, raw)
+		}
+	}
+	if from := stamp(a.GetInForceFrom()); from != "" {
+		j.InForceFrom = &from
+	}
+	if document {
+		text := string(a.GetDocument())
+		j.Document = &text
+	}
+	return j
+}
+
+func versionOf(cmd *cobra.Command, text string) (int64, error) {
+	n, err := strconv.ParseInt(strings.TrimPrefix(text, "v"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, misused(cmd, "VERSION is %q; it must be a whole number from 1, as baton agreement list shows it", text)
+	}
+	return n, nil
+}
+
+func keyPath(dir, party string) string { return filepath.Join(dir, party+".key") }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/leadbaton/baton/services/internal/fault"
+)
+
+// rejectFile takes the rows that stayed out, each with its line and reason. It
+// holds what people typed, so only its owner may read it. It comes into being
+// with the first reject and appears under its name once it is whole.
+type rejectFile struct {
+	path   string
+	header []string
+	tmp    *os.File
+	csv    *csv.Writer
+}
+
+// add keeps a row. Cells that a spreadsheet would compute are made harmless.
+func (r *rejectFile) add(rec *record, no *refusal) error {
+	if r.csv == nil {
+		tmp, err := os.CreateTemp(filepath.Dir(r.path), "."+filepath.Base(r.path)+"-*") // mode 0600
+		if err != nil {
+			return fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
+		}
+		r.tmp, r.csv = tmp, csv.NewWriter(tmp)
+		if err := r.write(append([]string{"line", "column", "reason"}, r.header...)); err != nil {
+			return err
+		}
+	}
+	row := []string{strconv.FormatInt(rec.line, 10), no.column, no.reason}
+	if rec.cells != nil {
+		row = append(row, rec.cells...)
+	} else {
+		row = append(row, string(rec.raw))
+	}
+	return r.write(row)
+}
+
+func (r *rejectFile) write(row []string) error {
+	out := make([]string, len(row))
+	for i, c := range row {
+		out[i] = harmless(c)
+	}
+	if err := r.csv.Write(out); err != nil {
+		return fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
+	}
+	return nil
+}
+
+// close puts the file in its place; false where nothing was rejected.
+func (r *rejectFile) close() (bool, error) {
+	if r.csv == nil {
+		return false, nil
+	}
+	r.csv.Flush()
+	err := errors.Join(r.csv.Error(), r.tmp.Close())
+	if err == nil {
+		err = os.Rename(r.tmp.Name(), r.path)
+	}
+	if err != nil {
+		return true, fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
+	}
+	return true, nil
+}
+
+// harmless keeps a spreadsheet from taking a cell for a formula.
+func harmless(c string) string {
+	if c == "" {
+		return c
+	}
+	switch c[0] {
+	case '=', '+', '-', '@', '\t', '\r':
+		return "'" + c
+	}
+	return c
+}

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/internal/access"
+)
+
+const handleHelp = "A handle is how the agreement's pools spell a person: ana, or j.smith."
+
+func peopleCommands() *cobra.Command {
+	return group(&cobra.Command{
+		Use:     "people",
+		GroupID: groupSet,
+		Short:   "The people who get leads: who they are, and who is away",
+		Long: `The people of the company. A person gets leads once they are known here and stand in
+a pool of the agreement. ` + handleHelp + `
+
+  baton people add ana --role sales,qualifier   answers ana's token, once
+  baton people list
+  baton people away ana --until 2026-08-31      leads go to the others
+  baton people back ana`,
+	}, peopleList(), peopleAdd(), peopleAway(), peopleBack(), peopleDeactivate())
+}
+
+// keyFlag lets whoever repeats a command say that it is the same one.
+func keyFlag(c *cobra.Command) *string {
+	return c.Flags().String("idempotency-key", "", "names this request, so that repeating it is harmless (default a new one)")
+}
+
+// orNewKey is the given key, or one that nobody used before.
+func orNewKey(given string) string {
+	if given != "" {
+		return given
+	}
+	return rand.Text()
+}
+
+func peopleList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the people with their loads",
+		Long: `Lists everybody with their roles, whether leads can go to them now, how many open
+leads they hold and may hold, and how many turns they had in each pool.`,
+		Example: `  baton people list
+  baton people list --format json`,
+		Args: exactly(),
+		RunE: client(func(c *call) error {
+			list, err := routingv1.NewRoutingServiceClient(c.conn).ListMembers(c.ctx, &routingv1.ListMembersRequest{})
+			if err != nil {
+				return err
+			}
+			out := c.cmd.OutOrStdout()
+			if c.format == formatJSON {
+				return writeMessage(out, list)
+			}
+			if len(list.GetMembers()) == 0 {
+				_, err := fmt.Fprintln(out, "Nobody is known yet; begin with baton people add ana --role sales.")
+				return err
+			}
+			t := table{head: []string{"HANDLE", "NAME", "ROLES", "NOW", "OPEN LEADS", "TURNS"}}
+			for _, m := range list.GetMembers() {
+				t.add(m.GetMember(), dash(m.GetName()), strings.Join(m.GetRoles(), ", "), presence(m), loadText(m), dash(turnsText(m.GetTurns())))
+			}
+			return t.write(out)
+		}),
+	}
+}
+
+// presence says in words whether leads can go to somebody.
+func presence(m *routingv1.Member) string {
+	switch {
+	case m.GetDeactivated():
+		return "deactivated"
+	case m.GetAway() && m.GetAwayUntil() != nil:
+		return "away until " + stamp(m.GetAwayUntil())
+	case m.GetAway():
+		return "away"
+	case m.GetOnDuty():
+		return "on duty"
+	}
+	return "off duty"
+}
+
+func loadText(m *routingv1.Member) string {
+	load := strconv.FormatInt(m.GetLoad(), 10)
+	if m.GetCapacity() == 0 {
+		return load
+	}
+	return load + " of " + strconv.FormatInt(m.GetCapacity(), 10)
+}
+
+func turnsText(turns map[string]int64) string {
+	var parts []string
+	for _, pool := range slices.Sorted(maps.Keys(turns)) {
+		parts = append(parts, pool+" "+strconv.FormatInt(turns[pool], 10))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func peopleAdd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "add HANDLE --role ROLE[,ROLE…]",
+		Short: "Make a person known; answers their token, once",
+		Long: `Makes a person known and prints the token with which they sign in to the pages and
+use the commands. The token is not kept: who loses it is deactivated and added anew.
+` + handleHelp + `
+
+Roles: ` + strings.Join(access.Roles(), ", ") + `. Sales get leads; a
+qualifier's calls decide between SAL and SQL.`,
+		Example: `  baton people add ana --role sales,qualifier --name "Ana Lima" --email ana@example.com
+  baton people add mia --role marketing`,
+		Args: exactly("HANDLE"),
+	}
+	flags := c.Flags()
+	roles := flags.StringSlice("role", nil, "roles, separated by commas")
+	name := flags.String("name", "", "name; kept sealed")
+	email := flags.String("email", "", "e-mail address; kept sealed")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(*roles) == 0 {
+			return misused(cmd, "say with --role what the person does: %s", strings.Join(access.Roles(), ", "))
+		}
+		for _, role := range *roles {
+			if !access.IsRole(role) {
+				return misused(cmd, "there is no role %q; the roles are %s", role, strings.Join(access.Roles(), ", "))
+			}
+		}
+		return client(func(c *call) error {
+			added, err := routingv1.NewRoutingServiceClient(c.conn).AddMember(c.ctx, &routingv1.AddMemberRequest{Member: c.args[0], Roles: *roles, Name: *name, Email: *email})
+			if err != nil {
+				return err
+			}
+			out := c.cmd.OutOrStdout()
+			if c.format == formatJSON {
+				return writeMessage(out, added)
+			}
+			_, err = fmt.Fprintf(out, `%s is known now, as %s.
+
+Their token, shown this once:
+  %s
+`, cell(added.GetMember().GetMember()), strings.Join(added.GetMember().GetRoles(), ", "), cell(added.GetToken()))
+			return err
+		})(cmd, args)
+	}
+	return c
+}
+
+func peopleAway() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "away HANDLE [--until T]",
+		Short: "Say that a person is away; leads go to the others",
+		Long: `Says that a person is away. New leads go to the others until the given time, or until
+they are back. Offers that are open keep their clocks. For somebody else this needs
+the role manager or operator.`,
+		Example: `  baton people away ana --until 2026-08-31 --reason holiday
+  baton people away ben`,
+		Args: exactly("HANDLE"),
+	}
+	c.Flags().String("until", "", "until when, as 2026-08-31 or 2026-08-31T09:00:00+02:00 (default until they are back)")
+	reason := c.Flags().String("reason", "", "why, in a word")
+	key := keyFlag(c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		until, err := instantFlag(cmd, "until")
+		if err != nil {
+			return err
+		}
+		return client(func(c *call) error {
+			return c.availability(&routingv1.SetAvailabilityRequest{Member: c.args[0], Away: true, Until: until, Reason: *reason, IdempotencyKey: orNewKey(*key)})
+		})(cmd, args)
+	}
+	return c
+}
+
+func peopleBack() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "back HANDLE",
+		Short:   "Say that a person is back",
+		Long:    `Says that a person who was away is back. Leads can go to them at once.`,
+		Example: `  baton people back ana`,
+		Args:    exactly("HANDLE"),
+	}
+	reason := c.Flags().String("reason", "", "why, in a word")
+	key := keyFlag(c)
+	c.RunE = client(func(c *call) error {
+		return c.availability(&routingv1.SetAvailabilityRequest{Member: c.args[0], Reason: *reason, IdempotencyKey: orNewKey(*key)})
+	})
+	return c
+}
+
+func (c *call) availability(req *routingv1.SetAvailabilityRequest) error {
+	m, err := routingv1.NewRoutingServiceClient(c.conn).SetAvailability(c.ctx, req)
+	if err != nil {
+		return err
+	}
+	return c.member(m)
+}
+
+func (c *call) member(m *routingv1.Member) error {
+	if c.format == formatJSON {
+		return writeMessage(c.cmd.OutOrStdout(), m)
+	}
+	_, err := fmt.Fprintf(c.cmd.OutOrStdout(), "%s: %s, %s\n", cell(m.GetMember()), presence(m), counted(m.GetLoad(), "open lead", "open leads"))
+	return err
+}
+
+func peopleDeactivate() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "deactivate HANDLE --reason TEXT",
+		Short:   "Take a person out of every pool for good",
+		Long:    `Takes a person out of every pool, and their token with them. What they did stays in the log.`,
+		Example: `  baton people deactivate dan --reason "left the company"`,
+		Args:    exactly("HANDLE"),
+	}
+	reason := c.Flags().String("reason", "", "why")
+	key := keyFlag(c)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if strings.TrimSpace(*reason) == "" {
+			return misused(cmd, "say with --reason why")
+		}
+		return client(func(c *call) error {
+			m, err := routingv1.NewRoutingServiceClient(c.conn).DeactivateMember(c.ctx, &routingv1.DeactivateMemberRequest{Member: c.args[0], Reason: *reason, IdempotencyKey: orNewKey(*key)})
+			if err != nil {
+				return err
+			}
+			return c.member(m)
+		})(cmd, args)
+	}
+	return c
+}
+
+func queueCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "queue",
+		GroupID: groupWork,
+		Short:   "Leads that wait, each with the rule that blocks it",
+		Long: `Lists the leads that nobody can take now, oldest first, each with the rule that
+blocks it and when it is looked at again.`,
+		Example: `  baton queue
+  baton queue --pool inside`,
+		Args: exactly(),
+	}
+	pool := c.Flags().String("pool", "", "only this pool")
+	c.RunE = client(func(c *call) error {
+		service := routingv1.NewRoutingServiceClient(c.conn)
+		all := &routingv1.ListQueueResponse{}
+		for token := ""; ; {
+			page, err := service.ListQueue(c.ctx, &routingv1.ListQueueRequest{Pool: *pool, PageSize: 500, PageToken: token})
+			if err != nil {
+				return err
+			}
+			all.Leads = append(all.Leads, page.GetLeads()...)
+			if token = page.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		out := c.cmd.OutOrStdout()
+		if c.format == formatJSON {
+			return writeMessage(out, all)
+		}
+		if len(all.GetLeads()) == 0 {
+			_, err := fmt.Fprintln(out, "No lead waits.")
+			return err
+		}
+		t := table{head: []string{"LEAD", "POOL", "BLOCKED BY", "SINCE", "LOOKED AT AGAIN"}}
+		for _, l := range all.GetLeads() {
+			t.add(l.GetLeadId(), dash(l.GetPool()), l.GetBlockedBy(), stamp(l.GetSince()), dash(stamp(l.GetLookAgainAt())))
+		}
+		return t.write(out)
+	})
+	return c
+}
+
+func sourceCommands() *cobra.Command {
+	return group(&cobra.Command{
+		Use:     "source",
+		GroupID: groupSet,
+		Short:   "Where leads come from",
+		Long:    `Sources are where leads come from. Each has an address of its own at the door: POST /hooks/NAME.`,
+	}, &cobra.Command{
+		Use:   "list",
+		Short: "List the sources and whether they are signed",
+		Long: `Lists the sources. What comes from one that is not signed could have been sent by
+anybody who knows the address, and is shown as such.`,
+		Example: `  baton source list`,
+		Args:    exactly(),
+		RunE: client(func(c *call) error {
+			list, err := intakev1.NewIntakeServiceClient(c.conn).ListSources(c.ctx, &intakev1.ListSourcesRequest{})
+			if err != nil {
+				return err
+			}
+			out := c.cmd.OutOrStdout()
+			if c.format == formatJSON {
+				return writeMessage(out, list)
+			}
+			t := table{head: []string{"SOURCE", "SIGNED", "TOKEN IN ADDRESS", "ID"}}
+			for _, s := range list.GetSources() {
+				t.add(s.GetName(), yesNo(s.GetSigned()), yesNo(s.GetToken()), s.GetSourceId())
+			}
+			return t.write(out)
+		}),
+	})
+}

@@ -1,0 +1,364 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/feedback"
+)
+
+func reportCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "report NAME",
+		GroupID: groupLook,
+		Short:   "Figures that both departments read: " + strings.Join(feedback.ReportNames(), ", "),
+		Long: `Computes a report. Each figure has one agreed formula, whoever asks.
+
+  funnel     how many leads came, how many reached each stage, what became of them,
+             and rates with their 95 % bounds (_low and _high)
+  response   how soon sales first answered: within 1 h, within 24 h, later, never
+
+--from and --to choose leads by when they were received; --as-of asks what had
+happened by then. Imported history counts with --historical only. In JSON and CSV
+what is unknown, such as a rate of nothing, is null or empty.`,
+		Example: `  baton report funnel
+  baton report funnel --by source --from 2026-01-01 --to 2026-04-01
+  baton report response --by owner --format csv
+  baton report funnel --as-of 2026-03-31T18:00:00+02:00 --format json`,
+		Args: exactly("NAME"),
+	}
+	flags := c.Flags()
+	by := flags.String("by", "", "split by source, campaign, country, persona, pool, owner or definition")
+	flags.String("from", "", "leads received from then on")
+	flags.String("to", "", "leads received before then")
+	flags.String("as-of", "", "what had happened by then (default now)")
+	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
+	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
+	historical := flags.Bool("historical", false, "count imported history as well")
+	flags.String("format", formatTable, "how to answer: table, json or csv")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical}
+		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
+			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
+		}
+		var err error
+		if req.From, err = instantFlag(cmd, "from"); err != nil {
+			return err
+		}
+		if req.To, err = instantFlag(cmd, "to"); err != nil {
+			return err
+		}
+		if req.AsOf, err = instantFlag(cmd, "as-of"); err != nil {
+			return err
+		}
+		return client(func(c *call) error {
+			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(c.ctx, req)
+			if err != nil {
+				return err
+			}
+			return writeReport(c.cmd.OutOrStdout(), r, c.format)
+		}, formatTable, formatJSON, formatCSV)(cmd, args)
+	}
+	return c
+}
+
+// writeReport prints a report in one of the formats.
+func writeReport(w io.Writer, r *feedbackv1.Report, format string) error {
+	switch format {
+	case formatJSON:
+		return reportJSON(w, r)
+	case formatCSV:
+		return reportCSV(w, r)
+	}
+	return reportTable(w, r)
+}
+
+const (
+	unitRatio   = "ratio"
+	unitSeconds = "seconds"
+)
+
+// figureText is a figure without the noise of its computation; empty where it
+// is unknown.
+func figureText(f *feedbackv1.Figure, unit string) string {
+	v := f.GetValue()
+	if f.GetUnknown() || math.IsNaN(v) || math.IsInf(v, 0) {
+		return ""
+	}
+	decimals := 0
+	switch unit {
+	case unitRatio:
+		decimals = 6
+	case unitSeconds:
+		decimals = 3
+	}
+	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	if s == "-0" {
+		s = "0"
+	}
+	return s
+}
+
+// figures are a row's figures in the order of the columns.
+func figures(r *feedbackv1.Report, row *feedbackv1.ReportRow) []string {
+	byName := make(map[string]*feedbackv1.Figure, len(row.GetFigures()))
+	for _, f := range row.GetFigures() {
+		byName[f.GetName()] = f
+	}
+	out := make([]string, len(r.GetColumns()))
+	for i, c := range r.GetColumns() {
+		if f := byName[c.GetName()]; f != nil {
+			out[i] = figureText(f, c.GetUnit())
+		}
+	}
+	return out
+}
+
+// reportJSON writes the columns in their order, which a map would lose.
+func reportJSON(w io.Writer, r *feedbackv1.Report) error {
+	var b bytes.Buffer
+	field := func(name string, value any) error {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "%q:%s,", name, raw)
+		return nil
+	}
+	row := func(row *feedbackv1.ReportRow, keyed bool) error {
+		b.WriteByte('{')
+		if keyed {
+			if err := field("key", row.GetKey()); err != nil {
+				return err
+			}
+		}
+		for i, text := range figures(r, row) {
+			value := json.RawMessage(text)
+			if text == "" {
+				value = json.RawMessage("null")
+			}
+			if err := field(r.GetColumns()[i].GetName(), value); err != nil {
+				return err
+			}
+		}
+		closeList(&b, '}')
+		return nil
+	}
+	b.WriteByte('{')
+	definition := any(nil)
+	if r.GetDefinition() > 0 {
+		definition = r.GetDefinition()
+	}
+	for _, f := range []struct {
+		name  string
+		value any
+	}{
+		{"report", r.GetReport()},
+		{"as_of", orNull(stamp(r.GetAsOf()))},
+		{"from", orNull(stamp(r.GetFrom()))},
+		{"to", orNull(stamp(r.GetTo()))},
+		{"definition", definition},
+	} {
+		if err := field(f.name, f.value); err != nil {
+			return err
+		}
+	}
+	b.WriteString(`"rows":[`)
+	for _, each := range r.GetRows() {
+		if err := row(each, true); err != nil {
+			return err
+		}
+		b.WriteByte(',')
+	}
+	closeList(&b, ']')
+	b.WriteString(`,"total":`)
+	if err := row(r.GetTotal(), false); err != nil {
+		return err
+	}
+	b.WriteByte('}')
+	var out bytes.Buffer
+	if err := json.Indent(&out, b.Bytes(), "", "  "); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// closeList puts the end in place of the last comma.
+func closeList(b *bytes.Buffer, end byte) {
+	if n := b.Len(); n > 0 && b.Bytes()[n-1] == ',' {
+		b.Truncate(n - 1)
+	}
+	b.WriteByte(end)
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+const keyTotal = "total"
+
+func reportCSV(w io.Writer, r *feedbackv1.Report) error {
+	out := csv.NewWriter(w)
+	head := []string{"key"}
+	for _, c := range r.GetColumns() {
+		head = append(head, c.GetName())
+	}
+	if err := out.Write(head); err != nil {
+		return err
+	}
+	for _, row := range r.GetRows() {
+		// A key may come from a form; a spreadsheet must not compute it.
+		if err := out.Write(append([]string{harmless(row.GetKey())}, figures(r, row)...)); err != nil {
+			return err
+		}
+	}
+	if err := out.Write(append([]string{keyTotal}, figures(r, r.GetTotal())...)); err != nil {
+		return err
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// sideBySide is how many rows still fit beside each other on a terminal.
+const sideBySide = 5
+
+func reportTable(w io.Writer, r *feedbackv1.Report) error {
+	fmt.Fprintf(w, "%s as of %s", cell(r.GetReport()), stamp(r.GetAsOf()))
+	if r.GetFrom() != nil {
+		fmt.Fprintf(w, ", received from %s", stamp(r.GetFrom()))
+	}
+	if r.GetTo() != nil {
+		fmt.Fprintf(w, ", received before %s", stamp(r.GetTo()))
+	}
+	if r.GetDefinition() > 0 {
+		fmt.Fprintf(w, ", agreement version %d", r.GetDefinition())
+	}
+	fmt.Fprint(w, "\n\n")
+	rows := append(slices.Clone(r.GetRows()), r.GetTotal())
+	columns, shown := shownColumns(r, rows)
+	var t table
+	if len(rows) <= sideBySide+1 {
+		// Few rows stand beside each other, so that each figure has a line.
+		t.head = []string{"FIGURE"}
+		for _, row := range rows {
+			t.head = append(t.head, headOf(row.GetKey()))
+		}
+		t.head = append(t.head, "UNIT")
+		for i, c := range columns {
+			line := []string{c.GetName()}
+			for j := range rows {
+				line = append(line, shown[j][i])
+			}
+			t.add(append(line, unitText(c.GetUnit()))...)
+		}
+	} else {
+		t.head = []string{"KEY"}
+		for _, c := range columns {
+			t.head = append(t.head, c.GetName()+" ("+unitText(c.GetUnit())+")")
+		}
+		for j, row := range rows {
+			t.add(append([]string{headOf(row.GetKey())}, shown[j]...)...)
+		}
+	}
+	if err := t.write(w); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", cell(r.GetPopulation()))
+	return err
+}
+
+func headOf(key string) string {
+	switch key {
+	case "":
+		return "(none)"
+	case keyTotal:
+		return "TOTAL"
+	}
+	return key
+}
+
+func unitText(unit string) string {
+	switch unit {
+	case unitRatio:
+		return "%"
+	case unitSeconds:
+		return "time"
+	}
+	return unit
+}
+
+// shownColumns are the columns of a table, with each rate and its bounds in one.
+func shownColumns(r *feedbackv1.Report, rows []*feedbackv1.ReportRow) (columns []*feedbackv1.Column, shown [][]string) {
+	all := r.GetColumns()
+	at := make(map[string]int, len(all))
+	for i, c := range all {
+		at[c.GetName()] = i
+	}
+	values := make([][]string, len(rows))
+	for j, row := range rows {
+		values[j] = figures(r, row)
+	}
+	shown = make([][]string, len(rows))
+	for i, c := range all {
+		if rate, isBound := boundOf(c.GetName()); isBound {
+			if _, there := at[rate]; there {
+				continue
+			}
+		}
+		columns = append(columns, c)
+		for j := range rows {
+			text := readable(values[j][i], c.GetUnit())
+			low, hasLow := at[c.GetName()+"_low"]
+			high, hasHigh := at[c.GetName()+"_high"]
+			if hasLow && hasHigh && values[j][low] != "" && values[j][high] != "" {
+				text += " (" + readable(values[j][low], c.GetUnit()) + " to " + readable(values[j][high], c.GetUnit()) + ")"
+			}
+			shown[j] = append(shown[j], text)
+		}
+	}
+	return columns, shown
+}
+
+func boundOf(name string) (rate string, ok bool) {
+	if rate, ok = strings.CutSuffix(name, "_low"); ok {
+		return rate, true
+	}
+	return strings.CutSuffix(name, "_high")
+}
+
+// readable writes a figure for people.
+func readable(text, unit string) string {
+	if text == "" {
+		return "unknown"
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text
+	}
+	switch unit {
+	case unitRatio:
+		return strconv.FormatFloat(v*100, 'f', 1, 64)
+	case unitSeconds:
+		return (time.Duration(math.Round(v)) * time.Second).String()
+	}
+	return grouped(int64(math.Round(v)))
+}

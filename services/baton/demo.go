@@ -1,0 +1,714 @@
+package main
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/audit"
+	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/internal/telemetry"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+func demoCommand() *cobra.Command {
+	var leads int
+	var exit bool
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:     "demo",
+		GroupID: groupRun,
+		Short:   "See it all happen: two working weeks in about a minute",
+		Long: `Start everything on a temporary directory and play two working weeks: real form
+payloads through the real HTTP door, people who accept, reject, sleep, call and
+go away, and two versions of the agreement. It ends with the funnel, the response
+times and the reconciliation of what was sent with what became of it.
+
+The clock is the system's own, moved on from one thing that happens to the next.
+Nobody in it exists.`,
+		Example: `  baton demo
+  baton demo --exit --leads 500`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if leads < 1 || leads > 100000 {
+				return misused(cmd, "--leads must lie between 1 and 100000")
+			}
+			return demo(contextOf(cmd), cmd.OutOrStdout(), cmd.ErrOrStderr(), demoConfig{leads: leads, exit: exit, seed: seed})
+		},
+	}
+	cmd.Flags().IntVar(&leads, "leads", 300, "how many visitors fill in a form")
+	cmd.Flags().BoolVar(&exit, "exit", false, "end by itself; status 0 only if every check holds")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "another seed plays another two weeks")
+	return cmd
+}
+
+type demoConfig struct {
+	leads int
+	exit  bool
+	seed  uint64
+}
+
+// demoTeam are the people of the demo, and how each of them works.
+var demoTeam = []struct {
+	handle, name string
+	// accepts, rejects in percent; the rest lets the clock run out.
+	accepts, rejects int
+	// answer is the mean time until they answer an offer.
+	answer time.Duration
+}{
+	{"ana", "Ana Lund", 88, 8, 12 * time.Minute},
+	{"ben", "Ben Okafor", 80, 10, 35 * time.Minute},
+	{"chloe", "Chloé Martin", 75, 15, 50 * time.Minute},
+	{"dan", "Dan Petrov", 60, 10, 80 * time.Minute},
+}
+
+func demo(ctx context.Context, out, progress io.Writer, cfg demoConfig) error {
+	dir, err := os.MkdirTemp("", "baton-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	p, err := newPlay(ctx, dir, progress, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.app.Stop(context.WithoutCancel(ctx)) }()
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	if err := p.perform(ctx); err != nil {
+		return err
+	}
+	checks, err := p.conclude(ctx, out)
+	if err != nil {
+		return err
+	}
+	if cfg.exit {
+		if failed := checks.failed(); failed > 0 {
+			return fmt.Errorf("the demo ran, but %s not hold", counted(int64(failed), "check does", "checks do"))
+		}
+		return nil
+	}
+	return p.stay(ctx, out)
+}
+
+// play is one performance.
+type play struct {
+	cfg      demoConfig
+	app      *App
+	clock    *clock.Virtual
+	start    time.Time
+	rng      *rand.Rand
+	dir      string
+	progress io.Writer
+	admin    string
+	tokens   map[string]string
+	keys     map[string]ed25519.PrivateKey
+	client   *http.Client
+	queue    acts
+	events   chan *leadv1.HistoryEntry
+	seen     uint64
+	order    int
+
+	sent, acknowledged, turnedAway, unexpected int
+	shown                                      time.Time
+	offered, accepted                          int
+}
+
+// act is something that happens at an instant.
+type act struct {
+	at    time.Time
+	order int
+	do    func(context.Context) error
+	// together marks deliveries: those of one instant are sent at once.
+	together bool
+}
+
+type acts []*act
+
+func (a acts) Len() int { return len(a) }
+func (a acts) Less(i, j int) bool {
+	if !a[i].at.Equal(a[j].at) {
+		return a[i].at.Before(a[j].at)
+	}
+	return a[i].order < a[j].order
+}
+func (a acts) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *acts) Push(x any)   { *a = append(*a, x.(*act)) }
+func (a *acts) Pop() any {
+	old := *a
+	x := old[len(old)-1]
+	*a = old[:len(old)-1]
+	return x
+}
+
+func (p *play) at(t time.Time, do func(context.Context) error) {
+	p.order++
+	heap.Push(&p.queue, &act{at: t, order: p.order, do: do})
+}
+
+func newPlay(ctx context.Context, dir string, progress io.Writer, cfg demoConfig) (*play, error) {
+	// Monday morning, two weeks ago: the play ends near the present.
+	now := time.Now().UTC()
+	monday := now.AddDate(0, 0, -int(now.Weekday()+6)%7-14)
+	start := time.Date(monday.Year(), monday.Month(), monday.Day(), 5, 0, 0, 0, time.UTC)
+	p := &play{
+		cfg: cfg, clock: clock.NewVirtual(start), start: start, rng: rand.New(rand.NewPCG(cfg.seed, 7)), dir: dir, progress: progress,
+		tokens: map[string]string{}, keys: map[string]ed25519.PrivateKey{}, client: &http.Client{Timeout: 30 * time.Second},
+	}
+	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
+	secret := filepath.Join(dir, "form.secret")
+	if err := os.WriteFile(secret, []byte(formSecret+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	c := Config{
+		Data: filepath.Join(dir, "data"), HTTP: "127.0.0.1:0", Console: "127.0.0.1:0", GRPC: "127.0.0.1:0", Metrics: "-",
+		clock: p.clock, keyDays: 60, FreeFloor: 64, Retention: 30,
+		Sources:   []string{"forms,header=X-Form-Signature,prefix=sha256=,encoding=base64,secret=file:" + secret},
+		telemetry: telemetry.Config{LogLevel: slog.LevelError, Version: version},
+	}
+	app, err := Start(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	p.app, p.admin = app, app.admin
+	return p, nil
+}
+
+// as is the context of a call by a member, or by the operator.
+func (p *play) as(ctx context.Context, handle string) context.Context {
+	if handle == "" {
+		return access.WithToken(ctx, p.admin)
+	}
+	return access.WithToken(ctx, p.tokens[handle])
+}
+
+func (p *play) conn() grpc.ClientConnInterface { return p.app.conn }
+
+// begin adds the people, signs the first agreement a little after the first
+// leads have come, and fills the calendar with what will happen.
+func (p *play) begin(ctx context.Context) error {
+	fmt.Fprintf(p.progress, "Baton demo: %s, two working weeks from %s.\n", counted(int64(p.cfg.leads), "visitor", "visitors"), p.start.Format("Monday 2006-01-02"))
+	if err := p.watch(ctx); err != nil {
+		return err
+	}
+	people := routingv1.NewRoutingServiceClient(p.conn())
+	for _, m := range demoTeam {
+		added, err := people.AddMember(p.as(ctx, ""), &routingv1.AddMemberRequest{Member: m.handle, Name: m.name, Email: m.handle + "@acme.example", Roles: []string{access.Sales, access.Qualifier}})
+		if err != nil {
+			return access.FaultOf(err)
+		}
+		p.tokens[m.handle] = added.GetToken()
+	}
+	// The first leads come before anything is agreed: they are kept and wait.
+	p.at(p.start.Add(90*time.Minute), func(ctx context.Context) error { return p.agree(ctx, 1, nil) })
+	p.at(p.start.AddDate(0, 0, 7).Add(4*time.Hour), func(ctx context.Context) error {
+		return p.agree(ctx, 2, func(doc []byte) []byte {
+			doc = bytes.Replace(doc, []byte("points_needed: 3"), []byte("points_needed: 4"), 1)
+			return bytes.Replace(doc, []byte(`version: "1"`), []byte(`version: "2"`), 1)
+		})
+	})
+	for i := range p.cfg.leads {
+		p.visit(i)
+	}
+	p.absences()
+	return nil
+}
+
+// agree proposes a version and lets both parties sign it.
+func (p *play) agree(ctx context.Context, number int64, change func([]byte) []byte) error {
+	for _, party := range []string{"marketing", "sales"} {
+		if p.keys[party] == nil {
+			_, key, err := ed25519.GenerateKey(nil)
+			if err != nil {
+				return err
+			}
+			p.keys[party] = key
+		}
+	}
+	public := func(party string) ed25519.PublicKey { return p.keys[party].Public().(ed25519.PublicKey) }
+	doc := agreement.Starter(agreement.StarterParams{MarketingKey: public("marketing"), SalesKey: public("sales"), Zone: "Europe/Berlin"})
+	if change != nil {
+		doc = change(doc)
+	}
+	service := agreementv1.NewAgreementServiceClient(p.conn())
+	proposed, err := service.Propose(p.as(ctx, ""), &agreementv1.ProposeRequest{Document: doc})
+	if err != nil {
+		return access.FaultOf(err)
+	}
+	for _, party := range []string{"marketing", "sales"} {
+		if _, err = service.Sign(p.as(ctx, ""), &agreementv1.SignRequest{
+			Version: proposed.GetVersion(), Party: party, Digest: proposed.GetDigest(), PublicKey: public(party),
+			Signature: ed25519.Sign(p.keys[party], agreement.SignedText(proposed.GetDigest())),
+		}); err != nil {
+			return access.FaultOf(err)
+		}
+	}
+	p.say("%s  both departments signed version %d of the agreement", p.clock.Now().Format("Mon 15:04"), number)
+	return nil
+}
+
+// visit puts one visitor's form into the calendar: mostly on working days, in
+// the day, and now and then sent twice by an impatient tool.
+func (p *play) visit(n int) {
+	day := p.rng.IntN(10)
+	day += 2 * (day / 5)
+	hour := 6 + p.rng.NormFloat64()*3.5 + 4
+	hour = max(0.2, min(23.5, hour))
+	if p.rng.IntN(20) == 0 {
+		day = 5 + 7*p.rng.IntN(2) // a weekend
+	}
+	at := p.start.AddDate(0, 0, day).Add(-5*time.Hour + time.Duration(hour*60)*time.Minute)
+	if n < 3 || !at.After(p.start) {
+		at = p.start.Add(time.Duration(10+n%60) * time.Minute)
+	}
+	v := newVisitor(p.rng, n)
+	d := form(p.rng, v, n, p.rng.IntN(40) == 0, p.rng.IntN(15) == 0)
+	p.deliver(at, d)
+	if p.rng.IntN(25) == 0 {
+		p.deliver(at.Add(time.Duration(1+p.rng.IntN(90))*time.Minute), d)
+	}
+}
+
+func (p *play) deliver(at time.Time, d delivery) {
+	p.order++
+	heap.Push(&p.queue, &act{at: at, order: p.order, together: true, do: func(context.Context) error {
+		status, err := d.send(p.client, "http://"+p.app.HTTPAddr)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK {
+			return fmt.Errorf("the door answered %d to a good form", status)
+		}
+		return nil
+	}})
+}
+
+// absences: people go away and come back, and one is ill in the second week.
+func (p *play) absences() {
+	away := func(handle string, from, until time.Time) {
+		people := routingv1.NewRoutingServiceClient(p.conn())
+		p.at(from, func(ctx context.Context) error {
+			_, err := people.SetAvailability(p.as(ctx, handle), &routingv1.SetAvailabilityRequest{Away: true, Reason: "leave"})
+			return err
+		})
+		p.at(until, func(ctx context.Context) error {
+			_, err := people.SetAvailability(p.as(ctx, handle), &routingv1.SetAvailabilityRequest{Reason: "back"})
+			return err
+		})
+	}
+	day := func(n, hour int) time.Time { return p.start.AddDate(0, 0, n).Add(time.Duration(hour-5) * time.Hour) }
+	away("ben", day(1, 7), day(2, 11))
+	away("dan", day(3, 9), day(4, 9))
+	away("ana", day(8, 7), day(10, 7))
+	away("chloe", day(9, 10), day(9, 14))
+}
+
+// watch hears what the system says, as any program outside could.
+func (p *play) watch(ctx context.Context) error {
+	p.events = make(chan *leadv1.HistoryEntry, 4096)
+	stream, err := leadv1.NewLeadServiceClient(p.conn()).WatchEvents(p.as(ctx, ""), &leadv1.WatchEventsRequest{FromSequence: 1})
+	if err != nil {
+		return access.FaultOf(err)
+	}
+	go func() {
+		for {
+			e, err := stream.Recv()
+			if err != nil {
+				close(p.events)
+				return
+			}
+			p.events <- e
+		}
+	}()
+	return nil
+}
+
+// perform moves the clock from one thing that happens to the next.
+func (p *play) perform(ctx context.Context) error {
+	end := p.start.AddDate(0, 0, 14)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var next time.Time
+		if len(p.queue) > 0 {
+			next = p.queue[0].at
+		}
+		if due, ok := p.clock.Next(); ok && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+		if next.IsZero() || next.After(end) {
+			p.clock.Set(end)
+			return p.app.Settle(ctx)
+		}
+		p.clock.Set(next)
+		if err := p.happen(ctx, next); err != nil {
+			return err
+		}
+		if err := p.app.Settle(ctx); err != nil {
+			return err
+		}
+		if err := p.hear(ctx); err != nil {
+			return err
+		}
+		p.tell(next)
+	}
+}
+
+// happen does everything that is due: deliveries of the same instant together,
+// as they would come.
+func (p *play) happen(ctx context.Context, now time.Time) error {
+	var together sync.WaitGroup
+	errs := make(chan error, 1+len(p.queue))
+	for len(p.queue) > 0 && !p.queue[0].at.After(now) {
+		a := heap.Pop(&p.queue).(*act)
+		if a.together {
+			p.sent++
+			together.Go(func() { errs <- a.do(ctx) })
+			continue
+		}
+		if err := a.do(ctx); err != nil {
+			return access.FaultOf(err)
+		}
+	}
+	together.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			p.turnedAway++
+			p.say("%v", err)
+			continue
+		}
+		p.acknowledged++
+	}
+	return nil
+}
+
+// hear reads what was said up to now and lets the people answer.
+func (p *play) hear(ctx context.Context) error {
+	for target := p.app.log.Follower().Pos(); p.seen < target; {
+		select {
+		case e, ok := <-p.events:
+			if !ok {
+				return errors.New("the stream of events ended before the demo did")
+			}
+			p.seen = e.GetSequence()
+			if e.GetType() == "baton.lead.v1.LeadOffered" {
+				var o leadv1.LeadOffered
+				if err := protojson.Unmarshal([]byte(e.GetJson()), &o); err != nil {
+					return err
+				}
+				p.react(e.GetLeadId(), &o)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// react decides what a person does with an offer, and when.
+func (p *play) react(id string, o *leadv1.LeadOffered) {
+	p.offered++
+	i := slices.IndexFunc(demoTeam, func(m struct {
+		handle, name     string
+		accepts, rejects int
+		answer           time.Duration
+	},
+	) bool {
+		return m.handle == o.GetMember()
+	})
+	if i < 0 {
+		return
+	}
+	m := demoTeam[i]
+	now := p.clock.Now()
+	answer := now.Add(time.Minute + time.Duration(p.rng.ExpFloat64()*float64(m.answer)))
+	if !answer.Before(o.GetTakeBy().AsTime()) {
+		return // sleeps through it
+	}
+	desk := routingv1.NewRoutingServiceClient(p.conn())
+	switch chance := p.rng.IntN(100); {
+	case chance < m.accepts:
+		p.at(answer, func(ctx context.Context) error {
+			if _, err := desk.Accept(p.as(ctx, m.handle), &routingv1.AcceptRequest{LeadId: id}); err != nil {
+				return p.late(err)
+			}
+			p.accepted++
+			p.follow(id, m.handle)
+			return nil
+		})
+	case chance < m.accepts+m.rejects:
+		reason := []string{"not-my-field", "no-time", "not-ready", "no-fit", "not-genuine"}[p.rng.IntN(5)]
+		p.at(answer, func(ctx context.Context) error {
+			_, err := desk.Reject(p.as(ctx, m.handle), &routingv1.RejectRequest{LeadId: id, Reason: reason, Note: "Said so on the phone."})
+			return p.late(err)
+		})
+	}
+}
+
+// late forgives an answer that came after the lead had moved on.
+func (p *play) late(err error) error {
+	if err == nil || strings.Contains(access.FaultOf(err).Error(), "the lead is") || strings.Contains(access.FaultOf(err).Error(), "the offer ran out") {
+		return nil
+	}
+	p.unexpected++
+	return err
+}
+
+// follow is what comes after a lead was taken: a call, and what it led to.
+func (p *play) follow(id, handle string) {
+	calls := qualificationv1.NewQualificationServiceClient(p.conn())
+	outcomes := feedbackv1.NewFeedbackServiceClient(p.conn())
+	if p.rng.IntN(12) == 0 {
+		return // taken, and never called
+	}
+	at := p.clock.Now().Add(time.Duration((0.2 + p.rng.ExpFloat64()*4) * float64(time.Hour)))
+	if p.rng.IntN(6) == 0 {
+		at = at.Add(time.Duration(20+p.rng.IntN(40)) * time.Hour)
+	}
+	horizon := int64(p.rng.IntN(14))
+	fit := p.rng.IntN(10) < 8
+	p.at(at, func(ctx context.Context) error {
+		_, err := calls.RecordCall(p.as(ctx, handle), &qualificationv1.RecordCallRequest{
+			LeadId: id, IdempotencyKey: "call-" + id, Reached: true, FitConfirmed: fit, HorizonMonths: &horizon, Note: "Spoke for ten minutes.",
+		})
+		if err := p.late(err); err != nil {
+			return access.FaultOf(err)
+		}
+		return nil
+	})
+	if !fit || p.rng.IntN(3) == 0 {
+		return
+	}
+	kind, reason, value := leadv1.OutcomeKind_OUTCOME_KIND_WON, "", int64(100*(500+p.rng.IntN(20000)))
+	if p.rng.IntN(3) > 0 {
+		kind, reason, value = leadv1.OutcomeKind_OUTCOME_KIND_LOST, "chose-another", 0
+	}
+	p.at(at.Add(time.Duration(10+p.rng.IntN(120))*time.Hour), func(ctx context.Context) error {
+		req := &feedbackv1.RecordOutcomeRequest{LeadId: id, IdempotencyKey: "close-" + id, Kind: kind, Reason: reason, ValueMinor: value}
+		if value > 0 {
+			req.Currency = "EUR"
+		}
+		_, err := outcomes.RecordOutcome(p.as(ctx, handle), req)
+		return p.late(err)
+	})
+}
+
+func (p *play) say(format string, args ...any) {
+	if isTerminal(p.progress) {
+		fmt.Fprint(p.progress, "\r\x1b[K")
+	}
+	fmt.Fprintf(p.progress, format+"\n", args...)
+}
+
+// tell shows how far the play is.
+func (p *play) tell(now time.Time) {
+	line := fmt.Sprintf("%s  sent %d  acknowledged %d  offered %d  accepted %d", now.Format("Mon 2006-01-02 15:04"), p.sent, p.acknowledged, p.offered, p.accepted)
+	if isTerminal(p.progress) {
+		fmt.Fprint(p.progress, "\r\x1b[K"+line)
+		return
+	}
+	if day := now.Truncate(24 * time.Hour); day.After(p.shown) {
+		p.shown = day
+		fmt.Fprintln(p.progress, line)
+	}
+}
+
+// stay keeps the system up after the play, its clock going on from there.
+func (p *play) stay(ctx context.Context, out io.Writer) error {
+	var f facts
+	f.add("Console", "http://"+p.app.ConsoleAddr+"/signin")
+	f.add("Token", p.admin)
+	f.add("Door", "http://"+p.app.HTTPAddr+"/hooks/web")
+	f.add("gRPC", p.app.GRPCAddr)
+	fmt.Fprintln(out)
+	_ = f.write(out)
+	fmt.Fprintln(out, "\nLook around. Ctrl-C ends the demo and removes its data.")
+	from, began := p.clock.Now(), time.Now()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.clock.Set(from.Add(time.Since(began)))
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// checks are what the demo holds its own run against.
+type checks []check
+
+type check struct {
+	text string
+	ok   bool
+}
+
+func (c *checks) add(ok bool, format string, args ...any) {
+	*c = append(*c, check{fmt.Sprintf(format, args...), ok})
+}
+
+func (c checks) failed() (n int) {
+	for _, one := range c {
+		if !one.ok {
+			n++
+		}
+	}
+	return n
+}
+
+// conclude shows the tables and reconciles what was sent with what became of it.
+func (p *play) conclude(ctx context.Context, out io.Writer) (checks, error) {
+	if isTerminal(p.progress) {
+		fmt.Fprint(p.progress, "\r\x1b[K")
+	}
+	if err := p.app.Read(ctx); err != nil {
+		return nil, err
+	}
+	reports := feedbackv1.NewReportServiceClient(p.conn())
+	funnel, err := reports.GetReport(p.as(ctx, ""), &feedbackv1.GetReportRequest{Report: "funnel", By: "source"})
+	if err != nil {
+		return nil, access.FaultOf(err)
+	}
+	response, err := reports.GetReport(p.as(ctx, ""), &feedbackv1.GetReportRequest{Report: "response", By: "owner"})
+	if err != nil {
+		return nil, access.FaultOf(err)
+	}
+	for _, report := range []*feedbackv1.Report{funnel, response} {
+		fmt.Fprintln(out)
+		if err := writeReport(out, report, formatTable); err != nil {
+			return nil, err
+		}
+	}
+	return p.reconcile(ctx, out, funnel)
+}
+
+// tally is what the log itself says became of the deliveries.
+type logTally struct {
+	received, refused, undecodable, repeats int
+	states                                  map[leadv1.State]int
+	leads                                   map[string]*lead.State
+}
+
+func (p *play) count(ctx context.Context) (*logTally, error) {
+	t := &logTally{states: map[leadv1.State]int{}, leads: map[string]*lead.State{}}
+	in, err := auditv1.NewAuditServiceClient(p.conn()).Replay(p.as(ctx, ""), &auditv1.ReplayRequest{})
+	if err != nil {
+		return nil, err
+	}
+	err = audit.Records(in, func(r *ledger.Record) error {
+		e, err := r.Decode()
+		if err != nil {
+			return err
+		}
+		switch e.Type {
+		case "baton.lead.v1.LeadReceived":
+			t.received++
+		case "baton.lead.v1.LeadRefused":
+			t.refused++
+		case "baton.intake.v1.DeliveryRefused":
+			t.undecodable++
+		case "baton.lead.v1.SubmissionRepeated", "baton.lead.v1.SubmissionRevised", "baton.lead.v1.TouchAdded":
+			t.repeats++
+		}
+		if id, ok := lead.FromSubject(e.Subject); ok {
+			if t.leads[id] == nil {
+				t.leads[id] = &lead.State{ID: id}
+			}
+			t.leads[id].Evolve(e.Body, e.Occurred, e.Recorded)
+		}
+		return nil
+	}, func(seq uint64, why string) error { return fmt.Errorf("record %d cannot be read: %s", seq, why) })
+	for _, s := range t.leads {
+		t.states[s.State]++
+	}
+	return t, err
+}
+
+func (p *play) reconcile(ctx context.Context, out io.Writer, funnel *feedbackv1.Report) (checks, error) {
+	t, err := p.count(ctx)
+	if err != nil {
+		return nil, err
+	}
+	verified, err := audit.Verify(p.as(ctx, ""), audit.Remote{Client: auditv1.NewAuditServiceClient(p.conn())}, audit.Options{})
+	if err != nil {
+		return nil, access.FaultOf(err)
+	}
+	worked := t.received - t.refused
+	refused := t.refused + t.undecodable
+	fmt.Fprintf(out, "\nReconciliation\n")
+	var f facts
+	f.add("Sent", fmt.Sprintf("%s forms", grouped(int64(p.sent))))
+	f.add("Acknowledged", fmt.Sprintf("%s = %s received + %s refused (spam, test) + %s repeats", grouped(int64(p.acknowledged)), grouped(int64(worked)), grouped(int64(refused)), grouped(int64(t.repeats))))
+	var states []string
+	sum := 0
+	for state := leadv1.State_STATE_RECEIVED; state <= leadv1.State_STATE_NURTURING; state++ {
+		if n := t.states[state]; n > 0 {
+			states = append(states, fmt.Sprintf("%s %s", grouped(int64(n)), lead.StateWord(state)))
+			sum += n
+		}
+	}
+	f.add("Received", fmt.Sprintf("%s, each in one state: %s", grouped(int64(worked)), strings.Join(states, ", ")))
+	f.add("Decisions", fmt.Sprintf("%s derived again from the log, %s differ", grouped(verified.Decisions), grouped(verified.Differ)))
+	if err := f.write(out); err != nil {
+		return nil, err
+	}
+	var c checks
+	c.add(p.turnedAway == 0 && p.sent == p.acknowledged, "every form that was sent was acknowledged")
+	c.add(p.acknowledged == worked+refused+t.repeats, "every acknowledged form is a lead, a refusal or a repeat")
+	c.add(worked == sum, "every received lead is in exactly one state")
+	c.add(figure(funnel, "received") == float64(t.received) || figure(funnel, "received") == float64(worked), "the funnel counts the leads that the log holds")
+	c.add(t.states[leadv1.State_STATE_HELD] == 0 && t.states[leadv1.State_STATE_RECEIVED] == 0, "no lead waits for a decision")
+	c.add(p.unexpected == 0, "nobody was refused what they may do")
+	c.add(verified.Whole(), "the log verifies: chains, signatures, trees and every decision")
+	fmt.Fprintln(out)
+	for _, one := range c {
+		mark := "ok  "
+		if !one.ok {
+			mark = "FAIL"
+		}
+		fmt.Fprintf(out, "  %s  %s\n", mark, one.text)
+	}
+	for _, finding := range verified.Findings {
+		fmt.Fprintf(out, "        %s %d: %s\n", finding.Stream, finding.Seq, finding.What)
+	}
+	return c, nil
+}
+
+func figure(r *feedbackv1.Report, name string) float64 {
+	for _, f := range r.GetTotal().GetFigures() {
+		if f.GetName() == name {
+			return f.GetValue()
+		}
+	}
+	return -1
+}

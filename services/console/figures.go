@@ -1,0 +1,170 @@
+package console
+
+import (
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+)
+
+// Units of the metric catalogue.
+const (
+	unitLeads      = "leads"
+	unitDeliveries = "deliveries"
+	unitSeconds    = "seconds"
+	unitRatio      = "ratio"
+)
+
+// cell is one figure, readable.
+type cell struct {
+	// Text is the figure with its unit, plain for machines as well.
+	Text template.HTML
+	// Beside stands under the figure: the interval of a rate, the share of a
+	// count; About says which.
+	Beside, About string
+	// Unknown where there is nothing to divide by.
+	Unknown bool
+	value   float64
+}
+
+// column is one figure's name and formula.
+type column struct {
+	Name, Label, Unit, Formula string
+	// Beside are the formulas of what stands under the figure.
+	Beside           []string
+	low, high, share string
+}
+
+// columnsOf lists a report's figures. The ends of an interval belong to their
+// rate and a share to its count: they are not figures of their own.
+func columnsOf(r *feedbackv1.Report) []column {
+	formulas := map[string]string{}
+	for _, c := range r.GetColumns() {
+		formulas[c.GetName()] = c.GetFormula()
+	}
+	var out []column
+	for _, c := range r.GetColumns() {
+		name := c.GetName()
+		if belongs(name, formulas) {
+			continue
+		}
+		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Formula: c.GetFormula()}
+		low, isLow := formulas[name+"_low"]
+		high, isHigh := formulas[name+"_high"]
+		if isLow && isHigh {
+			col.low, col.high, col.Beside = name+"_low", name+"_high", []string{low, high}
+		}
+		if share, ok := formulas[name+"_share"]; ok {
+			col.share, col.Beside = name+"_share", append(col.Beside, share)
+		}
+		out = append(out, col)
+	}
+	return out
+}
+
+func belongs(name string, formulas map[string]string) bool {
+	for _, end := range []string{"_low", "_high", "_share"} {
+		if of, ok := strings.CutSuffix(name, end); ok {
+			if _, ok := formulas[of]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// label is a figure's name as people read it.
+func label(name string) string {
+	parts := strings.Split(strings.TrimSuffix(name, "_seconds"), "_")
+	for i, p := range parts {
+		switch p {
+		case "mql", "sal", "sql":
+			parts[i] = strings.ToUpper(p)
+		default:
+			if i == 0 && p != "" {
+				parts[i] = strings.ToUpper(p[:1]) + p[1:]
+			}
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// cellOf finds a column's figure in a row.
+func cellOf(row *feedbackv1.ReportRow, col column) cell {
+	f, ok := figure(row, col.Name)
+	if !ok {
+		return cell{Unknown: true, Text: "–"}
+	}
+	out := cell{Text: shown(f, col.Unit), value: f}
+	low, okLow := figure(row, col.low)
+	high, okHigh := figure(row, col.high)
+	share, okShare := figure(row, col.share)
+	switch {
+	case col.low != "" && okLow && okHigh:
+		out.Beside, out.About = percent(low)+"–"+percent(high)+" %", "the interval of the rate"
+	case col.share != "" && okShare:
+		out.Beside, out.About = percent(share)+" %", "its share"
+	}
+	return out
+}
+
+func figure(row *feedbackv1.ReportRow, name string) (float64, bool) {
+	for _, f := range row.GetFigures() {
+		if f.GetName() == name && !f.GetUnknown() && !math.IsNaN(f.GetValue()) && !math.IsInf(f.GetValue(), 0) {
+			return f.GetValue(), true
+		}
+	}
+	return 0, false
+}
+
+func shown(v float64, unit string) template.HTML {
+	machine := strconv.FormatFloat(v, 'f', -1, 64)
+	human := machine
+	switch unit {
+	case unitLeads, unitDeliveries:
+		human = grouped(strconv.FormatFloat(v, 'f', 0, 64))
+	case unitSeconds:
+		human = span(time.Duration(v * float64(time.Second)))
+	case unitRatio:
+		human = percent(v) + " %"
+	}
+	return template.HTML(`<data value="` + machine + `">` + human + `</data>`) // #nosec G203 -- digits and units only
+}
+
+func percent(v float64) string { return strconv.FormatFloat(v*100, 'f', 1, 64) }
+
+// line is one figure of the live page: today beside all time.
+type line struct {
+	column
+	Today, All cell
+	// Bar is today's share of the largest figure of its table, 0 to 100.
+	Bar int
+}
+
+// linesOf puts the totals of today and of all time side by side.
+func linesOf(today, all *feedbackv1.Report) []line {
+	cols := columnsOf(all)
+	if len(cols) == 0 {
+		cols = columnsOf(today)
+	}
+	out := make([]line, 0, len(cols))
+	var most float64
+	for _, c := range cols {
+		l := line{column: c, Today: cellOf(today.GetTotal(), c), All: cellOf(all.GetTotal(), c)}
+		if c.Unit == unitLeads {
+			most = max(most, l.Today.value)
+		}
+		out = append(out, l)
+	}
+	if most > 0 {
+		for i := range out {
+			if out[i].Unit == unitLeads {
+				out[i].Bar = int(math.Round(out[i].Today.value / most * 100))
+			}
+		}
+	}
+	return out
+}

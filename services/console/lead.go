@@ -1,0 +1,230 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+)
+
+type leadView struct {
+	ID  string
+	Now time.Time
+	*leadv1.Lead
+	Received, Clock, FirstTouch time.Time
+	// Standing is who has it, or why nobody has, in one sentence.
+	Standing string
+	Facts    []fact
+
+	Timeline        []event
+	TimelineProblem string
+
+	// Why is the explanation in force; Earlier are the decisions before it.
+	Why        *leadv1.Explanation
+	Decision   *decision
+	Earlier    []decision
+	WhyProblem string
+
+	Act *act
+	// Problem is what stood against the last try to do something.
+	Problem string
+	Stream  string
+}
+
+type fact struct{ Name, Value string }
+
+type decision struct {
+	Type, Profile, Persona, PersonaVersion, Logic string
+	Stage                                         leadv1.Stage
+	Recorded                                      time.Time
+	Version                                       int64
+	Sequence                                      uint64
+	Why                                           *leadv1.Explanation
+}
+
+// act is what the reader may do with the lead.
+type act struct {
+	Accept, Reject bool
+	// For is who the lead is with, where it is not known who reads.
+	For string
+	// Key makes a form that is sent twice harmless.
+	Key          string
+	Reason, Note string
+}
+
+func (c *console) showLead(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.renderLead(w, r, v, http.StatusOK, "", nil)
+}
+
+// renderLead shows a lead; problem and tried are what stood against the last try
+// to do something with it, and what was typed.
+func (c *console) renderLead(w http.ResponseWriter, r *http.Request, v *visit, code int, problem string, tried *act) error {
+	view, err := c.lookAtLead(r.Context(), v, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	view.Problem = problem
+	if view.Act != nil && tried != nil {
+		view.Act.Reason, view.Act.Note = tried.Reason, tried.Note
+	}
+	c.render(w, r, code, "lead", v.session, pageData{Title: "Lead " + shortID(view.ID), Nav: "leads", Body: view})
+	return nil
+}
+
+func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadView, error) {
+	// The place in the log comes first: what happens while the page is made is
+	// then told again rather than missed.
+	st, statusErr := v.reports.GetStatus(ctx, &feedbackv1.GetStatusRequest{})
+	var (
+		parts   sync.WaitGroup
+		l       *leadv1.Lead
+		history *leadv1.GetHistoryResponse
+		why     *qualificationv1.ExplainResponse
+		owner   *routingv1.GetOwnerResponse
+		errs    [4]error
+	)
+	parts.Go(func() { l, errs[0] = v.leads.GetLead(ctx, &leadv1.GetLeadRequest{LeadId: id}) })
+	parts.Go(func() { history, errs[1] = v.leads.GetHistory(ctx, &leadv1.GetHistoryRequest{LeadId: id}) })
+	parts.Go(func() { why, errs[2] = v.qualification.Explain(ctx, &qualificationv1.ExplainRequest{LeadId: id}) })
+	parts.Go(func() { owner, errs[3] = v.routing.GetOwner(ctx, &routingv1.GetOwnerRequest{LeadId: id}) })
+	parts.Wait()
+	if err := firstOf(errs[0], withdrawn(errs[1:]...), withdrawn(statusErr)); err != nil {
+		return nil, err
+	}
+
+	view := &leadView{
+		ID: id, Now: c.systemTime(st), Lead: l, Received: instant(l.GetReceivedAt()), Clock: instant(l.GetTakeBy()),
+		FirstTouch: instant(l.GetFirstTouchAt()), Facts: factsOf(l.GetFeatures()),
+		TimelineProblem: missing(errs[1]), Why: l.GetExplanation(), Act: actOn(l, v.reader.Handle),
+	}
+	if errs[3] == nil {
+		view.Standing = owner.GetText()
+	}
+	if view.Standing == "" {
+		view.Standing = l.GetBlockedText()
+	}
+	for _, e := range history.GetEntries() {
+		view.Timeline = append(view.Timeline, eventOf(e))
+	}
+	view.explained(why, errs[2])
+	view.Stream = "/live?lead=" + url.QueryEscape(id)
+	if statusErr == nil {
+		view.Stream += "&from=" + strconv.FormatUint(st.GetLedgerSequence()+1, 10)
+	}
+	return view, nil
+}
+
+// explained takes the decisions; the last one is the one that stands. The
+// lead's own last explanation does where they cannot be had.
+func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error) {
+	if view.Why == nil {
+		view.WhyProblem = missing(err)
+	}
+	for _, d := range why.GetDecisions() {
+		view.Earlier = append(view.Earlier, decision{
+			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(),
+			Logic: d.GetLogicVersion(), Stage: d.GetStage(), Recorded: instant(d.GetRecordedAt()),
+			Version: d.GetAgreementVersion(), Sequence: d.GetSequence(), Why: d.GetExplanation(),
+		})
+	}
+	if n := len(view.Earlier); n > 0 {
+		view.Decision, view.Earlier = &view.Earlier[n-1], view.Earlier[:n-1]
+		if view.Decision.Why != nil {
+			view.Why = view.Decision.Why
+		}
+	}
+}
+
+// actOn says what a reader may do. Who may do it in truth is for the services
+// to say; this only keeps buttons away from those for whom they are not.
+func actOn(l *leadv1.Lead, reader string) *act {
+	a := &act{Key: rand.Text()}
+	switch l.GetState() {
+	case leadv1.State_STATE_OFFERED:
+		a.For, a.Accept, a.Reject = l.GetOfferedTo(), true, true
+	case leadv1.State_STATE_ACCEPTED, leadv1.State_STATE_WORKING:
+		a.For, a.Reject = l.GetOwner(), true
+	}
+	switch {
+	case a.For == "", reader != "" && reader != a.For:
+		return nil
+	case reader == a.For:
+		a.For = ""
+	}
+	return a
+}
+
+// factsOf lists what decisions may read, as words.
+func factsOf(f *leadv1.Features) []fact {
+	var out []fact
+	add := func(name, value string) {
+		if value != "" {
+			out = append(out, fact{name, value})
+		}
+	}
+	add("Country", f.GetCountry())
+	if f.GetEmployees() > 0 {
+		add("Employees", grouped(strconv.FormatInt(f.GetEmployees(), 10)))
+	}
+	add("Industry", f.GetIndustry())
+	add("Role", f.GetRole())
+	add("Product", f.GetProduct())
+	add("Language", f.GetLanguage())
+	if f != nil {
+		add("Contact wish", wishWord(f.GetContactWish()))
+		given := ""
+		for _, one := range []struct {
+			name string
+			has  bool
+		}{{"e-mail", f.GetHasEmail()}, {"telephone", f.GetHasPhone()}, {"company", f.GetHasCompany()}} {
+			if !one.has {
+				continue
+			}
+			if given != "" {
+				given += ", "
+			}
+			given += one.name
+		}
+		if given == "" {
+			given = "nothing to reach the person by"
+		}
+		if f.GetFreeEmail() {
+			given += " (free-mail address)"
+		}
+		add("Given", given)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.GetAnswers())) {
+		add(label(name), valueWord(f.GetAnswers()[name]))
+	}
+	a := f.GetAttribution()
+	add("Campaign", a.GetCampaign())
+	add("Medium", a.GetMedium())
+	add("Campaign source", a.GetSource())
+	return out
+}
+
+func valueWord(v *leadv1.Value) string {
+	switch k := v.GetKind().(type) {
+	case *leadv1.Value_Text:
+		return k.Text
+	case *leadv1.Value_Number:
+		return grouped(strconv.FormatInt(k.Number, 10))
+	case *leadv1.Value_Flag:
+		if k.Flag {
+			return "yes"
+		}
+		return "no"
+	default:
+		return "unknown"
+	}
+}

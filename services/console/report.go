@@ -1,0 +1,180 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+)
+
+// reportTitles are the reports that have a page.
+var reportTitles = map[string]string{
+	funnel:   "Funnel",
+	response: "Response times",
+}
+
+// dimensions are what a report can be split by, in the order of the list.
+var dimensions = []string{"", "source", "campaign", "country", "persona", "pool", "owner", "definition"}
+
+type reportView struct {
+	Name, Title, Population string
+	By, From, To            string
+	Definition, Horizon     string
+	Historical              bool
+	AsOf                    time.Time
+	Sequence                uint64
+	Dimensions              []choice
+	Frames                  []link
+	Columns                 []column
+	Rows                    []reportRow
+	Total                   reportRow
+}
+
+type reportRow struct {
+	Key   string
+	Cells []cell
+}
+
+type link struct {
+	Label, To string
+	Current   bool
+}
+
+func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) error {
+	name := r.PathValue("name")
+	title, ok := reportTitles[name]
+	if !ok {
+		return status.Error(codes.NotFound, "There is no such report. The menu above leads to all there are.")
+	}
+	q := r.URL.Query()
+	ask, err := reportRequest(name, q)
+	if err != nil {
+		return err
+	}
+	got, err := v.reports.GetReport(r.Context(), ask)
+	if err != nil {
+		return err
+	}
+	// A failed status only costs the time frames their anchor.
+	st, _ := v.reports.GetStatus(r.Context(), &feedbackv1.GetStatusRequest{})
+	view := reportView{
+		Name: name, Title: title, Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"),
+		Definition: q.Get("definition"), Horizon: q.Get("horizon"), Historical: ask.GetHistorical(),
+		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
+		Frames: timeFrames(name, q, c.systemTime(st)), Columns: columnsOf(got),
+	}
+	for _, d := range dimensions {
+		text := d
+		if d == "" {
+			text = "nothing: one total"
+		}
+		view.Dimensions = append(view.Dimensions, choice{Key: d, Label: text, Chosen: d == q.Get("by")})
+	}
+	for _, row := range got.GetRows() {
+		view.Rows = append(view.Rows, cellsOf(row, view.Columns))
+	}
+	view.Total = cellsOf(got.GetTotal(), view.Columns)
+	view.Total.Key = "Total"
+	c.render(w, r, http.StatusOK, "report", v.session, pageData{Title: title, Nav: name, Body: view})
+	return nil
+}
+
+func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
+	out := reportRow{Key: row.GetKey()}
+	if out.Key == "" {
+		out.Key = "not stated"
+	}
+	for _, col := range cols {
+		out.Cells = append(out.Cells, cellOf(row, col))
+	}
+	return out
+}
+
+func reportRequest(name string, q url.Values) (*feedbackv1.GetReportRequest, error) {
+	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes"}
+	var err error
+	if ask.From, err = dayOf(q.Get("from")); err != nil {
+		return nil, err
+	}
+	if ask.To, err = dayOf(q.Get("to")); err != nil {
+		return nil, err
+	}
+	if text := q.Get("definition"); text != "" {
+		if ask.Definition, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return nil, status.Error(codes.InvalidArgument, "The agreement's version is a whole number, such as 2.")
+		}
+	}
+	if text := q.Get("horizon"); text != "" {
+		days, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			return nil, status.Error(codes.InvalidArgument, "The days within which an answer counts are a whole number, such as 30.")
+		}
+		ask.HorizonDays = int32(days)
+	}
+	return ask, nil
+}
+
+// dayOf reads a day, which begins at 00:00 UTC.
+func dayOf(text string) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, "A day is written like 2026-03-31.")
+	}
+	return timestamppb.New(t), nil
+}
+
+// timeFrames offers the frames that the two departments think in, over one
+// population: sales looks at the week, marketing at the quarter.
+func timeFrames(name string, q url.Values, now time.Time) []link {
+	day := now.UTC().Truncate(24 * time.Hour)
+	monday := day.AddDate(0, 0, -(int(day.Weekday())+6)%7)
+	quarter := time.Date(day.Year(), (day.Month()-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC)
+	var out []link
+	for _, f := range []struct {
+		label    string
+		from, to time.Time
+	}{
+		{"today", day, time.Time{}},
+		{"this week", monday, time.Time{}},
+		{"last week", monday.AddDate(0, 0, -7), monday},
+		{"this quarter", quarter, time.Time{}},
+		{"last quarter", quarter.AddDate(0, -3, 0), quarter},
+		{"all time", time.Time{}, time.Time{}},
+	} {
+		to := url.Values{}
+		for _, k := range []string{"by", "definition", "horizon", "historical"} {
+			if v := q.Get(k); v != "" {
+				to.Set(k, v)
+			}
+		}
+		from, until := dateOnly(f.from), dateOnly(f.to)
+		if from != "" {
+			to.Set("from", from)
+		}
+		if until != "" {
+			to.Set("to", until)
+		}
+		address := "/reports/" + name
+		if len(to) > 0 {
+			address += "?" + to.Encode()
+		}
+		out = append(out, link{Label: f.label, To: address, Current: from == q.Get("from") && until == q.Get("to")})
+	}
+	return out
+}
+
+func dateOnly(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}

@@ -1,0 +1,159 @@
+package feedback
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// Outcomes takes what became of leads: the FeedbackService.
+type Outcomes struct {
+	feedbackv1.UnimplementedFeedbackServiceServer
+	log    Log
+	writer Writer
+	seal   Sealer
+	clock  clock.Clock
+}
+
+// NewOutcomes makes the FeedbackService.
+func NewOutcomes(log Log, writer Writer, seal Sealer, c clock.Clock) *Outcomes {
+	return &Outcomes{log: log, writer: writer, seal: seal, clock: c}
+}
+
+// causePrefix marks a cause that is a caller's idempotency key. The id of an
+// event follows from its cause, so a repeat has the same.
+const causePrefix = "cmd:"
+
+// RecordOutcome records a touch, progress, a won or a lost deal. A repeat under
+// the same idempotency key is answered as the first was.
+func (o *Outcomes) RecordOutcome(ctx context.Context, req *feedbackv1.RecordOutcomeRequest) (*feedbackv1.RecordOutcomeResponse, error) {
+	actor, ok := access.From(ctx)
+	if !ok {
+		return nil, fault.New(fault.Unauthenticated, "an outcome is recorded by somebody: sign in")
+	}
+	if req.GetIdempotencyKey() == "" {
+		return nil, fault.New(fault.Invalid, "idempotency_key: name one, so that a repeat of this call is harmless")
+	}
+	if !lead.Safe(req.GetLeadId()) {
+		return nil, fault.New(fault.NotFound, "there is no such lead: an id has lower-case letters, digits and hyphens only")
+	}
+	if said, err := o.said(ctx, req, actor); said != nil || err != nil {
+		return said, err
+	}
+	note, err := o.note(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	seq, err := o.writer.Say(ctx, func(s *lead.State, _ uint64) ([]ledger.Draft, error) {
+		now := o.clock.Now()
+		bodies, err := DecideOutcome(s, req, actor, now, note)
+		if err != nil {
+			return nil, err
+		}
+		return drafts(req, actor, now, bodies), nil
+	}, req.GetLeadId())
+	if err != nil {
+		// The same call may have been under way twice, or have gone through
+		// unanswered: then it has its event, and that is the answer.
+		if said, look := o.said(ctx, req, actor); said != nil && look == nil {
+			return said, nil
+		}
+		return nil, err
+	}
+	return &feedbackv1.RecordOutcomeResponse{Sequence: seq}, nil
+}
+
+// said answers a call that was answered before; nil for a new one.
+func (o *Outcomes) said(ctx context.Context, req *feedbackv1.RecordOutcomeRequest, actor access.Actor) (*feedbackv1.RecordOutcomeResponse, error) {
+	events, err := o.log.History(ctx, lead.SubjectOf(req.GetLeadId()))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		if e.Cause != causePrefix+req.GetIdempotencyKey() {
+			continue
+		}
+		if body, ok := e.Body.(*leadv1.OutcomeRecorded); !ok || body.GetKind() != req.GetKind() || e.Actor != actor.Handle {
+			return nil, fault.New(fault.Conflict, "idempotency_key: it was used on lead %s for something else (event %d): take a new one for each outcome", req.GetLeadId(), e.Seq)
+		}
+		return &feedbackv1.RecordOutcomeResponse{Sequence: e.Seq}, nil
+	}
+	return nil, nil
+}
+
+// note seals what the member wrote, under a key of its own that follows from the
+// call, so that a repeat does not leave a second key behind.
+func (o *Outcomes) note(ctx context.Context, req *feedbackv1.RecordOutcomeRequest) (*leadv1.Sealed, error) {
+	if req.GetNote() == "" {
+		return nil, nil
+	}
+	sum := sha256.Sum256([]byte("outcome note\x00" + req.GetLeadId() + "\x00" + req.GetIdempotencyKey()))
+	keyID := "note-" + hex.EncodeToString(sum[:16])
+	return o.seal(ctx, keyID, []byte(req.GetNote()), NoteContext(req.GetLeadId()))
+}
+
+// NoteContext is what a note's seal is bound to: it opens on its own lead only.
+func NoteContext(leadID string) []byte { return []byte("baton outcome note\x00" + leadID) }
+
+// drafts makes events of what was decided.
+func drafts(req *feedbackv1.RecordOutcomeRequest, actor access.Actor, now time.Time, bodies []proto.Message) []ledger.Draft {
+	occurred := now
+	if at := req.GetOccurredAt(); at != nil {
+		occurred = at.AsTime()
+	}
+	out := make([]ledger.Draft, 0, len(bodies))
+	for i, body := range bodies {
+		out = append(out, ledger.Draft{
+			Subject: lead.SubjectOf(req.GetLeadId()), Body: body, Occurred: occurred,
+			Cause: causePrefix + req.GetIdempotencyKey(), Actor: actor.Handle, Position: i,
+		})
+	}
+	return out
+}
+
+// Reports answers reports from the read model: the ReportService.
+type Reports struct {
+	feedbackv1.UnimplementedReportServiceServer
+	store  *Store
+	status Status
+	clock  clock.Clock
+}
+
+// NewReports makes the ReportService.
+func NewReports(store *Store, status Status, c clock.Clock) *Reports {
+	return &Reports{store: store, status: status, clock: c}
+}
+
+// GetReport computes one report.
+func (r *Reports) GetReport(ctx context.Context, req *feedbackv1.GetReportRequest) (*feedbackv1.Report, error) {
+	q, err := question(req, r.clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	return r.store.Report(ctx, q)
+}
+
+// GetStatus says how far the read model is and how the log's consumers stand.
+func (r *Reports) GetStatus(ctx context.Context, _ *feedbackv1.GetStatusRequest) (*feedbackv1.GetStatusResponse, error) {
+	st, err := r.status.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if st.ReadSequence, err = r.store.Position(ctx); err != nil {
+		return nil, err
+	}
+	st.Now = timestamppb.New(r.clock.Now())
+	return st, nil
+}

@@ -1,0 +1,399 @@
+package feedback
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// memory is a log in memory, with its writer.
+type memory struct {
+	story
+	clock clock.Clock
+	// before is called once between reading and writing: what somebody faster does.
+	before func()
+	// swallow writes, and answers as if nothing came back.
+	swallow bool
+}
+
+func (m *memory) History(_ context.Context, subject string) ([]*ledger.Event, error) {
+	var out []*ledger.Event
+	for _, e := range m.events {
+		if e.Subject == subject {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Follow(_ context.Context, from uint64, fn func(*ledger.Event) error) error {
+	for _, e := range m.events {
+		if e.Seq >= from && from > 0 {
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *memory) Say(_ context.Context, decide func(*lead.State, uint64) ([]ledger.Draft, error), leadID string) (uint64, error) {
+	if f := m.before; f != nil {
+		m.before = nil
+		f()
+	}
+	drafts, err := decide(m.lead(leadID, far), uint64(len(m.events)))
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range drafts {
+		e := m.say(leadID, d.Occurred, d.Body)
+		e.Subject, e.Cause, e.Actor, e.Recorded = d.Subject, d.Cause, d.Actor, m.clock.Now()
+	}
+	if m.swallow {
+		return 0, fault.New(fault.Unavailable, "no answer came")
+	}
+	return uint64(len(m.events)), nil
+}
+
+// ownedByAna is a log with one lead that ana has accepted.
+func ownedByAna() *memory {
+	m := &memory{clock: clock.NewVirtual(start.Add(3 * time.Hour))}
+	m.received("l1", start, func(b *leadv1.LeadReceived) { b.Personal = &leadv1.Sealed{KeyId: "k1"} })
+	m.say("l1", start.Add(time.Hour), &leadv1.LeadOffered{AgreementVersion: 1, Pool: "p", Group: "g", Member: "ana", Offer: 1, TakeBy: timestamppb.New(start), Turn: 1, Summary: "next"})
+	m.say("l1", start.Add(2*time.Hour), &leadv1.OfferAccepted{Member: "ana", Offer: 1})
+	return m
+}
+
+func outcomes(m *memory) (*Outcomes, *[]string) {
+	var sealed []string
+	return NewOutcomes(m, m, func(_ context.Context, keyID string, plain, aad []byte) (*leadv1.Sealed, error) {
+		sealed = append(sealed, keyID+" "+string(plain)+" "+string(aad))
+		return &leadv1.Sealed{KeyId: keyID}, nil
+	}, m.clock), &sealed
+}
+
+func TestRecordOutcome(t *testing.T) {
+	m := ownedByAna()
+	o, sealed := outcomes(m)
+	ctx := access.With(context.Background(), ana)
+	req := &feedbackv1.RecordOutcomeRequest{
+		LeadId: "l1", IdempotencyKey: "k-1", Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, ValueMinor: 100, Currency: "EUR",
+		Note: "private words", OccurredAt: timestamppb.New(start.Add(150 * time.Minute)),
+	}
+	first, err := o.RecordOutcome(ctx, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := m.events[first.GetSequence()-1]
+	body, ok := e.Body.(*leadv1.OutcomeRecorded)
+	if !ok || e.Actor != "ana" || e.Cause != "cmd:k-1" || !e.Occurred.Equal(start.Add(150*time.Minute)) || !e.Recorded.Equal(start.Add(3*time.Hour)) {
+		t.Fatalf("written: %+v", e)
+	}
+	if len(*sealed) != 1 || !strings.Contains((*sealed)[0], "private words") || !strings.Contains((*sealed)[0], "l1") {
+		t.Errorf("sealed %q; want the note, bound to its lead", *sealed)
+	}
+	if text := body.String(); strings.Contains(text, "private") || body.GetNote().GetKeyId() == "" {
+		t.Errorf("the note is not sealed: %s", text)
+	}
+	// Once more: the lead is won by now, and the answer is the first one's.
+	again, err := o.RecordOutcome(ctx, req)
+	if err != nil || again.GetSequence() != first.GetSequence() || len(m.events) != 4 {
+		t.Fatalf("the repeat: %v, %v with %d events; want sequence %d and 4 events", again, err, len(m.events), first.GetSequence())
+	}
+	// The same key for something else is a mistake worth telling.
+	_, err = o.RecordOutcome(ctx, &feedbackv1.RecordOutcomeRequest{LeadId: "l1", IdempotencyKey: "k-1", Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH})
+	if !fault.Is(err, fault.Conflict) {
+		t.Errorf("the same key for a touch: %v; want a conflict", err)
+	}
+	_, err = o.RecordOutcome(access.With(context.Background(), manager), req)
+	if !fault.Is(err, fault.Conflict) {
+		t.Errorf("the same key from somebody else: %v; want a conflict", err)
+	}
+	req.IdempotencyKey = "k-2"
+	if _, err = o.RecordOutcome(ctx, req); !fault.Is(err, fault.State) {
+		t.Errorf("won again under a new key: %v; want a fault that says the lead is won", err)
+	}
+}
+
+func TestRecordOutcomeRefuses(t *testing.T) {
+	m := ownedByAna()
+	o, _ := outcomes(m)
+	signedIn := access.With(context.Background(), ana)
+	won := func(id, key string) *feedbackv1.RecordOutcomeRequest {
+		return &feedbackv1.RecordOutcomeRequest{LeadId: id, IdempotencyKey: key, Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON}
+	}
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		req  *feedbackv1.RecordOutcomeRequest
+		want fault.Kind
+	}{
+		"nobody":       {context.Background(), won("l1", "k"), fault.Unauthenticated},
+		"no key":       {signedIn, won("l1", ""), fault.Invalid},
+		"a wild id":    {signedIn, won("l1.>", "k"), fault.NotFound},
+		"an unknown":   {signedIn, won("l2", "k"), fault.NotFound},
+		"not theirs":   {access.With(context.Background(), ben), won("l1", "k"), fault.Denied},
+		"no kind said": {signedIn, &feedbackv1.RecordOutcomeRequest{LeadId: "l1", IdempotencyKey: "k"}, fault.Invalid},
+	} {
+		if _, err := o.RecordOutcome(test.ctx, test.req); !fault.Is(err, test.want) {
+			t.Errorf("%s: %v; want %s", name, err, test.want)
+		}
+	}
+	if len(m.events) != 3 {
+		t.Errorf("%d events; a refused call writes none", len(m.events))
+	}
+}
+
+// A touch could be recorded any number of times; the same one is not.
+func TestRecordOutcomeTouchIsRepeatedOnce(t *testing.T) {
+	m := ownedByAna()
+	o, _ := outcomes(m)
+	ctx := access.With(context.Background(), ana)
+	req := &feedbackv1.RecordOutcomeRequest{LeadId: "l1", IdempotencyKey: "k-1", Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Channel: "call"}
+	for range 2 {
+		if got, err := o.RecordOutcome(ctx, req); err != nil || got.GetSequence() != 4 {
+			t.Fatalf("%v, %v; want sequence 4 both times", got, err)
+		}
+	}
+	req.IdempotencyKey = "k-2"
+	if got, err := o.RecordOutcome(ctx, req); err != nil || got.GetSequence() != 5 || len(m.events) != 5 {
+		t.Fatalf("another touch: %v, %v, %d events; want a fifth event", got, err, len(m.events))
+	}
+}
+
+func TestRecordOutcomeTwiceAtOnce(t *testing.T) {
+	m := ownedByAna()
+	o, _ := outcomes(m)
+	ctx := access.With(context.Background(), ana)
+	req := &feedbackv1.RecordOutcomeRequest{LeadId: "l1", IdempotencyKey: "k-1", Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON}
+	var inner *feedbackv1.RecordOutcomeResponse
+	m.before = func() {
+		var err error
+		if inner, err = o.RecordOutcome(ctx, req); err != nil {
+			t.Error(err)
+		}
+	}
+	outer, err := o.RecordOutcome(ctx, req)
+	if err != nil || outer.GetSequence() != inner.GetSequence() || len(m.events) != 4 {
+		t.Fatalf("twice at once: %v and %v, %v, %d events; want one event and one answer", inner, outer, err, len(m.events))
+	}
+}
+
+func TestRecordOutcomeUnansweredWriteIsLookedUp(t *testing.T) {
+	m := ownedByAna()
+	m.swallow = true
+	o, _ := outcomes(m)
+	got, err := o.RecordOutcome(access.With(context.Background(), ana), &feedbackv1.RecordOutcomeRequest{LeadId: "l1", IdempotencyKey: "k-1", Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON})
+	if err != nil || got.GetSequence() != 4 {
+		t.Fatalf("%v, %v; the event stands, so its sequence is the answer", got, err)
+	}
+}
+
+func leads(t *testing.T, m *memory) *Leads {
+	return NewLeads(openStore(t), m, func(_ context.Context, id string, sealed *leadv1.Sealed) (*leadv1.PersonalData, error) {
+		if sealed.GetKeyId() == "gone" {
+			return nil, fault.New(fault.NotFound, "the key is gone")
+		}
+		return &leadv1.PersonalData{Email: id + "@example.com"}, nil
+	})
+}
+
+func TestGetLead(t *testing.T) {
+	m := ownedByAna()
+	// Known late: ana had called before she accepted.
+	m.say("l1", start.Add(90*time.Minute), &leadv1.CallRecorded{CallId: "c1", Member: "ana", Reached: true}).Recorded = start.Add(3 * time.Hour)
+	l := leads(t, m)
+	ctx := access.With(context.Background(), ana)
+	at := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(start.Add(d)) }
+	for name, test := range map[string]struct {
+		req     *leadv1.GetLeadRequest
+		state   leadv1.State
+		touches int64
+		last    uint64
+	}{
+		"now":                      {&leadv1.GetLeadRequest{}, leadv1.State_STATE_ACCEPTED, 1, 4},
+		"as of the offer":          {&leadv1.GetLeadRequest{AsOf: at(time.Hour)}, leadv1.State_STATE_OFFERED, 0, 2},
+		"as of the call":           {&leadv1.GetLeadRequest{AsOf: at(90 * time.Minute)}, leadv1.State_STATE_OFFERED, 1, 4},
+		"known before it was told": {&leadv1.GetLeadRequest{KnownAt: at(150 * time.Minute)}, leadv1.State_STATE_ACCEPTED, 0, 3},
+		"both":                     {&leadv1.GetLeadRequest{AsOf: at(90 * time.Minute), KnownAt: at(150 * time.Minute)}, leadv1.State_STATE_OFFERED, 0, 2},
+	} {
+		test.req.LeadId = "l1"
+		got, err := l.GetLead(ctx, test.req)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got.GetState() != test.state || got.GetTouches() != test.touches || got.GetSequence() != test.last {
+			t.Errorf("%s: %v, %d touches, sequence %d; want %v, %d, %d", name, got.GetState(), got.GetTouches(), got.GetSequence(), test.state, test.touches, test.last)
+		}
+	}
+	for name, req := range map[string]*leadv1.GetLeadRequest{
+		"unknown":         {LeadId: "l2"},
+		"a wild id":       {LeadId: "l1.>"},
+		"before it began": {LeadId: "l1", AsOf: at(-time.Second)},
+	} {
+		if _, err := l.GetLead(ctx, req); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: %v; want that there is none", name, err)
+		}
+	}
+}
+
+func TestGetLeadShowsPersonalDataByRole(t *testing.T) {
+	m := ownedByAna()
+	l := leads(t, m)
+	for _, role := range access.Roles() {
+		got, err := l.GetLead(access.With(context.Background(), access.Actor{Handle: "x", Roles: []string{role}}), &leadv1.GetLeadRequest{LeadId: "l1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		may := role != access.Auditor && role != access.Arbiter
+		if (got.GetPersonal().GetEmail() == "l1@example.com") != may {
+			t.Errorf("%s sees %v", role, got.GetPersonal())
+		}
+	}
+	if got, err := l.GetLead(context.Background(), &leadv1.GetLeadRequest{LeadId: "l1"}); err != nil || got.GetPersonal() != nil {
+		t.Errorf("nobody sees %v, %v; want nothing", got.GetPersonal(), err)
+	}
+	received, ok := m.events[0].Body.(*leadv1.LeadReceived)
+	if !ok {
+		t.Fatal("the first event is not the receipt")
+	}
+	received.Personal.KeyId = "gone"
+	if got, err := l.GetLead(access.With(context.Background(), ana), &leadv1.GetLeadRequest{LeadId: "l1"}); err != nil || got.GetPersonal() != nil {
+		t.Errorf("after erasure: %v, %v; want the lead without personal data", got.GetPersonal(), err)
+	}
+}
+
+func TestGetHistory(t *testing.T) {
+	m := ownedByAna()
+	m.events[2].TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	m.events[2].Agreement = 3
+	got, err := leads(t, m).GetHistory(context.Background(), &leadv1.GetHistoryRequest{LeadId: "l1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &leadv1.HistoryEntry{
+		Sequence: 3, EventId: "e3", Type: "baton.lead.v1.OfferAccepted", LeadId: "l1",
+		OccurredAt: timestamppb.New(start.Add(2 * time.Hour)), RecordedAt: timestamppb.New(start.Add(2 * time.Hour)),
+		Sentence: "ana accepted offer 1.", Json: `{"member":"ana","offer":1}`,
+		TraceId: "0af7651916cd43dd8448eb211c80319c", AgreementVersion: "3",
+	}
+	if len(got.GetEntries()) != 3 {
+		t.Fatalf("%d entries; want 3", len(got.GetEntries()))
+	}
+	if diff := cmp.Diff(want, got.GetEntries()[2], protocmp.Transform()); diff != "" {
+		t.Errorf("entry (-want +got):\n%s", diff)
+	}
+}
+
+func TestEntryLeavesProofsOfSecretsOut(t *testing.T) {
+	for _, e := range []*ledger.Event{
+		{Body: &routingv1.MemberAdded{Member: "ana", TokenHash: []byte("0123456789abcdef0123456789abcdef")}},
+		{Body: &intakev1.SourceDeclared{Name: "web", TokenHash: []byte("0123456789abcdef0123456789abcdef"), Verification: &intakev1.Verification{Algorithm: "hmac-sha256", SecretRef: "file:/secret"}}},
+	} {
+		got, err := Entry(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.ToLower(got.GetJson()), "hash") || strings.Contains(got.GetJson(), "secret") || !json.Valid([]byte(got.GetJson())) {
+			t.Errorf("JSON for readers: %s", got.GetJson())
+		}
+	}
+}
+
+// watched collects what is streamed and gives up after so many.
+type watched struct {
+	grpc.ServerStream
+	got   []uint64
+	after int
+}
+
+func (w *watched) Context() context.Context { return context.Background() }
+
+func (w *watched) Send(e *leadv1.HistoryEntry) error {
+	w.got = append(w.got, e.GetSequence())
+	if len(w.got) == w.after {
+		return errGone
+	}
+	return nil
+}
+
+var errGone = errors.New("the reader is gone")
+
+func TestWatchEvents(t *testing.T) {
+	m := ownedByAna()
+	l := leads(t, m)
+	w := &watched{}
+	if err := l.WatchEvents(&leadv1.WatchEventsRequest{FromSequence: 2}, w); err != nil || !slices.Equal(w.got, []uint64{2, 3}) {
+		t.Errorf("from 2: %v, %v; want 2 and 3", w.got, err)
+	}
+	w = &watched{after: 1}
+	if err := l.WatchEvents(&leadv1.WatchEventsRequest{FromSequence: 1}, w); !errors.Is(err, errGone) || len(w.got) != 1 {
+		t.Errorf("a reader that left: %v, %v; want an end after one", w.got, err)
+	}
+}
+
+type fixedStatus struct{}
+
+func (fixedStatus) Status(context.Context) (*feedbackv1.GetStatusResponse, error) {
+	return &feedbackv1.GetStatusResponse{LedgerSequence: 9, IntakePending: 2}, nil
+}
+
+func TestGetStatus(t *testing.T) {
+	m := ownedByAna()
+	s := openStore(t)
+	if err := s.Apply(context.Background(), m.events); err != nil {
+		t.Fatal(err)
+	}
+	got, err := NewReports(s, fixedStatus{}, m.clock).GetStatus(context.Background(), &feedbackv1.GetStatusRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &feedbackv1.GetStatusResponse{LedgerSequence: 9, IntakePending: 2, ReadSequence: 3, Now: timestamppb.New(start.Add(3 * time.Hour))}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestGetReportChecksWhatIsAsked(t *testing.T) {
+	r := NewReports(openStore(t), fixedStatus{}, clock.NewVirtual(start))
+	for name, req := range map[string]*feedbackv1.GetReportRequest{
+		"there is no report":     {Report: "weather"},
+		"cannot be split by":     {Report: "funnel", By: "owner; DROP TABLE leads"},
+		"before it begins":       {Report: "funnel", From: timestamppb.New(start), To: timestamppb.New(start)},
+		"counted from 1":         {Report: "funnel", Definition: -1},
+		"between 1 and 3650":     {Report: "response", HorizonDays: 4000},
+		"funnel and response":    {Report: ""},
+		"persona, pool, owner, ": {Report: "response", By: "company"},
+	} {
+		_, err := r.GetReport(context.Background(), req)
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v: %v; want a fault that says %q", req, err, name)
+		}
+	}
+	got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: "funnel", From: timestamppb.New(start), Definition: 4, AsOf: timestamppb.New(start)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "Leads received from 2026-03-02 09:00 UTC on that version 4 of the agreement qualified first, imported history left out. What occurred after 2026-03-02 09:00 UTC does not count."; got.GetPopulation() != want {
+		t.Errorf("population %q\n      want %q", got.GetPopulation(), want)
+	}
+}

@@ -1,0 +1,309 @@
+package feedback
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+)
+
+// Sentence says an event in one plain English sentence. It names members by
+// their handles and holds nothing personal.
+func Sentence(body proto.Message) string {
+	for _, of := range []func(proto.Message) string{intakeSentence, qualificationSentence, routingSentence, outcomeSentence, houseSentence} {
+		if s := of(body); s != "" {
+			return ended(s)
+		}
+	}
+	if body == nil {
+		return "An event that cannot be read."
+	}
+	return "An event of the type " + string(body.ProtoReflect().Descriptor().FullName()) + "."
+}
+
+func intakeSentence(body proto.Message) string {
+	switch b := body.(type) {
+	case *leadv1.LeadReceived:
+		how := "unsigned"
+		if b.GetSigned() {
+			how = "signed"
+		}
+		s := fmt.Sprintf("Received from %s (%s) on %s", b.GetSource(), how, momentOf(b.GetReceivedAt()))
+		if b.GetHistorical() {
+			s = fmt.Sprintf("Imported history: received from %s on %s", b.GetSource(), momentOf(b.GetReceivedAt()))
+		}
+		if b.GetNeedsMapping() {
+			s += "; no e-mail and no telephone number was found, so the mapping of this source needs a look"
+		}
+		return s
+	case *leadv1.SubmissionRepeated:
+		return "The same submission was delivered again; nothing changed"
+	case *leadv1.SubmissionRevised:
+		if b.GetConflict() {
+			return "The same submission came with other contents from an unsigned source; they are kept aside as a conflict and nothing changed"
+		}
+		return "The same submission came with other contents, which count from now on"
+	case *leadv1.TouchAdded:
+		return fmt.Sprintf("The same form came again within a day (%s) and joined this lead", b.GetKind())
+	case *leadv1.LeadRefused:
+		return fmt.Sprintf("Refused at the door as %s: %s", refusalWord(b.GetReason()), b.GetRule())
+	case *leadv1.PersonAttached:
+		if b.GetMatchedBy() == "new" {
+			return "Belongs to a person who was not known before"
+		}
+		return "Belongs to a known person, found by " + map[string]string{"email": "e-mail", "phone": "telephone number"}[b.GetMatchedBy()]
+	case *personv1.LeadAttached:
+		return fmt.Sprintf("Lead %s was attached to the person", b.GetLeadId())
+	case *intakev1.SourceDeclared:
+		s := "Source " + b.GetName() + " was declared"
+		if b.GetVerification() == nil {
+			return s + "; its deliveries are not signed"
+		}
+		return s + "; its deliveries are verified by " + b.GetVerification().GetAlgorithm()
+	case *intakev1.DeliveryRefused:
+		return fmt.Sprintf("A delivery yielded no lead (%s): %s", b.GetFault(), b.GetText())
+	}
+	return ""
+}
+
+func qualificationSentence(body proto.Message) string {
+	switch b := body.(type) {
+	case *leadv1.QualificationHeld:
+		return "Waits before qualification: " + b.GetText()
+	case *leadv1.LeadQualified:
+		return fmt.Sprintf("Qualified as %s by version %d of the agreement: %s", stageWord(b.GetStage()), b.GetAgreementVersion(), b.GetExplanation().GetSummary())
+	case *leadv1.LeadNurtured:
+		s := fmt.Sprintf("Stays with marketing by version %d of the agreement: %s", b.GetAgreementVersion(), b.GetExplanation().GetSummary())
+		if b.GetRecheckAt() != nil {
+			s = strings.TrimSuffix(s, ".") + "; looked at again on " + momentOf(b.GetRecheckAt())
+		}
+		return s
+	case *leadv1.CallRecorded:
+		return callSentence(b)
+	case *qualificationv1.LineAdvanced:
+		return fmt.Sprintf("Waiting line before qualification: %s joined, %s left", leadsOf(len(b.GetHeld())), leadsOf(len(b.GetFreed())))
+	}
+	return ""
+}
+
+func callSentence(b *leadv1.CallRecorded) string {
+	who := "who is no qualifier"
+	if b.GetQualifier() {
+		who = "a qualifier"
+	}
+	s := fmt.Sprintf("Called by %s, %s", b.GetMember(), who)
+	if !b.GetReached() {
+		return s + ": nobody was reached"
+	}
+	fit := "the customer profile was not confirmed"
+	if b.GetFitConfirmed() {
+		fit = "the customer profile was confirmed"
+	}
+	s += ": the person was reached, " + fit
+	switch {
+	case b.HorizonMonths == nil:
+		s += ", no time to buy was stated"
+	case b.GetHorizonMonths() == 1:
+		s += ", wants to buy within 1 month"
+	default:
+		s += fmt.Sprintf(", wants to buy within %d months", b.GetHorizonMonths())
+	}
+	return s + noted(b.GetNote())
+}
+
+func routingSentence(body proto.Message) string {
+	switch b := body.(type) {
+	case *leadv1.LeadOffered:
+		return fmt.Sprintf("Offered to %s (offer %d, pool %s) until %s: %s", b.GetMember(), b.GetOffer(), b.GetPool(), momentOf(b.GetTakeBy()), b.GetSummary())
+	case *leadv1.LeadQueued:
+		where := "Waits"
+		if b.GetPool() != "" {
+			where = "Waits in the line of pool " + b.GetPool()
+		}
+		s := where + ": " + b.GetText()
+		if b.GetLookAgainAt() != nil {
+			s = strings.TrimSuffix(s, ".") + "; looked at again on " + momentOf(b.GetLookAgainAt())
+		}
+		return s
+	case *leadv1.OfferAccepted:
+		return fmt.Sprintf("%s accepted offer %d", b.GetMember(), b.GetOffer())
+	case *leadv1.OfferRejected:
+		then := map[leadv1.Consequence]string{
+			leadv1.Consequence_CONSEQUENCE_NEXT_PERSON: "it goes to the next eligible member",
+			leadv1.Consequence_CONSEQUENCE_NURTURE:     "it goes back to marketing",
+			leadv1.Consequence_CONSEQUENCE_DISQUALIFY:  "it is out",
+		}[b.GetConsequence()]
+		return fmt.Sprintf("%s rejected offer %d (%s); by version %d of the agreement %s%s", b.GetMember(), b.GetOffer(), b.GetReason(), b.GetAgreementVersion(), then, noted(b.GetNote()))
+	case *leadv1.OfferTimedOut:
+		return fmt.Sprintf("%s let offer %d run out: it was due on %s", b.GetMember(), b.GetOffer(), momentOf(b.GetDueAt()))
+	case *routingv1.PoolAdvanced:
+		return poolSentence(b)
+	case *routingv1.MemberAdded:
+		return fmt.Sprintf("%s joined as %s", b.GetMember(), strings.Join(b.GetRoles(), ", "))
+	case *routingv1.AvailabilityChanged:
+		switch {
+		case !b.GetAway():
+			return b.GetMember() + " is back"
+		case b.GetUntil() != nil:
+			return fmt.Sprintf("%s is away until %s%s", b.GetMember(), momentOf(b.GetUntil()), bracketed(b.GetReason()))
+		}
+		return fmt.Sprintf("%s is away%s", b.GetMember(), bracketed(b.GetReason()))
+	case *routingv1.MemberDeactivated:
+		return fmt.Sprintf("%s left every pool for good%s", b.GetMember(), bracketed(b.GetReason()))
+	case *personv1.OwnerChanged:
+		if b.GetMember() == "" {
+			return fmt.Sprintf("Nobody of sales owns the person any more, because of lead %s", b.GetLeadId())
+		}
+		return fmt.Sprintf("%s owns the person from now on, because of lead %s", b.GetMember(), b.GetLeadId())
+	}
+	return ""
+}
+
+func poolSentence(b *routingv1.PoolAdvanced) string {
+	kinds := []struct {
+		kind routingv1.StepKind
+		word string
+	}{
+		{routingv1.StepKind_STEP_KIND_OFFERED, "offered"},
+		{routingv1.StepKind_STEP_KIND_ACCEPTED, "accepted"},
+		{routingv1.StepKind_STEP_KIND_RELEASED, "released"},
+		{routingv1.StepKind_STEP_KIND_QUEUED, "queued"},
+		{routingv1.StepKind_STEP_KIND_LEFT, "out of the line"},
+	}
+	var parts []string
+	for _, k := range kinds {
+		n := 0
+		for _, step := range b.GetSteps() {
+			if step.GetKind() == k.kind {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, strconv.Itoa(n)+" "+k.word)
+		}
+	}
+	if len(parts) == 0 {
+		return "The pools moved on without a step"
+	}
+	return "The pools moved on: " + strings.Join(parts, ", ")
+}
+
+func outcomeSentence(body proto.Message) string {
+	switch b := body.(type) {
+	case *leadv1.OutcomeRecorded:
+		who := b.GetMember()
+		if who == "" {
+			who = "Somebody of sales"
+		}
+		var s string
+		switch b.GetKind() {
+		case leadv1.OutcomeKind_OUTCOME_KIND_TOUCH:
+			s = who + " touched the person" + map[string]string{
+				"call": " by telephone", "email": " by e-mail", "meeting": " in a meeting", "other": " by other means",
+			}[b.GetChannel()]
+		case leadv1.OutcomeKind_OUTCOME_KIND_WORKING:
+			s = who + " works on it"
+		case leadv1.OutcomeKind_OUTCOME_KIND_WON:
+			s = who + " won the deal" + worth(b.GetValueMinor(), b.GetCurrency())
+		case leadv1.OutcomeKind_OUTCOME_KIND_LOST:
+			s = who + " lost the deal" + bracketed(b.GetReason())
+		default:
+			s = who + " recorded an outcome"
+		}
+		if b.GetHistorical() {
+			s = "Imported history: " + s
+		}
+		return s + noted(b.GetNote())
+	case *leadv1.HandlingFailed:
+		return fmt.Sprintf("%s could not handle the lead (%s, tried %d times): %s", b.GetService(), b.GetFault(), b.GetAttempts(), b.GetText())
+	}
+	return ""
+}
+
+// houseSentence speaks of the agreement and of the log itself.
+func houseSentence(body proto.Message) string {
+	switch b := body.(type) {
+	case *agreementv1.AgreementProposed:
+		return fmt.Sprintf("Version %d of the agreement was proposed", b.GetVersion())
+	case *agreementv1.AgreementSigned:
+		s := fmt.Sprintf("%s signed version %d of the agreement", b.GetParty(), b.GetVersion())
+		if b.GetInForceFrom() != nil {
+			s += ", which is in force from " + momentOf(b.GetInForceFrom())
+		}
+		return s
+	case *auditv1.LedgerOpened:
+		return fmt.Sprintf("Log %s was opened on %s for %d writing services", b.GetLedgerId(), momentOf(b.GetOpenedAt()), len(b.GetKeys()))
+	case *auditv1.Checkpoint:
+		return "A checkpoint of " + b.GetStream() + " was signed"
+	}
+	return ""
+}
+
+// moment is an instant as people read it.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func momentOf(t *timestamppb.Timestamp) string { return moment(t.AsTime()) }
+
+func noted(note *leadv1.Sealed) string {
+	if note == nil {
+		return ""
+	}
+	return "; with a sealed note"
+}
+
+func bracketed(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
+}
+
+func leadsOf(n int) string {
+	if n == 1 {
+		return "1 lead"
+	}
+	return strconv.Itoa(n) + " leads"
+}
+
+// minorDigits are the decimals of currencies that do not have two (ISO 4217).
+var minorDigits = map[string]int{
+	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
+	"RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+}
+
+// worth says a value that is counted in minor units of its currency.
+func worth(minor int64, currency string) string {
+	if minor == 0 {
+		return ""
+	}
+	digits, ok := minorDigits[currency]
+	if !ok {
+		digits = 2
+	}
+	text := fmt.Sprintf("%0*d", digits+1, minor)
+	if digits > 0 {
+		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
+	}
+	return " worth " + text + " " + currency
+}
+
+// ended closes a sentence; what it quotes may have a full stop already.
+func ended(s string) string {
+	s = strings.TrimSpace(s)
+	if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
+}

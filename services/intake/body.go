@@ -1,0 +1,276 @@
+package intake
+
+import (
+	"bytes"
+	"mime"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	"github.com/leadbaton/baton/services/internal/fault"
+)
+
+// Limits of a body. They hold before anything of it is looked at, so that what
+// a stranger sends costs no more than they allow.
+const (
+	// MaxBody is the most bytes of a body that is not multipart.
+	MaxBody = 1 << 20
+	// MaxMultipart is the most bytes of a multipart body, files included.
+	MaxMultipart = 4 << 20
+	// MaxDepth is how deep a body may nest.
+	MaxDepth = 32
+	// MaxLeaves is how many answers one submission may hold.
+	MaxLeaves = 2000
+	// MaxItems is how many submissions one body may hold.
+	MaxItems = 1000
+	// MaxKey is the most bytes of one field name.
+	MaxKey = 512
+	// maxNodes is how many values one body may hold in all. It is far above
+	// MaxLeaves because some senders ship the whole history of each property.
+	maxNodes = 50_000
+)
+
+// Leaf is one answer as the sender gave it.
+type Leaf struct {
+	// Path says where it stood, such as form_response.answers[1]; segments that
+	// hold a dot are quoted.
+	Path string
+	// Key is the sender's own key for it.
+	Key string
+	// Label is the text the person saw, where the body has it.
+	Label string
+	// Type is the sender's own type word, where the body has one.
+	Type string
+	// Value is the answer as text. Numbers keep their spelling.
+	Value string
+
+	parents []string // normalised names of what it stood in, outermost first
+	rank    rank
+	origin  origin
+}
+
+// rank says how likely a leaf is to be an answer of the person.
+type rank int8
+
+const (
+	rankAnswer  rank = iota // in a list or object of answers
+	rankPlain               // anywhere else
+	rankAside               // in something about the form or the page
+	rankForeign             // about somebody else, such as the record's owner
+)
+
+// origin says which part of the request a leaf came from.
+type origin int8
+
+const (
+	fromJSON origin = iota
+	fromPair        // from a list of question and answer
+	fromForm
+	fromQuery
+	fromText
+)
+
+// Item is one submission of a body.
+type Item struct {
+	Leaves []Leaf
+	// Notes say what was odd about the body and what was done, without
+	// anything of its content.
+	Notes []string
+}
+
+// Fields is a parsed body: none, one or many submissions.
+type Fields struct {
+	Items []Item
+}
+
+// Notes, in the words people read.
+const (
+	noteDuplicate = "a field name occurs twice in one object; the last value counts"
+	noteNUL       = "NUL characters were removed"
+	noteSurrogate = "half of a surrogate pair was replaced by U+FFFD"
+	noteUTF8      = "bytes that are not UTF-8 were replaced by U+FFFD"
+	noteCharset   = "the charset is not known here; the body was read as UTF-8"
+	noteText      = "the body is no form and no JSON; it was kept as one message"
+	noteNesting   = "a field name with brackets does not nest; it was kept as it is"
+	noteEscape    = "a percent sign without two hex digits was kept as it is"
+)
+
+// BodyLimit is the most bytes that a body of this content type may have.
+func BodyLimit(contentType string) int64 {
+	if media, _ := mediaType(contentType); strings.HasPrefix(media, "multipart/") {
+		return MaxMultipart
+	}
+	return MaxBody
+}
+
+// IsForm says whether a content type is one that a browser's form sends.
+func IsForm(contentType string) bool {
+	media, _ := mediaType(contentType)
+	return media == typeURLEncoded || media == typeMultipart
+}
+
+const (
+	typeURLEncoded = "application/x-www-form-urlencoded"
+	typeMultipart  = "multipart/form-data"
+)
+
+// Parse reads a body. It decides by the content type, except that a body which
+// plainly is JSON is read as JSON under any type that says nothing better:
+// command-line tools call everything urlencoded. The query of the address adds
+// fields after those of the body. A fault is Invalid and says what is wrong and
+// where; what was fine but odd is noted on the items.
+func Parse(contentType, query string, raw []byte) (Fields, error) {
+	return parse(contentType, query, raw, false)
+}
+
+// ParseSigned is Parse for a body whose signature was valid. A known sender's
+// bytes are not refused for a wrong content type: what is neither JSON nor a
+// form is kept as one message.
+func ParseSigned(contentType, query string, raw []byte) (Fields, error) {
+	return parse(contentType, query, raw, true)
+}
+
+// ParseDelivery reads a kept body exactly as the door read it.
+func ParseDelivery(d *intakev1.Delivery, body *intakev1.DeliveryBody) (Fields, error) {
+	return parse(d.GetContentType(), body.GetQuery(), body.GetRaw(), d.GetSigned())
+}
+
+func parse(contentType, query string, raw []byte, signed bool) (Fields, error) {
+	media, params := mediaType(contentType)
+	limit := BodyLimit(contentType)
+	if int64(len(raw)) > limit {
+		return Fields{}, fault.New(fault.Invalid, "body: longer than %d bytes: send less at once", limit)
+	}
+	body := bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
+	start := bytes.TrimLeft(body, " \t\r\n")
+	var (
+		items []Item
+		err   error
+	)
+	switch {
+	case len(start) == 0:
+		if query == "" {
+			return Fields{}, fault.New(fault.Invalid, "body: empty: send a form or JSON")
+		}
+	case media == "application/json" || strings.HasSuffix(media, "+json"):
+		items, err = parseJSON(body)
+		if err != nil && signed && start[0] != '{' && start[0] != '[' {
+			items, err = parseText(body, params["charset"]), nil
+		}
+	case strings.HasPrefix(media, "multipart/"):
+		items, err = parseMultipart(body, params["boundary"])
+	case media == typeURLEncoded:
+		switch {
+		case plainlyJSON(start):
+			items, err = parseJSON(body)
+		case !bytes.ContainsRune(start, '='):
+			items = parseText(body, params["charset"])
+		default:
+			items, err = parseURLEncoded(string(body), params["charset"])
+		}
+	default:
+		if start[0] == '{' || start[0] == '[' {
+			if items, err = parseJSON(body); err == nil {
+				break
+			}
+		}
+		items, err = parseText(body, params["charset"]), nil
+	}
+	if err != nil {
+		return Fields{}, err
+	}
+	if query != "" {
+		if items, err = addQuery(items, query); err != nil {
+			return Fields{}, err
+		}
+	}
+	return Fields{Items: items}, nil
+}
+
+// plainlyJSON says whether a body that calls itself urlencoded can only be JSON.
+// Forms escape braces, so a brace in front is enough; a bracket needs company.
+func plainlyJSON(start []byte) bool {
+	if start[0] == '{' {
+		return true
+	}
+	if start[0] != '[' {
+		return false
+	}
+	rest := bytes.TrimLeft(start[1:], " \t\r\n")
+	return len(rest) == 0 || bytes.IndexByte([]byte("{[]\""), rest[0]) >= 0
+}
+
+// mediaType reads a content type leniently: broken parameters do not hide the
+// type in front of them.
+func mediaType(contentType string) (string, map[string]string) {
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		media, _, _ = strings.Cut(contentType, ";")
+		media = strings.ToLower(strings.TrimSpace(media))
+	}
+	return media, params
+}
+
+// parseText keeps a body as one message.
+func parseText(body []byte, charset string) []Item {
+	var notes notes
+	text := notes.clean(decodeCharset(&notes, charset, string(body)))
+	notes.add(noteText)
+	return []Item{{
+		Leaves: []Leaf{{Path: "message", Key: "message", Value: text, rank: rankPlain, origin: fromText}},
+		Notes:  notes,
+	}}
+}
+
+// notes are kept in the order of their first occurrence, each once.
+type notes []string
+
+func (n *notes) add(note string) {
+	for _, have := range *n {
+		if have == note {
+			return
+		}
+	}
+	*n = append(*n, note)
+}
+
+// clean makes a text safe to store: valid UTF-8 without NUL.
+func (n *notes) clean(s string) string {
+	if !utf8.ValidString(s) {
+		n.add(noteUTF8)
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		n.add(noteNUL)
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return s
+}
+
+// decodeCharset turns text of the few legacy charsets that forms still send
+// into UTF-8.
+func decodeCharset(n *notes, charset, s string) string {
+	switch strings.ToLower(charset) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return s
+	case "iso-8859-1", "latin1", "windows-1252", "cp1252":
+		// Browsers mean windows-1252 when they say iso-8859-1.
+		return decodeMap(charmap.Windows1252, s)
+	case "iso-8859-15", "latin9":
+		return decodeMap(charmap.ISO8859_15, s)
+	default:
+		n.add(noteCharset)
+		return s
+	}
+}
+
+func decodeMap(m *charmap.Charmap, s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := range len(s) {
+		b.WriteRune(m.DecodeByte(s[i]))
+	}
+	return b.String()
+}

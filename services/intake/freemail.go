@@ -1,0 +1,23 @@
+package intake
+
+import "strings"
+
+// freeMail are the domains of providers that give an address to anybody, so
+// that the domain says nothing about the company.
+var freeMail = set(
+	"126.com", "163.com", "aim.com", "aol.com", "bluewin.ch", "btinternet.com", "comcast.net", "fastmail.com", "free.fr",
+	"freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hey.com",
+	"hotmail.co.uk", "hotmail.com", "hotmail.de", "hotmail.es", "hotmail.fr", "hotmail.it", "hushmail.com", "icloud.com",
+	"inbox.com", "laposte.net", "libero.it", "live.co.uk", "live.com", "live.de", "live.fr", "live.nl", "mac.com",
+	"mail.com", "mail.de", "mail.ru", "mailbox.org", "me.com", "msn.com", "naver.com", "orange.fr", "outlook.com",
+	"outlook.de", "outlook.es", "outlook.fr", "pm.me", "posteo.de", "proton.me", "protonmail.com", "qq.com",
+	"rediffmail.com", "rocketmail.com", "seznam.cz", "sfr.fr", "sky.com", "t-online.de", "tuta.com", "tutanota.com",
+	"verizon.net", "virgilio.it", "wanadoo.fr", "web.de", "wp.pl", "yahoo.ca", "yahoo.co.in", "yahoo.co.jp",
+	"yahoo.co.uk", "yahoo.com", "yahoo.com.br", "yahoo.de", "yahoo.es", "yahoo.fr", "yahoo.it", "yandex.com",
+	"yandex.ru", "ymail.com", "zoho.com",
+)
+
+// FreeMail says whether a normalised address is one of a free-mail provider.
+func FreeMail(email string) bool {
+	return freeMail[email[strings.LastIndexByte(email, '@')+1:]]
+}

@@ -1,0 +1,97 @@
+package access
+
+import (
+	"strings"
+
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/internal/fault"
+)
+
+// everyone is whoever has a role: both departments read the same pages.
+var everyone = Roles()
+
+// members are the roles of those who can be given leads, and of those who speak
+// for them. The auditor only reads.
+var members = []string{Marketing, Sales, Qualifier, Manager, Arbiter, Operator}
+
+// auditors may read the log as it is stored.
+var auditors = []string{Auditor, Operator, Manager}
+
+// Policy names, for every method, who may call it. What is not listed is
+// refused. Where a method needs more than a role (one's own lead, another
+// person's absence), its service checks the rest.
+var Policy = map[string][]string{
+	intakev1.IntakeService_Submit_FullMethodName:        {Operator, Marketing},
+	intakev1.IntakeService_ImportHistory_FullMethodName: {Operator},
+	intakev1.IntakeService_ListSources_FullMethodName:   everyone,
+
+	agreementv1.AgreementService_Propose_FullMethodName: {Marketing, Sales, Manager, Operator},
+	// The signature proves itself; the role keeps strangers from the list.
+	agreementv1.AgreementService_Sign_FullMethodName:           {Marketing, Sales, Manager},
+	agreementv1.AgreementService_GetAgreement_FullMethodName:   everyone,
+	agreementv1.AgreementService_ListAgreements_FullMethodName: everyone,
+
+	qualificationv1.QualificationService_RecordCall_FullMethodName: {Qualifier},
+	qualificationv1.QualificationService_Explain_FullMethodName:    everyone,
+
+	routingv1.RoutingService_GetOwner_FullMethodName: everyone,
+	routingv1.RoutingService_Accept_FullMethodName:   {Sales, Qualifier},
+	routingv1.RoutingService_Reject_FullMethodName:   {Sales, Qualifier},
+	// Everybody for themselves; the service asks for more when it is for others.
+	routingv1.RoutingService_SetAvailability_FullMethodName:  members,
+	routingv1.RoutingService_AddMember_FullMethodName:        {Operator, Manager},
+	routingv1.RoutingService_DeactivateMember_FullMethodName: {Operator, Manager},
+	routingv1.RoutingService_ListMembers_FullMethodName:      everyone,
+	routingv1.RoutingService_ListQueue_FullMethodName:        everyone,
+
+	feedbackv1.FeedbackService_RecordOutcome_FullMethodName: {Sales, Qualifier, Manager},
+	feedbackv1.ReportService_GetReport_FullMethodName:       everyone,
+	feedbackv1.ReportService_GetStatus_FullMethodName:       everyone,
+
+	leadv1.LeadService_GetLead_FullMethodName:     everyone,
+	leadv1.LeadService_GetHistory_FullMethodName:  everyone,
+	leadv1.LeadService_ListLeads_FullMethodName:   everyone,
+	leadv1.LeadService_WatchEvents_FullMethodName: everyone,
+
+	auditv1.AuditService_GetCheckpoint_FullMethodName:    auditors,
+	auditv1.AuditService_ListCheckpoints_FullMethodName:  auditors,
+	auditv1.AuditService_ProveInclusion_FullMethodName:   auditors,
+	auditv1.AuditService_ProveConsistency_FullMethodName: auditors,
+	auditv1.AuditService_Replay_FullMethodName:           auditors,
+}
+
+// open may be called by anybody, without a token: they say whether the process
+// is up and which methods it has, and nothing about leads.
+var open = map[string]bool{
+	grpc_health_v1.Health_Check_FullMethodName:                       true,
+	grpc_health_v1.Health_List_FullMethodName:                        true,
+	grpc_health_v1.Health_Watch_FullMethodName:                       true,
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      true,
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": true,
+}
+
+// Allowed says whether an actor may call a method, named in full with its
+// leading slash; the fault says who may.
+func Allowed(a Actor, method string) error {
+	name := strings.TrimPrefix(method, "/")
+	roles, listed := Policy[method]
+	if !listed {
+		return fault.New(fault.Denied, "%s may be called by nobody: it is not on the list of methods", name)
+	}
+	if a.Has(roles...) {
+		return nil
+	}
+	have := "you have no role"
+	if len(a.Roles) > 0 {
+		have = "you have " + strings.Join(a.Roles, ", ")
+	}
+	return fault.New(fault.Denied, "%s needs one of the roles %s; %s", name, strings.Join(roles, ", "), have)
+}

@@ -1,0 +1,658 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// Item is one reason to look at a lead: something happened to it, a clock ran
+// out, or somebody commands something.
+type Item struct {
+	// Lead to look at; empty for events of other subjects and for wake-ups.
+	Lead string
+	// Seq of the event that brought it; 0 for a clock or a command.
+	Seq uint64
+	// Type of that event.
+	Type string
+	// Cause is the id of that event, or the command's.
+	Cause string
+	// Trace is the trace to continue.
+	Trace string
+	// Command is what somebody asks for; nil otherwise.
+	Command any
+	// Actor who commands.
+	Actor string
+	// Reply is what the handler answers to a command.
+	Reply any
+	// Err refuses a command.
+	Err error
+
+	msg      jetstream.Msg
+	attempts uint64
+	done     chan struct{}
+	said     uint64
+}
+
+// Decider answers what should be said about leads. It is called with one
+// consistent view, by one goroutine at a time; it says nothing itself.
+//
+// The question is always the same: look at this lead as it stands; is anything
+// of mine still due? A message is only a hint.
+type Decider interface {
+	// Service is the name that it writes under.
+	Service() string
+	// Decide looks at every item and answers the drafts of them all. It refuses
+	// a command by setting the item's Err.
+	Decide(v *View, items []*Item) ([]Draft, error)
+	// Due is the next instant after v.Woken at which something falls due; zero =
+	// nothing.
+	Due(v *View) time.Time
+	// Wake answers what has fallen due by v.Now, or became possible by what was
+	// folded. It answers only items on which something can be said.
+	Wake(v *View) []*Item
+}
+
+// DeskConfig sets a desk up.
+type DeskConfig struct {
+	// Durable names the consumer; empty = commands and clocks only.
+	Durable string
+	// Subjects of LEDGER that it hears.
+	Subjects []string
+	// Trace opens a span for a lead about which something is said, as a child of
+	// what the item was sent under; nil = none.
+	Trace func(lead, traceparent string, began time.Time) (child string, end func(error))
+	// Batch is the most items looked at as one; 0 = 100.
+	Batch int
+	// Attempts before a lead that cannot be handled is set aside; 0 = 5.
+	Attempts uint64
+	// AckWait before an unanswered message comes again; 0 = 30 s.
+	AckWait time.Duration
+}
+
+// Desk is where one service works: it takes what came, looks, lets the decider
+// decide, says it, waits until it is folded, and acks last.
+type Desk struct {
+	l        *Ledger
+	d        Decider
+	cfg      DeskConfig
+	commands chan *Item
+	notices  chan []*Item
+	nudge    chan struct{}
+	busy     atomic.Int64
+	woken    atomic.Int64
+	stopped  chan struct{}
+	consumer jetstream.Consumer
+}
+
+// Desk opens a service's desk and works until the context ends.
+func (l *Ledger) Desk(ctx context.Context, d Decider, cfg DeskConfig) (*Desk, error) {
+	if cfg.Batch == 0 {
+		cfg.Batch = 100
+	}
+	if cfg.Attempts == 0 {
+		cfg.Attempts = 5
+	}
+	if cfg.AckWait == 0 {
+		cfg.AckWait = 30 * time.Second
+	}
+	if cfg.Trace == nil {
+		cfg.Trace = func(_, traceparent string, _ time.Time) (string, func(error)) { return traceparent, func(error) {} }
+	}
+	k := &Desk{l: l, d: d, cfg: cfg, commands: make(chan *Item, 1024), notices: make(chan []*Item), nudge: make(chan struct{}, 1), stopped: make(chan struct{})}
+	var group sync.WaitGroup
+	if cfg.Durable != "" {
+		consumer, err := l.durable(ctx, StreamLedger, cfg.Durable, cfg.Subjects, cfg.AckWait)
+		if err != nil {
+			return nil, err
+		}
+		k.consumer = consumer
+		group.Go(func() { k.fetch(ctx) })
+	}
+	group.Go(func() { k.work(ctx) })
+	// Time has passed since the last process stopped: look at once.
+	k.Nudge()
+	go func() { group.Wait(); close(k.stopped) }()
+	return k, nil
+}
+
+// durable creates a consumer that never gives up on a message, or joins it.
+func (l *Ledger) durable(ctx context.Context, stream, name string, subjects []string, ackWait time.Duration) (jetstream.Consumer, error) {
+	want := jetstream.ConsumerConfig{
+		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
+		// With a limit the server skips a message silently after the last try.
+		MaxDeliver: -1, MaxAckPending: 2000, FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverAllPolicy,
+	}
+	consumer, err := l.js.CreateOrUpdateConsumer(ctx, stream, want)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "ledger: cannot open the consumer %s: %w", name, err)
+	}
+	got := consumer.CachedInfo().Config
+	if got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy {
+		return nil, fault.New(fault.Corrupt, "ledger: the consumer %s is not set up as it must be: deliver limit %d", name, got.MaxDeliver)
+	}
+	return consumer, nil
+}
+
+// Stopped closes once the desk has finished what it held.
+func (k *Desk) Stopped() <-chan struct{} { return k.stopped }
+
+// Do carries a command out: it returns once what follows from it is synced,
+// or with the refusal.
+func (k *Desk) Do(ctx context.Context, item *Item) (seq uint64, err error) {
+	item.done = make(chan struct{})
+	k.busy.Add(1)
+	select {
+	case k.commands <- item:
+	case <-ctx.Done():
+		k.busy.Add(-1)
+		return 0, fault.New(fault.Unavailable, "too much is asked at once; come again: %w", ctx.Err())
+	case <-k.stopped:
+		k.busy.Add(-1)
+		return 0, fault.New(fault.Unavailable, "%s is stopping; come again", k.d.Service())
+	}
+	select {
+	case <-item.done:
+		return item.said, item.Err
+	case <-k.stopped:
+		return 0, fault.New(fault.Unavailable, "%s stopped before it could answer; look before asking again", k.d.Service())
+	case <-ctx.Done():
+		return 0, fault.New(fault.Unavailable, "no answer in time; look before asking again: %w", ctx.Err())
+	}
+}
+
+// Nudge makes the desk look at what may have become possible.
+func (k *Desk) Nudge() {
+	select {
+	case k.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// Idle says whether the desk holds nothing, and nothing is due or waits for it.
+func (k *Desk) Idle(ctx context.Context) bool {
+	if k.busy.Load() != 0 || len(k.nudge) != 0 {
+		return false
+	}
+	if due := k.due(); !due.IsZero() && !due.After(k.l.clock.Now()) {
+		return false
+	}
+	pending, err := k.Pending(ctx)
+	return err == nil && pending == 0 && k.busy.Load() == 0
+}
+
+// Pending counts the events that the desk has not finished with.
+func (k *Desk) Pending(ctx context.Context) (uint64, error) {
+	if k.consumer == nil {
+		return 0, nil
+	}
+	info, err := k.consumer.Info(ctx)
+	if err != nil {
+		return 0, unreachable(ctx, err)
+	}
+	return info.NumPending + uint64(info.NumAckPending), nil
+}
+
+// fetch takes what the durable consumer has and hands it to work.
+func (k *Desk) fetch(ctx context.Context) {
+	iter, err := k.consumer.Messages(jetstream.PullMaxMessages(2 * k.cfg.Batch))
+	if err != nil {
+		k.l.logger.Error("LEDGER cannot be read", "service", k.d.Service(), "error", err.Error())
+		return
+	}
+	defer iter.Stop()
+	stop := context.AfterFunc(ctx, iter.Stop)
+	defer stop()
+	for ctx.Err() == nil {
+		msg, err := iter.Next()
+		if err != nil {
+			if ctx.Err() == nil {
+				k.rest(ctx)
+			}
+			continue
+		}
+		// What has come already is worked as one; waiting for a full batch would
+		// make a lonely lead wait.
+		items := k.notice(nil, msg)
+		for len(items) < k.cfg.Batch {
+			if msg, err = iter.Next(jetstream.NextMaxWait(time.Microsecond)); err != nil {
+				break
+			}
+			items = k.notice(items, msg)
+		}
+		if len(items) == 0 {
+			continue
+		}
+		k.busy.Add(1)
+		select {
+		case k.notices <- items:
+		case <-ctx.Done():
+			k.busy.Add(-1)
+		}
+	}
+}
+
+func (k *Desk) notice(items []*Item, msg jetstream.Msg) []*Item {
+	item := notice(msg)
+	if item.Type == failed {
+		// What was set aside is looked at again when the lead moves, not because
+		// it was set aside.
+		k.finish([]*Item{item})
+		return items
+	}
+	return append(items, item)
+}
+
+const failed = "baton.lead.v1.HandlingFailed"
+
+// rest waits a moment of real time before the log is asked again.
+func (k *Desk) rest(ctx context.Context) {
+	select {
+	case <-time.After(200 * time.Millisecond):
+	case <-ctx.Done():
+	}
+}
+
+func notice(msg jetstream.Msg) *Item {
+	item := &Item{msg: msg, Type: msg.Headers().Get(hType), Cause: msg.Headers().Get(hID), Trace: msg.Headers().Get(hTrace)}
+	item.Lead, _ = lead.FromSubject(msg.Subject())
+	if meta, err := msg.Metadata(); err == nil {
+		item.Seq, item.attempts = meta.Sequence.Stream, meta.NumDelivered
+	}
+	return item
+}
+
+func (k *Desk) due() (at time.Time) {
+	k.l.follower.View(func(v *View) {
+		v.Woken = time.Unix(0, k.woken.Load()).UTC()
+		at = k.d.Due(v)
+	})
+	return at
+}
+
+// ready asks the decider what it can do now, and remembers when it was asked.
+func (k *Desk) ready() (items []*Item) {
+	k.l.follower.View(func(v *View) {
+		if items = k.d.Wake(v); len(items) == 0 {
+			k.woken.Store(v.Now.UnixNano())
+		}
+	})
+	return items
+}
+
+// work is the one goroutine that decides.
+func (k *Desk) work(ctx context.Context) {
+	for {
+		reached, stop := make(<-chan struct{}), func() {}
+		if due := k.due(); !due.IsZero() {
+			reached, stop = k.l.clock.Until(due)
+		}
+		var items []*Item
+		select {
+		case items = <-k.notices:
+			k.handle(ctx, items)
+			k.busy.Add(-1)
+		case first := <-k.commands:
+			items = append(items, first)
+			for len(items) < k.cfg.Batch && len(k.commands) > 0 {
+				items = append(items, <-k.commands)
+			}
+			k.handle(ctx, items)
+			k.busy.Add(-int64(len(items)))
+		case <-reached:
+			k.busy.Add(1)
+			k.wake(ctx)
+			k.busy.Add(-1)
+		case <-k.nudge:
+			k.busy.Add(1)
+			k.wake(ctx)
+			k.busy.Add(-1)
+		case <-ctx.Done():
+			stop()
+			return
+		}
+		stop()
+	}
+}
+
+// wake handles what fell due or became possible until nothing is left.
+func (k *Desk) wake(ctx context.Context) {
+	for ctx.Err() == nil {
+		items := k.ready()
+		if len(items) == 0 {
+			return
+		}
+		if len(items) > k.cfg.Batch {
+			items = items[:k.cfg.Batch]
+		}
+		if !k.handle(ctx, items) {
+			// Nothing came of it: rest, so that a mistake here costs little.
+			k.rest(ctx)
+			return
+		}
+	}
+}
+
+// handle looks at items as one batch; what is refused is taken apart. It
+// answers whether the log has moved.
+func (k *Desk) handle(ctx context.Context, items []*Item) bool {
+	var seq uint64
+	for _, item := range items {
+		seq = max(seq, item.Seq)
+	}
+	if err := k.l.follower.Wait(ctx, seq); err != nil {
+		k.giveBack(items, err)
+		return false
+	}
+	moved, err := k.say(ctx, items)
+	if err == nil {
+		k.finish(items)
+		if moved {
+			k.after()
+		}
+		return moved
+	}
+	if ctx.Err() != nil {
+		k.giveBack(items, err)
+		return false
+	}
+	// Taken apart: one lead's trouble is not its neighbours'.
+	any := false
+	for _, item := range items {
+		any = k.alone(ctx, item) || any
+	}
+	if any {
+		k.after()
+	}
+	return any
+}
+
+// after gives the decider a chance to use what was just folded.
+func (k *Desk) after() {
+	if len(k.ready()) > 0 {
+		k.Nudge()
+	}
+}
+
+// alone looks at one item until it is said, refused, or set aside.
+func (k *Desk) alone(ctx context.Context, item *Item) bool {
+	one := []*Item{item}
+	for try := uint64(1); ; try++ {
+		moved, err := k.say(ctx, one)
+		switch {
+		case err == nil:
+			k.finish(one)
+			return moved
+		case ctx.Err() != nil || fault.Is(err, fault.Corrupt):
+			k.giveBack(one, err)
+			return false
+		case fault.Is(err, fault.Unavailable), fault.Is(err, fault.Full):
+			// It may stand or not: look again after a moment.
+			k.giveBack(one, err)
+			k.rest(ctx)
+			return false
+		case fault.Is(err, fault.Conflict):
+			// Somebody was faster: fold what they said, then look again.
+			if try > 50 {
+				k.giveBack(one, err)
+				return false
+			}
+			if last, lerr := k.l.Last(ctx, StreamLedger); lerr == nil {
+				_ = k.l.follower.Wait(ctx, last)
+			}
+		default:
+			if item.Command != nil {
+				item.Err = err
+				k.finish(one)
+				return false
+			}
+			if max(item.attempts, try) < k.cfg.Attempts {
+				continue
+			}
+			return k.setAside(ctx, item, err)
+		}
+	}
+}
+
+// say decides and writes as one. Nothing is retried here.
+func (k *Desk) say(ctx context.Context, items []*Item) (moved bool, err error) {
+	var drafts []Draft
+	places := map[string]Place{}
+	var now time.Time
+	began := time.Now()
+	k.l.follower.View(func(v *View) {
+		now = v.Now
+		if drafts, err = decide(k.d, v, items); err != nil {
+			return
+		}
+		for i := range drafts {
+			drafts[i].Basis = basisOf(drafts[i], v.Basis)
+			places[drafts[i].Subject] = v.Place(drafts[i].Subject)
+		}
+	})
+	if err != nil || len(drafts) == 0 {
+		return false, err
+	}
+	end := k.trace(items, drafts, began)
+	defer func() { end(err) }()
+	events, err := k.l.Say(ctx, k.d.Service(), func(s string) Place { return places[s] }, now, drafts...)
+	if err != nil {
+		return false, err
+	}
+	last := events[len(events)-1].Seq
+	for _, item := range items {
+		if item.Command != nil && item.Err == nil && item.said == 0 {
+			item.said = last
+			for _, e := range events {
+				if item.Cause != "" && e.Cause == item.Cause {
+					item.said = e.Seq
+					break
+				}
+			}
+		}
+	}
+	// The next decision sees this one: it is made on a prefix of the log.
+	return true, k.l.follower.Wait(ctx, last)
+}
+
+// trace opens one span for each lead about which something is said, and lets
+// the drafts continue it.
+func (k *Desk) trace(items []*Item, drafts []Draft, began time.Time) func(error) {
+	from := make(map[string]string, len(items))
+	for _, item := range items {
+		if item.Lead != "" && from[item.Lead] == "" {
+			from[item.Lead] = item.Trace
+		}
+	}
+	type span struct {
+		child string
+		end   func(error)
+	}
+	spans := map[string]span{}
+	for i := range drafts {
+		id, ok := lead.FromSubject(drafts[i].Subject)
+		if !ok {
+			id = drafts[i].Correlation
+		}
+		if _, known := from[id]; !known {
+			continue
+		}
+		if _, open := spans[id]; !open {
+			child, end := k.cfg.Trace(id, from[id], began)
+			spans[id] = span{child, end}
+		}
+		drafts[i].TraceParent = spans[id].child
+	}
+	return func(err error) {
+		for _, s := range spans {
+			s.end(err)
+		}
+	}
+}
+
+// basisOf sets the basis on decisions, and on them only.
+func basisOf(d Draft, basis uint64) uint64 {
+	if d.Logic == "" {
+		return 0
+	}
+	return basis
+}
+
+// decide turns a panic of the decider into a fault of the items.
+func decide(d Decider, v *View, items []*Item) (drafts []Draft, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Unknown, "%s cannot handle this: %v at %s", d.Service(), p, origins(debug.Stack()))
+		}
+	}()
+	return d.Decide(v, items)
+}
+
+// origins keeps the first lines of a stack, without arguments.
+func origins(stack []byte) string {
+	if len(stack) > 600 {
+		stack = stack[:600]
+	}
+	return fmt.Sprintf("%q", stack)
+}
+
+// finish acks last: what follows from the items is on disk.
+func (k *Desk) finish(items []*Item) {
+	for _, item := range items {
+		if item.msg != nil {
+			if err := item.msg.Ack(); err != nil {
+				k.l.logger.Debug("an ack was not sent; the message comes again and finds its work done", "error", err.Error())
+			}
+		}
+		if item.done != nil {
+			close(item.done)
+		}
+	}
+}
+
+// giveBack lets the items come again; nothing is guessed.
+func (k *Desk) giveBack(items []*Item, err error) {
+	for _, item := range items {
+		if item.msg != nil {
+			_ = item.msg.NakWithDelay(500 * time.Millisecond)
+		}
+		if item.done != nil {
+			item.Err = err
+			close(item.done)
+		}
+	}
+}
+
+// setAside appends a dead letter that names the fault, and only then lets the
+// message go. The lead stays listed and is looked at again when it moves.
+func (k *Desk) setAside(ctx context.Context, item *Item, cause error) bool {
+	kind := fault.Of(cause).String()
+	k.l.cfg.Observer.DeadLetter(k.d.Service(), kind)
+	k.l.logger.Error("a lead could not be handled and is set aside", "service", k.d.Service(), "fault", kind, "sequence", item.Seq)
+	if item.Lead == "" {
+		k.finish([]*Item{item})
+		return false
+	}
+	text := cause.Error()
+	if len(text) > 500 {
+		text = text[:500]
+	}
+	var place Place
+	var now time.Time
+	k.l.follower.View(func(v *View) { place, now = v.Place(lead.SubjectOf(item.Lead)), v.Now })
+	events, err := k.l.Say(ctx, k.d.Service(), func(string) Place { return place }, now, Draft{
+		Subject: lead.SubjectOf(item.Lead), Cause: item.Cause, Position: 99, TraceParent: item.Trace,
+		Body: &leadv1.HandlingFailed{Service: k.d.Service(), Fault: kind, Text: text, Attempts: max(item.attempts, k.cfg.Attempts)},
+	})
+	if err != nil {
+		k.giveBack([]*Item{item}, err)
+		return false
+	}
+	_ = k.l.follower.Wait(ctx, events[0].Seq)
+	k.finish([]*Item{item})
+	return true
+}
+
+// Settle returns once every desk is idle on everything that was ever written.
+// Tests and the demo's virtual clock step by it.
+func (l *Ledger) Settle(ctx context.Context, idle ...func(context.Context) bool) error {
+	for calm := 0; calm < 2; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		last, err := l.Last(ctx, StreamLedger)
+		if err != nil {
+			return err
+		}
+		if err := l.follower.Wait(ctx, last); err != nil {
+			return err
+		}
+		quiet := true
+		for _, f := range idle {
+			quiet = quiet && f(ctx)
+		}
+		again, err := l.Last(ctx, StreamLedger)
+		if err != nil {
+			return err
+		}
+		if quiet && again == last {
+			calm++
+			continue
+		}
+		calm = 0
+		if err := clock.Sleep(ctx, clock.Real{}, time.Now().Add(500*time.Microsecond)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Answer answers a command that had been carried out before.
+func (item *Item) Answer(seq uint64) { item.said = seq }
+
+// Write decides and writes until it stands: for services that are not led by
+// a desk. decide sees one consistent prefix and may be called several times;
+// it answers nothing to say when there is nothing left to do.
+func (l *Ledger) Write(ctx context.Context, service string, decide func(v *View) ([]Draft, error)) ([]*Event, error) {
+	for try := 1; ; try++ {
+		var drafts []Draft
+		var now time.Time
+		var err error
+		places := map[string]Place{}
+		l.follower.View(func(v *View) {
+			now = v.Now
+			drafts, err = decide(v)
+			for i := range drafts {
+				drafts[i].Basis = basisOf(drafts[i], v.Basis)
+				places[drafts[i].Subject] = v.Place(drafts[i].Subject)
+			}
+		})
+		if err != nil || len(drafts) == 0 {
+			return nil, err
+		}
+		events, err := l.Say(ctx, service, func(s string) Place { return places[s] }, now, drafts...)
+		if err == nil {
+			return events, l.follower.Wait(ctx, events[len(events)-1].Seq)
+		}
+		if !fault.Is(err, fault.Conflict) || try == 50 {
+			return nil, err
+		}
+		last, err := l.Last(ctx, StreamLedger)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.follower.Wait(ctx, last); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package ledger
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// SubjectSelf holds what the log says about itself.
+const SubjectSelf = "org.ledger.main"
+
+// start brings the log to life: its first event, its checkpoints, its fold.
+func (l *Ledger) start(ctx context.Context, folds []Fold) error {
+	last, err := l.Last(ctx, StreamLedger)
+	if err != nil {
+		return err
+	}
+	outside, err := l.outsidePoints()
+	if err != nil {
+		return err
+	}
+	if last == 0 && len(outside) > 0 {
+		l.damage("LEDGER is empty, but a checkpoint outside the data directory (%s) speaks of one; restore the backup, or move the checkpoints away to begin anew", l.cfg.Outside)
+		l.follower = &Follower{l: l, places: map[string]Place{}}
+		l.follower.end(errClosed)
+		return nil
+	}
+	if last == 0 {
+		if last, err = l.bear(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.identify(ctx); err != nil {
+		return err
+	}
+	if err := l.expectPoints(ctx, outside); err != nil {
+		return err
+	}
+	return l.catchUp(ctx, folds, last)
+}
+
+// bear writes the first event: the log's id and the keys of who may write.
+func (l *Ledger) bear(ctx context.Context) (uint64, error) {
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return 0, err
+	}
+	opened := &auditv1.LedgerOpened{LedgerId: lead.ID("", raw), OpenedAt: timestamppb.New(l.clock.Now())}
+	services := make([]string, 0, len(writers))
+	for service := range writers {
+		services = append(services, service)
+	}
+	slices.Sort(services)
+	for _, service := range services {
+		key, _ := l.keys.Private(service)
+		opened.Keys = append(opened.Keys, &auditv1.ServiceKey{Service: service, PublicKey: key.Public().(ed25519.PublicKey)})
+	}
+	_, err := l.Say(ctx, "audit", func(string) Place { return Place{} }, l.clock.Now(), Draft{Subject: SubjectSelf, Body: opened, Cause: "birth:" + opened.GetLedgerId()})
+	if err != nil && !fault.Is(err, fault.Conflict) {
+		return 0, err
+	}
+	return l.Last(ctx, StreamLedger)
+}
+
+// identify reads the first event and checks that our keys are this log's.
+func (l *Ledger) identify(ctx context.Context) error {
+	opened, err := l.Opened(ctx)
+	if err != nil {
+		l.damage("the first record of LEDGER cannot be read: %v", err)
+		return nil
+	}
+	l.id = opened.GetLedgerId()
+	for _, k := range opened.GetKeys() {
+		own, ok := l.keys.Private(k.GetService())
+		if ok && !own.Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(k.GetPublicKey())) {
+			return fault.New(fault.Denied, "the signing key of %s in %s does not belong to this log; restore the log's own keys", k.GetService(), l.keys.dir)
+		}
+	}
+	return nil
+}
+
+// Opened is the log's first event.
+func (l *Ledger) Opened(ctx context.Context) (*auditv1.LedgerOpened, error) {
+	var opened *auditv1.LedgerOpened
+	err := l.Read(ctx, StreamLedger, 1, 1, func(r *Record) error {
+		e, err := r.Decode()
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if opened, ok = e.Body.(*auditv1.LedgerOpened); !ok {
+			return fault.New(fault.Corrupt, "the first record of LEDGER is a %s, not the log's opening", e.Type)
+		}
+		return nil
+	}, func(_ uint64, why string) error {
+		return fault.New(fault.Corrupt, "record 1 of LEDGER cannot be read: %s", why)
+	})
+	return opened, err
+}
+
+func (l *Ledger) outsidePoints() (map[string]string, error) {
+	out := map[string]string{}
+	for _, stream := range []string{StreamLedger, StreamIntake} {
+		text, err := l.OutsideNote(stream)
+		if err != nil {
+			return nil, fault.New(fault.Unavailable, "the checkpoint of %s outside the data directory cannot be read: %w", stream, err)
+		}
+		if text != "" {
+			out[stream] = text
+		}
+	}
+	return out, nil
+}
+
+// expectPoints tells the trees which roots signed checkpoints promise.
+func (l *Ledger) expectPoints(ctx context.Context, outside map[string]string) error {
+	l.pointed = map[string]Checkpoint{}
+	key, _ := l.keys.Private("audit")
+	verifier, err := Verifier(l.id, key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return err
+	}
+	for _, stream := range []string{StreamLedger, StreamIntake} {
+		notes, err := l.Notes(ctx, stream)
+		if err != nil {
+			l.damage("the checkpoints of %s cannot be read: %v", stream, err)
+		}
+		if text, ok := outside[stream]; ok {
+			notes = append(notes, text)
+		}
+		last, err := l.Last(ctx, stream)
+		if err != nil {
+			return err
+		}
+		for _, text := range notes {
+			c, err := OpenCheckpoint(text, verifier, l.id, stream)
+			if err != nil {
+				l.damage("%v", err)
+				continue
+			}
+			l.trees[stream].expect[c.Size] = c.Root
+			if c.Size > l.pointed[stream].Size {
+				l.pointed[stream] = c
+			}
+			if c.Size > int64(last) {
+				l.damage("%s ends at record %d, but a signed checkpoint speaks of %d: its end was cut off", stream, last, c.Size)
+			}
+		}
+	}
+	return nil
+}
+
+// catchUp folds both streams up to where they end now, and goes on from there.
+func (l *Ledger) catchUp(ctx context.Context, folds []Fold, last uint64) error {
+	l.follower = &Follower{l: l, folds: folds, places: map[string]Place{}}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	l.stops = append(l.stops, func() { stop(); group.Wait() })
+	group.Go(func() { l.follower.run(run) })
+
+	lastIn, err := l.Last(ctx, StreamIntake)
+	if err != nil {
+		return err
+	}
+	reached := make(chan struct{})
+	if lastIn == 0 {
+		close(reached)
+	}
+	group.Go(func() { l.followIntake(run, lastIn, reached) })
+
+	if err := l.follower.Wait(ctx, last); err != nil && l.ReadOnly() == "" {
+		return errors.Join(fault.New(fault.Unavailable, "ledger: the log could not be folded"), err)
+	}
+	select {
+	case <-reached:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// followIntake keeps the tree over INTAKE; reached closes once it holds target
+// records, or never will.
+func (l *Ledger) followIntake(ctx context.Context, target uint64, reached chan struct{}) {
+	tree := l.trees[StreamIntake]
+	open := target > 0
+	done := func() {
+		if open {
+			open = false
+			close(reached)
+		}
+	}
+	defer done()
+	err := l.Read(ctx, StreamIntake, 1, 0, func(r *Record) error {
+		if err := tree.add(r.Seq, r.Hash()); err != nil {
+			return err
+		}
+		if r.Seq >= target {
+			done()
+		}
+		return nil
+	}, func(seq uint64, why string) error {
+		return fault.New(fault.Corrupt, "record %d of INTAKE cannot be read: %s", seq, why)
+	})
+	if ctx.Err() == nil && err != nil && !errors.Is(err, errClosed) {
+		l.damage("%v", err)
+	}
+}

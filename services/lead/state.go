@@ -1,0 +1,328 @@
+package lead
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+)
+
+// CommandPrefix marks the cause of an event that a command brought about.
+const CommandPrefix = "cmd:"
+
+// Reasons for leaving a lead with marketing.
+const (
+	ReasonProfile     = "profile"
+	ReasonPersona     = "persona"
+	ReasonContentOnly = "content-only"
+	ReasonCall        = "call"
+	ReasonRejected    = "rejected"
+)
+
+// State is one lead as folded from its events. The zero value is a lead of
+// which nothing is known.
+type State struct {
+	ID    string
+	State leadv1.State
+	// Stage is the highest stage reached.
+	Stage leadv1.Stage
+
+	Source, SourceID, SubmissionID string
+	Signed, SenderNamed            bool
+	Historical, NeedsMapping       bool
+	ReceivedAt                     time.Time
+	Features                       *leadv1.Features
+	Personal                       *leadv1.Sealed
+	BodyMAC                        []byte
+	PersonID                       string
+	// Deliveries that have their outcome on this lead.
+	Deliveries []string
+	// Repeats, revisions and joined touches of the same submission.
+	Repeats, Revisions, Joined int64
+	Conflict                   bool
+
+	// AgreementVersion decided last; Persona is the one that matched.
+	AgreementVersion int64
+	Persona          string
+	Explanation      *leadv1.Explanation
+	RecheckAt        time.Time
+	NurtureReason    string
+	// BlockedBy and BlockedText say what a held or waiting lead waits for.
+	BlockedBy, BlockedText string
+	// Calls are the recorded calls; Decided is the last one that a decision used.
+	Calls       []*leadv1.CallRecorded
+	DecidedCall string
+
+	Pool, Group, Rule string
+	// Offers counts offers; OfferedTo holds the one that stands.
+	Offers    int32
+	OfferedTo string
+	TakeBy    time.Time
+	Owner     string
+	// Declined and TimedOut are members who had their chance since the lead was
+	// last qualified, in order.
+	Declined, TimedOut []string
+	RoutingSummary     string
+	Considered         []*leadv1.Candidate
+	WaitingSince       time.Time
+
+	Touches      int64
+	FirstTouchAt time.Time
+	AcceptedAt   time.Time
+	ClosedAt     time.Time
+	// Reason of the last rejection, refusal or loss.
+	Reason      string
+	Consequence leadv1.Consequence
+	ValueMinor  int64
+	Currency    string
+	Rejections  int64
+
+	// Failure names what a service could not handle.
+	Failure, FailedService string
+	// Commands that were carried out.
+	Commands []Command
+	// Events counts the events folded.
+	Events int64
+}
+
+// Open says whether work on the lead can still change something.
+func (s *State) Open() bool {
+	switch s.State {
+	case leadv1.State_STATE_WON, leadv1.State_STATE_LOST, leadv1.State_STATE_REFUSED, leadv1.State_STATE_UNSPECIFIED:
+		return false
+	}
+	return true
+}
+
+// Held says whether a member holds the lead: offered to them or theirs.
+func (s *State) Held() (member string, ok bool) {
+	switch s.State {
+	case leadv1.State_STATE_OFFERED:
+		return s.OfferedTo, true
+	case leadv1.State_STATE_ACCEPTED, leadv1.State_STATE_WORKING:
+		return s.Owner, s.Owner != ""
+	}
+	return "", false
+}
+
+// UndecidedCall is the oldest call that no decision has used yet and that one
+// may rest on: made by a qualifier who reached the person. nil = none.
+func (s *State) UndecidedCall() *leadv1.CallRecorded {
+	used := s.DecidedCall == ""
+	for _, c := range s.Calls {
+		if used && c.GetQualifier() && c.GetReached() {
+			return c
+		}
+		used = used || c.GetCallId() == s.DecidedCall
+	}
+	return nil
+}
+
+// Delivered says whether a delivery has its outcome on this lead.
+func (s *State) Delivered(deliveryID string) bool {
+	for _, d := range s.Deliveries {
+		if d == deliveryID {
+			return true
+		}
+	}
+	return false
+}
+
+// Evolve folds one event into the state. It is total: an event that does not
+// belong to a lead leaves the state alone. Occurred and recorded are the
+// event's two times.
+func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
+	switch e := body.(type) {
+	case *leadv1.LeadReceived:
+		s.State, s.Stage = leadv1.State_STATE_RECEIVED, leadv1.Stage_STAGE_LEAD
+		s.Source, s.SourceID, s.SubmissionID = e.GetSource(), e.GetSourceId(), e.GetSubmissionId()
+		s.Signed, s.SenderNamed = e.GetSigned(), e.GetSenderNamed()
+		s.Historical, s.NeedsMapping = e.GetHistorical(), e.GetNeedsMapping()
+		s.ReceivedAt = e.GetReceivedAt().AsTime()
+		s.Features, s.Personal, s.BodyMAC = e.GetFeatures(), e.GetPersonal(), e.GetBodyMac()
+		s.delivered(e.GetDelivery())
+	case *leadv1.SubmissionRepeated:
+		s.Repeats++
+		s.delivered(e.GetDelivery())
+	case *leadv1.SubmissionRevised:
+		s.Revisions++
+		s.delivered(e.GetDelivery())
+		s.BodyMAC = e.GetBodyMac()
+		if e.GetConflict() {
+			s.Conflict = true
+			break
+		}
+		s.Features, s.Personal = e.GetFeatures(), e.GetPersonal()
+	case *leadv1.TouchAdded:
+		s.Joined++
+		s.delivered(e.GetDelivery())
+	case *leadv1.LeadRefused:
+		s.State, s.Reason = leadv1.State_STATE_REFUSED, e.GetReason().String()
+	case *leadv1.PersonAttached:
+		s.PersonID = e.GetPersonId()
+	case *leadv1.QualificationHeld:
+		s.State, s.BlockedBy, s.BlockedText = leadv1.State_STATE_HELD, e.GetRule(), e.GetText()
+	case *leadv1.LeadQualified:
+		s.qualified(e, recorded)
+	case *leadv1.LeadNurtured:
+		s.State = leadv1.State_STATE_NURTURING
+		s.AgreementVersion, s.Explanation = e.GetAgreementVersion(), e.GetExplanation()
+		s.RecheckAt, s.NurtureReason = e.GetRecheckAt().AsTime(), e.GetReason()
+		s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED
+		if e.GetReason() == ReasonCall {
+			s.DecidedCall = s.UndecidedCall().GetCallId()
+		}
+		s.free()
+	case *leadv1.CallRecorded:
+		s.Calls = append(s.Calls, e)
+		s.touched(occurred)
+	case *leadv1.LeadOffered:
+		s.State = leadv1.State_STATE_OFFERED
+		s.AgreementVersion = e.GetAgreementVersion()
+		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
+		s.Offers, s.OfferedTo, s.TakeBy = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime()
+		s.RoutingSummary, s.Considered = e.GetSummary(), e.GetConsidered()
+		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
+		s.WaitingSince = time.Time{}
+	case *leadv1.LeadQueued:
+		s.State = leadv1.State_STATE_WAITING
+		s.AgreementVersion = e.GetAgreementVersion()
+		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
+		s.BlockedBy, s.BlockedText = e.GetBlockedBy(), e.GetText()
+		s.RoutingSummary, s.Considered = e.GetText(), e.GetConsidered()
+		s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
+		if s.WaitingSince.IsZero() {
+			s.WaitingSince = recorded
+		}
+	case *leadv1.OfferAccepted:
+		s.State, s.Owner, s.AcceptedAt = leadv1.State_STATE_ACCEPTED, e.GetMember(), occurred
+		s.OfferedTo, s.TakeBy = "", time.Time{}
+	case *leadv1.OfferRejected:
+		s.Declined = append(s.Declined, e.GetMember())
+		s.Reason, s.Consequence = e.GetReason(), e.GetConsequence()
+		s.Rejections++
+		s.free()
+		switch e.GetConsequence() {
+		case leadv1.Consequence_CONSEQUENCE_DISQUALIFY:
+			s.State, s.ClosedAt = leadv1.State_STATE_LOST, occurred
+		default:
+			// Qualified again until routing or qualification says what follows.
+			s.State = leadv1.State_STATE_QUALIFIED
+		}
+	case *leadv1.OfferTimedOut:
+		s.TimedOut = append(s.TimedOut, e.GetMember())
+		s.State = leadv1.State_STATE_QUALIFIED
+		s.free()
+	case *leadv1.OutcomeRecorded:
+		s.outcome(e, occurred)
+	case *leadv1.HandlingFailed:
+		s.Failure, s.FailedService = e.GetText(), e.GetService()
+		s.Events++
+		return
+	default:
+		return
+	}
+	s.Failure, s.FailedService = "", ""
+	s.Events++
+}
+
+func (s *State) delivered(d *leadv1.DeliveryRef) {
+	if id := d.GetDeliveryId(); id != "" && !s.Delivered(id) {
+		s.Deliveries = append(s.Deliveries, id)
+	}
+}
+
+func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
+	// A call that confirms the stage of somebody's own lead leaves it with them.
+	if _, held := s.Held(); !held {
+		s.State = leadv1.State_STATE_QUALIFIED
+		s.BlockedBy, s.BlockedText = "", ""
+		s.Declined, s.TimedOut = nil, nil
+		s.WaitingSince = recorded
+	}
+	if e.GetStage() > s.Stage {
+		s.Stage = e.GetStage()
+	}
+	s.AgreementVersion, s.Explanation = e.GetAgreementVersion(), e.GetExplanation()
+	if e.GetPersona() != "" {
+		s.Persona = e.GetPersona()
+	}
+	s.RecheckAt, s.NurtureReason = time.Time{}, ""
+	s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED
+	if e.GetCallId() != "" {
+		s.DecidedCall = e.GetCallId()
+	}
+}
+
+// free takes the lead from whoever held it.
+func (s *State) free() {
+	s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
+	s.BlockedBy, s.BlockedText = "", ""
+}
+
+func (s *State) touched(at time.Time) {
+	s.Touches++
+	if s.FirstTouchAt.IsZero() || at.Before(s.FirstTouchAt) {
+		s.FirstTouchAt = at
+	}
+}
+
+func (s *State) outcome(e *leadv1.OutcomeRecorded, occurred time.Time) {
+	switch e.GetKind() {
+	case leadv1.OutcomeKind_OUTCOME_KIND_TOUCH:
+		s.touched(occurred)
+	case leadv1.OutcomeKind_OUTCOME_KIND_WORKING:
+		if s.State == leadv1.State_STATE_ACCEPTED {
+			s.State = leadv1.State_STATE_WORKING
+		}
+	case leadv1.OutcomeKind_OUTCOME_KIND_WON:
+		s.State, s.ClosedAt = leadv1.State_STATE_WON, occurred
+		s.ValueMinor, s.Currency = e.GetValueMinor(), e.GetCurrency()
+	case leadv1.OutcomeKind_OUTCOME_KIND_LOST:
+		s.State, s.ClosedAt, s.Reason = leadv1.State_STATE_LOST, occurred, e.GetReason()
+	}
+	if e.GetHistorical() && e.GetMember() != "" {
+		s.Owner = e.GetMember()
+		if s.State == leadv1.State_STATE_RECEIVED {
+			s.State = leadv1.State_STATE_WORKING
+		}
+	}
+}
+
+// Command is a command that was carried out on the lead, under the key that
+// its caller gave it.
+type Command struct {
+	Cause string
+	Seq   uint64
+}
+
+// Remember notes a command, so that its repeat is answered and not done twice.
+func (s *State) Remember(cause string, seq uint64) {
+	if strings.HasPrefix(cause, CommandPrefix) {
+		s.Commands = append(s.Commands, Command{cause, seq})
+	}
+}
+
+// Done answers the sequence at which a command was carried out.
+func (s *State) Done(cause string) (uint64, bool) {
+	for _, c := range s.Commands {
+		if c.Cause == cause {
+			return c.Seq, true
+		}
+	}
+	return 0, false
+}
+
+// Clone is a copy that may be evolved without touching the original.
+func (s *State) Clone() *State {
+	c := *s
+	c.Deliveries = slices.Clip(s.Deliveries)
+	c.Calls = slices.Clip(s.Calls)
+	c.Declined = slices.Clip(s.Declined)
+	c.TimedOut = slices.Clip(s.TimedOut)
+	c.Commands = slices.Clip(s.Commands)
+	return &c
+}

@@ -1,0 +1,58 @@
+package qualification
+
+import (
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	"github.com/leadbaton/baton/services/internal/ledger"
+)
+
+// SubjectLine holds which leads wait for an agreement.
+const SubjectLine = "org.line.qualification"
+
+// Line is the fold of the waiting line, oldest first.
+type Line struct {
+	order []string
+	in    map[string]bool
+}
+
+// NewLine is an empty line.
+func NewLine() *Line { return &Line{in: map[string]bool{}} }
+
+// Apply folds one event.
+func (l *Line) Apply(e *ledger.Event) {
+	body, ok := e.Body.(*qualificationv1.LineAdvanced)
+	if !ok {
+		return
+	}
+	for _, id := range body.GetHeld() {
+		if !l.in[id] {
+			l.in[id] = true
+			l.order = append(l.order, id)
+		}
+	}
+	for _, id := range body.GetFreed() {
+		delete(l.in, id)
+	}
+	for len(l.order) > 0 && !l.in[l.order[0]] {
+		l.order = l.order[1:]
+	}
+}
+
+// Has says whether a lead waits.
+func (l *Line) Has(id string) bool { return l.in[id] }
+
+// Len counts who waits.
+func (l *Line) Len() int { return len(l.in) }
+
+// First answers the n oldest.
+func (l *Line) First(n int) []string {
+	var out []string
+	for _, id := range l.order {
+		if len(out) == n {
+			break
+		}
+		if l.in[id] {
+			out = append(out, id)
+		}
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+// Package qualification finds out which leads are worth a seller's time, and
+// says why.
+//
+// It promises: every kept lead gets exactly one answer from the agreement in
+// force (a stage, or nurture) with the values that decided; a lead that no
+// agreement can decide waits in a visible line and says so; SAL and SQL rest
+// on a call by somebody who holds the qualifier role; and every decision can
+// be derived again from the log alone.
+//
+// It hears lead.* and org.agreement.*; it says QualificationHeld,
+// LeadQualified, LeadNurtured, CallRecorded, and LineAdvanced for its line.
+package qualification
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// Name is the service's one word.
+const Name = "qualification"
+
+// Hears are the subjects that make it look.
+var Hears = []string{"lead.*", "org.agreement.*"}
+
+// Qualification is the service.
+type Qualification struct {
+	register *agreement.Register
+	line     *Line
+}
+
+// New makes the service on top of two folds.
+func New(register *agreement.Register, line *Line) *Qualification {
+	return &Qualification{register: register, line: line}
+}
+
+// Service implements ledger.Decider.
+func (q *Qualification) Service() string { return Name }
+
+// Decide looks at every item's lead as it stands.
+func (q *Qualification) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, error) {
+	var drafts []ledger.Draft
+	line := &qualificationv1.LineAdvanced{}
+	seen := map[string]bool{}
+	for _, item := range items {
+		if item.Lead == "" {
+			continue
+		}
+		state, err := v.Lead(item.Lead)
+		if err != nil {
+			return nil, err
+		}
+		if item.Command != nil {
+			if d, ok := q.command(state, item); ok {
+				drafts = append(drafts, d)
+			}
+			continue
+		}
+		if seen[item.Lead] {
+			continue
+		}
+		seen[item.Lead] = true
+		in := Input{Lead: state, Now: v.Now}
+		if version := q.register.InForce(v.Now); version != nil {
+			in.Agreement, in.Version = version.Agreement, version.Number
+		}
+		body := Decide(in)
+		if body == nil {
+			continue
+		}
+		drafts = append(drafts, ledger.Draft{
+			Subject: lead.SubjectOf(item.Lead), Body: body, Cause: item.Cause, Correlation: item.Lead, TraceParent: item.Trace,
+			Agreement: in.Version, Logic: Logic,
+		})
+		if _, held := body.(*leadv1.QualificationHeld); held {
+			line.Held = append(line.Held, item.Lead)
+		} else if q.line.Has(item.Lead) {
+			line.Freed = append(line.Freed, item.Lead)
+		}
+	}
+	if len(line.GetHeld())+len(line.GetFreed()) > 0 {
+		drafts = append(drafts, ledger.Draft{Subject: SubjectLine, Body: line, Cause: items[0].Cause, Position: 1, Correlation: "line"})
+	}
+	return drafts, nil
+}
+
+// Due is when another agreement comes into force, while somebody waits for it.
+func (q *Qualification) Due(v *ledger.View) time.Time {
+	if q.line.Len() == 0 {
+		return time.Time{}
+	}
+	return q.register.NextChange(v.Woken)
+}
+
+// Wake answers the held leads, oldest first, once an agreement can decide them.
+func (q *Qualification) Wake(v *ledger.View) []*ledger.Item {
+	version := q.register.InForce(v.Now)
+	if version == nil {
+		return nil
+	}
+	var items []*ledger.Item
+	for _, id := range q.line.First(100) {
+		items = append(items, &ledger.Item{Lead: id, Cause: "agreement:" + id + ":" + version.InForceFrom.Format(time.RFC3339)})
+	}
+	return items
+}
+
+// Rederive answers what the decision that an event holds must be, from the
+// lead and the agreements as they stood at its basis.
+func Rederive(e *ledger.Event, state *lead.State, register *agreement.Register) (proto.Message, error) {
+	if e.Logic != Logic {
+		return nil, fault.New(fault.NotFound, "the logic %q is not one that this version of Baton can run", e.Logic)
+	}
+	in := Input{Lead: state, Now: e.Recorded}
+	if version := register.InForce(e.Recorded); version != nil {
+		in.Agreement, in.Version = version.Agreement, version.Number
+	}
+	return Decide(in), nil
+}

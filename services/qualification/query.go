@@ -1,0 +1,128 @@
+package qualification
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
+	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// Sealer seals free text under a key of its own.
+type Sealer interface {
+	Seal(ctx context.Context, keyID string, plain, aad []byte) (*leadv1.Sealed, error)
+	MAC(purpose string, parts ...[]byte) []byte
+}
+
+// Desk carries commands out.
+type Desk interface {
+	Do(ctx context.Context, item *ledger.Item) (uint64, error)
+}
+
+// History answers a subject's events.
+type History interface {
+	History(ctx context.Context, subject string) ([]*ledger.Event, error)
+}
+
+// Server answers baton.qualification.v1.QualificationService.
+type Server struct {
+	qualificationv1.UnimplementedQualificationServiceServer
+	Desk  Desk
+	Log   History
+	Seals Sealer
+	Clock clock.Clock
+}
+
+type recordCall struct {
+	body     *leadv1.CallRecorded
+	occurred *timestamppb.Timestamp
+}
+
+// RecordCall records a call; the decision follows from it.
+func (s *Server) RecordCall(ctx context.Context, req *qualificationv1.RecordCallRequest) (*qualificationv1.RecordCallResponse, error) {
+	actor, _ := access.From(ctx)
+	if at := req.GetOccurredAt(); at != nil && at.AsTime().After(s.Clock.Now()) {
+		return nil, fault.New(fault.Invalid, "occurred_at lies in the future; a call is recorded after it took place")
+	}
+	id := lead.ID("c", s.Seals.MAC("call", []byte(req.GetLeadId()), []byte(actor.Handle), []byte(req.GetIdempotencyKey())))
+	body := &leadv1.CallRecorded{
+		CallId: id, Member: actor.Handle, Qualifier: actor.Has("qualifier"), Reached: req.GetReached(),
+		FitConfirmed: req.GetFitConfirmed(), HorizonMonths: req.HorizonMonths, Answers: req.GetAnswers(),
+	}
+	if req.GetNote() != "" {
+		note, err := s.Seals.Seal(ctx, "call-"+id, []byte(req.GetNote()), []byte(req.GetLeadId()))
+		if err != nil {
+			return nil, err
+		}
+		body.Note = note
+	}
+	item := &ledger.Item{
+		Lead: req.GetLeadId(), Actor: actor.Handle, Cause: lead.CommandPrefix + "call:" + id,
+		Command: &recordCall{body, req.GetOccurredAt()},
+	}
+	seq, err := s.Desk.Do(ctx, item)
+	if err != nil {
+		return nil, err
+	}
+	return &qualificationv1.RecordCallResponse{CallId: id, Sequence: seq}, nil
+}
+
+// command looks at a command and the lead as it stands.
+func (q *Qualification) command(s *lead.State, item *ledger.Item) (ledger.Draft, bool) {
+	cmd, ok := item.Command.(*recordCall)
+	if !ok {
+		item.Err = fault.New(fault.Invalid, "qualification does not know this command")
+		return ledger.Draft{}, false
+	}
+	if seq, done := s.Done(item.Cause); done {
+		item.Answer(seq)
+		return ledger.Draft{}, false
+	}
+	if s.ID == "" {
+		item.Err = fault.New(fault.NotFound, "there is no lead %s", item.Lead)
+		return ledger.Draft{}, false
+	}
+	if !s.Open() {
+		item.Err = fault.New(fault.State, "the lead is %s; a call cannot change that", lead.StateWord(s.State))
+		return ledger.Draft{}, false
+	}
+	d := ledger.Draft{Subject: lead.SubjectOf(item.Lead), Body: cmd.body, Cause: item.Cause, Correlation: item.Lead, Actor: item.Actor, TraceParent: item.Trace}
+	if cmd.occurred != nil {
+		d.Occurred = cmd.occurred.AsTime()
+	}
+	return d, true
+}
+
+// Explain lists the qualification decisions on a lead.
+func (s *Server) Explain(ctx context.Context, req *qualificationv1.ExplainRequest) (*qualificationv1.ExplainResponse, error) {
+	events, err := s.Log.History(ctx, lead.SubjectOf(req.GetLeadId()))
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, fault.New(fault.NotFound, "there is no lead %s", req.GetLeadId())
+	}
+	out := &qualificationv1.ExplainResponse{}
+	for _, e := range events {
+		d := &qualificationv1.Decision{Type: e.Type, RecordedAt: timestamppb.New(e.Recorded), LogicVersion: e.Logic, Sequence: e.Seq}
+		switch body := e.Body.(type) {
+		case *leadv1.QualificationHeld:
+			d.Explanation = &leadv1.Explanation{Summary: body.GetText()}
+		case *leadv1.LeadQualified:
+			d.Stage, d.AgreementVersion, d.Explanation = body.GetStage(), body.GetAgreementVersion(), body.GetExplanation()
+			d.ProfileVersion, d.Persona, d.PersonaVersion = body.GetProfileVersion(), body.GetPersona(), body.GetPersonaVersion()
+		case *leadv1.LeadNurtured:
+			d.AgreementVersion, d.Explanation = body.GetAgreementVersion(), body.GetExplanation()
+		default:
+			continue
+		}
+		out.Decisions = append(out.Decisions, d)
+	}
+	return out, nil
+}

@@ -1,0 +1,128 @@
+package routing
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// Rederive makes the decisions of one batch again, from everything as it was
+// folded at the batch's basis, and answers what differs, by sequence. The
+// events are those of one batch that carry a logic version, in order.
+func Rederive(groups *Groups, roster *Roster, register *agreement.Register, leads func(id string) *lead.State, events []*ledger.Event) map[uint64]string {
+	r := &rederiving{turn: NewTurn(groups, roster, register, events[0].Recorded), leads: leads, steps: map[string][]*routingv1.PoolStep{}, differ: map[uint64]string{}}
+	for _, e := range events {
+		if body, ok := e.Body.(*routingv1.PoolAdvanced); ok {
+			r.steps[strings.TrimPrefix(e.Subject, lead.SubjectPool)] = body.GetSteps()
+		}
+	}
+	for _, e := range events {
+		if e.Logic != Logic {
+			r.differ[e.Seq] = fmt.Sprintf("the logic %q is not one that this version of Baton can run", e.Logic)
+			continue
+		}
+		if why := r.check(e); why != "" {
+			r.differ[e.Seq] = why
+		}
+	}
+	return r.differ
+}
+
+type rederiving struct {
+	turn   *Turn
+	leads  func(id string) *lead.State
+	steps  map[string][]*routingv1.PoolStep
+	differ map[uint64]string
+}
+
+func (r *rederiving) check(e *ledger.Event) string {
+	if body, ok := e.Body.(*routingv1.PoolAdvanced); ok {
+		return r.advanced(strings.TrimPrefix(e.Subject, lead.SubjectPool), body)
+	}
+	id, ok := lead.FromSubject(e.Subject)
+	if !ok {
+		return ""
+	}
+	s := r.turn.Lead(r.leads(id))
+	switch body := e.Body.(type) {
+	case *leadv1.OfferAccepted:
+		if why := mayAccept(s, body.GetMember(), r.turn.now); why != "" {
+			return why
+		}
+		r.before(s.Group, id)
+		r.turn.accept(s, body)
+	case *leadv1.OfferRejected:
+		if why := mayReject(s, body.GetMember()); why != "" {
+			return why
+		}
+		if reason, ok := r.turn.agreement.Reason(body.GetReason()); !ok || reason.Consequence != body.GetConsequence() {
+			return "the reason does not lead there by the agreement in force"
+		}
+		r.before(s.Group, id)
+		r.turn.reject(s, body)
+	default:
+		group := ""
+		switch body := e.Body.(type) {
+		case *leadv1.LeadOffered:
+			group = body.GetGroup()
+		case *leadv1.LeadQueued:
+			group = body.GetGroup()
+		case *leadv1.OfferTimedOut:
+			group = s.Group
+		}
+		r.before(group, id)
+		said := r.turn.Next(s)
+		if said == nil {
+			return "nothing was due on the lead"
+		}
+		r.turn.Take(s, said)
+		if !proto.Equal(said.Body, e.Body) {
+			return difference(said.Body, e.Body)
+		}
+	}
+	return ""
+}
+
+// before takes the steps that stand in front of the lead's next one: places
+// that others' decisions freed, and that this decision could use.
+func (r *rederiving) before(group, id string) {
+	steps := r.steps[group]
+	for at := len(r.turn.steps[group]); at < len(steps) && steps[at].GetLeadId() != id; at = len(r.turn.steps[group]) {
+		r.turn.Tidy(r.turn.Lead(r.leads(steps[at].GetLeadId())))
+		if len(r.turn.steps[group]) == at {
+			return
+		}
+	}
+}
+
+func (r *rederiving) advanced(group string, body *routingv1.PoolAdvanced) string {
+	r.before(group, "")
+	want := &routingv1.PoolAdvanced{Steps: r.turn.steps[group]}
+	if !proto.Equal(want, body) {
+		return difference(want, body)
+	}
+	return ""
+}
+
+// difference says in which fields two events differ.
+func difference(want, got proto.Message) string {
+	if want.ProtoReflect().Descriptor().FullName() != got.ProtoReflect().Descriptor().FullName() {
+		return fmt.Sprintf("it must be a %s", want.ProtoReflect().Descriptor().Name())
+	}
+	var fields []string
+	descriptors := want.ProtoReflect().Descriptor().Fields()
+	for i := range descriptors.Len() {
+		f := descriptors.Get(i)
+		if !want.ProtoReflect().Get(f).Equal(got.ProtoReflect().Get(f)) {
+			fields = append(fields, string(f.Name()))
+		}
+	}
+	return "it differs from what the log gives in: " + strings.Join(fields, ", ")
+}

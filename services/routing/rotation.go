@@ -1,0 +1,337 @@
+package routing
+
+import (
+	"encoding/json"
+	"maps"
+	"math/big"
+	"math/bits"
+
+	"github.com/leadbaton/baton/services/internal/fault"
+)
+
+// unit is the number of parts that one lead of quota is counted in: the least
+// common multiple of 1 to 40. Every share of a pool whose weights sum to at
+// most 40 (and many beyond) is a whole number of parts, so that its books are
+// exact and its ties are true ties, whoever comes and goes.
+const unit = 5_342_931_457_063_200
+
+// farthest is how many leads from quota a window still tells apart. It keeps
+// the arithmetic of windows inside 128 bits whatever the books hold; who is
+// chosen depends on it only among members who are both farther ahead than this.
+const farthest = 1024
+
+// largestWeight caps a weight, so that sums and shares cannot overflow.
+const largestWeight = 1 << 31
+
+// Seat is one member who can take the turn at this moment. A weight below 1
+// means present without a share: never chosen, nothing earned.
+type Seat struct {
+	Member string
+	Weight int64
+}
+
+// Window is when a member may and must be served next if the same people stay
+// eligible: turns of the pool, counted from 1. Zero for a seat without a share.
+type Window struct {
+	From, To int64
+}
+
+// Rotation decides whose turn it is in one pool and keeps the books for it. At
+// each turn each eligible member earns weight / (sum of the eligible weights)
+// of a lead, and one of them gets one. While the same people with the same
+// weights stay eligible, no member is ever a whole lead ahead of or behind what
+// they have earned; decision 0010 holds the proof, and what holds while people
+// come and go.
+//
+// The zero value is a new pool. A member who was never seen has count 0 and
+// quota 0; nobody is ever reset. Everything is integer arithmetic: the same
+// turns give the same state and the same choices on every machine. Copy with
+// Clone only: copies by assignment share their books.
+type Rotation struct {
+	turns    int64
+	accounts map[string]*account
+}
+
+// account is one member's books. Quota is held as Quota whole leads, Part units
+// of a lead, and Rest/Of of a unit, so that it is exact for as long as the sum
+// of the eligible weights stays Of. Part < unit and Rest < Of.
+type account struct {
+	Count int64 `json:"count"`
+	Quota int64 `json:"quota"`
+	Part  int64 `json:"part,omitempty"`
+	Rest  int64 `json:"rest,omitempty"`
+	Of    int64 `json:"of,omitempty"`
+}
+
+// Turns is how many turns the pool has given.
+func (r *Rotation) Turns() int64 { return r.turns }
+
+// Count is how many of them the member got.
+func (r *Rotation) Count(member string) int64 { return r.account(member).Count }
+
+// Deviation is the member's count less their quota, in leads, exactly as the
+// books have it: positive = ahead, negative = behind. For reports; no choice
+// depends on it.
+func (r *Rotation) Deviation(member string) *big.Rat {
+	return r.account(member).deviation()
+}
+
+func (a account) deviation() *big.Rat {
+	d := new(big.Rat).SetInt64(a.Count - a.Quota)
+	d.Sub(d, big.NewRat(a.Part, unit))
+	if a.Rest > 0 {
+		rest := big.NewRat(a.Rest, a.Of)
+		d.Sub(d, rest.Quo(rest, big.NewRat(unit, 1)))
+	}
+	return d
+}
+
+// Clone is a copy with books of its own, for drafting a batch that may be
+// thrown away.
+func (r *Rotation) Clone() *Rotation {
+	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts)}
+	// any order: copied, not decided
+	for member, a := range c.accounts {
+		own := *a
+		c.accounts[member] = &own
+	}
+	return c
+}
+
+// Choose answers the index of the seat that gets the next turn, and each seat's
+// window; -1 if no seat has a share. It changes nothing. Each member may stand
+// in at most one seat; the order of the seats plays no part. The seed only
+// breaks exact ties: it should differ from turn to turn, and nobody who gains
+// by the turn should be able to pick it.
+//
+// Among those whom the turn would put less than a whole lead ahead, the one who
+// must be served earliest gets it; among equals, the one most behind; among
+// equals again, the seed decides. So whoever would otherwise fall a whole lead
+// behind comes first, the most behind before all. If the turn puts everybody a
+// whole lead ahead (those behind are away), the least ahead gets it.
+func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []Window) {
+	chosen = -1
+	windows = make([]Window, len(eligible))
+	sum := sumOf(eligible)
+	var best standing
+	tie := tieBreak{seed: seed}
+	for i, seat := range eligible {
+		weight := share(seat)
+		if weight == 0 {
+			continue
+		}
+		now := r.account(seat.Member).over(sum)
+		from, to := now.window(weight, sum)
+		windows[i] = Window{From: r.turns + from, To: r.turns + to}
+		s := standing{member: seat.Member, after: now.earn(weight, sum), may: from == 1, by: to}
+		if chosen < 0 || tie.before(s, best) {
+			chosen, best = i, s
+		}
+	}
+	return chosen, windows
+}
+
+// Take records a turn: each seat earns its share and the chosen member gets the
+// lead. It is total, because what is in the log has happened: a chosen member
+// without a seat is counted all the same.
+func (r *Rotation) Take(eligible []Seat, chosen string) {
+	if r.accounts == nil {
+		r.accounts = make(map[string]*account, len(eligible))
+	}
+	sum := sumOf(eligible)
+	for _, seat := range eligible {
+		if weight := share(seat); weight > 0 {
+			a := r.open(seat.Member)
+			*a = a.over(sum).earn(weight, sum)
+		}
+	}
+	r.open(chosen).Count++
+	r.turns++
+}
+
+func (r *Rotation) account(member string) account {
+	if a := r.accounts[member]; a != nil {
+		return *a
+	}
+	return account{}
+}
+
+func (r *Rotation) open(member string) *account {
+	a := r.accounts[member]
+	if a == nil {
+		a = new(account)
+		r.accounts[member] = a
+	}
+	return a
+}
+
+// over answers the account in terms of another sum of weights. This is the one
+// place that rounds: a fraction of a unit is dropped.
+func (a account) over(sum int64) account {
+	if a.Of != sum {
+		a.Rest, a.Of = 0, sum
+	}
+	return a
+}
+
+// earn adds weight/sum of a lead to an account that is in terms of sum.
+func (a account) earn(weight, sum int64) account {
+	hi, lo := bits.Mul64(uint64(weight), unit)
+	parts, rest := bits.Div64(hi, lo, uint64(sum))
+	a.Rest += int64(rest)
+	if a.Rest >= sum {
+		a.Rest -= sum
+		parts++
+	}
+	a.Part += int64(parts)
+	if a.Part >= unit {
+		a.Part -= unit
+		a.Quota++
+	}
+	return a
+}
+
+// window answers in how many turns from now the member may and must be served,
+// 1 being the next, for an account that is in terms of sum. May: the first turn
+// after which quota exceeds count. Must: the first turn after which quota
+// exceeds count by a whole lead or more.
+func (a account) window(weight, sum int64) (from, to int64) {
+	from, to = 1, 1
+	ahead := min(max(a.Count-a.Quota, -farthest), farthest)
+	if ahead < 0 {
+		return from, to
+	}
+	// Short is what quota lacks to count, in parts of unit*sum; not positive
+	// only where quota exceeds count already.
+	if short := ahead*unit - a.Part; short > 0 {
+		from = int64(turnsFor(short, sum, a.Rest)/uint64(weight)) + 1
+	}
+	lack, exact := turnsForExact((ahead+1)*unit-a.Part, sum, a.Rest)
+	if !exact {
+		lack++
+	}
+	to = int64((lack + uint64(weight) - 1) / uint64(weight))
+	return from, to
+}
+
+// turnsFor answers floor((parts*sum - rest) / unit): how many turns of weight 1
+// earn that many parts less rest/sum.
+func turnsFor(parts, sum, rest int64) uint64 {
+	n, _ := turnsForExact(parts, sum, rest)
+	return n
+}
+
+func turnsForExact(parts, sum, rest int64) (n uint64, exact bool) {
+	hi, lo := bits.Mul64(uint64(parts), uint64(sum))
+	lo, borrow := bits.Sub64(lo, uint64(rest), 0)
+	n, left := bits.Div64(hi-borrow, lo, unit)
+	return n, left == 0
+}
+
+// standing is what the choice looks at in one seat.
+type standing struct {
+	member string
+	// after is the account with this turn's share earned and the turn not given.
+	after account
+	// may: the turn would leave the member less than a whole lead ahead.
+	may bool
+	// by is the turn by which the member must be served, 1 being this one.
+	by int64
+}
+
+// tieBreak orders standings. It hashes only when everything else is equal.
+type tieBreak struct {
+	seed   string
+	hashed uint64
+	done   bool
+}
+
+func (t *tieBreak) before(a, b standing) bool {
+	if a.may != b.may {
+		return a.may
+	}
+	if a.may && a.by != b.by {
+		return a.by < b.by
+	}
+	if owedA, owedB := a.after.Quota-a.after.Count, b.after.Quota-b.after.Count; owedA != owedB {
+		return owedA > owedB
+	}
+	// Less than a unit apart is a tie: no two quotas under one sum are that near.
+	if a.after.Part != b.after.Part {
+		return a.after.Part > b.after.Part
+	}
+	if ha, hb := t.draw(a.member), t.draw(b.member); ha != hb {
+		return ha < hb
+	}
+	return a.member < b.member
+}
+
+// draw is the member's lot for this seed: FNV-1a over both, then the finishing
+// steps of MurmurHash3, without which near names would get near lots.
+func (t *tieBreak) draw(member string) uint64 {
+	if !t.done {
+		const offset = 14695981039346656037
+		t.hashed, t.done = fnv(offset, t.seed), true
+	}
+	// A byte that no text holds keeps seed and member apart.
+	h := fnv(fnv(t.hashed, "\xff"), member)
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
+}
+
+func fnv(h uint64, text string) uint64 {
+	const prime = 1099511628211
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * prime
+	}
+	return h
+}
+
+func share(s Seat) int64 { return min(max(s.Weight, 0), largestWeight) }
+
+func sumOf(seats []Seat) (sum int64) {
+	for _, s := range seats {
+		sum += share(s)
+	}
+	return sum
+}
+
+// rotationJSON is a rotation as stored. Unit says in what the parts count, so
+// that a snapshot of another logic is refused and not misread.
+type rotationJSON struct {
+	Unit     int64               `json:"unit"`
+	Turns    int64               `json:"turns"`
+	Accounts map[string]*account `json:"accounts"`
+}
+
+// MarshalJSON writes the books; the same turns give the same bytes.
+func (r Rotation) MarshalJSON() ([]byte, error) {
+	return json.Marshal(rotationJSON{Unit: unit, Turns: r.turns, Accounts: r.accounts})
+}
+
+// UnmarshalJSON reads books and refuses those that no turns can have written.
+func (r *Rotation) UnmarshalJSON(data []byte) error {
+	var stored rotationJSON
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return fault.New(fault.Corrupt, "stored rotation: not readable as JSON; drop the snapshot and rebuild from the log: %w", err)
+	}
+	if stored.Unit != unit {
+		return fault.New(fault.Corrupt, "stored rotation: counts in units of 1/%d, this version in 1/%d; drop the snapshot and rebuild from the log", stored.Unit, int64(unit))
+	}
+	var counted int64
+	// any order: each is checked by itself, and a sum has none
+	for _, a := range stored.Accounts {
+		if a == nil || a.Count < 0 || a.Quota < 0 || a.Part < 0 || a.Part >= unit || a.Rest < 0 || (a.Rest > 0 && a.Rest >= a.Of) {
+			return fault.New(fault.Corrupt, "stored rotation: a member's account is damaged; drop the snapshot and rebuild from the log")
+		}
+		counted += a.Count
+	}
+	if counted != stored.Turns {
+		return fault.New(fault.Corrupt, "stored rotation: %d turns, but the members' counts sum to %d; drop the snapshot and rebuild from the log", stored.Turns, counted)
+	}
+	r.turns, r.accounts = stored.Turns, stored.Accounts
+	return nil
+}

@@ -1,0 +1,198 @@
+// Package routing gives each qualified lead to one seller, fairly and with a
+// clock running, and says why it went there and to nobody else.
+//
+// It promises: a lead is with one person at a time; nobody holds more than the
+// agreed capacity at any moment of the log; a pool's rotation stays
+// within one lead of quota while the same people are eligible, and within a
+// stated bound otherwise; an offer that runs out goes to the next person; a
+// lead that nobody can take waits in a line that names the rule; and every
+// decision can be derived again from the log alone.
+//
+// It hears lead.*, org.member.* and org.agreement.*; it says LeadOffered,
+// LeadQueued, OfferAccepted, OfferRejected, OfferTimedOut, OwnerChanged, the
+// members' comings and goings, and PoolAdvanced for each group of pools.
+package routing
+
+import (
+	"fmt"
+	"time"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// Name is the service's one word.
+const Name = "routing"
+
+// Hears are the subjects that make it look.
+var Hears = []string{"lead.*", "org.member.*", "org.agreement.*"}
+
+// Routing is the service.
+type Routing struct {
+	register *agreement.Register
+	roster   *Roster
+	groups   *Groups
+}
+
+// New makes the service on top of three folds.
+func New(register *agreement.Register, roster *Roster, groups *Groups) *Routing {
+	return &Routing{register: register, roster: roster, groups: groups}
+}
+
+// Service implements ledger.Decider.
+func (r *Routing) Service() string { return Name }
+
+// Decide looks at every item's lead as it stands and gives out what is due.
+func (r *Routing) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, error) {
+	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, v.Now), now: v.Now}
+	looked := map[string]bool{}
+	for _, item := range items {
+		switch {
+		case item.Command != nil:
+			if err := r.command(v, b, item); err != nil {
+				return nil, err
+			}
+		case item.Lead != "" && !looked[item.Lead]:
+			looked[item.Lead] = true
+			folded, err := v.Lead(item.Lead)
+			if err != nil {
+				return nil, err
+			}
+			if folded.ID != "" {
+				b.look(b.turn.Lead(folded), item)
+			}
+		}
+	}
+	groups, advanced := b.turn.Advanced()
+	for i, body := range advanced {
+		b.drafts = append(b.drafts, ledger.Draft{
+			Subject: lead.SubjectPool + groups[i], Body: body, Cause: items[0].Cause, Correlation: groups[i], Logic: Logic, Agreement: b.turn.version,
+			TraceParent: items[0].Trace,
+		})
+	}
+	return b.drafts, nil
+}
+
+// batch collects what is said in one turn.
+type batch struct {
+	turn   *Turn
+	now    time.Time
+	drafts []ledger.Draft
+}
+
+// look says what is due on a lead, step by step, until nothing is.
+func (b *batch) look(s *lead.State, item *ledger.Item) {
+	// A time-out is followed by the next offer; more than two in a row would be
+	// a mistake.
+	for n := 0; n < 3; n++ {
+		said := b.turn.Next(s)
+		if said == nil {
+			break
+		}
+		b.say(s, item, said, n)
+	}
+	b.turn.Tidy(s)
+}
+
+func (b *batch) say(s *lead.State, item *ledger.Item, said *Said, position int) {
+	d := ledger.Draft{
+		Subject: lead.SubjectOf(s.ID), Body: said.Body, Cause: item.Cause, Correlation: s.ID, Position: position,
+		TraceParent: item.Trace, Agreement: b.turn.version, Logic: Logic,
+	}
+	if out, ok := said.Body.(*leadv1.OfferTimedOut); ok {
+		d.Occurred = out.GetDueAt().AsTime()
+	}
+	b.drafts = append(b.drafts, d)
+	b.turn.Take(s, said)
+}
+
+// owner says whose person this is from now on.
+func (b *batch) owner(s *lead.State, item *ledger.Item, member string) {
+	if s.PersonID == "" {
+		return
+	}
+	b.drafts = append(b.drafts, ledger.Draft{
+		Subject: lead.SubjectPerson + s.PersonID, Body: &personv1.OwnerChanged{Member: member, LeadId: s.ID},
+		Cause: item.Cause, Correlation: s.ID, Actor: item.Actor, TraceParent: item.Trace,
+	})
+}
+
+// Due is when the next offer runs out or somebody comes on duty again.
+func (r *Routing) Due(v *ledger.View) time.Time {
+	due := r.groups.NextOffer()
+	look := r.groups.NextLook(v.Woken)
+	if due.IsZero() || (!look.IsZero() && look.Before(due)) {
+		due = look
+	}
+	if change := r.register.NextChange(v.Woken); len(r.groups.Group(Unrouted).Line) > 0 && !change.IsZero() && (due.IsZero() || change.Before(due)) {
+		due = change
+	}
+	return due
+}
+
+// wakeMost bounds one wake-up: the rest follows at once.
+const wakeMost = 100
+
+// Wake answers offers that have run out, and waiting leads that somebody can
+// take now, oldest first.
+func (r *Routing) Wake(v *ledger.View) []*ledger.Item {
+	var items []*ledger.Item
+	for _, id := range r.groups.Overdue(v.Now, wakeMost) {
+		s, err := v.Lead(id)
+		if err != nil || s.State != leadv1.State_STATE_OFFERED || v.Now.Before(s.TakeBy) {
+			continue
+		}
+		items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("due:%s:%d", id, s.Offers)})
+	}
+	if len(items) > 0 {
+		return items
+	}
+	for _, group := range r.groups.Names() {
+		items = r.able(v, group, items)
+		if len(items) >= wakeMost {
+			break
+		}
+	}
+	return items
+}
+
+// able appends the waiting leads of a group on which something can be said.
+func (r *Routing) able(v *ledger.View, name string, items []*ledger.Item) []*ledger.Item {
+	group := r.groups.Group(name)
+	if len(group.Line) == 0 {
+		return items
+	}
+	// One dry turn without taking: a lead that could go somewhere now is worth
+	// a look. Pools that refused a lead without history refuse the next as well.
+	t := NewTurn(r.groups, r.roster, r.register, v.Now)
+	closed := map[string]bool{}
+	for _, id := range group.Ordered() {
+		if len(items) >= wakeMost {
+			break
+		}
+		w := group.Line[id]
+		if closed[w.Pool+"\x00"+w.BlockedBy] {
+			continue
+		}
+		folded, err := v.Lead(id)
+		if err != nil {
+			continue
+		}
+		s := t.Lead(folded)
+		said := t.Next(s)
+		if said != nil {
+			// Taken in the dry turn as well, so that the line is not asked for
+			// more than there is room.
+			t.Take(s, said)
+			items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, v.Basis)})
+			continue
+		}
+		if len(s.Declined) == 0 && len(s.TimedOut) == 0 {
+			closed[w.Pool+"\x00"+w.BlockedBy] = true
+		}
+	}
+	return items
+}
