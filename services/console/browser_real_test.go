@@ -3,8 +3,6 @@
 package console
 
 import (
-	"bytes"
-	"image/png"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -12,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/leadbaton/baton/services/internal/browsertest"
 )
 
 // TestBrowser shows every page to a real browser, light and dark, wide and
@@ -19,7 +19,7 @@ import (
 // updates running, and the figures there. Run with -artifacts to keep the
 // pictures.
 func TestBrowser(t *testing.T) {
-	b := startBrowser(t)
+	b := browsertest.Start(t)
 	full, bare := newFixed(), newFixed()
 	bare.empty, bare.log = true, nil
 	system, empty := signIn(t, b, full, anaToken), signIn(t, b, bare, anaToken)
@@ -45,87 +45,87 @@ func TestBrowser(t *testing.T) {
 		{"empty", empty + "/", true, []string{"No lead has come in yet"}},
 		{"signin", door.URL + "/signin", false, []string{"Sign in"}},
 	} {
-		p := b.open(page.address)
+		p := b.Open(page.address)
 		if page.live {
-			p.until(`document.getElementById("live-state").textContent === "Live"`)
+			p.Until(`document.getElementById("live-state").textContent === "Live"`)
 		}
-		dom := p.eval("document.documentElement.outerHTML")
+		dom := p.Eval("document.documentElement.outerHTML")
 		for _, want := range page.holds {
 			if !strings.Contains(dom, want) {
 				t.Errorf("%s does not hold %q", page.name, want)
 			}
 		}
 		if page.name == "lead" {
-			p.eval(`document.querySelector(".acts details").open = true`)
+			p.Eval(`document.querySelector(".acts details").open = true`)
 		}
 		for _, look := range []struct {
 			name, scheme string
 			width        int
 		}{{"light", "light", 1320}, {"dark", "dark", 1320}, {"narrow", "light", 360}, {"narrow-dark", "dark", 360}} {
-			p.look(look.width, look.scheme)
-			if wide := p.eval("document.documentElement.scrollWidth"); wide != strconv.Itoa(look.width) {
+			p.Look(look.width, look.scheme)
+			if wide := p.Eval("document.documentElement.scrollWidth"); wide != strconv.Itoa(look.width) {
 				t.Errorf("%s is %s wide in a window of %d", page.name, wide, look.width)
 			}
-			picture := p.picture()
-			drawn(t, page.name, picture)
+			picture := p.Picture()
+			browsertest.Drawn(t, page.name, picture)
 			if err := os.WriteFile(filepath.Join(dir, page.name+"-"+look.name+".png"), picture, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		p.close()
+		p.Close()
 		// A missing page is an answer that browsers report by themselves.
 		if page.name == "fault" {
-			b.forget("404")
+			b.Forget("404")
 		}
-		b.quiet()
+		b.Quiet()
 	}
 }
 
 // TestBrowserHears holds what happens while a page is open.
 func TestBrowserHears(t *testing.T) {
-	b := startBrowser(t)
+	b := browsertest.Start(t)
 	f := newFixed()
 	system := signIn(t, b, f, anaToken)
-	live := b.open(system + "/")
-	live.until(`document.getElementById("live-state").textContent === "Live"`)
-	lead := b.open(system + "/leads/" + offeredLead)
-	lead.until(`document.getElementById("live-state").textContent === "Live"`)
+	live := b.Open(system + "/")
+	live.Until(`document.getElementById("live-state").textContent === "Live"`)
+	lead := b.Open(system + "/leads/" + offeredLead)
+	lead.Until(`document.getElementById("live-state").textContent === "Live"`)
 
 	f.append(happening(acceptedLead, "ben called <i>twice</i>."))
-	live.until(`document.querySelector("#events li.fresh p").textContent === "ben called <i>twice</i>."`)
-	if got := live.eval(`document.querySelectorAll("#events li").length`); got != "10" {
+	live.Until(`document.querySelector("#events li.fresh p").textContent === "ben called <i>twice</i>."`)
+	if got := live.Eval(`document.querySelectorAll("#events li").length`); got != "10" {
 		t.Errorf("%s events are shown", got)
 	}
 	// The figures follow: the log is at the new entry.
-	live.until(`[...document.querySelectorAll("#numbers dd")].some((d) => d.textContent === "10")`)
-	if got := lead.eval(`document.getElementById("live-state").textContent`); got != "Live" {
+	live.Until(`[...document.querySelectorAll("#numbers dd")].some((d) => d.textContent === "10")`)
+	if got := lead.Eval(`document.getElementById("live-state").textContent`); got != "Live" {
 		t.Errorf("another lead's event says %q", got)
 	}
 	f.append(happening(offeredLead, "ana looked at it."))
-	lead.until(`document.getElementById("live-state").textContent.includes("Something new happened")`)
+	lead.Until(`document.getElementById("live-state").textContent.includes("Something new happened")`)
 	for range 40 {
 		f.append(happening(waitingLead, "It waits on."))
 	}
-	live.until(`document.querySelector("#events li").dataset.sequence === "51"`)
-	if got := live.eval(`document.querySelectorAll("#events li").length`); got != "30" {
+	live.Until(`document.querySelector("#events li").dataset.sequence === "51"`)
+	if got := live.Eval(`document.querySelectorAll("#events li").length`); got != "30" {
 		t.Errorf("%s events are kept", got)
 	}
-	b.quiet()
+	b.Quiet()
 
 	// People act by the form itself, which only the page's own site may send.
-	lead.click(".acts button.main")
-	lead.until(`document.readyState === "complete" && document.body.textContent.includes("Accepted: the lead is yours.")`)
+	lead.Click(".acts button.main")
+	lead.Until(`document.readyState === "complete" && document.body.textContent.includes("Accepted: the lead is yours.")`)
 	f.mu.Lock()
 	if len(f.accepts) != 1 || f.accepts[0].GetLeadId() != offeredLead || f.accepts[0].GetIdempotencyKey() == "" {
 		t.Errorf("accepted %v", f.accepts)
 	}
 	f.mu.Unlock()
-	b.quiet()
+	b.Quiet()
 }
 
 // signIn serves a console and signs the browser in as a person does: by the
 // form.
-func signIn(t *testing.T, b *browser, f *fixed, token string) (address string) {
+func signIn(t *testing.T, b *browsertest.Browser, f *fixed, token string) (address string) {
 	t.Helper()
 	console, err := New(Config{Conn: f.serve(t), Directory: f})
 	if err != nil {
@@ -140,48 +140,16 @@ func signIn(t *testing.T, b *browser, f *fixed, token string) (address string) {
 	}
 	hosts++
 	address = "http://" + "console" + strconv.Itoa(hosts) + ".localhost:" + at.Port()
-	p := b.open(address + "/leads")
-	p.eval(`document.getElementById("token").value = ` + strconv.Quote(token))
-	p.click(".signin button")
-	p.until(`location.pathname === "/leads" && document.readyState === "complete"`)
-	if got := p.eval(`document.cookie`); got != "" {
+	p := b.Open(address + "/leads")
+	p.Eval(`document.getElementById("token").value = ` + strconv.Quote(token))
+	p.Click(".signin button")
+	p.Until(`location.pathname === "/leads" && document.readyState === "complete"`)
+	if got := p.Eval(`document.cookie`); got != "" {
 		t.Errorf("script reads the cookie %q", got)
 	}
-	p.close()
-	b.quiet()
+	p.Close()
+	b.Quiet()
 	return address
 }
 
 var hosts int
-
-// forget drops what the console said about an expected answer.
-func (b *browser) forget(part string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var left []string
-	for _, text := range b.said {
-		if !strings.Contains(text, part) {
-			left = append(left, text)
-		}
-	}
-	b.said = left
-}
-
-// drawn checks that a picture shows a page: more than a few colours.
-func drawn(t *testing.T, name string, picture []byte) {
-	t.Helper()
-	img, err := png.Decode(bytes.NewReader(picture))
-	if err != nil {
-		t.Fatal(err)
-	}
-	colours := map[[3]uint32]bool{}
-	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y += 2 {
-		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x += 2 {
-			r, g, b, _ := img.At(x, y).RGBA()
-			colours[[3]uint32{r, g, b}] = true
-		}
-	}
-	if len(colours) < 10 {
-		t.Errorf("the picture of %s holds %d colours: nothing is drawn", name, len(colours))
-	}
-}

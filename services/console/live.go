@@ -17,7 +17,7 @@ const (
 	eventsShown = 30
 	// eventsRead is how far back it looks for them: not every event is one that
 	// each reader may see.
-	eventsRead = 90
+	eventsRead = 120
 	// eventsPatience is how long it waits for the next of them.
 	eventsPatience = 300 * time.Millisecond
 )
@@ -108,7 +108,7 @@ func (c *console) lastEvents(ctx context.Context, to *services, last uint64) ([]
 		select {
 		case e := <-entries:
 			stop()
-			if e.GetSequence() <= last {
+			if e.GetSequence() <= last && !companion(e) {
 				events = append(events, eventOf(e))
 			}
 			if e.GetSequence() < last {
@@ -129,6 +129,16 @@ func (c *console) lastEvents(ctx context.Context, to *services, last uint64) ([]
 	}
 	slices.Reverse(events)
 	return events, err
+}
+
+// companion says whether an event only accompanies another in its batch: what
+// it means to people, the other one says.
+func companion(e *leadv1.HistoryEntry) bool {
+	switch e.GetType() {
+	case "baton.routing.v1.PoolAdvanced", "baton.qualification.v1.LineAdvanced", "baton.person.v1.LeadAttached":
+		return true
+	}
+	return false
 }
 
 // receive reads a stream into a channel until it ends or the context does, and

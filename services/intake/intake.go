@@ -13,11 +13,13 @@ package intake
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/keys"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/internal/telemetry"
@@ -64,13 +66,27 @@ func (k *Keep) Keep(ctx context.Context, d *intakev1.Delivery, body *intakev1.De
 	if err != nil {
 		return err
 	}
-	if d.Body, err = k.Keys.SealDay(d.GetReceivedAt().AsTime(), plain, aad(d)); err != nil {
+	if d.Body, err = k.seal(ctx, d, plain); err != nil {
 		return err
 	}
 	if trace := telemetry.Inject(ctx); trace != "" {
 		d.Traceparent = trace
 	}
 	return k.Door.Keep(ctx, d)
+}
+
+// seal seals under the day's key. The key was made before its day; only a
+// process that slept over it makes it now.
+func (k *Keep) seal(ctx context.Context, d *intakev1.Delivery, plain []byte) (*leadv1.Sealed, error) {
+	day := d.GetReceivedAt().AsTime()
+	sealed, err := k.Keys.SealDay(day, plain, aad(d))
+	if !fault.Is(err, fault.Unavailable) {
+		return sealed, err
+	}
+	if err := k.Keys.EnsureDays(ctx, day, day.Add(24*time.Hour)); err != nil {
+		return nil, err
+	}
+	return k.Keys.SealDay(day, plain, aad(d))
 }
 
 // task is one submission of a delivery on its way to its outcome.

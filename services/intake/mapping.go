@@ -14,7 +14,7 @@ import (
 
 // Vocabulary is what the agreement in force says about the words of forms.
 type Vocabulary interface {
-	// Word finds the agreed word of a list ("industry", "role", "product") that
+	// Word finds the agreed word of a list ("industries", "roles", "products") that
 	// a text stands for.
 	Word(list, text string) (string, bool)
 	// Answer finds the declared feature that an answer of a form gives.
@@ -23,9 +23,9 @@ type Vocabulary interface {
 
 // Lists of the vocabulary.
 const (
-	ListIndustry = "industry"
-	ListRole     = "role"
-	ListProduct  = "product"
+	ListIndustry = "industries"
+	ListRole     = "roles"
+	ListProduct  = "products"
 )
 
 // Mapped is a submission in Baton's words and what was found out on the way.

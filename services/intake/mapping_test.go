@@ -16,7 +16,7 @@ type agreed struct{}
 
 func (agreed) Word(list, text string) (string, bool) {
 	word, ok := map[string]string{
-		"industry:Maschinenbau": "machinery", "role:CTO": "decider", "role:Einkauf": "buyer", "product:Pump": "pump",
+		"industries:Maschinenbau": "machinery", "roles:CTO": "decider", "roles:Einkauf": "buyer", "products:Pump": "pump",
 	}[list+":"+text]
 	return word, ok
 }

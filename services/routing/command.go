@@ -30,12 +30,18 @@ type member struct {
 }
 
 // command carries out one command on the batch, or refuses it.
-func (r *Routing) command(v *ledger.View, b *batch, item *ledger.Item) error {
+func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
+	if first := b.commanded[item.Cause]; first != nil && first.Err == nil {
+		// A repeat within the batch is answered by what the first one says.
+		item.Reply = first.Reply
+		return nil
+	}
+	b.commanded[item.Cause] = item
 	if cmd, ok := item.Command.(*member); ok {
 		r.memberCommand(b, item, cmd)
 		return nil
 	}
-	folded, err := v.Lead(item.Lead)
+	folded, err := leads(item.Lead)
 	if err != nil {
 		return err
 	}

@@ -45,19 +45,26 @@ func New(register *agreement.Register, roster *Roster, groups *Groups) *Routing 
 // Service implements ledger.Decider.
 func (r *Routing) Service() string { return Name }
 
+// folds answers leads as they are folded: View.Lead, or what a test holds.
+type folds func(id string) (*lead.State, error)
+
 // Decide looks at every item's lead as it stands and gives out what is due.
 func (r *Routing) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, error) {
-	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, v.Now), now: v.Now}
+	return r.decide(v.Now, v.Lead, items)
+}
+
+func (r *Routing) decide(now time.Time, leads folds, items []*ledger.Item) ([]ledger.Draft, error) {
+	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, now), now: now, commanded: map[string]*ledger.Item{}}
 	looked := map[string]bool{}
 	for _, item := range items {
 		switch {
 		case item.Command != nil:
-			if err := r.command(v, b, item); err != nil {
+			if err := r.command(leads, b, item); err != nil {
 				return nil, err
 			}
 		case item.Lead != "" && !looked[item.Lead]:
 			looked[item.Lead] = true
-			folded, err := v.Lead(item.Lead)
+			folded, err := leads(item.Lead)
 			if err != nil {
 				return nil, err
 			}
@@ -81,6 +88,8 @@ type batch struct {
 	turn   *Turn
 	now    time.Time
 	drafts []ledger.Draft
+	// commanded are the commands that the batch has seen, by cause.
+	commanded map[string]*ledger.Item
 }
 
 // look says what is due on a lead, step by step, until nothing is.
@@ -94,7 +103,10 @@ func (b *batch) look(s *lead.State, item *ledger.Item) {
 		}
 		b.say(s, item, said, n)
 	}
-	b.turn.Tidy(s)
+	if b.turn.Tidy(s) && s.State == leadv1.State_STATE_NURTURING {
+		// Back with marketing: the person is nobody's of sales any more.
+		b.owner(s, item, "")
+	}
 }
 
 func (b *batch) say(s *lead.State, item *ledger.Item, said *Said, position int) {
@@ -121,13 +133,15 @@ func (b *batch) owner(s *lead.State, item *ledger.Item, member string) {
 }
 
 // Due is when the next offer runs out or somebody comes on duty again.
-func (r *Routing) Due(v *ledger.View) time.Time {
+func (r *Routing) Due(v *ledger.View) time.Time { return r.due(v.Woken) }
+
+func (r *Routing) due(woken time.Time) time.Time {
 	due := r.groups.NextOffer()
-	look := r.groups.NextLook(v.Woken)
+	look := r.groups.NextLook(woken)
 	if due.IsZero() || (!look.IsZero() && look.Before(due)) {
 		due = look
 	}
-	if change := r.register.NextChange(v.Woken); len(r.groups.Group(Unrouted).Line) > 0 && !change.IsZero() && (due.IsZero() || change.Before(due)) {
+	if change := r.register.NextChange(woken); len(r.groups.Group(Unrouted).Line) > 0 && !change.IsZero() && (due.IsZero() || change.Before(due)) {
 		due = change
 	}
 	return due
@@ -138,11 +152,13 @@ const wakeMost = 100
 
 // Wake answers offers that have run out, and waiting leads that somebody can
 // take now, oldest first.
-func (r *Routing) Wake(v *ledger.View) []*ledger.Item {
+func (r *Routing) Wake(v *ledger.View) []*ledger.Item { return r.wake(v.Now, v.Basis, v.Lead) }
+
+func (r *Routing) wake(now time.Time, basis uint64, leads folds) []*ledger.Item {
 	var items []*ledger.Item
-	for _, id := range r.groups.Overdue(v.Now, wakeMost) {
-		s, err := v.Lead(id)
-		if err != nil || s.State != leadv1.State_STATE_OFFERED || v.Now.Before(s.TakeBy) {
+	for _, id := range r.groups.Overdue(now, wakeMost) {
+		s, err := leads(id)
+		if err != nil || s.State != leadv1.State_STATE_OFFERED || now.Before(s.TakeBy) {
 			continue
 		}
 		items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("due:%s:%d", id, s.Offers)})
@@ -151,7 +167,7 @@ func (r *Routing) Wake(v *ledger.View) []*ledger.Item {
 		return items
 	}
 	for _, group := range r.groups.Names() {
-		items = r.able(v, group, items)
+		items = r.able(now, basis, leads, group, items)
 		if len(items) >= wakeMost {
 			break
 		}
@@ -160,14 +176,14 @@ func (r *Routing) Wake(v *ledger.View) []*ledger.Item {
 }
 
 // able appends the waiting leads of a group on which something can be said.
-func (r *Routing) able(v *ledger.View, name string, items []*ledger.Item) []*ledger.Item {
+func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, items []*ledger.Item) []*ledger.Item {
 	group := r.groups.Group(name)
 	if len(group.Line) == 0 {
 		return items
 	}
 	// One dry turn without taking: a lead that could go somewhere now is worth
 	// a look. Pools that refused a lead without history refuse the next as well.
-	t := NewTurn(r.groups, r.roster, r.register, v.Now)
+	t := NewTurn(r.groups, r.roster, r.register, now)
 	closed := map[string]bool{}
 	for _, id := range group.Ordered() {
 		if len(items) >= wakeMost {
@@ -177,7 +193,7 @@ func (r *Routing) able(v *ledger.View, name string, items []*ledger.Item) []*led
 		if closed[w.Pool+"\x00"+w.BlockedBy] {
 			continue
 		}
-		folded, err := v.Lead(id)
+		folded, err := leads(id)
 		if err != nil {
 			continue
 		}
@@ -187,7 +203,7 @@ func (r *Routing) able(v *ledger.View, name string, items []*ledger.Item) []*led
 			// Taken in the dry turn as well, so that the line is not asked for
 			// more than there is room.
 			t.Take(s, said)
-			items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, v.Basis)})
+			items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, basis)})
 			continue
 		}
 		if len(s.Declined) == 0 && len(s.TimedOut) == 0 {

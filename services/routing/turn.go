@@ -101,20 +101,23 @@ func (t *Turn) holds(group, id string) (Hold, bool) {
 	return h, ok
 }
 
-// Tidy answers the steps that others' decisions call for: a lead that left the
-// one who held it frees a place; one that needs no seller leaves the line.
-func (t *Turn) Tidy(s *lead.State) {
+// Tidy takes the steps that others' decisions call for: a lead that left the
+// one who held it frees a place; one that needs no seller leaves the line. It
+// says whether somebody lost the lead.
+func (t *Turn) Tidy(s *lead.State) (freed bool) {
 	if s.Group == "" {
-		return
+		return false
 	}
 	if hold, ok := t.holds(s.Group, s.ID); ok {
 		if member, still := s.Held(); !still || member != hold.Member {
 			t.step(s.Group, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_RELEASED, LeadId: s.ID, Pool: hold.Pool, Member: hold.Member, Offer: hold.Offer})
+			freed = true
 		}
 	}
 	if w, ok := t.groups.Group(s.Group).Line[s.ID]; ok && s.State != leadv1.State_STATE_WAITING && t.offered(s.ID) == nil {
 		t.step(s.Group, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_LEFT, LeadId: s.ID, Pool: w.Pool})
 	}
+	return freed
 }
 
 // offered is this batch's offer of a lead, if it made one.

@@ -1,6 +1,9 @@
 //go:build real
 
-package console
+// Package browsertest drives a real Chromium in tests. It promises that the
+// browser speaks to the pages' server and to nobody else, and that whatever a
+// page says to the browser's console is heard.
+package browsertest
 
 import (
 	"bufio"
@@ -9,18 +12,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/png"
 	"io"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// browser is a Chromium that is told what to do over a pipe: no port, a profile
+// Browser is a Chromium that is told what to do over a pipe: no port, a profile
 // of its own, and nobody to speak to but the pages' server.
-type browser struct {
+type Browser struct {
 	*testing.T
 	to io.Writer
 
@@ -45,7 +50,8 @@ type message struct {
 	} `json:"error"`
 }
 
-func startBrowser(t *testing.T) *browser {
+// Start starts a browser that ends with the test.
+func Start(t *testing.T) *Browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -73,7 +79,7 @@ func startBrowser(t *testing.T) *browser {
 	}
 	_ = theirIn.Close()
 	_ = theirOut.Close()
-	b := &browser{T: t, to: ourOut, answers: map[int]chan message{}, gone: make(chan struct{})}
+	b := &Browser{T: t, to: ourOut, answers: map[int]chan message{}, gone: make(chan struct{})}
 	go b.listen(ourIn)
 	t.Cleanup(func() {
 		// A closed pipe ends the browser.
@@ -88,7 +94,7 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
-func (b *browser) listen(from io.Reader) {
+func (b *Browser) listen(from io.Reader) {
 	defer close(b.gone)
 	in := bufio.NewReader(from)
 	for {
@@ -112,7 +118,7 @@ func (b *browser) listen(from io.Reader) {
 }
 
 // ask sends one command and answers what came back.
-func (b *browser) ask(session, method string, params map[string]any, result any) {
+func (b *Browser) ask(session, method string, params map[string]any, result any) {
 	b.Helper()
 	if err := b.try(session, method, params, result); err != nil {
 		b.Fatal(err)
@@ -120,7 +126,7 @@ func (b *browser) ask(session, method string, params map[string]any, result any)
 }
 
 // try is ask where a refusal is an answer as well.
-func (b *browser) try(session, method string, params map[string]any, result any) error {
+func (b *Browser) try(session, method string, params map[string]any, result any) error {
 	b.mu.Lock()
 	b.asked++
 	id, answer := b.asked, make(chan message, 1)
@@ -154,34 +160,36 @@ func (b *browser) try(session, method string, params map[string]any, result any)
 	return nil
 }
 
-// tab is one open page.
-type tab struct {
-	*browser
+// Tab is one open page.
+type Tab struct {
+	*Browser
 	target, session string
 }
 
-func (b *browser) open(address string) *tab {
+// Open opens a page and waits until it is there.
+func (b *Browser) Open(address string) *Tab {
 	b.Helper()
 	var target struct{ TargetID string }
 	b.ask("", "Target.createTarget", map[string]any{"url": "about:blank"}, &target)
 	var attached struct{ SessionID string }
 	b.ask("", "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
-	p := &tab{browser: b, target: target.TargetID, session: attached.SessionID}
+	p := &Tab{Browser: b, target: target.TargetID, session: attached.SessionID}
 	for _, domain := range []string{"Page", "Runtime", "Log"} {
 		p.ask(p.session, domain+".enable", nil, nil)
 	}
 	p.ask(p.session, "Page.navigate", map[string]any{"url": address}, nil)
-	p.until(`document.readyState === "complete" && location.href !== "about:blank"`)
+	p.Until(`document.readyState === "complete" && location.href !== "about:blank"`)
 	return p
 }
 
-func (p *tab) close() {
+// Close closes the page.
+func (p *Tab) Close() {
 	p.Helper()
 	p.ask("", "Target.closeTarget", map[string]any{"targetId": p.target}, nil)
 }
 
-// eval answers a script's value as text.
-func (p *tab) eval(script string) string {
+// Eval answers a script's value as text.
+func (p *Tab) Eval(script string) string {
 	p.Helper()
 	value, err := p.value(script)
 	if err != nil {
@@ -190,7 +198,7 @@ func (p *tab) eval(script string) string {
 	return value
 }
 
-func (p *tab) value(script string) (string, error) {
+func (p *Tab) value(script string) (string, error) {
 	var got struct {
 		Result           struct{ Value any }
 		ExceptionDetails json.RawMessage
@@ -204,15 +212,15 @@ func (p *tab) value(script string) (string, error) {
 	return fmt.Sprint(got.Result.Value), nil
 }
 
-// click presses a button and does not wait for what follows: the page may go
+// Click presses a button and does not wait for what follows: the page may go
 // away over it.
-func (p *tab) click(selector string) {
+func (p *Tab) Click(selector string) {
 	p.Helper()
-	p.eval(`setTimeout(() => document.querySelector(` + strconv.Quote(selector) + `).click()); 0`)
+	p.Eval(`setTimeout(() => document.querySelector(` + strconv.Quote(selector) + `).click()); 0`)
 }
 
-// until waits until a condition holds, over a change of page as well.
-func (p *tab) until(condition string) {
+// Until waits until a condition holds, over a change of page as well.
+func (p *Tab) Until(condition string) {
 	p.Helper()
 	end := time.Now().Add(20 * time.Second)
 	var last error
@@ -225,18 +233,18 @@ func (p *tab) until(condition string) {
 		}
 		last = err
 	}
-	p.Fatalf("it never came to %s (%v): %s", condition, last, p.eval("document.documentElement.outerHTML"))
+	p.Fatalf("it never came to %s (%v): %s", condition, last, p.Eval("document.documentElement.outerHTML"))
 }
 
-// look sets how the page is looked at.
-func (p *tab) look(width int, scheme string) {
+// Look sets how the page is looked at.
+func (p *Tab) Look(width int, scheme string) {
 	p.Helper()
 	p.ask(p.session, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}, nil)
 	p.ask(p.session, "Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
-// picture takes the whole page.
-func (p *tab) picture() []byte {
+// Picture takes the whole page.
+func (p *Tab) Picture() []byte {
 	p.Helper()
 	var got struct{ Data string }
 	p.ask(p.session, "Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true}, &got)
@@ -247,8 +255,8 @@ func (p *tab) picture() []byte {
 	return data
 }
 
-// quiet fails on anything that a page said to the browser's console.
-func (b *browser) quiet() {
+// Quiet fails on anything that a page said to the browser's console.
+func (b *Browser) Quiet() {
 	b.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -256,4 +264,36 @@ func (b *browser) quiet() {
 		b.Errorf("the browser's console: %s", text)
 	}
 	b.said = nil
+}
+
+// Forget drops what the console said about an expected answer.
+func (b *Browser) Forget(part string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var left []string
+	for _, text := range b.said {
+		if !strings.Contains(text, part) {
+			left = append(left, text)
+		}
+	}
+	b.said = left
+}
+
+// Drawn checks that a picture shows a page: more than a few colours.
+func Drawn(t *testing.T, name string, picture []byte) {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	colours := map[[3]uint32]bool{}
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y += 2 {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x += 2 {
+			r, g, b, _ := img.At(x, y).RGBA()
+			colours[[3]uint32{r, g, b}] = true
+		}
+	}
+	if len(colours) < 10 {
+		t.Errorf("the picture of %s holds %d colours: nothing is drawn", name, len(colours))
+	}
 }
