@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -57,6 +58,7 @@ type App struct {
 	line     *qualification.Line
 	sources  *intake.Sources
 	people   *routing.Server
+	speed    *speed
 
 	store      *feedback.Store
 	intakeDesk *ledger.IntakeWorker
@@ -123,18 +125,23 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.tel, a.logger = tel, tel.Logger()
+	// Who logs without having been given a logger, such as the guard of every
+	// call, must not get past the list of what may be told.
+	slog.SetDefault(a.logger)
+	a.speed = &speed{m: tel.Metrics(), since: map[string]time.Time{}}
 	a.undo("telemetry", tel.Shutdown)
 
 	// The log comes before the keys: it holds the lock of the directory.
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
-		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, Logger: a.logger, Observer: observer{tel.Metrics()},
-	}, a.register, a.roster, a.groups, a.line, a.sources)
+		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
+	}, a.register, a.roster, a.groups, a.line, a.sources, a.speed)
 	if err != nil {
 		return err
 	}
 	a.undo("log", func(context.Context) error { return a.log.Close() })
 	a.sources.Guard(a.log.Follower())
+	a.speed.live.Store(true)
 	a.undo("read-only gauge", discard(tel.Metrics().OnReadOnly(func() bool { return a.log.ReadOnly() != "" })))
 
 	if a.keys, err = keys.Open(ctx, filepath.Join(cfg.Keys, "keys.db")); err != nil {
@@ -616,6 +623,34 @@ func (o observer) Conflict(service string)      { o.m.Conflict(service) }
 func (o observer) DeadLetter(service, f string) { o.m.DeadLetter(service, f) }
 func discard(f func()) func(context.Context) error {
 	return func(context.Context) error { f(); return nil }
+}
+
+// speed measures how long leads take from receipt to their first offer. What
+// had happened before this process started is not measured again.
+type speed struct {
+	m     *telemetry.Metrics
+	live  atomic.Bool
+	since map[string]time.Time
+}
+
+// Apply implements ledger.Fold.
+func (s *speed) Apply(e *ledger.Event) {
+	if !s.live.Load() {
+		return
+	}
+	switch body := e.Body.(type) {
+	case *leadv1.LeadReceived:
+		if !body.GetHistorical() {
+			s.since[e.Subject] = body.GetReceivedAt().AsTime()
+		}
+	case *leadv1.LeadRefused, *leadv1.LeadNurtured:
+		delete(s.since, e.Subject)
+	case *leadv1.LeadOffered:
+		if received, ok := s.since[e.Subject]; ok {
+			s.m.Assigned(e.Recorded.Sub(received))
+			delete(s.since, e.Subject)
+		}
+	}
 }
 
 // doorMetrics counts what the door answers.

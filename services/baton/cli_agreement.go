@@ -366,7 +366,8 @@ func agreementShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [VERSION]",
 		Short: "Show one version, or the one in force",
-		Long:  `Shows how far a version is, who signed it, and its document. Without a version: the one in force.`,
+		Long: `Shows how far a version is, who signed it, and its document. Without a version: the
+one in force.`,
 		Example: `  baton agreement show
   baton agreement show 2
   baton agreement show 2 --format json`,

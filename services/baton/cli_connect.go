@@ -46,7 +46,7 @@ func client(do func(*call) error, formats ...string) func(*cobra.Command, []stri
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		return do(&call{ctx: contextOf(cmd), cmd: cmd, conn: conn, server: server, format: format, args: args})
 	}
 }

@@ -59,7 +59,7 @@ what the others are; docs/import-map.example.yaml is one with comments:
     value: {column: Amount, currency: EUR, decimal: ","}
     owner: Agent
 
-Fields: ` + wrapped(everyField()) + `.
+Fields: ` + wrapped(everyField(), len("Fields: ")) + `.
 History needs external_id and received_at. Dates without a declared format must be
 ISO (2026-04-03); 03/04/2026 is refused, because it can be 3 April or 4 March.
 Owners are written as handles: "Ana Lima" becomes ana.lima.
@@ -105,10 +105,10 @@ went in, even if others were rejected, and 1 when none went in or it had to stop
 	return c
 }
 
-// wrapped lists words on lines that fit a help page.
-func wrapped(words []string) string {
+// wrapped lists words on lines that fit a help page; so much stands on the
+// first line already.
+func wrapped(words []string, width int) string {
 	var b strings.Builder
-	width := len("Fields: ")
 	for i, w := range words {
 		if i > 0 {
 			b.WriteByte(',')
@@ -187,9 +187,11 @@ type importer struct {
 	bytes   int
 }
 
-// waiting is a row that is ready to be sent.
+// waiting is a row that is ready to be sent, or refused already: rejects keep
+// the order of the file.
 type waiting struct {
 	rec  *record
+	no   *refusal
 	live *intakev1.SubmitRequest
 	past *intakev1.HistoryRow
 }
@@ -274,7 +276,7 @@ func (im *importer) connect(c *call) error {
 		return err
 	default:
 		if compiled, err := agreement.Compile(a.GetDocument()); err == nil {
-			im.rules = agreed{compiled}
+			im.rules = compiled
 		}
 	}
 	if im.history {
@@ -336,16 +338,15 @@ func (im *importer) run() error {
 // take makes a row ready to be sent, or sets it aside.
 func (im *importer) take(rec *record) error {
 	w := waiting{rec: rec}
-	var no *refusal
 	if im.history {
-		w.past, no = im.mapping.past(rec, im.rules)
+		w.past, w.no = im.mapping.past(rec, im.rules)
 	} else {
-		w.live, no = im.mapping.live(im.source, rec, im.rules)
+		w.live, w.no = im.mapping.live(im.source, rec, im.rules)
 	}
-	switch {
-	case no != nil:
-		return im.reject(rec, no)
-	case im.dry:
+	if im.dry {
+		if w.no != nil {
+			return im.reject(rec, w.no)
+		}
 		im.tally.Accepted++
 		return nil
 	}
@@ -361,7 +362,7 @@ func size(w waiting) int {
 	if w.past != nil {
 		return proto.Size(w.past)
 	}
-	return proto.Size(w.live)
+	return proto.Size(w.live) + len(w.rec.raw)
 }
 
 func (im *importer) reject(rec *record, no *refusal) error {
@@ -384,6 +385,9 @@ func (im *importer) flush() error {
 		return nil
 	}
 	answers := make([]answer, len(rows))
+	for i, w := range rows {
+		answers[i].no = w.no
+	}
 	var err error
 	if im.history {
 		err = im.sendPast(rows, answers)
@@ -442,8 +446,14 @@ func (im *importer) again(a answer) fate {
 
 func (im *importer) sendPast(rows []waiting, answers []answer) error {
 	req := &intakev1.ImportHistoryRequest{Source: im.source}
-	for _, w := range rows {
-		req.Rows = append(req.Rows, w.past)
+	var places []int
+	for i, w := range rows {
+		if w.no == nil {
+			req.Rows, places = append(req.Rows, w.past), append(places, i)
+		}
+	}
+	if len(places) == 0 {
+		return nil
 	}
 	var res *intakev1.ImportHistoryResponse
 	err := im.persist(func() (err error) {
@@ -453,10 +463,11 @@ func (im *importer) sendPast(rows []waiting, answers []answer) error {
 	if err != nil {
 		return err
 	}
-	if len(res.GetResults()) != len(rows) {
-		return fault.New(fault.Unknown, "the system answered %d of %d rows; import the file again, which is harmless", len(res.GetResults()), len(rows))
+	if len(res.GetResults()) != len(places) {
+		return fault.New(fault.Unknown, "the system answered for %d of %d rows", len(res.GetResults()), len(places))
 	}
-	for i, r := range res.GetResults() {
+	for n, r := range res.GetResults() {
+		i := places[n]
 		switch {
 		case r.GetError() != "":
 			answers[i].no = &refusal{reason: r.GetError()}
@@ -472,6 +483,9 @@ func (im *importer) sendPast(rows []waiting, answers []answer) error {
 func (im *importer) sendLive(rows []waiting, answers []answer) error {
 	together, ctx := errgroup.WithContext(im.ctx)
 	for i, w := range rows {
+		if w.no != nil {
+			continue
+		}
 		together.Go(func() error {
 			var res *intakev1.SubmitResponse
 			err := im.persist(func() (err error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -160,7 +161,7 @@ func (m *mapFile) fit(header []string, history bool) (*mapping, error) {
 		}
 		out.zone = zone
 	}
-	for field := range m.Columns {
+	for _, field := range slices.Sorted(maps.Keys(m.Columns)) {
 		if !slices.Contains(everyField(), field) {
 			return nil, fault.New(fault.Invalid, "the map names a field %q that there is none of; the fields are %s", field, strings.Join(everyField(), ", "))
 		}
@@ -183,12 +184,7 @@ func (m *mapFile) fit(header []string, history bool) (*mapping, error) {
 		}
 		out.fields = append(out.fields, c)
 	}
-	keys := make([]string, 0, len(m.Answers))
-	for key := range m.Answers {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(m.Answers)) {
 		c, err := fitColumn(header, key, m.Answers[key])
 		if err != nil {
 			return nil, err
@@ -244,14 +240,15 @@ func misfit(c *column) error {
 	case (s.Currency != "" || s.Decimal != "" || s.Scale != 0) && c.field != fieldValue:
 		return fault.New(fault.Invalid, "the map gives %s a currency, decimal or scale, which only %s has", c.field, fieldValue)
 	case c.field == fieldValue:
-		if _, known := minorDigits(s.Currency); !known {
+		digits, known := minorDigits(s.Currency)
+		if !known {
 			return fault.New(fault.Invalid, "the map must say which currency %s has, in three capital letters such as EUR", c.field)
 		}
 		if s.Decimal != "" && s.Decimal != "." && s.Decimal != "," {
 			return fault.New(fault.Invalid, "the decimal mark of %s is %q; it can be \".\" or \",\"", c.field, s.Decimal)
 		}
-		if s.Scale < -9 || s.Scale > 9 {
-			return fault.New(fault.Invalid, "the scale of %s is %d; it can be -9 to 9", c.field, s.Scale)
+		if s.Scale < -9 || s.Scale > digits {
+			return fault.New(fault.Invalid, "the scale of %s is %d; for %s it can be -9 to %d", c.field, s.Scale, s.Currency, digits)
 		}
 	case c.field == fieldOutcome:
 		for _, to := range s.Map {

@@ -62,10 +62,10 @@ func newRecords(in io.Reader, delimiter byte) (*records, error) {
 	switch {
 	case len(head) == 0:
 		return nil, fault.New(fault.Invalid, "the file is empty; its first line must name the columns")
-	case bytes.HasPrefix(head, []byte{0xFF, 0xFE}), bytes.HasPrefix(head, []byte{0xFE, 0xFF}), bytes.IndexByte(head, 0) >= 0:
-		return nil, fault.New(fault.Invalid, "the file is UTF-16, or no text; save it as CSV UTF-8")
 	case bytes.HasPrefix(head, []byte{0x1F, 0x8B}), bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return nil, fault.New(fault.Invalid, "the file is compressed or a spreadsheet; unpack it, or save it as CSV UTF-8")
+	case bytes.HasPrefix(head, []byte{0xFF, 0xFE}), bytes.HasPrefix(head, []byte{0xFE, 0xFF}), bytes.IndexByte(head, 0) >= 0:
+		return nil, fault.New(fault.Invalid, "the file is UTF-16, or no text; save it as CSV UTF-8")
 	case bytes.HasPrefix(head, []byte{0xEF, 0xBB, 0xBF}):
 		n, _ := r.in.Discard(3)
 		r.read += int64(n)

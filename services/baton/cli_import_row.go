@@ -13,8 +13,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
-	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
-	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/access"
 )
@@ -246,26 +244,4 @@ func handleOf(name string) string {
 		return ""
 	}
 	return handle
-}
-
-// agreed gives the mapper of forms the agreement's words. The lists go by one
-// name in forms and by another in the agreement.
-type agreed struct{ *agreement.Agreement }
-
-// Word finds the agreed word that a text stands for.
-func (a agreed) Word(list, text string) (string, bool) {
-	switch list {
-	case intake.ListIndustry:
-		list = agreement.Industries
-	case intake.ListRole:
-		list = agreement.Roles
-	case intake.ListProduct:
-		list = agreement.Products
-	}
-	return a.Agreement.Word(list, text)
-}
-
-// Answer finds the declared feature that an answer gives.
-func (a agreed) Answer(key, value string) (string, *leadv1.Value, bool) {
-	return a.Agreement.Answer(key, value)
 }

@@ -61,7 +61,7 @@ func leadList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List leads, newest first",
-		Long:  `Lists leads, newest first. States: ` + strings.Join(stateWords(), ", ") + `.`,
+		Long:  "Lists leads, newest first. A lead is in one of these states:\n  " + wrapped(stateWords(), 2) + ".",
 		Example: `  baton lead list
   baton lead list --state waiting --limit 0
   baton lead list --member ana --format json`,
@@ -273,7 +273,8 @@ func leadHistory() *cobra.Command {
 	return &cobra.Command{
 		Use:   "history ID",
 		Short: "All that happened to a lead, in sentences",
-		Long:  `Lists every event of a lead in the order of the log, each as one sentence with who said it.`,
+		Long: `Lists every event of a lead in the order of the log, each as one sentence with who
+said it.`,
 		Example: `  baton lead history l2c4q…
   baton lead history l2c4q… --format json`,
 		Args: exactly("ID"),

@@ -15,7 +15,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/access"
 )
 
-const handleHelp = "A handle is how the agreement's pools spell a person: ana, or j.smith."
+const handleHelp = "A handle is how the agreement's pools spell a person, such as ana or j.smith."
 
 func peopleCommands() *cobra.Command {
 	return group(&cobra.Command{
@@ -23,7 +23,9 @@ func peopleCommands() *cobra.Command {
 		GroupID: groupSet,
 		Short:   "The people who get leads: who they are, and who is away",
 		Long: `The people of the company. A person gets leads once they are known here and stand in
-a pool of the agreement. ` + handleHelp + `
+a pool of the agreement.
+
+` + handleHelp + `
 
   baton people add ana --role sales,qualifier   answers ana's token, once
   baton people list
@@ -115,8 +117,8 @@ func peopleAdd() *cobra.Command {
 use the commands. The token is not kept: who loses it is deactivated and added anew.
 ` + handleHelp + `
 
-Roles: ` + strings.Join(access.Roles(), ", ") + `. Sales get leads; a
-qualifier's calls decide between SAL and SQL.`,
+Roles: ` + strings.Join(access.Roles(), ", ") + `.
+Sales get leads; a qualifier's calls decide between SAL and SQL.`,
 		Example: `  baton people add ana --role sales,qualifier --name "Ana Lima" --email ana@example.com
   baton people add mia --role marketing`,
 		Args: exactly("HANDLE"),
@@ -214,9 +216,10 @@ func (c *call) member(m *routingv1.Member) error {
 
 func peopleDeactivate() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "deactivate HANDLE --reason TEXT",
-		Short:   "Take a person out of every pool for good",
-		Long:    `Takes a person out of every pool, and their token with them. What they did stays in the log.`,
+		Use:   "deactivate HANDLE --reason TEXT",
+		Short: "Take a person out of every pool for good",
+		Long: `Takes a person out of every pool, and their token with them. What they did stays in
+the log.`,
 		Example: `  baton people deactivate dan --reason "left the company"`,
 		Args:    exactly("HANDLE"),
 	}
@@ -284,7 +287,8 @@ func sourceCommands() *cobra.Command {
 		Use:     "source",
 		GroupID: groupSet,
 		Short:   "Where leads come from",
-		Long:    `Sources are where leads come from. Each has an address of its own at the door: POST /hooks/NAME.`,
+		Long: `Sources are where leads come from. Each has an address of its own at the door:
+POST /hooks/NAME.`,
 	}, &cobra.Command{
 		Use:   "list",
 		Short: "List the sources and whether they are signed",

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // version of the program; the build may set it.
@@ -23,9 +25,15 @@ func execute(args []string) int {
 	defer stop()
 	// A second signal ends at once: nothing is lost by it, only left unsaid.
 	context.AfterFunc(ctx, stop)
+	root := program()
+	root.SetArgs(args)
+	return finish(os.Stderr, root.ExecuteContext(ctx))
+}
+
+// program is the command with all of its commands.
+func program() *cobra.Command {
 	root := newRoot(version)
 	addCommands(root)
 	root.AddCommand(upCommand(), demoCommand(), verifyCommand(), benchCommand())
-	root.SetArgs(args)
-	return finish(os.Stderr, root.ExecuteContext(ctx))
+	return root
 }

@@ -68,6 +68,9 @@ type State struct {
 	RoutingSummary     string
 	Considered         []*leadv1.Candidate
 	WaitingSince       time.Time
+	// LookAgainAt is when a waiting lead is looked at again; zero = as soon as
+	// somebody can.
+	LookAgainAt time.Time
 
 	Touches      int64
 	FirstTouchAt time.Time
@@ -84,6 +87,9 @@ type State struct {
 	Failure, FailedService string
 	// Commands that were carried out.
 	Commands []Command
+	// LastID and LastTrace are those of the last event: whatever is said next
+	// follows from it.
+	LastID, LastTrace string
 	// Events counts the events folded.
 	Events int64
 }
@@ -113,10 +119,14 @@ func (s *State) Held() (member string, ok bool) {
 func (s *State) UndecidedCall() *leadv1.CallRecorded {
 	used := s.DecidedCall == ""
 	for _, c := range s.Calls {
+		if c.GetCallId() == s.DecidedCall {
+			// Also where a repeat of it stands in the log a second time.
+			used = true
+			continue
+		}
 		if used && c.GetQualifier() && c.GetReached() {
 			return c
 		}
-		used = used || c.GetCallId() == s.DecidedCall
 	}
 	return nil
 }
@@ -186,7 +196,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.Offers, s.OfferedTo, s.TakeBy = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime()
 		s.RoutingSummary, s.Considered = e.GetSummary(), e.GetConsidered()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
-		s.WaitingSince = time.Time{}
+		s.WaitingSince, s.LookAgainAt = time.Time{}, time.Time{}
 	case *leadv1.LeadQueued:
 		s.State = leadv1.State_STATE_WAITING
 		s.AgreementVersion = e.GetAgreementVersion()
@@ -194,6 +204,10 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.BlockedBy, s.BlockedText = e.GetBlockedBy(), e.GetText()
 		s.RoutingSummary, s.Considered = e.GetText(), e.GetConsidered()
 		s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
+		s.LookAgainAt = time.Time{}
+		if e.GetLookAgainAt() != nil {
+			s.LookAgainAt = e.GetLookAgainAt().AsTime()
+		}
 		if s.WaitingSince.IsZero() {
 			s.WaitingSince = recorded
 		}

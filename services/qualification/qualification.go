@@ -46,19 +46,29 @@ func (q *Qualification) Service() string { return Name }
 
 // Decide looks at every item's lead as it stands.
 func (q *Qualification) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, error) {
+	return q.decide(v.Now, v.Lead, items)
+}
+
+// decide is Decide on top of whatever answers the folded leads.
+func (q *Qualification) decide(now time.Time, leads func(id string) (*lead.State, error), items []*ledger.Item) ([]ledger.Draft, error) {
 	var drafts []ledger.Draft
 	line := &qualificationv1.LineAdvanced{}
-	seen := map[string]bool{}
+	seen, commanded := map[string]bool{}, map[string]bool{}
 	for _, item := range items {
 		if item.Lead == "" {
 			continue
 		}
-		state, err := v.Lead(item.Lead)
+		state, err := leads(item.Lead)
 		if err != nil {
 			return nil, err
 		}
 		if item.Command != nil {
+			// A repeat within the batch is answered by what the first one says.
+			if commanded[item.Cause] {
+				continue
+			}
 			if d, ok := q.command(state, item); ok {
+				commanded[item.Cause] = true
 				drafts = append(drafts, d)
 			}
 			continue
@@ -67,8 +77,8 @@ func (q *Qualification) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.D
 			continue
 		}
 		seen[item.Lead] = true
-		in := Input{Lead: state, Now: v.Now}
-		if version := q.register.InForce(v.Now); version != nil {
+		in := Input{Lead: state, Now: now}
+		if version := q.register.InForce(now); version != nil {
 			in.Agreement, in.Version = version.Agreement, version.Number
 		}
 		body := Decide(in)

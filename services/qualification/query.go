@@ -11,6 +11,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/internal/telemetry"
 	"github.com/leadbaton/baton/services/lead"
 )
 
@@ -64,7 +65,7 @@ func (s *Server) RecordCall(ctx context.Context, req *qualificationv1.RecordCall
 	}
 	item := &ledger.Item{
 		Lead: req.GetLeadId(), Actor: actor.Handle, Cause: lead.CommandPrefix + "call:" + id,
-		Command: &recordCall{body, req.GetOccurredAt()},
+		Command: &recordCall{body, req.GetOccurredAt()}, Trace: telemetry.Inject(ctx),
 	}
 	seq, err := s.Desk.Do(ctx, item)
 	if err != nil {

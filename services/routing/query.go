@@ -16,6 +16,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/internal/telemetry"
 	"github.com/leadbaton/baton/services/lead"
 )
 
@@ -68,7 +69,7 @@ func (s *Server) Accept(ctx context.Context, req *routingv1.AcceptRequest) (*rou
 		return nil, err
 	}
 	seq, err := s.Desk.Do(ctx, &ledger.Item{
-		Lead: req.GetLeadId(), Actor: actor.Handle, Command: &accept{actor.Handle},
+		Lead: req.GetLeadId(), Actor: actor.Handle, Command: &accept{actor.Handle}, Trace: telemetry.Inject(ctx),
 		Cause: s.cause("accept", req.GetLeadId(), actor.Handle, req.GetIdempotencyKey(), strconv.Itoa(int(state.Offers))),
 	})
 	return &routingv1.AcceptResponse{Sequence: seq}, err
@@ -88,7 +89,7 @@ func (s *Server) Reject(ctx context.Context, req *routingv1.RejectRequest) (*rou
 			return nil, err
 		}
 	}
-	item := &ledger.Item{Lead: req.GetLeadId(), Actor: actor.Handle, Command: cmd, Cause: cause}
+	item := &ledger.Item{Lead: req.GetLeadId(), Actor: actor.Handle, Command: cmd, Cause: cause, Trace: telemetry.Inject(ctx)}
 	seq, err := s.Desk.Do(ctx, item)
 	if err != nil {
 		return nil, err

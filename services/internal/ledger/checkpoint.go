@@ -133,9 +133,9 @@ func (l *Ledger) keepPoint(ctx context.Context, c Checkpoint) error {
 		return err
 	}
 	msg := &nats.Msg{Subject: "checkpoint", Data: body, Header: nats.Header{jetstream.ExpectedStreamHeader: {StreamCheckpoints}}}
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	_, err = l.ask(ctx, msg)
+	_, err = l.place(ctx, msg)
 	return err
 }
 
@@ -200,7 +200,7 @@ func (l *Ledger) KeepCheckpoints(ctx context.Context, records int64, every time.
 	for {
 		select {
 		case <-ctx.Done():
-			final, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+			final, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 			defer cancel()
 			if _, err := l.Checkpoint(final); err != nil {
 				l.logger.Warn("the last checkpoint could not be made", "error", err.Error())

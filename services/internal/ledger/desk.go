@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,6 +142,11 @@ func (l *Ledger) durable(ctx context.Context, stream, name string, subjects []st
 	if got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy {
 		return nil, fault.New(fault.Corrupt, "ledger: the consumer %s is not set up as it must be: deliver limit %d", name, got.MaxDeliver)
 	}
+	// What a process that died held is handed out at once, not when its time to
+	// ack has run out. Who works on it elsewhere finds it done, or does it first.
+	if _, err := l.js.ResetConsumer(ctx, stream, name); err != nil {
+		l.logger.Warn("what a dead process held comes again only after a while", "consumer", name, "error", err.Error())
+	}
 	return consumer, nil
 }
 
@@ -205,21 +211,24 @@ func (k *Desk) Pending(ctx context.Context) (uint64, error) {
 
 // fetch takes what the durable consumer has and hands it to work.
 func (k *Desk) fetch(ctx context.Context) {
-	iter, err := k.consumer.Messages(jetstream.PullMaxMessages(2 * k.cfg.Batch))
-	if err != nil {
-		k.l.logger.Error("LEDGER cannot be read", "service", k.d.Service(), "error", err.Error())
-		return
+	for ctx.Err() == nil {
+		iter, err := k.consumer.Messages(jetstream.PullMaxMessages(2 * k.cfg.Batch))
+		if err == nil {
+			err = k.take(ctx, iter)
+		}
+		k.l.again(ctx, StreamLedger, err)
 	}
+}
+
+// take hands batches on until the iterator fails.
+func (k *Desk) take(ctx context.Context, iter jetstream.MessagesContext) error {
 	defer iter.Stop()
 	stop := context.AfterFunc(ctx, iter.Stop)
 	defer stop()
-	for ctx.Err() == nil {
+	for {
 		msg, err := iter.Next()
 		if err != nil {
-			if ctx.Err() == nil {
-				k.rest(ctx)
-			}
-			continue
+			return err
 		}
 		// What has come already is worked as one; waiting for a full batch would
 		// make a lonely lead wait.
@@ -238,6 +247,7 @@ func (k *Desk) fetch(ctx context.Context) {
 		case k.notices <- items:
 		case <-ctx.Done():
 			k.busy.Add(-1)
+			return ctx.Err()
 		}
 	}
 }
@@ -265,7 +275,9 @@ func (k *Desk) rest(ctx context.Context) {
 
 func notice(msg jetstream.Msg) *Item {
 	item := &Item{msg: msg, Type: msg.Headers().Get(hType), Cause: msg.Headers().Get(hID), Trace: msg.Headers().Get(hTrace)}
-	item.Lead, _ = lead.FromSubject(msg.Subject())
+	if id, ok := lead.FromSubject(msg.Subject()); ok {
+		item.Lead = id
+	}
 	if meta, err := msg.Metadata(); err == nil {
 		item.Seq, item.attempts = meta.Sequence.Stream, meta.NumDelivered
 	}
@@ -290,8 +302,25 @@ func (k *Desk) ready() (items []*Item) {
 	return items
 }
 
+// retry looks once at what was set aside before: the program that runs now may
+// be able to handle it.
+func (k *Desk) retry(ctx context.Context) {
+	var items []*Item
+	k.l.follower.View(func(v *View) {
+		for _, id := range v.setAside(k.d.Service()) {
+			items = append(items, &Item{Lead: id, Cause: fmt.Sprintf("retry:%s:%d", id, v.Place(lead.SubjectOf(id)).Seq), attempts: k.cfg.Attempts})
+		}
+	})
+	for _, item := range items {
+		k.alone(ctx, item)
+	}
+}
+
 // work is the one goroutine that decides.
 func (k *Desk) work(ctx context.Context) {
+	k.busy.Add(1)
+	k.retry(ctx)
+	k.busy.Add(-1)
 	for {
 		reached, stop := make(<-chan struct{}), func() {}
 		if due := k.due(); !due.IsZero() {
@@ -355,9 +384,15 @@ func (k *Desk) handle(ctx context.Context, items []*Item) bool {
 		return false
 	}
 	moved, err := k.say(ctx, items)
+	for try := 0; try < 3 && fault.Is(err, fault.Conflict) && ctx.Err() == nil; try++ {
+		// One of the leads has moved: a second look costs less than a hundred
+		// single writes.
+		k.refold(ctx)
+		moved, err = k.say(ctx, items)
+	}
 	if err == nil {
 		k.finish(items)
-		if moved {
+		if moved || slices.ContainsFunc(items, wakes) {
 			k.after()
 		}
 		return moved
@@ -376,6 +411,10 @@ func (k *Desk) handle(ctx context.Context, items []*Item) bool {
 	}
 	return any
 }
+
+// wakes says whether an item is about no lead: what it tells, such as an
+// agreement that came into force this very instant, may concern any of them.
+func wakes(item *Item) bool { return item.Lead == "" && item.Command == nil }
 
 // after gives the decider a chance to use what was just folded.
 func (k *Desk) after() {
@@ -407,9 +446,7 @@ func (k *Desk) alone(ctx context.Context, item *Item) bool {
 				k.giveBack(one, err)
 				return false
 			}
-			if last, lerr := k.l.Last(ctx, StreamLedger); lerr == nil {
-				_ = k.l.follower.Wait(ctx, last)
-			}
+			k.refold(ctx)
 		default:
 			if item.Command != nil {
 				item.Err = err
@@ -424,14 +461,27 @@ func (k *Desk) alone(ctx context.Context, item *Item) bool {
 	}
 }
 
+// refold waits until what others have said is folded.
+func (k *Desk) refold(ctx context.Context) {
+	if last, err := k.l.Last(ctx, StreamLedger); err == nil {
+		_ = k.l.follower.Wait(ctx, last)
+	}
+}
+
 // say decides and writes as one. Nothing is retried here.
 func (k *Desk) say(ctx context.Context, items []*Item) (moved bool, err error) {
 	var drafts []Draft
 	places := map[string]Place{}
 	var now time.Time
 	began := time.Now()
+	for _, item := range items {
+		// Only this look counts: an answer of one whose drafts were not taken
+		// is none.
+		item.Err, item.Reply, item.said = nil, nil, 0
+	}
 	k.l.follower.View(func(v *View) {
 		now = v.Now
+		follow(v, items)
 		if drafts, err = decide(k.d, v, items); err != nil {
 			return
 		}
@@ -443,7 +493,7 @@ func (k *Desk) say(ctx context.Context, items []*Item) (moved bool, err error) {
 	if err != nil || len(drafts) == 0 {
 		return false, err
 	}
-	end := k.trace(items, drafts, began)
+	end := k.trace(items, drafts, places, began)
 	defer func() { end(err) }()
 	events, err := k.l.Say(ctx, k.d.Service(), func(s string) Place { return places[s] }, now, drafts...)
 	if err != nil {
@@ -465,13 +515,43 @@ func (k *Desk) say(ctx context.Context, items []*Item) (moved bool, err error) {
 	return true, k.l.follower.Wait(ctx, last)
 }
 
+// follow lets what is said about a lead follow from the lead's last event, not
+// from the message that happened to bring it up: of several, the first to be
+// looked at would otherwise be the cause.
+func follow(v *View, items []*Item) {
+	for _, item := range items {
+		if item.Lead == "" {
+			continue
+		}
+		s, err := v.Lead(item.Lead)
+		if err != nil || s.ID == "" {
+			continue
+		}
+		// A command is traced as what its caller does.
+		if s.LastTrace != "" && (item.Command == nil || item.Trace == "") {
+			item.Trace = s.LastTrace
+		}
+		if item.msg != nil {
+			item.Cause = s.LastID
+		}
+	}
+}
+
 // trace opens one span for each lead about which something is said, and lets
 // the drafts continue it.
-func (k *Desk) trace(items []*Item, drafts []Draft, began time.Time) func(error) {
+//
+// A message is only a hint, and a clock brings no trace: what is said continues
+// the trace of the last thing that happened to the lead. Only what somebody
+// commands continues their call.
+func (k *Desk) trace(items []*Item, drafts []Draft, places map[string]Place, began time.Time) func(error) {
 	from := make(map[string]string, len(items))
 	for _, item := range items {
-		if item.Lead != "" && from[item.Lead] == "" {
-			from[item.Lead] = item.Trace
+		if item.Lead == "" || from[item.Lead] != "" {
+			continue
+		}
+		from[item.Lead] = item.Trace
+		if last := places[lead.SubjectOf(item.Lead)].Trace; last != "" && (item.Command == nil || item.Trace == "") {
+			from[item.Lead] = last
 		}
 	}
 	type span struct {
@@ -569,7 +649,16 @@ func (k *Desk) setAside(ctx context.Context, item *Item, cause error) bool {
 	}
 	var place Place
 	var now time.Time
-	k.l.follower.View(func(v *View) { place, now = v.Place(lead.SubjectOf(item.Lead)), v.Now })
+	listed := false
+	k.l.follower.View(func(v *View) {
+		place, now = v.Place(lead.SubjectOf(item.Lead)), v.Now
+		listed = v.f.failed[item.Lead] == k.d.Service()
+	})
+	if listed {
+		// It is listed already, and nothing has moved since.
+		k.finish([]*Item{item})
+		return false
+	}
 	events, err := k.l.Say(ctx, k.d.Service(), func(string) Place { return place }, now, Draft{
 		Subject: lead.SubjectOf(item.Lead), Cause: item.Cause, Position: 99, TraceParent: item.Trace,
 		Body: &leadv1.HandlingFailed{Service: k.d.Service(), Fault: kind, Text: text, Attempts: max(item.attempts, k.cfg.Attempts)},

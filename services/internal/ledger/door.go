@@ -76,7 +76,7 @@ func (d *Door) Keep(ctx context.Context, delivery *intakev1.Delivery) error {
 		select {
 		case err := <-k.answer:
 			return err
-		case <-time.After(publishTimeout):
+		case <-time.After(d.l.timeout):
 			return fault.New(fault.Unavailable, "the door is closing; come again")
 		}
 	case <-ctx.Done():
@@ -149,18 +149,18 @@ func (d *Door) write(group []*kept) error {
 	}
 	msg.Header[jetstream.ExpectedStreamHeader] = []string{StreamIntake}
 	msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(d.last, 10)}
-	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), d.l.timeout)
 	defer cancel()
-	ack, err := d.l.ask(ctx, msg)
-	if err == nil && ack.Sequence == 0 {
-		err = fault.New(fault.Unavailable, "ledger: the log's answer names no sequence")
-	}
+	seq, err := d.l.place(ctx, msg)
 	if err == nil {
-		d.last = ack.Sequence
+		d.last = seq
 		return nil
 	}
 	// No answer is not an answer, and a refusal means that an earlier record
-	// landed after all: what stands on this door's subject decides.
+	// landed after all: what stands on this door's subject decides. The look has
+	// its own time; that of the write may be used up.
+	ctx, cancel = context.WithTimeout(context.Background(), d.l.timeout)
+	defer cancel()
 	stands, lookErr := d.look(ctx, record.GetRecordId())
 	if lookErr == nil && stands {
 		return nil

@@ -258,8 +258,8 @@ func encode(d *Draft, service string, key ed25519.PrivateKey, prev Place, record
 		set(hBasis, strconv.FormatUint(e.Basis, 10))
 	}
 	if e.Logic != "" {
-		e.TZData = tzdata
-		set(hTZData, tzdata)
+		e.TZData = d.tzdata
+		set(hTZData, d.tzdata)
 	}
 	digest := signingDigest(d.Subject, h, body)
 	h[hSignature] = []string{base64.StdEncoding.EncodeToString(ed25519.Sign(key, digest[:]))}

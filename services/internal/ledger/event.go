@@ -58,4 +58,6 @@ type Draft struct {
 	Position int
 	// TraceParent continues the trace of what caused it.
 	TraceParent string
+
+	tzdata string
 }

@@ -2,9 +2,14 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -26,6 +31,8 @@ type Follower struct {
 	recorded time.Time
 	places   map[string]Place
 	leads    leadCache
+	// failed are leads that a service set aside and nothing has moved since.
+	failed map[string]string
 
 	waitMu  sync.Mutex
 	reached uint64
@@ -74,7 +81,7 @@ func (v *View) Lead(id string) (*lead.State, error) {
 	if place.Seq == 0 {
 		return &lead.State{}, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), v.f.l.timeout)
 	defer cancel()
 	events, err := v.f.l.History(ctx, lead.SubjectOf(id))
 	if err != nil {
@@ -173,9 +180,10 @@ func (f *Follower) apply(r *Record) error {
 	if e.Recorded.After(f.recorded) {
 		f.recorded = e.Recorded
 	}
-	f.places[e.Subject] = Place{Seq: e.Seq, Hash: e.Hash, Recorded: e.Recorded}
+	f.places[e.Subject] = Place{Seq: e.Seq, Hash: e.Hash, Recorded: e.Recorded, Trace: e.TraceParent}
 	if id, ok := lead.FromSubject(e.Subject); ok {
 		f.leads.apply(id, e)
+		f.aside(id, e)
 	}
 	for _, fold := range f.folds {
 		fold.Apply(e)
@@ -185,14 +193,54 @@ func (f *Follower) apply(r *Record) error {
 	return nil
 }
 
-func (f *Follower) run(ctx context.Context) {
-	err := f.l.Read(ctx, StreamLedger, f.Pos()+1, 0, f.apply, func(seq uint64, why string) error {
-		return fault.New(fault.Corrupt, "record %d of LEDGER cannot be read: %s", seq, why)
-	})
-	if ctx.Err() == nil && err != nil && err != errClosed {
-		f.l.damage("%v", err)
+// aside keeps which leads were set aside, by which service.
+func (f *Follower) aside(id string, e *Event) {
+	if body, ok := e.Body.(*leadv1.HandlingFailed); ok {
+		if f.failed == nil {
+			f.failed = map[string]string{}
+		}
+		f.failed[id] = body.GetService()
+		return
 	}
-	f.end(err)
+	delete(f.failed, id)
+}
+
+// setAside answers the leads that a service could not handle, in order.
+func (v *View) setAside(service string) []string {
+	var out []string
+	for id, by := range v.f.failed {
+		if by == service {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// run folds for ever. A log that cannot be reached is asked again; a record
+// that cannot be right ends the folding.
+func (f *Follower) run(ctx context.Context) {
+	var err error
+	for ctx.Err() == nil {
+		err = f.l.Read(ctx, StreamLedger, f.Pos()+1, 0, f.apply, func(seq uint64, why string) error {
+			return fault.New(fault.Corrupt, "record %d of LEDGER cannot be read: %s", seq, why)
+		})
+		if fault.Is(err, fault.Corrupt) {
+			f.l.damage("%v", err)
+			break
+		}
+		f.l.again(ctx, "LEDGER", err)
+	}
+	f.end(errors.Join(errClosed, err))
+}
+
+// again waits a moment before a stream that could not be read is read again.
+func (l *Ledger) again(ctx context.Context, stream string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.logger.Warn("the log cannot be reached for now and is asked again", "stream", stream, "error", fmt.Sprint(err))
+	_ = clock.Sleep(ctx, clock.Real{}, time.Now().Add(200*time.Millisecond))
 }
 
 // leadCache keeps the leads that were in use lately, in two generations: what
@@ -252,4 +300,5 @@ func (c *leadCache) apply(id string, e *Event) {
 func fold(s *lead.State, e *Event) {
 	s.Evolve(e.Body, e.Occurred, e.Recorded)
 	s.Remember(e.Cause, e.Seq)
+	s.LastID, s.LastTrace = e.ID, e.TraceParent
 }

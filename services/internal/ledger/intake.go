@@ -49,27 +49,24 @@ func (l *Ledger) Intake(ctx context.Context, handle func(context.Context, []Kept
 func (w *IntakeWorker) Stopped() <-chan struct{} { return w.stopped }
 
 func (w *IntakeWorker) run(ctx context.Context, handle func(context.Context, []Kept) error) {
-	rest := func() {
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
+	for ctx.Err() == nil {
+		iter, err := w.consumer.Messages(jetstream.PullMaxMessages(64))
+		if err == nil {
+			err = w.take(ctx, iter, handle)
 		}
+		w.l.again(ctx, StreamIntake, err)
 	}
-	iter, err := w.consumer.Messages(jetstream.PullMaxMessages(64))
-	if err != nil {
-		w.l.logger.Error("INTAKE cannot be read", "error", err.Error())
-		return
-	}
+}
+
+// take works records until the iterator fails.
+func (w *IntakeWorker) take(ctx context.Context, iter jetstream.MessagesContext, handle func(context.Context, []Kept) error) error {
 	defer iter.Stop()
 	stop := context.AfterFunc(ctx, iter.Stop)
 	defer stop()
-	for ctx.Err() == nil {
+	for {
 		msg, err := iter.Next()
 		if err != nil {
-			if ctx.Err() == nil {
-				rest()
-			}
-			continue
+			return err
 		}
 		w.busy.Add(1)
 		msgs := []jetstream.Msg{msg}
@@ -81,9 +78,8 @@ func (w *IntakeWorker) run(ctx context.Context, handle func(context.Context, []K
 			}
 			msgs = append(msgs, more)
 		}
-		if err := w.handle(ctx, msgs, handle); err != nil && ctx.Err() == nil {
-			w.l.logger.Warn("INTAKE is not worked for now and comes again", "error", err.Error())
-			rest()
+		if err := w.handle(ctx, msgs, handle); err != nil {
+			w.l.again(ctx, StreamIntake, err)
 		}
 		w.busy.Add(-1)
 	}

@@ -8,16 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/leadbaton/baton/services/internal/fault"
 )
-
-// tzdata names the time-zone data that decisions use: it comes with the
-// compiler's own release, so the same binary always reads the same zones.
-var tzdata = runtime.Version()
 
 // Services that write, and what each may say. A record of another hand, or of
 // a type that is not its writer's, does not verify.

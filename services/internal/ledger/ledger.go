@@ -47,6 +47,8 @@ type Config struct {
 	Name string
 	// Clock tells the time; nil = the machine's.
 	Clock clock.Clock
+	// TZData names the time-zone data that decisions use.
+	TZData string
 	// Logger takes what happens; nil = nothing.
 	Logger *slog.Logger
 	// Observer hears of writes and conflicts; nil = nobody.
@@ -86,6 +88,8 @@ type Ledger struct {
 	trees    map[string]*Tree
 
 	looks lastLook
+	// timeout bounds the wait for an answer of the log.
+	timeout time.Duration
 
 	// pointed are the last checkpoints by stream, under pointMu.
 	pointMu sync.Mutex
@@ -122,7 +126,7 @@ func Open(ctx context.Context, cfg Config, folds ...Fold) (*Ledger, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = silence{}
 	}
-	l := &Ledger{cfg: cfg, clock: cfg.Clock, logger: cfg.Logger, trees: map[string]*Tree{}}
+	l := &Ledger{cfg: cfg, clock: cfg.Clock, logger: cfg.Logger, trees: map[string]*Tree{}, timeout: publishTimeout}
 	if err := l.open(ctx, folds); err != nil {
 		_ = l.Close()
 		return nil, err

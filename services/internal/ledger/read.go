@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
@@ -18,8 +19,9 @@ import (
 const patience = 2 * time.Second
 
 // Read calls fn for every record of a stream from one sequence to another, in
-// order, exactly as stored. to 0 goes on for ever. A record that cannot be
-// read does not stop the reader: missing hears of it.
+// order, exactly as stored. to 0 goes on for ever, also over times at which the
+// log is out of reach. A record that cannot be read does not stop the reader:
+// missing hears of it.
 func (l *Ledger) Read(ctx context.Context, stream string, from, to uint64, fn func(*Record) error, missing func(seq uint64, why string) error) error {
 	if from == 0 {
 		from = 1
@@ -28,11 +30,24 @@ func (l *Ledger) Read(ctx context.Context, stream string, from, to uint64, fn fu
 	for to == 0 || next <= to {
 		var err error
 		next, err = l.readOn(ctx, stream, next, to, fn, missing)
+		if errors.Is(err, errCut) && to == 0 && ctx.Err() == nil && !l.nc.IsClosed() {
+			// Out of reach is not damaged: who follows the log waits for it.
+			if clock.Sleep(ctx, clock.Real{}, time.Now().Add(200*time.Millisecond)) == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// errCut marks that the log was out of reach, and says nothing about what is in it.
+var errCut = errors.New("ledger: out of reach")
+
+func cut(ctx context.Context, err error) error {
+	return errors.Join(unreachable(ctx, err), errCut)
 }
 
 // readOn reads until the end, an error, or a stall that it has stepped over.
@@ -42,11 +57,11 @@ func (l *Ledger) readOn(ctx context.Context, stream string, next, to uint64, fn 
 		InactiveThreshold: time.Minute,
 	})
 	if err != nil {
-		return next, unreachable(ctx, err)
+		return next, cut(ctx, err)
 	}
 	iter, err := consumer.Messages(jetstream.PullMaxMessages(2000))
 	if err != nil {
-		return next, unreachable(ctx, err)
+		return next, cut(ctx, err)
 	}
 	defer iter.Stop()
 	stopWatch := context.AfterFunc(ctx, iter.Stop)
@@ -65,7 +80,7 @@ func (l *Ledger) readOn(ctx context.Context, stream string, next, to uint64, fn 
 				continue
 			}
 			return l.stepOver(ctx, stream, next, fn, missing)
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
+		case errors.Is(err, jetstream.ErrMsgIteratorClosed) && l.nc.IsClosed():
 			return next, errClosed
 		case err != nil:
 			return next, nil // made anew by the caller
@@ -170,7 +185,7 @@ func (l *Ledger) bySubject(ctx context.Context, stream, subject string, from uin
 }
 
 func (l *Ledger) page(ctx context.Context, stream, subject string, from uint64, fn func(*Record) error) (n int, last uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	req, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": subject, "batch": page})
 	if err != nil {

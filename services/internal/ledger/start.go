@@ -200,18 +200,22 @@ func (l *Ledger) followIntake(ctx context.Context, target uint64, reached chan s
 		}
 	}
 	defer done()
-	err := l.Read(ctx, StreamIntake, 1, 0, func(r *Record) error {
-		if err := tree.add(r.Seq, r.Hash()); err != nil {
-			return err
+	for ctx.Err() == nil {
+		err := l.Read(ctx, StreamIntake, tree.next(), 0, func(r *Record) error {
+			if err := tree.add(r.Seq, r.Hash()); err != nil {
+				return err
+			}
+			if r.Seq >= target {
+				done()
+			}
+			return nil
+		}, func(seq uint64, why string) error {
+			return fault.New(fault.Corrupt, "record %d of INTAKE cannot be read: %s", seq, why)
+		})
+		if fault.Is(err, fault.Corrupt) {
+			l.damage("%v", err)
+			return
 		}
-		if r.Seq >= target {
-			done()
-		}
-		return nil
-	}, func(seq uint64, why string) error {
-		return fault.New(fault.Corrupt, "record %d of INTAKE cannot be read: %s", seq, why)
-	})
-	if ctx.Err() == nil && err != nil && !errors.Is(err, errClosed) {
-		l.damage("%v", err)
+		l.again(ctx, StreamIntake, err)
 	}
 }

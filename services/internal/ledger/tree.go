@@ -72,16 +72,16 @@ func (t *Tree) add(seq uint64, hash [32]byte) error {
 	}
 	t.tail = append(t.tail, hashes...)
 	t.n++
-	if len(t.tail) >= spill {
+	if len(t.tail) >= spill && t.n%1024 == 0 {
 		raw := make([]byte, 0, len(t.tail)*tlog.HashSize)
 		for _, h := range t.tail {
 			raw = append(raw, h[:]...)
 		}
-		if _, err := t.file.WriteAt(raw, t.base*tlog.HashSize); err != nil {
-			return fault.New(fault.Full, "ledger: the tree hashes of %s cannot be kept: %w", t.stream, err)
+		// The file only relieves the memory: where the disk is full they stay.
+		if _, err := t.file.WriteAt(raw, t.base*tlog.HashSize); err == nil {
+			t.base += int64(len(t.tail))
+			t.tail = t.tail[:0]
 		}
-		t.base += int64(len(t.tail))
-		t.tail = t.tail[:0]
 	}
 	if want, ok := t.expect[t.n]; ok {
 		root, err := tlog.TreeHash(t.n, t)
@@ -93,6 +93,13 @@ func (t *Tree) add(seq uint64, hash [32]byte) error {
 		}
 	}
 	return nil
+}
+
+// next is the sequence of the record that comes next.
+func (t *Tree) next() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return uint64(t.n) + 1
 }
 
 // Head is the size and root of the tree as it stands.

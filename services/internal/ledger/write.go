@@ -19,6 +19,8 @@ type Place struct {
 	Seq      uint64
 	Hash     [32]byte
 	Recorded time.Time
+	// Trace that it was written under.
+	Trace string
 }
 
 // Places answers the last event of a subject; the zero Place for a subject
@@ -76,6 +78,7 @@ func (l *Ledger) Say(ctx context.Context, service string, places Places, now tim
 		if recorded.Before(prev.Recorded) {
 			recorded = prev.Recorded
 		}
+		d.tzdata = l.cfg.TZData
 		msg, event, err := encode(d, service, key, prev, recorded)
 		if err != nil {
 			return nil, err
@@ -106,12 +109,11 @@ func (l *Ledger) Say(ctx context.Context, service string, places Places, now tim
 
 // publish sends messages of LEDGER and answers the sequence of the last one.
 func (l *Ledger) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	if len(msgs) == 1 {
 		msgs[0].Header[jetstream.ExpectedStreamHeader] = []string{StreamLedger}
-		ack, err := l.ask(ctx, msgs[0])
-		return ack.Sequence, err
+		return l.place(ctx, msgs[0])
 	}
 	id := nuid.Next()
 	for i, msg := range msgs {
@@ -125,11 +127,7 @@ func (l *Ledger) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) 
 			}
 		case len(msgs) - 1:
 			msg.Header["Nats-Batch-Commit"] = []string{"1"}
-			ack, err := l.ask(ctx, msg)
-			if err == nil && ack.Sequence == 0 {
-				err = fault.New(fault.Unavailable, "ledger: the batch was sent, but its acknowledgement names no sequence")
-			}
-			return ack.Sequence, err
+			return l.place(ctx, msg)
 		default:
 			if err := l.nc.PublishMsg(msg); err != nil {
 				return 0, fault.New(fault.Unavailable, "ledger: the log cannot be reached: %w", err)
@@ -137,6 +135,16 @@ func (l *Ledger) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) 
 		}
 	}
 	return 0, nil
+}
+
+// place asks for a message to be kept and answers its sequence. An answer that
+// names none acknowledges nothing.
+func (l *Ledger) place(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	ack, err := l.ask(ctx, msg)
+	if err == nil && ack.Sequence == 0 {
+		err = fault.New(fault.Unavailable, "ledger: the log's answer names no sequence; what was said may stand or not")
+	}
+	return ack.Sequence, err
 }
 
 type pubAck struct {

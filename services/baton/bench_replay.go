@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/leadbaton/baton/services/audit"
+	"github.com/leadbaton/baton/services/internal/ledger"
+)
+
+// replayLeads is how many leads the log must hold at least to be read.
+const replayLeads = 2500
+
+// benchReplay measures reading the log with all its proofs and decisions
+// against only reading it.
+func benchReplay(ctx context.Context, b *bench) (*measured, error) {
+	m := &measured{Title: "the log again, from its first event on"}
+	w, err := b.world(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := w.log.Last(ctx, ledger.StreamLedger)
+	if err != nil {
+		return nil, err
+	}
+	if last < replayLeads {
+		b.say("replay", 0, "a log to read")
+		follow, stop := context.WithCancel(ctx)
+		_, err := b.rush(ctx, m, w, w.follow(follow), replayLeads)
+		stop()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Settle(ctx); err != nil {
+		return nil, err
+	}
+	for round := range b.rounds {
+		b.say("replay", round, "read")
+		events, took, err := readBare(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		b.say("replay", round, "read, checked and decided again")
+		stop := b.profile(round)
+		began := time.Now()
+		result, err := audit.Verify(ctx, audit.Direct{Log: w.log}, audit.Options{})
+		stop()
+		if err != nil {
+			return nil, err
+		}
+		verified := time.Since(began)
+		if !result.Whole() {
+			for _, f := range result.Findings {
+				m.note("%s %d: %s", f.Stream, f.Seq, f.What)
+			}
+		}
+		read := float64(events) / took.Seconds()
+		checked := float64(result.Events) / verified.Seconds()
+		m.add("read", "an ordered consumer that does nothing", "events/s", "read", read)
+		m.add("verified", "replay with verification: chain, signature, tree, decision", "events/s", "read", checked)
+		m.add("decisions", "decisions made again", "/s", "", float64(result.Decisions)/verified.Seconds())
+		m.add("length", "length of the log", "events", "", float64(result.Events))
+	}
+	return m, nil
+}
+
+func readBare(ctx context.Context, w *world) (events int64, took time.Duration, err error) {
+	last, err := w.log.Last(ctx, ledger.StreamLedger)
+	if err != nil {
+		return 0, 0, err
+	}
+	began := time.Now()
+	err = w.log.Read(ctx, ledger.StreamLedger, 1, last, func(*ledger.Record) error {
+		events++
+		return nil
+	}, func(seq uint64, why string) error { return fmt.Errorf("record %d cannot be read: %s", seq, why) })
+	return events, time.Since(began), err
+}
