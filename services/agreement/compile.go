@@ -56,7 +56,6 @@ type reference struct {
 // poolPlaces says where the parts of a pool stand.
 type poolPlaces struct {
 	calendar reference
-	group    place
 	members  []reference
 }
 

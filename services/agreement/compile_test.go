@@ -127,10 +127,14 @@ func TestGoodDocument(t *testing.T) {
 		t.Errorf("horizon %d, recheck %v, title %q", a.Horizon(), a.RecheckAfter(), a.StageTitle(leadv1.Stage_STAGE_SQL))
 	}
 	want := []Pool{
-		{ID: "inside", Title: "Inside sales", Group: "sales", Manager: "sam", Calendar: "office", TakeWithin: 90 * time.Minute,
-			Members: []PoolMember{{Member: "ana", Weight: 2, Capacity: 10}, {Member: "ben", Weight: 1}}},
-		{ID: "key-accounts", Title: "Key accounts", Group: "sales", Manager: "sam", Calendar: "office", TakeWithin: 4 * time.Hour,
-			Members: []PoolMember{{Member: "ben", Weight: 1}, {Member: "chloe", Weight: 1, Capacity: 3}}},
+		{
+			ID: "inside", Title: "Inside sales", Group: "sales", Manager: "sam", Calendar: "office", TakeWithin: 90 * time.Minute,
+			Members: []PoolMember{{Member: "ana", Weight: 2, Capacity: 10}, {Member: "ben", Weight: 1}},
+		},
+		{
+			ID: "key-accounts", Title: "Key accounts", Group: "sales", Manager: "sam", Calendar: "office", TakeWithin: 4 * time.Hour,
+			Members: []PoolMember{{Member: "ben", Weight: 1}, {Member: "chloe", Weight: 1, Capacity: 3}},
+		},
 	}
 	if diff := cmp.Diff(want, a.Pools()); diff != "" {
 		t.Errorf("pools (-want +got):\n%s", diff)

@@ -189,10 +189,6 @@ func (r *reader) id(v value) string {
 	return r.token(v, "an id", idChars, "lower-case letters, digits and hyphens")
 }
 
-func (r *reader) idInto(to *string) func(value) {
-	return func(v value) { *to = r.id(v) }
-}
-
 func (r *reader) handle(v value) string {
 	return r.token(v, "a handle", handleChars, "lower-case letters, digits, dot, hyphen and underscore")
 }

@@ -3,6 +3,7 @@ package agreement
 import (
 	"bytes"
 	"crypto/ed25519"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -78,8 +79,8 @@ func TestStarterMembers(t *testing.T) {
 // TestStarterWithoutKeys holds that the document then points at what is missing.
 func TestStarterWithoutKeys(t *testing.T) {
 	_, err := Compile(Starter(StarterParams{}))
-	problems, ok := err.(*Problems)
-	if !ok || len(problems.List) != 2 || problems.List[0].Path != "parties.marketing.public_key" || problems.List[1].Path != "parties.sales.public_key" {
+	var problems *Problems
+	if !errors.As(err, &problems) || len(problems.List) != 2 || problems.List[0].Path != "parties.marketing.public_key" || problems.List[1].Path != "parties.sales.public_key" {
 		t.Fatalf("got %v", err)
 	}
 }

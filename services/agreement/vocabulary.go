@@ -305,7 +305,8 @@ func leadGroup(a *Agreement) *group {
 		text("role", "role of the person", (*leadv1.Features).GetRole, oneOfList("the agreed roles", "words.roles", a.roles.words)),
 		text("product", "product asked about", (*leadv1.Features).GetProduct, oneOfList("the agreed products", "words.products", a.products.words)),
 		text("language", "language", (*leadv1.Features).GetLanguage, languageCode),
-		{name: "lead.contact_wish", words: "wish for contact", kind: kindText,
+		{
+			name: "lead.contact_wish", words: "wish for contact", kind: kindText,
 			literal: contactWish,
 			read: func(f *Facts) (any, bool) {
 				switch f.Features.GetContactWish() {
@@ -316,7 +317,8 @@ func leadGroup(a *Agreement) *group {
 				default:
 					return "unknown", true
 				}
-			}},
+			},
+		},
 		flag("has_email", "e-mail address", (*leadv1.Features).GetHasEmail),
 		flag("has_phone", "telephone number", (*leadv1.Features).GetHasPhone),
 		flag("has_company", "company", (*leadv1.Features).GetHasCompany),

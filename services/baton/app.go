@@ -355,7 +355,7 @@ func (a *App) project(ctx context.Context, at uint64) {
 		if ctx.Err() != nil {
 			return
 		}
-		a.logger.Error("the read model does not follow the log; it is tried again", "error", err.Error())
+		a.logger.ErrorContext(ctx, "the read model does not follow the log; it is tried again", "error", err.Error())
 		if clock.Sleep(ctx, clock.Real{}, time.Now().Add(time.Second)) != nil {
 			return
 		}
@@ -396,7 +396,7 @@ func (a *App) keepDays(ctx context.Context) error {
 	a.background("day keys", func(ctx context.Context) {
 		for clock.Sleep(ctx, a.cfg.clock, a.cfg.clock.Now().Add(6*time.Hour)) == nil {
 			if err := keep(ctx); err != nil && ctx.Err() == nil {
-				a.logger.Error("the keys of the coming days could not be kept", "error", err.Error())
+				a.logger.ErrorContext(ctx, "the keys of the coming days could not be kept", "error", err.Error())
 			}
 		}
 	})

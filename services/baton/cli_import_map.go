@@ -272,8 +272,20 @@ var pastOutcomes = []string{"", "open", "won", "lost"}
 
 // dateParts are the parts of a date's format, longest first.
 var dateParts = []struct{ part, layout string }{
-	{"YYYY", "2006"}, {"MMMM", "January"}, {"MMM", "Jan"}, {"MM", "01"}, {"M", "1"}, {"DD", "02"}, {"D", "2"},
-	{"HH", "15"}, {"hh", "03"}, {"h", "3"}, {"mm", "04"}, {"ss", "05"}, {"AM", "PM"}, {"ZZZ", "Z07:00"},
+	{"YYYY", "2006"},
+	{"MMMM", "January"},
+	{"MMM", "Jan"},
+	{"MM", "01"},
+	{"M", "1"},
+	{"DD", "02"},
+	{"D", "2"},
+	{"HH", "15"},
+	{"hh", "03"},
+	{"h", "3"},
+	{"mm", "04"},
+	{"ss", "05"},
+	{"AM", "PM"},
+	{"ZZZ", "Z07:00"},
 }
 
 // layoutOf turns a format as people write it into Go's.

@@ -24,9 +24,16 @@ func stored(t testing.TB, seq uint64, subject string, body proto.Message) *audit
 	}
 	r := &auditv1.StoredRecord{Sequence: seq, Subject: subject, Body: raw}
 	for _, h := range [][2]string{
-		{"ce-id", "e1"}, {"ce-source", "/baton/routing"}, {"ce-type", string(body.ProtoReflect().Descriptor().FullName())},
-		{"ce-time", noon.Format(time.RFC3339Nano)}, {"ce-recordedtime", noon.Add(time.Second).Format(time.RFC3339Nano)},
-		{"ce-actor", "ana%1B%5B31m"}, {"ce-agreementversion", "2"}, {"ce-basis", "6"}, {"ce-logicversion", "routing/1"}, {"ce-prevhash", strings.Repeat("ab", 32)},
+		{"ce-id", "e1"},
+		{"ce-source", "/baton/routing"},
+		{"ce-type", string(body.ProtoReflect().Descriptor().FullName())},
+		{"ce-time", noon.Format(time.RFC3339Nano)},
+		{"ce-recordedtime", noon.Add(time.Second).Format(time.RFC3339Nano)},
+		{"ce-actor", "ana%1B%5B31m"},
+		{"ce-agreementversion", "2"},
+		{"ce-basis", "6"},
+		{"ce-logicversion", "routing/1"},
+		{"ce-prevhash", strings.Repeat("ab", 32)},
 	} {
 		r.Headers = append(r.Headers, &auditv1.Header{Name: h[0], Value: h[1]})
 	}

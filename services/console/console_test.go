@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -350,8 +351,10 @@ func TestPagesAreWellFormed(t *testing.T) {
 	}
 	check("/signin", s.get("/signin?next=/leads"))
 	s.signIn(anaToken)
-	paths := []string{"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + acceptedLead, "/leads/" + waitingLead,
-		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/agreement", "/agreement?version=3", "/nowhere"}
+	paths := []string{
+		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + acceptedLead, "/leads/" + waitingLead,
+		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/agreement", "/agreement?version=3", "/nowhere",
+	}
 	for _, p := range paths {
 		check(p, s.get(p))
 	}
@@ -379,7 +382,7 @@ func flaws(page string) []string {
 		}
 		switch kind {
 		case html.ErrorToken:
-			if z.Err() != io.EOF {
+			if !errors.Is(z.Err(), io.EOF) {
 				out = append(out, z.Err().Error())
 			}
 			if len(open) > 0 {

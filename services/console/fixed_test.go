@@ -425,10 +425,14 @@ func (f *fixed) ListLeads(ctx context.Context, ask *leadv1.ListLeadsRequest) (*l
 
 func (f *fixed) Explain(context.Context, *qualificationv1.ExplainRequest) (*qualificationv1.ExplainResponse, error) {
 	return &qualificationv1.ExplainResponse{Decisions: []*qualificationv1.Decision{
-		{Type: "baton.lead.v1.LeadNurtured", RecordedAt: ago(26 * time.Minute), AgreementVersion: 1, ProfileVersion: "2025-4", LogicVersion: "q1",
-			Explanation: &leadv1.Explanation{Summary: "The company was too small by the profile of 2025-4."}, Sequence: 2},
-		{Type: "baton.lead.v1.LeadQualified", Stage: leadv1.Stage_STAGE_MQL, RecordedAt: ago(25 * time.Minute), AgreementVersion: 2,
-			ProfileVersion: "2026-1", Persona: "initiator", PersonaVersion: "2026-2", LogicVersion: "q1", Explanation: explanation(), Sequence: 3},
+		{
+			Type: "baton.lead.v1.LeadNurtured", RecordedAt: ago(26 * time.Minute), AgreementVersion: 1, ProfileVersion: "2025-4", LogicVersion: "q1",
+			Explanation: &leadv1.Explanation{Summary: "The company was too small by the profile of 2025-4."}, Sequence: 2,
+		},
+		{
+			Type: "baton.lead.v1.LeadQualified", Stage: leadv1.Stage_STAGE_MQL, RecordedAt: ago(25 * time.Minute), AgreementVersion: 2,
+			ProfileVersion: "2026-1", Persona: "initiator", PersonaVersion: "2026-2", LogicVersion: "q1", Explanation: explanation(), Sequence: 3,
+		},
 	}}, nil
 }
 

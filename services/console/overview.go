@@ -84,8 +84,10 @@ func (c *console) look(ctx context.Context, to *services) (*overview, error) {
 	reports := [4]*feedbackv1.Report{}
 	errs := [6]error{}
 	for i, ask := range []*feedbackv1.GetReportRequest{
-		{Report: funnel, From: timestamppb.New(o.Today)}, {Report: funnel},
-		{Report: response, From: timestamppb.New(o.Today)}, {Report: response},
+		{Report: funnel, From: timestamppb.New(o.Today)},
+		{Report: funnel},
+		{Report: response, From: timestamppb.New(o.Today)},
+		{Report: response},
 	} {
 		parts.Go(func() { reports[i], errs[i] = to.reports.GetReport(ctx, ask) })
 	}

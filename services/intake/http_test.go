@@ -91,7 +91,8 @@ const githubSecret = "It's a Secret to Everybody"
 var doorSources = sourceMap{
 	"web": {SourceId: "s-web", Name: "web", Honeypots: []string{"website"}, Redirects: []string{"https://www.b.example/thanks"}},
 	"hub": {SourceId: "s-hub", Name: "hub", Verification: &intakev1.Verification{
-		Algorithm: "hmac-sha256", Header: "X-Hub-Signature-256", Prefix: "sha256=", Encoding: "hex", SecretRef: "env:HUB"}},
+		Algorithm: "hmac-sha256", Header: "X-Hub-Signature-256", Prefix: "sha256=", Encoding: "hex", SecretRef: "env:HUB",
+	}},
 	"lost":   {SourceId: "s-lost", Name: "lost", Verification: &intakev1.Verification{Algorithm: "hmac-sha256", Header: "X", Encoding: "hex", SecretRef: "env:LOST"}},
 	"closed": {SourceId: "s-closed", Name: "closed", TokenHash: TokenHash("right")},
 }

@@ -110,8 +110,10 @@ func TestMap(t *testing.T) {
 			want: Mapped{
 				Submission: &intakev1.Submission{
 					ExternalId: "sub-1",
-					Personal: &leadv1.PersonalData{Email: "z@b.example", Name: "Zoe", FirstName: "Zoe",
-						Other: other("triggerType", "form_submission", "name", "Contact Us", "formId", "f", "email", "owner@b.example", "name", "Boss")},
+					Personal: &leadv1.PersonalData{
+						Email: "z@b.example", Name: "Zoe", FirstName: "Zoe",
+						Other: other("triggerType", "form_submission", "name", "Contact Us", "formId", "f", "email", "owner@b.example", "name", "Boss"),
+					},
 					Features: &leadv1.Features{HasEmail: true},
 				},
 				Email: "z@b.example",

@@ -25,8 +25,10 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // admission number n, of a person of its own.
 func admission(n int) Admission {
 	id := "lead" + itoa(n)
-	return Admission{LeadID: id, KeyID: "key" + itoa(n), SourceID: "web", Plain: []byte("data of " + id), AAD: []byte("lead." + id),
-		Email: "someone" + itoa(n) + "@example.com"}
+	return Admission{
+		LeadID: id, KeyID: "key" + itoa(n), SourceID: "web", Plain: []byte("data of " + id), AAD: []byte("lead." + id),
+		Email: "someone" + itoa(n) + "@example.com",
+	}
 }
 
 func admit(t *testing.T, s *Store, batch ...Admission) []Grant {
@@ -373,9 +375,11 @@ func TestAdmitFollowsItsModel(t *testing.T) {
 			batch := make([]Admission, rapid.IntRange(1, 5).Draw(r, "size"))
 			for i := range batch {
 				id := "l" + itoa(rapid.IntRange(0, 12).Draw(r, "lead"))
-				a := Admission{LeadID: id, KeyID: id, SourceID: rapid.SampledFrom([]string{"web", "crm"}).Draw(r, "source"),
+				a := Admission{
+					LeadID: id, KeyID: id, SourceID: rapid.SampledFrom([]string{"web", "crm"}).Draw(r, "source"),
 					Email: rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(r, "email"),
-					Phone: rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(r, "phone")}
+					Phone: rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(r, "phone"),
+				}
 				if rapid.Bool().Draw(r, "nameless") {
 					a.BodyMAC = s.MAC("body", []byte{byte(rapid.IntRange(0, 1).Draw(r, "body"))})
 					a.ReceivedAt = morning.Add(time.Duration(rapid.IntRange(0, 8).Draw(r, "hours")) * 8 * time.Hour)

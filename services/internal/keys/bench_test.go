@@ -19,8 +19,10 @@ func benchStore(b *testing.B) *Store {
 
 func benchAdmission(s *Store, n int) Admission {
 	id := fmt.Sprintf("lead%d", n)
-	a := Admission{LeadID: id, KeyID: id, SourceID: "web", Plain: make([]byte, 300), AAD: []byte(id),
-		Email: fmt.Sprintf("someone%d@example.com", n), Phone: fmt.Sprintf("+49301%07d", n)}
+	a := Admission{
+		LeadID: id, KeyID: id, SourceID: "web", Plain: make([]byte, 300), AAD: []byte(id),
+		Email: fmt.Sprintf("someone%d@example.com", n), Phone: fmt.Sprintf("+49301%07d", n),
+	}
 	if n%2 == 0 {
 		a.BodyMAC, a.ReceivedAt = s.MAC("body", []byte(id)), morning.Add(time.Duration(n)*time.Millisecond)
 	}

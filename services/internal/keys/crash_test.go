@@ -45,8 +45,10 @@ func admitUntilKilled(path, run string) {
 		batch := make([]Admission, 1+n%7)
 		for i := range batch {
 			id := fmt.Sprintf("l%s-%d-%d", run, n, i)
-			batch[i] = Admission{LeadID: id, KeyID: id, SourceID: "web", Plain: []byte("data of " + id), AAD: []byte(id),
-				Email: fmt.Sprintf("someone%d@example.com", n%50)}
+			batch[i] = Admission{
+				LeadID: id, KeyID: id, SourceID: "web", Plain: []byte("data of " + id), AAD: []byte(id),
+				Email: fmt.Sprintf("someone%d@example.com", n%50),
+			}
 		}
 		grants, err := s.Admit(context.Background(), batch)
 		if err != nil {
@@ -99,7 +101,7 @@ func TestKilledProcessLosesNothingItWasGiven(t *testing.T) {
 			}
 			all = append(all, given{part[0], part[1], part[2]})
 		}
-		cmd.Wait()
+		_ = cmd.Wait() // it was killed
 	}
 	if len(all) < 1500 {
 		t.Fatalf("only %d grants", len(all))

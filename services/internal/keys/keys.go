@@ -81,7 +81,7 @@ func open(ctx context.Context, path string, busy time.Duration) (_ *Store, err e
 	s := &Store{path: path, days: make(map[int64]*dataKey)}
 	defer func() {
 		if err != nil {
-			s.Close()
+			_ = s.Close()
 		}
 	}()
 	if err := s.connect(ctx, busy); err != nil {

@@ -203,7 +203,7 @@ func (l *Ledger) KeepCheckpoints(ctx context.Context, records int64, every time.
 			final, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 			defer cancel()
 			if _, err := l.Checkpoint(final); err != nil {
-				l.logger.Warn("the last checkpoint could not be made", "error", err.Error())
+				l.logger.WarnContext(ctx, "the last checkpoint could not be made", "error", err.Error())
 			}
 			return
 		case <-tick.C:
@@ -220,7 +220,7 @@ func (l *Ledger) KeepCheckpoints(ctx context.Context, records int64, every time.
 		}
 		last = time.Now()
 		if _, err := l.Checkpoint(ctx); err != nil && ctx.Err() == nil {
-			l.logger.Warn("a checkpoint could not be made", "error", err.Error())
+			l.logger.WarnContext(ctx, "a checkpoint could not be made", "error", err.Error())
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (l *Ledger) durable(ctx context.Context, stream, name string, subjects []st
 	// What a process that died held is handed out at once, not when its time to
 	// ack has run out. Who works on it elsewhere finds it done, or does it first.
 	if _, err := l.js.ResetConsumer(ctx, stream, name); err != nil {
-		l.logger.Warn("what a dead process held comes again only after a while", "consumer", name, "error", err.Error())
+		l.logger.WarnContext(ctx, "what a dead process held comes again only after a while", "consumer", name, "error", err.Error())
 	}
 	return consumer, nil
 }
@@ -493,7 +493,7 @@ func (k *Desk) say(ctx context.Context, items []*Item) (moved bool, err error) {
 	if err != nil || len(drafts) == 0 {
 		return false, err
 	}
-	end := k.trace(items, drafts, places, began)
+	end := k.trace(items, drafts, began)
 	defer func() { end(err) }()
 	events, err := k.l.Say(ctx, k.d.Service(), func(s string) Place { return places[s] }, now, drafts...)
 	if err != nil {
@@ -539,19 +539,11 @@ func follow(v *View, items []*Item) {
 
 // trace opens one span for each lead about which something is said, and lets
 // the drafts continue it.
-//
-// A message is only a hint, and a clock brings no trace: what is said continues
-// the trace of the last thing that happened to the lead. Only what somebody
-// commands continues their call.
-func (k *Desk) trace(items []*Item, drafts []Draft, places map[string]Place, began time.Time) func(error) {
+func (k *Desk) trace(items []*Item, drafts []Draft, began time.Time) func(error) {
 	from := make(map[string]string, len(items))
 	for _, item := range items {
-		if item.Lead == "" || from[item.Lead] != "" {
-			continue
-		}
-		from[item.Lead] = item.Trace
-		if last := places[lead.SubjectOf(item.Lead)].Trace; last != "" && (item.Command == nil || item.Trace == "") {
-			from[item.Lead] = last
+		if item.Lead != "" && from[item.Lead] == "" {
+			from[item.Lead] = item.Trace
 		}
 	}
 	type span struct {
@@ -638,7 +630,7 @@ func (k *Desk) giveBack(items []*Item, err error) {
 func (k *Desk) setAside(ctx context.Context, item *Item, cause error) bool {
 	kind := fault.Of(cause).String()
 	k.l.cfg.Observer.DeadLetter(k.d.Service(), kind)
-	k.l.logger.Error("a lead could not be handled and is set aside", "service", k.d.Service(), "fault", kind, "sequence", item.Seq)
+	k.l.logger.ErrorContext(ctx, "a lead could not be handled and is set aside", "service", k.d.Service(), "fault", kind, "sequence", item.Seq)
 	if item.Lead == "" {
 		k.finish([]*Item{item})
 		return false

@@ -180,7 +180,7 @@ func (f *Follower) apply(r *Record) error {
 	if e.Recorded.After(f.recorded) {
 		f.recorded = e.Recorded
 	}
-	f.places[e.Subject] = Place{Seq: e.Seq, Hash: e.Hash, Recorded: e.Recorded, Trace: e.TraceParent}
+	f.places[e.Subject] = Place{Seq: e.Seq, Hash: e.Hash, Recorded: e.Recorded}
 	if id, ok := lead.FromSubject(e.Subject); ok {
 		f.leads.apply(id, e)
 		f.aside(id, e)
@@ -239,7 +239,7 @@ func (l *Ledger) again(ctx context.Context, stream string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.logger.Warn("the log cannot be reached for now and is asked again", "stream", stream, "error", fmt.Sprint(err))
+	l.logger.WarnContext(ctx, "the log cannot be reached for now and is asked again", "stream", stream, "error", fmt.Sprint(err))
 	_ = clock.Sleep(ctx, clock.Real{}, time.Now().Add(200*time.Millisecond))
 }
 

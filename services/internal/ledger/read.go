@@ -30,7 +30,7 @@ func (l *Ledger) Read(ctx context.Context, stream string, from, to uint64, fn fu
 	for to == 0 || next <= to {
 		var err error
 		next, err = l.readOn(ctx, stream, next, to, fn, missing)
-		if errors.Is(err, errCut) && to == 0 && ctx.Err() == nil && !l.nc.IsClosed() {
+		if away := (outOfReach{}); errors.As(err, &away) && to == 0 && ctx.Err() == nil && !l.nc.IsClosed() {
 			// Out of reach is not damaged: who follows the log waits for it.
 			if clock.Sleep(ctx, clock.Real{}, time.Now().Add(200*time.Millisecond)) == nil {
 				continue
@@ -43,12 +43,11 @@ func (l *Ledger) Read(ctx context.Context, stream string, from, to uint64, fn fu
 	return nil
 }
 
-// errCut marks that the log was out of reach, and says nothing about what is in it.
-var errCut = errors.New("ledger: out of reach")
+// outOfReach marks a fault of the line to the log, which says nothing about what
+// is in it.
+type outOfReach struct{ error }
 
-func cut(ctx context.Context, err error) error {
-	return errors.Join(unreachable(ctx, err), errCut)
-}
+func (o outOfReach) Unwrap() error { return o.error }
 
 // readOn reads until the end, an error, or a stall that it has stepped over.
 func (l *Ledger) readOn(ctx context.Context, stream string, next, to uint64, fn func(*Record) error, missing func(uint64, string) error) (uint64, error) {
@@ -57,11 +56,11 @@ func (l *Ledger) readOn(ctx context.Context, stream string, next, to uint64, fn 
 		InactiveThreshold: time.Minute,
 	})
 	if err != nil {
-		return next, cut(ctx, err)
+		return next, outOfReach{unreachable(ctx, err)}
 	}
 	iter, err := consumer.Messages(jetstream.PullMaxMessages(2000))
 	if err != nil {
-		return next, cut(ctx, err)
+		return next, outOfReach{unreachable(ctx, err)}
 	}
 	defer iter.Stop()
 	stopWatch := context.AfterFunc(ctx, iter.Stop)

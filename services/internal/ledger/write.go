@@ -19,8 +19,6 @@ type Place struct {
 	Seq      uint64
 	Hash     [32]byte
 	Recorded time.Time
-	// Trace that it was written under.
-	Trace string
 }
 
 // Places answers the last event of a subject; the zero Place for a subject
