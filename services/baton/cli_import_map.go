@@ -240,7 +240,7 @@ func misfit(c *column) error {
 	case (s.Currency != "" || s.Decimal != "" || s.Scale != 0) && c.field != fieldValue:
 		return fault.New(fault.Invalid, "the map gives %s a currency, decimal or scale, which only %s has", c.field, fieldValue)
 	case c.field == fieldValue:
-		digits, known := minorDigits(s.Currency)
+		digits, known := lead.MinorDigits(s.Currency)
 		if !known {
 			return fault.New(fault.Invalid, "the map must say which currency %s has, in three capital letters such as EUR", c.field)
 		}

@@ -15,6 +15,7 @@ import (
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // refusal is why a row stays out.
@@ -167,7 +168,7 @@ func (m *mapping) fate(cells []string, row *intakev1.HistoryRow) *refusal {
 
 // moneyOf reads a value in minor units of its currency.
 func moneyOf(typed string, s *columnSpec) (minor int64, why string) {
-	digits, _ := minorDigits(s.Currency)
+	digits, _ := lead.MinorDigits(s.Currency)
 	text := strings.NewReplacer(" ", "", "\u00a0", "", "\u202f", "").Replace(typed)
 	if s.Decimal == "," {
 		text = strings.Replace(strings.ReplaceAll(text, ".", ""), ",", ".", 1)

@@ -390,8 +390,10 @@ func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) err
 	for _, d := range why.GetDecisions() {
 		fmt.Fprintf(out, "\n%s  %s\n", stamp(d.GetRecordedAt()), decisionHead(d))
 		fmt.Fprintf(out, "%s\n", cell(d.GetExplanation().GetSummary()))
-		if err := criteriaTable(d.GetExplanation()).write(indented{out}); err != nil {
-			return err
+		if len(d.GetExplanation().GetCriteria()) > 0 {
+			if err := criteriaTable(d.GetExplanation()).write(indented{out}); err != nil {
+				return err
+			}
 		}
 		for _, m := range d.GetExplanation().GetMissing() {
 			fmt.Fprintf(out, "  missing: %s\n", cell(m))

@@ -252,7 +252,7 @@ lost it. The first touch stops the response clock of the reports.` + whoActs,
 			return err
 		}
 		if *value != "" {
-			digits, known := minorDigits(*currency)
+			digits, known := lead.MinorDigits(*currency)
 			if !known {
 				return misused(cmd, "--currency is %q; it is three capital letters, such as EUR", *currency)
 			}
@@ -298,18 +298,4 @@ func scaled(text string, decimals int) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", decimals-len(fraction)), 10, 64)
 	return n, err == nil
-}
-
-// minorDigits is how many decimals a currency has (ISO 4217).
-func minorDigits(currency string) (int, bool) {
-	if len(currency) != 3 || strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return 0, false
-	}
-	switch currency {
-	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
-		return 0, true
-	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
-		return 3, true
-	}
-	return 2, true
 }

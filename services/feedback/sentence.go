@@ -16,6 +16,8 @@ import (
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // Sentence says an event in one plain English sentence. It names members by
@@ -276,19 +278,12 @@ func leadsOf(n int) string {
 	return strconv.Itoa(n) + " leads"
 }
 
-// minorDigits are the decimals of currencies that do not have two (ISO 4217).
-var minorDigits = map[string]int{
-	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
-	"RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-	"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-}
-
 // worth says a value that is counted in minor units of its currency.
 func worth(minor int64, currency string) string {
 	if minor == 0 {
 		return ""
 	}
-	digits, ok := minorDigits[currency]
+	digits, ok := lead.MinorDigits(currency)
 	if !ok {
 		digits = 2
 	}
