@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // fieldsOfPerson are the fields that say who it is and what they want, under
