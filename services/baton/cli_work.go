@@ -14,6 +14,7 @@ import (
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/intake"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // What people do with a lead. Who does it is who calls: the token says so.
