@@ -22,7 +22,7 @@ var words = []string{"intake", "qualification", "routing", "feedback", "console"
 // variables are the environment that the containers may be given.
 var variables = []string{
 	"BATON_NATS_URL", "BATON_REDIS_URL", "BATON_SQL_URL", "BATON_DATA", "BATON_KEYS",
-	"BATON_HTTP", "BATON_CONSOLE", "BATON_GRPC", "BATON_METRICS",
+	"BATON_HTTP", "BATON_CONSOLE", "BATON_GRPC", "BATON_METRICS", "BATON_PEERS",
 	"OTEL_EXPORTER_OTLP_ENDPOINT",
 	"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
 }
@@ -98,8 +98,8 @@ func wrong(c composition, exists func(path string) bool) []string {
 		if s.Build == nil {
 			continue
 		}
-		if len(s.Command) != 2 || s.Command[0] != "up" || !slices.Contains(words, s.Command[1]) {
-			say("%s: the command %q is not \"up\" and a service", name, s.Command)
+		if len(s.Command) < 2 || s.Command[0] != "up" || slices.ContainsFunc(s.Command[1:], func(word string) bool { return !slices.Contains(words, word) }) {
+			say("%s: the command %q is not \"up\" and services", name, s.Command)
 		}
 		if !exists(s.Build["dockerfile"]) {
 			say("%s: there is no %s", name, s.Build["dockerfile"])

@@ -28,9 +28,15 @@ type Server struct {
 	Log *ledger.Ledger
 }
 
-func (s *Server) verifier() (string, error) {
+// verifier is the key that signs the log's checkpoints. A log whose opening is
+// gone has no name of its own any more; the checkpoint outside still knows it.
+func (s *Server) verifier(outside string) (string, error) {
+	id := s.Log.ID()
+	if id == "" {
+		id = ledger.CheckpointLedger(outside)
+	}
 	key, _ := s.Log.Keyring().Private(Name)
-	return ledger.Verifier(s.Log.ID(), key.Public().(ed25519.PublicKey))
+	return ledger.Verifier(id, key.Public().(ed25519.PublicKey))
 }
 
 // GetCheckpoint answers the last signed tree head of a stream, made now if the
@@ -57,11 +63,11 @@ func (s *Server) ListCheckpoints(ctx context.Context, req *auditv1.ListCheckpoin
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := s.verifier()
+	outside, err := s.Log.OutsideNote(req.GetStream())
 	if err != nil {
 		return nil, err
 	}
-	outside, err := s.Log.OutsideNote(req.GetStream())
+	verifier, err := s.verifier(outside)
 	return &auditv1.ListCheckpointsResponse{Notes: notes, Verifier: verifier, Outside: outside}, err
 }
 

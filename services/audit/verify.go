@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"fmt"
@@ -89,7 +90,7 @@ type Options struct {
 // with the log is in the result.
 func Verify(ctx context.Context, src Source, opt Options) (*Result, error) {
 	v := &verifying{
-		src: src, opt: opt, out: &Result{}, keys: map[string]ed25519.PublicKey{}, places: map[string]ledger.Place{}, cited: map[string][]byte{},
+		src: src, opt: opt, out: &Result{}, keys: map[string]ed25519.PublicKey{}, places: map[string]ledger.Place{}, cited: map[place]citation{},
 		world: newWorld(),
 	}
 	if err := v.ledger(ctx); err != nil {
@@ -146,8 +147,12 @@ type verifying struct {
 	out    *Result
 	keys   map[string]ed25519.PublicKey
 	places map[string]ledger.Place
-	// cited are the deliveries that LEDGER speaks of, by place, with digest.
-	cited map[string][]byte
+	// keyless says that the log names no keys.
+	keyless bool
+	// cited are the deliveries that LEDGER speaks of, by place.
+	cited map[place]citation
+	// verifier is the key that the source says signs the checkpoints.
+	verifier string
 
 	world *world
 	// ahead are events that are read and not folded yet.
@@ -156,7 +161,17 @@ type verifying struct {
 	due []*ledger.Event
 }
 
-func citation(seq uint64, index uint32) string { return fmt.Sprintf("%d.%d", seq, index) }
+// place is where a delivery stands: its record in INTAKE, and its place in it.
+type place struct {
+	seq   uint64
+	index uint32
+}
+
+// citation is what LEDGER says of a delivery, and in which record.
+type citation struct {
+	digest []byte
+	by     uint64
+}
 
 func (v *verifying) ledger(ctx context.Context) error {
 	points, err := v.points(ctx, ledger.StreamLedger)
@@ -168,11 +183,12 @@ func (v *verifying) ledger(ctx context.Context) error {
 		if v.opt.Progress != nil && r.Seq%1000 == 0 {
 			v.opt.Progress(ledger.StreamLedger, r.Seq)
 		}
+		tree.last = r.Seq
 		v.record(tree, r)
 		return nil
 	}, func(seq uint64, why string) error {
 		v.out.find(ledger.StreamLedger, seq, "the record cannot be read: %s; it was changed or cut on disk", why)
-		tree.broken = true
+		tree.last, tree.broken = seq, true
 		return nil
 	})
 	if err != nil {
@@ -180,6 +196,7 @@ func (v *verifying) ledger(ctx context.Context) error {
 	}
 	v.rederive(true)
 	v.out.Agreements = int64(len(v.world.register.Versions()))
+	v.named(ledger.StreamLedger, points)
 	v.ends(ledger.StreamLedger, tree)
 	return nil
 }
@@ -200,14 +217,16 @@ func (v *verifying) record(tree *headTree, r *ledger.Record) {
 			v.keys[k.GetService()] = k.GetPublicKey()
 		}
 	}
-	if err := r.Verify(v.keys); err != nil {
-		v.out.find(stream, r.Seq, "%v", err)
-	}
+	v.signed(stream, r)
 	for _, problem := range tree.add(r) {
 		v.out.find(stream, r.Seq, "%s", problem)
 	}
 	if prev := v.places[e.Subject]; prev.Hash != e.Prev {
-		v.out.find(stream, r.Seq, "it does not follow record %d of its subject: one of the two was changed after it was written", prev.Seq)
+		if prev.Seq == 0 {
+			v.out.find(stream, r.Seq, "it is not the first of its subject, but none before it can be read")
+		} else {
+			v.out.find(stream, r.Seq, "it does not follow record %d of its subject: one of the two, or one between them, was changed after it was written", prev.Seq)
+		}
 	} else if e.Recorded.Before(prev.Recorded) {
 		v.out.find(stream, r.Seq, "its recorded time lies before that of record %d of its subject", prev.Seq)
 	}
@@ -223,6 +242,21 @@ func (v *verifying) record(tree *headTree, r *ledger.Record) {
 		}
 	}
 	v.rederive(false)
+}
+
+// signed checks a record's signature. The keys stand in the log's first record;
+// where that is gone, all that can be said is said once.
+func (v *verifying) signed(stream string, r *ledger.Record) {
+	if len(v.keys) > 0 {
+		if err := r.Verify(v.keys); err != nil {
+			v.out.find(stream, r.Seq, "%v", err)
+		}
+		return
+	}
+	if !v.keyless {
+		v.out.find(stream, r.Seq, "no signature can be checked from here on: the log's first record, which names the keys, is not there")
+	}
+	v.keyless = true
 }
 
 func byBasis(a, b *ledger.Event) int {
@@ -242,7 +276,7 @@ func byBasis(a, b *ledger.Event) int {
 func (v *verifying) fact(e *ledger.Event) {
 	cite := func(d *leadv1.DeliveryRef) {
 		if d.GetSequence() != 0 {
-			v.cited[citation(d.GetSequence(), d.GetIndex())] = d.GetDigest()
+			v.cited[place{d.GetSequence(), d.GetIndex()}] = citation{d.GetDigest(), e.Seq}
 		}
 	}
 	switch body := e.Body.(type) {
@@ -353,32 +387,37 @@ func (v *verifying) intake(ctx context.Context) error {
 	tree := &headTree{expect: points}
 	var unworked []uint64
 	var lastWorked uint64
+	// told are records of which it is said already that they cannot be read.
+	told := map[uint64]bool{}
 	err = v.src.Read(ctx, stream, func(r *ledger.Record) error {
 		v.out.Records++
-		if err := r.Verify(v.keys); err != nil {
-			v.out.find(stream, r.Seq, "%v", err)
-		}
+		tree.last = r.Seq
+		v.signed(stream, r)
 		for _, problem := range tree.add(r) {
 			v.out.find(stream, r.Seq, "%s", problem)
 		}
 		e, err := r.Decode()
 		if err != nil {
+			told[r.Seq] = true
 			v.out.find(stream, r.Seq, "%v", err)
 			return nil
 		}
 		record, ok := e.Body.(*intakev1.IntakeRecord)
 		if !ok {
+			told[r.Seq] = true
 			v.out.find(stream, r.Seq, "it is a %s, not a record of deliveries", e.Type)
 			return nil
 		}
 		for i, d := range record.GetDeliveries() {
 			v.out.Deliveries++
-			digest, worked := v.cited[citation(r.Seq, uint32(i))]
+			at := place{r.Seq, uint32(i)}
+			cited, worked := v.cited[at]
+			delete(v.cited, at)
 			switch {
 			case !worked:
 				v.out.Unworked++
 				unworked = append(unworked, r.Seq)
-			case !bytes.Equal(digest, d.GetDigest()):
+			case !bytes.Equal(cited.digest, d.GetDigest()):
 				v.out.find(stream, r.Seq, "the delivery at place %d is not the one that LEDGER cites", i)
 				lastWorked = r.Seq
 			default:
@@ -388,19 +427,48 @@ func (v *verifying) intake(ctx context.Context) error {
 		return nil
 	}, func(seq uint64, why string) error {
 		v.out.find(stream, seq, "the record cannot be read: %s; it was changed or cut on disk", why)
-		tree.broken = true
+		told[seq], tree.last, tree.broken = true, seq, true
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	v.uncited(told)
 	for _, seq := range unworked {
 		if seq < lastWorked {
 			v.out.find(stream, seq, "a delivery has no outcome, although later ones have")
 		}
 	}
+	v.named(stream, points)
 	v.ends(stream, tree)
 	return nil
+}
+
+// uncited checks that every delivery that LEDGER speaks of is there: what is
+// left was in no record of INTAKE.
+func (v *verifying) uncited(told map[uint64]bool) {
+	var gone []place
+	for at := range v.cited {
+		if !told[at.seq] {
+			gone = append(gone, at)
+		}
+	}
+	slices.SortFunc(gone, func(a, b place) int { return cmp.Compare(v.cited[a].by, v.cited[b].by) })
+	for _, at := range gone {
+		v.out.find(ledger.StreamLedger, v.cited[at].by, "it cites the delivery at place %d of INTAKE record %d, which is not there", at.index, at.seq)
+	}
+}
+
+// named checks that the checkpoints' key is the one that the log itself names:
+// whoever hands out the log could hand out another with it.
+func (v *verifying) named(stream string, points map[int64]tlog.Hash) {
+	key, ok := v.keys[Name]
+	if !ok || len(points) == 0 {
+		return
+	}
+	if want, err := ledger.Verifier(v.out.Ledger, key); err != nil || v.verifier != want {
+		v.out.find(ledger.StreamLedger, 1, "the checkpoints of %s are signed by another key than the one that the log's first record names", stream)
+	}
 }
 
 // points are the roots that signed checkpoints promise, by size.
@@ -412,6 +480,7 @@ func (v *verifying) points(ctx context.Context, stream string) (map[int64]tlog.H
 	if outside != "" {
 		notes = append(notes, outside)
 	}
+	v.verifier = verifier
 	out := map[int64]tlog.Hash{}
 	for _, text := range notes {
 		id := v.out.Ledger
@@ -438,8 +507,8 @@ func (v *verifying) ends(stream string, tree *headTree) {
 	for size := range tree.expect {
 		largest = max(largest, size)
 	}
-	if largest > tree.n {
-		v.out.find(stream, uint64(tree.n), "the stream ends at record %d, but a signed checkpoint speaks of %d: its end was cut off", tree.n, largest)
+	if largest > int64(tree.last) {
+		v.out.find(stream, tree.last, "the stream ends at record %d, but a signed checkpoint speaks of %d: its end was cut off", tree.last, largest)
 	}
 }
 
@@ -448,7 +517,10 @@ type headTree struct {
 	n      int64
 	hashes map[int64]tlog.Hash
 	expect map[int64]tlog.Hash
+	// broken says that a record is missing, so that no root can be compared any
+	// more; last is the last one that the stream holds.
 	broken bool
+	last   uint64
 }
 
 // ReadHashes implements tlog.HashReader over what is kept.

@@ -155,7 +155,7 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups}
-	directory := access.Directories{access.NewAdmin(a.admin), a.people}
+	directory := access.Directories{access.NewAdmin(a.admin), &members{people: a.people, log: a.log}}
 	a.server = grpc.NewServer(
 		tel.ServerOption(), grpc.MaxRecvMsgSize(16<<20),
 		grpc.ChainUnaryInterceptor(access.UnaryServer(directory)), grpc.ChainStreamInterceptor(access.StreamServer(directory)),
@@ -509,7 +509,7 @@ func (a *App) serveDoor(ctx context.Context) error {
 	}
 	a.undo("public door", func(context.Context) error { door.Close(); return nil })
 	handler := intake.NewDoor(intake.DoorConfig{
-		Sources: a.sources, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ}, Clock: a.cfg.clock,
+		Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ}, Clock: a.cfg.clock,
 		SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest,
 	})
 	a.HTTPAddr, err = a.serveHTTP(ctx, "public door", a.cfg.HTTP, intake.NewServer("", handler), 4096)
@@ -575,24 +575,48 @@ func (a *App) Read(ctx context.Context) error {
 // Status says how the log and its consumers stand.
 func (a *App) Status(ctx context.Context) (*feedbackv1.GetStatusResponse, error) {
 	out := &feedbackv1.GetStatusResponse{LedgerSequence: a.log.Follower().Pos(), ReadOnly: a.log.ReadOnly()}
-	var err error
 	if a.intakeDesk != nil {
-		if out.IntakePending, err = a.intakeDesk.Pending(ctx); err != nil {
-			return nil, err
-		}
 		out.IntakeOldestMs = a.intakeDesk.OldestAge().Milliseconds()
 	}
-	if a.qualDesk != nil {
-		if out.QualificationPending, err = a.qualDesk.Pending(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if a.routeDesk != nil {
-		if out.RoutingPending, err = a.routeDesk.Pending(ctx); err != nil {
+	for _, lag := range []struct {
+		stream, service string
+		to              *uint64
+	}{
+		{ledger.StreamIntake, intake.Name, &out.IntakePending},
+		{ledger.StreamLedger, qualification.Name, &out.QualificationPending},
+		{ledger.StreamLedger, routing.Name, &out.RoutingPending},
+	} {
+		var err error
+		if *lag.to, err = a.log.Unworked(ctx, lag.stream, lag.service); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// members is the directory of the people's tokens. Where others write to the
+// log as well, somebody may have been added a moment ago in another process: an
+// unknown token waits for what the log holds by now, though not for each of a
+// stranger's tries.
+type members struct {
+	people *routing.Server
+	log    *ledger.Ledger
+	waited atomic.Int64
+}
+
+// Lookup implements access.Directory.
+func (m *members) Lookup(hash [32]byte) (access.Actor, bool) {
+	actor, ok := m.people.Lookup(hash)
+	now, last := time.Now().UnixNano(), m.waited.Load()
+	if ok || !m.log.Shared() || now-last < int64(20*time.Millisecond) || !m.waited.CompareAndSwap(last, now) {
+		return actor, ok
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if m.log.Fresh(ctx) != nil {
+		return access.Actor{}, false
+	}
+	return m.people.Lookup(hash)
 }
 
 // writer lets feedback write about one lead.
@@ -600,6 +624,9 @@ type writer struct{ log *ledger.Ledger }
 
 // Say implements feedback.Writer.
 func (w writer) Say(ctx context.Context, decide func(*lead.State, uint64) ([]ledger.Draft, error), leadID string) (uint64, error) {
+	if err := w.log.Fresh(ctx); err != nil {
+		return 0, err
+	}
 	var seq uint64
 	events, err := w.log.Write(ctx, "feedback", func(v *ledger.View) ([]ledger.Draft, error) {
 		s, err := v.Lead(leadID)

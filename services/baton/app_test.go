@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
@@ -42,6 +43,19 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // house is a running system and the people who use it.
 type house struct {
 	*App
+	// conn reaches every service, parts are the processes; door is where forms
+	// go to.
+	conn  grpc.ClientConnInterface
+	parts []*App
+	door  string
+	// ids are the leads that were submitted, by the name that their sender gave
+	// them.
+	ids map[string]string
+	// wait settles in another way, where the processes are not ours to ask;
+	// settled hears when nothing is left to do.
+	wait, settled func()
+	// still says that the clock is not ours to move.
+	still  bool
 	t      *testing.T
 	time   *clock.Virtual
 	out    *logged
@@ -67,11 +81,15 @@ func (l *logged) String() string {
 	return l.buf.String()
 }
 
+func newHouse(t *testing.T) *house {
+	return &house{t: t, out: &logged{}, ids: map[string]string{}, tokens: map[string]string{}, signs: map[string]ed25519.PrivateKey{}}
+}
+
 // start runs a system on a directory of the test's own and on a clock that
 // stands still. What the configuration leaves open is filled in.
 func start(t *testing.T, cfg Config) *house {
 	t.Helper()
-	h := &house{t: t, out: &logged{}, tokens: map[string]string{}, signs: map[string]ed25519.PrivateKey{}}
+	h := newHouse(t)
 	if cfg.Data == "" {
 		cfg.Data = filepath.Join(t.TempDir(), "data")
 	}
@@ -96,7 +114,7 @@ func start(t *testing.T, cfg Config) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.App = app
+	h.App, h.conn, h.parts, h.door = app, app.conn, []*App{app}, app.HTTPAddr
 	t.Cleanup(func() { h.stop() })
 	return h
 }
@@ -121,15 +139,32 @@ func (h *house) as(handle string) context.Context {
 	return access.WithToken(h.t.Context(), token)
 }
 
-// settle waits until nothing is left to do, and all of it can be read.
+// settle waits until nothing is left to do in any process, and all of it can be
+// read.
 func (h *house) settle() {
 	h.t.Helper()
-	if err := h.Settle(h.t.Context()); err != nil {
-		h.t.Fatal(err)
+	if h.settled != nil {
+		defer h.settled()
 	}
-	if h.store != nil {
-		if err := h.Read(h.t.Context()); err != nil {
-			h.t.Fatal(err)
+	if h.wait != nil {
+		h.wait()
+		return
+	}
+	for {
+		before := must[uint64](h.t)(h.App.log.Last(h.t.Context(), ledger.StreamLedger))
+		for _, part := range h.parts {
+			if err := part.Settle(h.t.Context()); err != nil {
+				h.t.Fatal(err)
+			}
+			if part.store == nil {
+				continue
+			}
+			if err := part.Read(h.t.Context()); err != nil {
+				h.t.Fatal(err)
+			}
+		}
+		if before == must[uint64](h.t)(h.App.log.Last(h.t.Context(), ledger.StreamLedger)) {
+			return
 		}
 	}
 }
@@ -191,7 +226,7 @@ type reply struct {
 // post sends one request to the door.
 func (h *house) post(source, contentType string, body []byte, header http.Header) reply {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, "http://"+h.HTTPAddr+"/hooks/"+source, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, "http://"+h.door+"/hooks/"+source, bytes.NewReader(body))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -226,7 +261,8 @@ func (h *house) submit(key string, form url.Values) (leadID string) {
 	if got.status != http.StatusOK || got.body != "{}" {
 		h.t.Fatalf("the door answered %d %s to a good form", got.status, got.body)
 	}
-	return h.leadOf(got)
+	h.ids[key] = h.leadOf(got)
+	return h.ids[key]
 }
 
 func (h *house) leadOf(a reply) string {

@@ -110,7 +110,7 @@ func past(from, to int) []*intakev1.HistoryRow {
 	for i := from; i < to; i++ {
 		at := received.Add(time.Duration(i) * time.Minute / 4)
 		row := &intakev1.HistoryRow{
-			Line: int64(i + 2), ReceivedAt: timestamppb.New(at), FirstTouchAt: timestamppb.New(at.Add(time.Hour)), ClosedAt: timestamppb.New(at.AddDate(0, 1, 0)),
+			Line: int64(i + 2), ReceivedAt: timestamppb.New(at), ClosedAt: timestamppb.New(at.AddDate(0, 1, 0)),
 			Owner: fmt.Sprintf("member-%02d", i%benchPeople), Outcome: "won", ValueMinor: 120000, Currency: "EUR",
 			Submission: &intakev1.Submission{
 				ExternalId: fmt.Sprintf("past-%d", i),

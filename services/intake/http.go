@@ -66,6 +66,9 @@ type DoorConfig struct {
 	Metrics Metrics
 	// Logger takes what an operator should know; nil = nothing is logged.
 	Logger *slog.Logger
+	// Closed says that nothing can be kept for as long as this process lives;
+	// nil = never.
+	Closed func() bool
 	// Allow says whether a source, or an address, may send one more request
 	// now, and otherwise when; nil = always.
 	Allow func(sourceID, address string) (retryAfter time.Duration, ok bool)
@@ -213,6 +216,12 @@ func (x *exchange) post(name, token, traceparent string) {
 	x.browser = IsForm(contentType) && strings.Contains(r.Header.Get("Accept"), "text/html")
 	x.cors(src)
 
+	if d.Closed != nil && d.Closed() {
+		// Nothing that follows would be right: which sources there are is in the
+		// log as well.
+		x.unkeepable(time.Minute)
+		return
+	}
 	if enc := strings.Join(r.Header.Values("Content-Encoding"), ","); enc != "" && !strings.EqualFold(enc, "identity") {
 		x.w.Header().Set("Accept-Encoding", "identity")
 		x.refuse(http.StatusUnsupportedMediaType, "encoded", "compressed bodies are not taken: send it without Content-Encoding")
@@ -340,18 +349,23 @@ func (x *exchange) unread(err error, limit int64) {
 // sender did its part and is asked to try again, unless the fault says that
 // nothing would change.
 func (x *exchange) unkept(err error) {
+	wait := 5 * time.Second
 	switch fault.Of(err) {
 	case fault.Invalid:
 		x.refuse(http.StatusBadRequest, "invalid", "the request cannot be taken as it is: correct it")
 		return
 	case fault.Full, fault.Corrupt:
-		x.retryAfter(time.Minute)
-	default:
-		x.retryAfter(5 * time.Second)
+		wait = time.Minute
 	}
 	if x.r.Context().Err() == nil {
 		x.d.Logger.ErrorContext(x.r.Context(), "a delivery could not be kept; its sender was asked to try again", "fault", fault.Of(err).String(), "error", err.Error())
 	}
+	x.unkeepable(wait)
+}
+
+// unkeepable asks the sender to come again.
+func (x *exchange) unkeepable(wait time.Duration) {
+	x.retryAfter(wait)
 	x.refuse(http.StatusServiceUnavailable, "not-kept", "it could not be kept now: try again later")
 }
 

@@ -398,6 +398,15 @@ func TestOneStateAndOneHolder(t *testing.T) {
 	})
 }
 
+// growing draws an event that makes one of the state's lists longer.
+func growing(t *rapid.T) proto.Message {
+	id := rapid.StringMatching("[a-z]{3}").Draw(t, "id")
+	return rapid.SampledFrom([]proto.Message{
+		&leadv1.SubmissionRepeated{Delivery: ref(id)}, callBy(id, true, true), &leadv1.OfferTimedOut{Member: id, Offer: 1},
+		&leadv1.OfferRejected{Member: id, Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON},
+	}).Draw(t, "event")
+}
+
 // A clone and its original part ways: what happens to one is never seen in the
 // other, whichever moves first.
 //
@@ -406,7 +415,7 @@ func TestCloneIsIndependent(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) []proto.Message {
-			return rapid.SliceOfN(rapid.Custom(anything), 0, 20).Draw(t, name)
+			return rapid.SliceOfN(rapid.OneOf(rapid.Custom(anything), rapid.Custom(growing), rapid.Custom(growing)), 0, 24).Draw(t, name)
 		}
 		before, ours, theirs := draw("before"), draw("original"), draw("clone")
 		fold := func(s *State, events []proto.Message, cause string) {
@@ -438,4 +447,45 @@ func TestCloneIsIndependent(t *testing.T) {
 			t.Errorf("the clone shows what happened to its original (-want +got)\n%s", diff)
 		}
 	})
+}
+
+// The same, list by list and length by length: what is appended to the one
+// must not stand in the other's next place.
+func TestCloneSharesNoList(t *testing.T) {
+	t.Parallel()
+	for name, grow := range map[string]func(s *State, id string){
+		"deliveries": func(s *State, id string) { s.Evolve(&leadv1.SubmissionRepeated{Delivery: ref(id)}, noon, later) },
+		"calls":      func(s *State, id string) { s.Evolve(callBy(id, true, true), noon, later) },
+		"declined": func(s *State, id string) {
+			s.Evolve(&leadv1.OfferRejected{Member: id, Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON}, noon, later)
+		},
+		"timed out": func(s *State, id string) { s.Evolve(&leadv1.OfferTimedOut{Member: id}, noon, later) },
+		"commands":  func(s *State, id string) { s.Remember(CommandPrefix+id, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for length := range 9 {
+				made := func(last string) *State {
+					s := &State{ID: "l1"}
+					for i := range length {
+						grow(s, string(rune('a'+i)))
+					}
+					grow(s, last)
+					return s
+				}
+				original := &State{ID: "l1"}
+				for i := range length {
+					grow(original, string(rune('a'+i)))
+				}
+				clone := original.Clone()
+				grow(original, "original")
+				grow(clone, "clone")
+				for want, got := range map[*State]*State{made("original"): original, made("clone"): clone} {
+					if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+						t.Errorf("at length %d (-want +got)\n%s", length, diff)
+					}
+				}
+			}
+		})
+	}
 }

@@ -1,6 +1,8 @@
 package qualification
 
 import (
+	"slices"
+
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	"github.com/leadbaton/baton/services/internal/ledger"
 )
@@ -31,9 +33,13 @@ func (l *Line) Apply(e *ledger.Event) {
 	}
 	for _, id := range body.GetFreed() {
 		delete(l.in, id)
-	}
-	for len(l.order) > 0 && !l.in[l.order[0]] {
-		l.order = l.order[1:]
+		switch i := slices.Index(l.order, id); {
+		case i == 0:
+			// The common way: the oldest go first, and the rest need not move.
+			l.order = l.order[1:]
+		case i > 0:
+			l.order = slices.Delete(l.order, i, i+1)
+		}
 	}
 }
 
@@ -45,14 +51,5 @@ func (l *Line) Len() int { return len(l.in) }
 
 // First answers the n oldest.
 func (l *Line) First(n int) []string {
-	var out []string
-	for _, id := range l.order {
-		if len(out) == n {
-			break
-		}
-		if l.in[id] {
-			out = append(out, id)
-		}
-	}
-	return out
+	return slices.Clone(l.order[:min(n, len(l.order))])
 }

@@ -152,10 +152,11 @@ func (r *Routing) memberCommand(b *batch, item *ledger.Item, cmd *member) {
 	known := r.roster.Member(cmd.handle)
 	switch body := cmd.body.(type) {
 	case *routingv1.MemberAdded:
-		if known != nil && !known.Deactivated {
+		if b.added[cmd.handle] || (known != nil && !known.Deactivated) {
 			item.Err = fault.New(fault.State, "%s is known already", cmd.handle)
 			return
 		}
+		b.added[cmd.handle] = true
 	case *routingv1.AvailabilityChanged:
 		if known == nil || known.Deactivated {
 			item.Err = fault.New(fault.NotFound, "there is no active member %s", cmd.handle)

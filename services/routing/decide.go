@@ -63,12 +63,21 @@ func Decide(in Input) *Said {
 		return assign(in)
 	case leadv1.State_STATE_WAITING:
 		said := assign(in)
-		if q, queued := said.Body.(*leadv1.LeadQueued); queued && q.GetBlockedBy() == s.BlockedBy && q.GetPool() == s.Pool {
+		if q, queued := said.Body.(*leadv1.LeadQueued); queued && q.GetBlockedBy() == s.BlockedBy && q.GetPool() == s.Pool && look(q).Equal(s.LookAgainAt) {
 			return nil
 		}
 		return said
 	}
 	return nil
+}
+
+// look is when a queued lead is looked at again; zero = no moment is known. A
+// new moment is said, because nobody would look at it otherwise.
+func look(q *leadv1.LeadQueued) time.Time {
+	if q.GetLookAgainAt() == nil {
+		return time.Time{}
+	}
+	return q.GetLookAgainAt().AsTime()
 }
 
 // timeOut ends an offer whose clock ran out, dated at the due instant.

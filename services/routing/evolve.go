@@ -55,6 +55,8 @@ type Waiting struct {
 	Pool, BlockedBy string
 	Since           time.Time
 	LookAgain       time.Time
+	// Version of the agreement by which it waits there.
+	Version int64
 }
 
 // Group answers a group as folded; an unknown one is empty.
@@ -67,6 +69,11 @@ func (g *Groups) Group(name string) *Group {
 
 // Names of the groups, in the order of their first event.
 func (g *Groups) Names() []string { return g.names }
+
+// Waiting says whether anybody waits in any group.
+func (g *Groups) Waiting() bool {
+	return slices.ContainsFunc(g.names, func(name string) bool { return len(g.groups[name].Line) > 0 })
+}
 
 // Apply folds one event.
 func (g *Groups) Apply(e *ledger.Event) {
@@ -83,7 +90,7 @@ func (g *Groups) Apply(e *ledger.Event) {
 	}
 	for _, step := range body.GetSteps() {
 		group.Counts.apply(step)
-		g.move(name, group, step)
+		g.move(name, group, step, e.Agreement)
 	}
 	g.offers.clean(g)
 }
@@ -131,7 +138,7 @@ func (c *Counts) clone() Counts {
 }
 
 // move keeps who holds what, who waits where, and what falls due when.
-func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep) {
+func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep, version int64) {
 	id := step.GetLeadId()
 	switch step.GetKind() {
 	case routingv1.StepKind_STEP_KIND_OFFERED:
@@ -147,7 +154,7 @@ func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep) {
 		delete(group.Held, id)
 	case routingv1.StepKind_STEP_KIND_QUEUED:
 		before, waited := group.Line[id]
-		w := Waiting{Pool: step.GetPool(), BlockedBy: step.GetBlockedBy(), Since: step.GetWaitingSince().AsTime()}
+		w := Waiting{Pool: step.GetPool(), BlockedBy: step.GetBlockedBy(), Since: step.GetWaitingSince().AsTime(), Version: version}
 		if step.GetLookAgainAt() != nil {
 			w.LookAgain = step.GetLookAgainAt().AsTime()
 		}

@@ -64,7 +64,7 @@ func (s *Server) cause(method, leadID, actor, key, otherwise string) string {
 // Accept takes an offered lead for whoever calls.
 func (s *Server) Accept(ctx context.Context, req *routingv1.AcceptRequest) (*routingv1.AcceptResponse, error) {
 	actor, _ := access.From(ctx)
-	state, err := s.state(req.GetLeadId())
+	state, err := s.state(ctx, req.GetLeadId())
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (s *Server) Accept(ctx context.Context, req *routingv1.AcceptRequest) (*rou
 // Reject declines a lead for whoever calls.
 func (s *Server) Reject(ctx context.Context, req *routingv1.RejectRequest) (*routingv1.RejectResponse, error) {
 	actor, _ := access.From(ctx)
-	state, err := s.state(req.GetLeadId())
+	state, err := s.state(ctx, req.GetLeadId())
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,10 @@ func (s *Server) Reject(ctx context.Context, req *routingv1.RejectRequest) (*rou
 	return out, nil
 }
 
-func (s *Server) state(id string) (state *lead.State, err error) {
+func (s *Server) state(ctx context.Context, id string) (state *lead.State, err error) {
+	if err := s.Log.Fresh(ctx); err != nil {
+		return nil, err
+	}
 	s.Log.Follower().View(func(v *ledger.View) {
 		var folded *lead.State
 		if folded, err = v.Lead(id); err == nil {
@@ -115,8 +118,8 @@ func (s *Server) state(id string) (state *lead.State, err error) {
 }
 
 // GetOwner says who has a lead, or why nobody has.
-func (s *Server) GetOwner(_ context.Context, req *routingv1.GetOwnerRequest) (*routingv1.GetOwnerResponse, error) {
-	state, err := s.state(req.GetLeadId())
+func (s *Server) GetOwner(ctx context.Context, req *routingv1.GetOwnerRequest) (*routingv1.GetOwnerResponse, error) {
+	state, err := s.state(ctx, req.GetLeadId())
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,9 @@ func (r *rederiving) check(e *ledger.Event) string {
 		case *leadv1.OfferTimedOut:
 			group = s.Group
 		}
+		if _, waits := r.turn.moves(s, group); waits {
+			r.before(s.Group, id)
+		}
 		r.before(group, id)
 		said := r.turn.Next(s)
 		if said == nil {

@@ -54,7 +54,7 @@ func (r *Routing) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, 
 }
 
 func (r *Routing) decide(now time.Time, leads folds, items []*ledger.Item) ([]ledger.Draft, error) {
-	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, now), now: now, commanded: map[string]*ledger.Item{}}
+	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, now), now: now, commanded: map[string]*ledger.Item{}, added: map[string]bool{}}
 	looked := map[string]bool{}
 	for _, item := range items {
 		switch {
@@ -90,6 +90,8 @@ type batch struct {
 	drafts []ledger.Draft
 	// commanded are the commands that the batch has seen, by cause.
 	commanded map[string]*ledger.Item
+	// added are the members that the batch has made known.
+	added map[string]bool
 }
 
 // look says what is due on a lead, step by step, until nothing is.
@@ -132,7 +134,8 @@ func (b *batch) owner(s *lead.State, item *ledger.Item, member string) {
 	})
 }
 
-// Due is when the next offer runs out or somebody comes on duty again.
+// Due is when the next offer runs out, somebody comes on duty again, or another
+// agreement comes into force while somebody waits.
 func (r *Routing) Due(v *ledger.View) time.Time { return r.due(v.Woken) }
 
 func (r *Routing) due(woken time.Time) time.Time {
@@ -141,7 +144,7 @@ func (r *Routing) due(woken time.Time) time.Time {
 	if due.IsZero() || (!look.IsZero() && look.Before(due)) {
 		due = look
 	}
-	if change := r.register.NextChange(woken); len(r.groups.Group(Unrouted).Line) > 0 && !change.IsZero() && (due.IsZero() || change.Before(due)) {
+	if change := r.register.NextChange(woken); r.groups.Waiting() && !change.IsZero() && (due.IsZero() || change.Before(due)) {
 		due = change
 	}
 	return due
@@ -184,13 +187,14 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, it
 	// One dry turn without taking: a lead that could go somewhere now is worth
 	// a look. Pools that refused a lead without history refuse the next as well.
 	t := NewTurn(r.groups, r.roster, r.register, now)
-	closed := map[string]bool{}
+	closed := map[Waiting]bool{}
 	for _, id := range group.Ordered() {
 		if len(items) >= wakeMost {
 			break
 		}
 		w := group.Line[id]
-		if closed[w.Pool+"\x00"+w.BlockedBy] {
+		same := Waiting{Pool: w.Pool, BlockedBy: w.BlockedBy, LookAgain: w.LookAgain, Version: w.Version}
+		if closed[same] {
 			continue
 		}
 		folded, err := leads(id)
@@ -206,8 +210,9 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, it
 			items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, basis)})
 			continue
 		}
-		if len(s.Declined) == 0 && len(s.TimedOut) == 0 {
-			closed[w.Pool+"\x00"+w.BlockedBy] = true
+		// Under another agreement than the one in force, the next may belong elsewhere.
+		if len(s.Declined) == 0 && len(s.TimedOut) == 0 && w.Version == t.version {
+			closed[same] = true
 		}
 	}
 	return items

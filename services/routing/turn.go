@@ -69,10 +69,24 @@ func (t *Turn) Next(s *lead.State) *Said {
 	return Decide(Input{Lead: s, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts, Now: t.now})
 }
 
-// Take moves the batch on by what was said about a lead.
+// Take moves the batch on by what was said about a lead. One that goes to
+// another group leaves the line of the group that it came from.
 func (t *Turn) Take(s *lead.State, said *Said) {
+	if w, waits := t.moves(s, said.Group); waits {
+		t.step(s.Group, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_LEFT, LeadId: s.ID, Pool: w.Pool})
+	}
 	s.Evolve(said.Body, t.now, t.now)
 	t.step(said.Group, said.Step)
+}
+
+// moves answers a lead's place in line if going to that group takes it out of
+// another group's.
+func (t *Turn) moves(s *lead.State, group string) (w Waiting, waits bool) {
+	if s.Group == group {
+		return w, false
+	}
+	w, waits = t.groups.Group(s.Group).Line[s.ID]
+	return w, waits
 }
 
 func (t *Turn) step(group string, step *routingv1.PoolStep) {

@@ -160,7 +160,10 @@ func TestAnswers(t *testing.T) {
 			then{state: leadv1.State_STATE_OFFERED, holder: "chloe", load: map[string]int64{"chloe": 1}},
 		},
 		"rejected by both": {
-			func(w *world) error { _ = w.reject("a", "dan", "no-time"); return w.reject("a", "chloe", "not-my-field") },
+			func(w *world) error {
+				_ = w.reject("a", "dan", "no-time")
+				return w.reject("a", "chloe", "not-my-field")
+			},
 			then{state: leadv1.State_STATE_WAITING, load: none},
 		},
 		"rejected into nurture waits for qualification to say so": {
@@ -310,11 +313,11 @@ func TestLooksAgainAtTheNextMoment(t *testing.T) {
 	first := w.holderOf("a")
 	second := map[string]string{"chloe": "dan", "dan": "chloe"}[first]
 	w.away(second, monday.Add(3*time.Hour))
+	w.away(first, monday.Add(time.Hour))
 	w.settle()
 	if err := w.reject("a", first, "no-time"); err != nil {
 		t.Fatal(err)
 	}
-	w.away(first, monday.Add(time.Hour))
 	w.settle()
 	w.until(monday.Add(2 * time.Hour))
 	if body, ok := w.last("a").(*leadv1.LeadQueued); !ok || !body.GetLookAgainAt().AsTime().Equal(monday.Add(3*time.Hour)) {
@@ -384,6 +387,30 @@ func TestOneInLineDoesNotHideTheNext(t *testing.T) {
 		t.Errorf("the large one is with %q, the small one with %q", w.holderOf("large"), w.holderOf("small"))
 	}
 	w.wellKept()
+}
+
+// One batch takes leads out of a line for different reasons: in whatever order,
+// an auditor finds the same steps.
+func TestOneBatchLeavesALineInSeveralWays(t *testing.T) {
+	t.Parallel()
+	for _, order := range [][]string{{"nurtured", "moved"}, {"moved", "nurtured"}} {
+		t.Run(strings.Join(order, " first, then "), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, document(t, narrow...), everybody...)
+			for _, id := range []string{"nurtured", "moved"} {
+				w.qualify(id, 9)
+			}
+			w.settle()
+			w.agree(document(t), w.now)
+			w.say("qualification", "nurtured", nurtured(lead.ReasonCall))
+			w.notices = nil
+			w.handle(&ledger.Item{Lead: order[0], Cause: "test:1"}, &ledger.Item{Lead: order[1], Cause: "test:2"})
+			if got := w.steps(Unrouted, ""); !slices.Equal(got, []string{"queued", "queued", "left", "left"}) || w.holderOf("moved") == "" {
+				t.Errorf("the line saw %v, and the moved one is with %q", got, w.holderOf("moved"))
+			}
+			w.wellKept()
+		})
+	}
 }
 
 // A repeat of a command that stands in the same batch is done once and answered
@@ -463,8 +490,8 @@ func TestMembersComeAndGo(t *testing.T) {
 
 // n leads decided as one batch go to the same people as n leads one by one.
 //
-// Goes red if: a batch counts loads or turns only once it is folded (Take
-// without Counts.apply), or offers by what the group was before the batch.
+// Goes red if: a batch counts loads and turns only once it is folded (a step
+// without Counts.apply).
 func TestBulkEqualsOneByOneAcrossPools(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -545,7 +572,8 @@ func (w *world) wellKept() {
 		if said == nil {
 			continue
 		}
-		if queued, ok := said.Body.(*leadv1.LeadQueued); !ok || s.State != leadv1.State_STATE_WAITING || queued.GetBlockedBy() == "empty-pool" {
+		// In line, only the name of the rule may have changed with the hour.
+		if _, queued := said.Body.(*leadv1.LeadQueued); !queued || s.State != leadv1.State_STATE_WAITING {
 			w.t.Errorf("%s is %s, and still due is %v", id, lead.StateWord(s.State), said.Body)
 		}
 	}
@@ -568,8 +596,11 @@ func (w *world) wellKept() {
 func (w *world) everyPrefix(batch []*ledger.Event) {
 	groups := w.folds.groups
 	for _, e := range batch {
-		if err := protovalidate.Validate(e.Body); err != nil {
+		if err := protovalidate.Validate(e.Body); err != nil && e.Service == Name {
 			w.t.Errorf("record %d (%s) breaks its contract: %v", e.Seq, e.Type, err)
+		}
+		if offered, ok := e.Body.(*leadv1.LeadOffered); ok {
+			w.given[offered.GetGroup()+"/"+offered.GetPool()]++
 		}
 		body, ok := e.Body.(*routingv1.PoolAdvanced)
 		if !ok {
@@ -609,15 +640,11 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 			holders[id] = name + "/" + hold.Member
 		}
 		for pool, rotation := range group.Rotations {
-			var given, counted int64
+			var counted int64
 			for _, a := range rotation.accounts {
 				counted += a.Count
 			}
-			for _, e := range w.events {
-				if offered, ok := e.Body.(*leadv1.LeadOffered); ok && offered.GetPool() == pool && offered.GetGroup() == name {
-					given++
-				}
-			}
+			given := w.given[name+"/"+pool]
 			if rotation.Turns() != given || counted != given {
 				w.t.Errorf("after record %d the rotation of %s counts %d turns and %d for its people; %d leads were offered", len(w.events), pool, rotation.Turns(), counted, given)
 			}
@@ -637,10 +664,10 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 // the agreement changes. At every prefix the books are right; at rest nothing
 // is left that could be done; and every batch can be derived again.
 //
-// Goes red if: RELEASED does not lower the load, Tidy does not run after an
-// outcome, Decide ignores a new moment to look again, Take leaves a lead in the
-// line of the group that it came from, Due does not know of the next agreement,
-// or consider looks at the counts before the batch.
+// Goes red if: RELEASED does not lower the load, Tidy does not free the place of
+// a lead that ended, Take leaves a lead in the line of the group that it came
+// from, Due does not know of the next agreement, or a decision does not see the
+// counts as the batch has moved them.
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
 	plain := document(t)
@@ -750,8 +777,7 @@ func TestRandomHistories(t *testing.T) {
 				})
 			},
 			"agree": func(t *rapid.T) {
-				doc := rapid.SampledFrom(documents).Draw(t, "agreement")
-				w.agree(doc, w.now.Add(time.Duration(rapid.Int64Range(0, 30).Draw(t, "hours"))*time.Hour))
+				w.agree(documents[rapid.IntRange(0, len(documents)-1).Draw(t, "agreement")], w.now.Add(time.Duration(rapid.Int64Range(0, 30).Draw(t, "hours"))*time.Hour))
 			},
 			"sleep": func(t *rapid.T) {
 				w.until(w.now.Add(time.Duration(rapid.Int64Range(1, 40*60).Draw(t, "minutes")) * time.Minute))
@@ -762,12 +788,13 @@ func TestRandomHistories(t *testing.T) {
 			},
 		})
 		again := newFolding()
+		// The agreements are compiled; they are compared by what follows from them.
+		again.register, w.folds.register = nil, nil
 		for _, e := range w.events {
 			again.apply(e)
 		}
-		if diff := cmp.Diff(again, w.folds, cmp.AllowUnexported(folding{}, Groups{}, Rotation{}, account{}, dueOffer{}, Roster{}, Member{}), protocmp.Transform(), cmp.FilterPath(func(p cmp.Path) bool {
-			return p.String() == "register"
-		}, cmp.Ignore())); diff != "" {
+		unexported := cmp.AllowUnexported(folding{}, Groups{}, Group{}, Rotation{}, account{}, dueOffer{}, Roster{}, Member{})
+		if diff := cmp.Diff(again, w.folds, unexported, protocmp.Transform()); diff != "" {
 			t.Errorf("the same events folded again give another state (-again +first)\n%s", diff)
 		}
 	})

@@ -22,7 +22,7 @@ import (
 // monday is a Monday noon: by the starter's calendar everybody is on duty.
 var monday = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// failer is what both kinds of tests answer.
+// tester is what both kinds of tests answer.
 type tester interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -66,6 +66,8 @@ type world struct {
 	nudged   bool
 	versions int64
 	commands int
+	// given counts the offers of each group's pools.
+	given map[string]int64
 	// check is called after every batch.
 	check func(batch []*ledger.Event)
 }
@@ -94,7 +96,9 @@ func (f *folding) apply(e *ledger.Event) {
 		s.Evolve(e.Body, e.Occurred, e.Recorded)
 		s.Remember(e.Cause, e.Seq)
 	}
-	f.register.Apply(e)
+	if f.register != nil {
+		f.register.Apply(e)
+	}
 	f.roster.Apply(e)
 	f.groups.Apply(e)
 }
@@ -118,7 +122,7 @@ func (f *folding) state(id string) *lead.State {
 func newWorld(t tester, doc []byte, members ...string) *world {
 	t.Helper()
 	f := newFolding()
-	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups), check: func([]*ledger.Event) {}}
+	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups), given: map[string]int64{}, check: func([]*ledger.Event) {}}
 	for _, m := range members {
 		w.roster(&routingv1.MemberAdded{Member: m, Roles: []string{"sales"}})
 	}
@@ -232,14 +236,15 @@ func (w *world) back(member string) {
 // agree puts another document in force from an instant.
 func (w *world) agree(doc []byte, from time.Time) {
 	w.t.Helper()
-	if _, err := agreement.Compile(doc); err != nil {
-		w.t.Fatalf("%v", err)
-	}
 	w.versions++
 	w.record("agreement",
 		ledger.Draft{Subject: agreement.Subject, Body: &agreementv1.AgreementProposed{Version: w.versions, Document: doc, Digest: make([]byte, 32)}},
 		ledger.Draft{Subject: agreement.Subject, Body: &agreementv1.AgreementSigned{Version: w.versions, Party: "marketing"}},
 		ledger.Draft{Subject: agreement.Subject, Body: &agreementv1.AgreementSigned{Version: w.versions, Party: "sales", InForceFrom: timestamppb.New(from)}})
+	if w.folds.register.Version(w.versions).Agreement == nil {
+		_, err := agreement.Compile(doc)
+		w.t.Fatalf("the edited agreement does not compile: %v", err)
+	}
 }
 
 // handle works items as one batch, as the desk does; it says whether the log

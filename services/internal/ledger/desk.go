@@ -156,6 +156,9 @@ func (k *Desk) Stopped() <-chan struct{} { return k.stopped }
 // Do carries a command out: it returns once what follows from it is synced,
 // or with the refusal.
 func (k *Desk) Do(ctx context.Context, item *Item) (seq uint64, err error) {
+	if err := k.l.Fresh(ctx); err != nil {
+		return 0, err
+	}
 	item.done = make(chan struct{})
 	k.busy.Add(1)
 	select {

@@ -133,6 +133,10 @@ func (d *Door) run() {
 
 // write publishes one record and returns once it is synced.
 func (d *Door) write(group []*kept) error {
+	// What has waited while the disk filled up is not sent into the same wait.
+	if err := d.l.writable(); err != nil {
+		return err
+	}
 	raw := make([]byte, 16)
 	if _, err := rand.Read(raw); err != nil {
 		return err

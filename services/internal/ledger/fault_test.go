@@ -434,10 +434,7 @@ func TestDoorAnswersAfterCommit(t *testing.T) {
 	}
 	// The sender comes again, and finds the door working.
 	eventually(t, "the delivery is kept", func() bool { return door.Keep(t.Context(), delivery("d2")) == nil })
-	s, err := js.Stream(t.Context(), StreamIntake)
-	if err != nil || s.CachedInfo().State.LastSeq != 2 {
-		t.Errorf("INTAKE holds %d records, want 2; %v", s.CachedInfo().State.LastSeq, err)
-	}
+	stands(t, js, StreamIntake, 2)
 }
 
 // When the answer is lost, the door looks whether the record stands, and says so.

@@ -173,7 +173,7 @@ func (f *Follower) apply(r *Record) error {
 		return err
 	}
 	if prev := f.places[e.Subject]; prev.Hash != e.Prev {
-		return fault.New(fault.Corrupt, "record %d (%s) does not follow record %d of its subject: one of the two was changed after it was written", e.Seq, e.Type, prev.Seq)
+		return fault.New(fault.Corrupt, "record %d of LEDGER (%s) does not follow record %d of its subject: one of the two was changed after it was written", e.Seq, e.Type, prev.Seq)
 	}
 	f.mu.Lock()
 	f.pos = e.Seq

@@ -88,44 +88,88 @@ func Change(t testing.TB, data, stream string, seq uint64, sound bool, change fu
 
 func changeIn(t testing.TB, path string, raw []byte, stream string, seq uint64, sound bool, change func([]byte)) bool {
 	t.Helper()
+	from, to := find(t, path, raw, seq)
+	if from == to {
+		return false
+	}
+	record := raw[from:to]
+	rest := record[fixed : len(record)-highwayhash.Size64]
+	n := int(binary.LittleEndian.Uint16(record[20:]))
+	subject, rest := rest[:n], rest[n:]
+	var header []byte
+	if binary.LittleEndian.Uint32(record)&hasHeader != 0 {
+		n = int(binary.LittleEndian.Uint32(rest))
+		header, rest = rest[4:4+n], rest[4+n:]
+	}
+	sum := record[len(record)-highwayhash.Size64:]
+	digest := checksum(t, path, stream)
+	of := func() []byte {
+		digest.Reset()
+		for _, part := range [][]byte{record[4:20], subject, header, rest} {
+			_, _ = digest.Write(part) // a hash takes everything
+		}
+		return digest.Sum(nil)
+	}
+	if !bytes.Equal(of(), sum) {
+		t.Fatalf("the checksum of record %d of %s is not what this helper computes; the format of the blocks has changed", seq, stream)
+	}
+	change(rest)
+	if sound {
+		copy(sum, of())
+	}
+	return true
+}
+
+// find answers where in a block a record lies; nowhere = from is to.
+func find(t testing.TB, path string, raw []byte, seq uint64) (from, to int) {
+	t.Helper()
+	// The two highest bits of a sequence are marks.
+	const number = 1<<62 - 1
 	for at := 0; at+fixed < len(raw); {
-		length := binary.LittleEndian.Uint32(raw[at:])
-		end := at + int(length&^hasHeader)
+		end := at + int(binary.LittleEndian.Uint32(raw[at:])&^hasHeader)
 		if end > len(raw) || end <= at {
 			t.Fatalf("%s cannot be read as a block at %d", path, at)
 		}
-		record := raw[at:end]
+		if binary.LittleEndian.Uint64(raw[at+4:])&number == seq {
+			return at, end
+		}
 		at = end
-		if binary.LittleEndian.Uint64(record[4:]) != seq {
-			continue
-		}
-		rest := record[fixed : len(record)-highwayhash.Size64]
-		n := int(binary.LittleEndian.Uint16(record[20:]))
-		subject, rest := rest[:n], rest[n:]
-		var header []byte
-		if length&hasHeader != 0 {
-			n = int(binary.LittleEndian.Uint32(rest))
-			header, rest = rest[4:4+n], rest[4+n:]
-		}
-		sum := record[len(record)-highwayhash.Size64:]
-		digest := checksum(t, path, stream)
-		of := func() []byte {
-			digest.Reset()
-			for _, part := range [][]byte{record[4:20], subject, header, rest} {
-				_, _ = digest.Write(part) // a hash takes everything
-			}
-			return digest.Sum(nil)
-		}
-		if !bytes.Equal(of(), sum) {
-			t.Fatalf("the checksum of record %d of %s is not what this helper computes; the format of the blocks has changed", seq, stream)
-		}
-		change(rest)
-		if sound {
-			copy(sum, of())
-		}
-		return true
 	}
-	return false
+	return 0, 0
+}
+
+// Cut takes a record and all that follow out of a stopped log on disk.
+func Cut(t testing.TB, data, stream string, seq uint64) {
+	t.Helper()
+	cut := false
+	for _, path := range blocks(t, data, stream) {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, to := find(t, path, raw, seq)
+		switch {
+		case cut:
+			err = os.Remove(path)
+		case from != to:
+			err, cut = os.Truncate(path, int64(from)), true
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !cut {
+		t.Fatalf("record %d of %s is in no block", seq, stream)
+	}
+}
+
+// Crash makes a stopped log look as after a crash: the server finds no index and
+// reads its blocks anew.
+func Crash(t testing.TB, data, stream string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(filepath.Dir(blocks(t, data, stream)[0]), "index.db")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // checksum is the server's hash of the records of one block: keyed, but with a
