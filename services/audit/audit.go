@@ -11,6 +11,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
@@ -57,6 +58,17 @@ func (s *Server) GetCheckpoint(ctx context.Context, req *auditv1.GetCheckpointRe
 	return &auditv1.GetCheckpointResponse{Note: list.GetNotes()[len(list.GetNotes())-1], Verifier: list.GetVerifier()}, nil
 }
 
+// pointed is the size of the last signed tree head: a proof against a head that
+// nobody signed proves nothing.
+func (s *Server) pointed(ctx context.Context, stream string) (int64, error) {
+	last, err := s.GetCheckpoint(ctx, &auditv1.GetCheckpointRequest{Stream: stream})
+	if err != nil {
+		return 0, err
+	}
+	c, err := ledger.OpenCheckpoint(last.GetNote(), last.GetVerifier(), ledger.CheckpointLedger(last.GetNote()), stream)
+	return c.Size, err
+}
+
 // ListCheckpoints answers all signed tree heads of a stream.
 func (s *Server) ListCheckpoints(ctx context.Context, req *auditv1.ListCheckpointsRequest) (*auditv1.ListCheckpointsResponse, error) {
 	notes, err := s.Log.Notes(ctx, req.GetStream())
@@ -72,14 +84,14 @@ func (s *Server) ListCheckpoints(ctx context.Context, req *auditv1.ListCheckpoin
 }
 
 // ProveInclusion proves that a record is in the tree.
-func (s *Server) ProveInclusion(_ context.Context, req *auditv1.ProveInclusionRequest) (*auditv1.ProveInclusionResponse, error) {
+func (s *Server) ProveInclusion(ctx context.Context, req *auditv1.ProveInclusionRequest) (*auditv1.ProveInclusionResponse, error) {
 	tree, err := s.Log.Tree(req.GetStream())
 	if err != nil {
 		return nil, err
 	}
 	size := int64(req.GetSize())
 	if size == 0 {
-		if size, _, err = tree.Head(); err != nil {
+		if size, err = s.pointed(ctx, req.GetStream()); err != nil {
 			return nil, err
 		}
 	}
@@ -99,14 +111,14 @@ func (s *Server) ProveInclusion(_ context.Context, req *auditv1.ProveInclusionRe
 }
 
 // ProveConsistency proves that a tree grew out of an older one.
-func (s *Server) ProveConsistency(_ context.Context, req *auditv1.ProveConsistencyRequest) (*auditv1.ProveConsistencyResponse, error) {
+func (s *Server) ProveConsistency(ctx context.Context, req *auditv1.ProveConsistencyRequest) (*auditv1.ProveConsistencyResponse, error) {
 	tree, err := s.Log.Tree(req.GetStream())
 	if err != nil {
 		return nil, err
 	}
 	size := int64(req.GetNewSize())
 	if size == 0 {
-		if size, _, err = tree.Head(); err != nil {
+		if size, err = s.pointed(ctx, req.GetStream()); err != nil {
 			return nil, err
 		}
 	}
@@ -156,8 +168,8 @@ func (s *Server) Replay(req *auditv1.ReplayRequest, stream auditv1.AuditService_
 			}
 		}
 		out := &auditv1.StoredRecord{Sequence: r.Seq, Subject: r.Subject, Body: r.Body}
-		for name, values := range r.Header {
-			for _, value := range values {
+		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+			for _, value := range r.Header[name] {
 				out.Headers = append(out.Headers, &auditv1.Header{Name: name, Value: value})
 			}
 		}

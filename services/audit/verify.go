@@ -83,12 +83,18 @@ type Options struct {
 	From, To time.Time
 	// Progress hears of every thousandth record; nil = nobody.
 	Progress func(stream string, seq uint64)
+
+	// lag is another window; 0 = window. Tests make it small.
+	lag int
 }
 
 // Verify derives every decision of a log again and checks its chains,
 // signatures and trees. An error means that it could not be done; what is wrong
 // with the log is in the result.
 func Verify(ctx context.Context, src Source, opt Options) (*Result, error) {
+	if opt.lag == 0 {
+		opt.lag = window
+	}
 	v := &verifying{
 		src: src, opt: opt, out: &Result{}, keys: map[string]ed25519.PublicKey{}, places: map[string]ledger.Place{}, cited: map[place]citation{},
 		world: newWorld(),
@@ -301,13 +307,13 @@ func (v *verifying) fact(e *ledger.Event) {
 // rederive makes decisions again whose basis the reader has left far enough
 // behind; at the end all of them.
 func (v *verifying) rederive(all bool) {
-	for len(v.due) > 0 && (all || len(v.ahead) > window) {
+	for len(v.due) > 0 && (all || len(v.ahead) > v.opt.lag) {
 		first := v.due[0]
-		if len(v.ahead) > 0 && !all && first.Basis > v.ahead[len(v.ahead)-1].Seq-window/2 {
+		if len(v.ahead) > 0 && !all && first.Basis > v.ahead[len(v.ahead)-1].Seq-uint64(v.opt.lag/2) {
 			break
 		}
 		if first.Basis < v.world.pos {
-			v.out.find(ledger.StreamLedger, first.Seq, "its basis %d is older than %d events, so it cannot be derived again in one pass", first.Basis, window)
+			v.out.find(ledger.StreamLedger, first.Seq, "its basis %d is older than %d events, so it cannot be derived again in one pass", first.Basis, v.opt.lag)
 			v.due = v.due[1:]
 			continue
 		}
@@ -319,8 +325,8 @@ func (v *verifying) rederive(all bool) {
 		v.batch(v.due[:n])
 		v.due = v.due[n:]
 	}
-	if len(v.due) == 0 && len(v.ahead) > window {
-		v.foldTo(v.ahead[len(v.ahead)-1].Seq - window/2)
+	if len(v.due) == 0 && len(v.ahead) > v.opt.lag {
+		v.foldTo(v.ahead[len(v.ahead)-1].Seq - uint64(v.opt.lag/2))
 	}
 }
 

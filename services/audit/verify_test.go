@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/protobuf/proto"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
@@ -54,8 +55,7 @@ func TestGoldenHistoryDerivesAgain(t *testing.T) {
 			t.Errorf("the history holds no decision %s", name)
 		}
 	}
-	seen := map[string]uint64{}
-	got := verify(t, h, Options{Progress: func(stream string, seq uint64) { seen[stream] = seq }})
+	got := verify(t, h, Options{})
 	if !got.Whole() {
 		t.Errorf("found %v and %d more", got.Findings, got.More)
 	}
@@ -66,8 +66,34 @@ func TestGoldenHistoryDerivesAgain(t *testing.T) {
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) || got.Ledger == "" {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if types >= 1000 && seen[ledger.StreamLedger] != uint64(types/1000*1000) {
-		t.Errorf("progress was told up to %v of %d", seen, types)
+}
+
+// Folding behind the reader finds the same as folding at the end: a long log is
+// verified in one pass.
+func TestFoldingBehindTheReader(t *testing.T) {
+	t.Parallel()
+	h := golden(t)
+	r := h.find(t, "LeadOffered", 10)
+	change(t, r, func(in *leadv1.LeadOffered) { in.Summary = "Because she asked first." })
+	h.forge(t, ledger.StreamLedger, r.Seq)
+	want := verify(t, h, Options{})
+	if want.Differ != 1 {
+		t.Fatalf("%d decisions differ, want the forged one", want.Differ)
+	}
+	for _, lag := range []int{60, 100, 300} {
+		got := verify(t, h, Options{lag: lag})
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			t.Errorf("behind by %d events: %+v\nwant %+v", lag, got, want)
+		}
+	}
+	// A decision that rests on something older than that cannot be derived in
+	// one pass, and is not passed over in silence.
+	set(r, "ce-basis", "3")
+	h.forge(t, ledger.StreamLedger, r.Seq)
+	if got := verify(t, h, Options{lag: 60}); !slices.ContainsFunc(got.Findings, func(f Finding) bool {
+		return f.Seq == r.Seq && strings.Contains(f.What, "its basis 3 is older than 60 events, so it cannot be derived again in one pass")
+	}) {
+		t.Errorf("found %v", got.Findings)
 	}
 }
 
@@ -496,5 +522,46 @@ func TestFindingsAreBounded(t *testing.T) {
 	}
 	if empty := verify(t, &history{verifier: h.verifier}, Options{}); !empty.Whole() || empty.Events != 0 {
 		t.Errorf("of an empty log: %+v", empty)
+	}
+}
+
+// The tree on the way keeps only its right edge, however long the stream, and
+// compares every root that was promised.
+func TestRightEdge(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	var all tree
+	roots := map[int64]tlog.Hash{}
+	records := make([]*ledger.Record, n)
+	for i := range int64(n) {
+		records[i] = &ledger.Record{Seq: uint64(i) + 1, Subject: fmt.Sprintf("lead.l%d", i), Header: map[string][]string{"ce-id": {fmt.Sprint(i)}}}
+		more, err := tlog.StoredHashes(i, records[i].Leaf(), all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, more...)
+		if i%37 == 0 || i%1024 <= 1 || i == n-1 {
+			if roots[i+1], err = tlog.TreeHash(i+1, all); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	head := &headTree{expect: roots}
+	for _, r := range records {
+		for _, problem := range head.add(r) {
+			t.Fatalf("record %d: %s", r.Seq, problem)
+		}
+		if len(head.hashes) > 4096 {
+			t.Fatalf("after %d records it keeps %d hashes", r.Seq, len(head.hashes))
+		}
+	}
+	roots[n] = tlog.Hash{1}
+	again := &headTree{expect: roots}
+	var problems []string
+	for _, r := range records {
+		problems = append(problems, again.add(r)...)
+	}
+	if len(problems) != 1 || !strings.Contains(problems[0], fmt.Sprintf("the first %d records do not fit", n)) {
+		t.Errorf("said %v", problems)
 	}
 }

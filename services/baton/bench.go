@@ -58,10 +58,10 @@ compared with, in one run and on one disk:
           decisions made again; against a consumer that only reads (base).
   start   time until a process acknowledges a webhook, and its memory, on a log
           with 100,000 leads: after a clean stop (base), after kill -9, and on an
-          empty directory. Needs Linux.
+          empty directory. Two rounds at most; needs Linux.
 
-Without names, all of them: below three minutes. --quick takes about half a
-minute, and its figures are rough.
+Without names, all of them: below three minutes on two idle processors. --quick
+takes about half a minute, and its figures are rough.
 
 The variants take turns, A B C A B C, so that a disk or a neighbour that slows
 down slows all of them. A figure is the median of the rounds, beside the least
@@ -84,7 +84,7 @@ is removed at the end; TMPDIR says on which disk.`,
 				return err
 			}
 			if quick {
-				for name, value := range map[string]string{"rounds": "2", "seconds": "0.6", "leads": "10000"} {
+				for name, value := range map[string]string{"rounds": "2", "seconds": "0.5", "leads": "5000"} {
 					if !cmd.Flags().Changed(name) {
 						if err := cmd.Flags().Set(name, value); err != nil {
 							return err
@@ -114,9 +114,9 @@ is removed at the end; TMPDIR says on which disk.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each variant takes its turn")
-	flags.Float64Var(&seconds, "seconds", 1.5, "how long a turn lasts")
+	flags.Float64Var(&seconds, "seconds", 1, "how long a turn lasts")
 	flags.IntVar(&b.leads, "leads", 100_000, "how many leads the log of start holds")
-	flags.BoolVar(&quick, "quick", false, "two short rounds and 10,000 leads, where nothing else is said")
+	flags.BoolVar(&quick, "quick", false, "two short rounds and 5,000 leads, where nothing else is said")
 	flags.StringVar(&b.cpuprofile, "cpuprofile", "", "write where the program's own turn of the last round spent its time, for go tool pprof")
 	return cmd
 }

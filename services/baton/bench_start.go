@@ -24,6 +24,13 @@ import (
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
+// startBatch is how many leads of the past one call carries: as many as share
+// one batch of the log.
+const startBatch = 100
+
+// startRounds is the most rounds: each folds a long log twice.
+const startRounds = 2
+
 // startLeads is how many webhooks a process takes before it is killed, so that
 // what it leaves is a log in the middle of work.
 const startLeads = 200
@@ -38,7 +45,7 @@ func benchStart(ctx context.Context, b *bench) (*measured, error) {
 	if err := b.fill(ctx, m, dir, logs); err != nil {
 		return nil, err
 	}
-	for round := range b.rounds {
+	for round := range min(b.rounds, startRounds) {
 		if err := b.startRound(ctx, m, dir, round); err != nil {
 			return nil, err
 		}
@@ -77,8 +84,8 @@ func (b *bench) fill(ctx context.Context, m *measured, dir string, logs *complai
 	began := time.Now()
 	calls, asked := errgroup.WithContext(access.WithToken(ctx, app.admin))
 	calls.SetLimit(4)
-	for from := 0; from < b.leads; from += pastAtOnce {
-		rows := past(from, min(from+pastAtOnce, b.leads))
+	for from := 0; from < b.leads; from += startBatch {
+		rows := past(from, min(from+startBatch, b.leads))
 		calls.Go(func() error {
 			out, err := intakev1.NewIntakeServiceClient(app.conn).ImportHistory(asked, &intakev1.ImportHistoryRequest{Source: "web", Rows: rows})
 			for _, r := range out.GetResults() {

@@ -151,7 +151,7 @@ type storm struct {
 
 	process *exec.Cmd
 	said    *stormTail
-	exited  chan error
+	exited  chan stormExit
 	killed  int
 
 	// offered are the leads offered to each member, as watched up to seen.
@@ -165,6 +165,9 @@ type storm struct {
 	acked    []stormAck
 	mistakes []string
 }
+
+// stormExit is how a process ended.
+type stormExit struct{ err error }
 
 // stormAck is one 200 as a sender noted it.
 type stormAck struct{ submission, delivery string }
@@ -249,14 +252,14 @@ func (s *storm) launch(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := &stormTail{ready: make(chan struct{})}
-	exited := make(chan error, 1)
+	exited := make(chan stormExit, 1)
 	s.process, s.said, s.exited = cmd, said, exited
 	go func() {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
 			said.line(lines.Text())
 		}
-		exited <- cmd.Wait()
+		exited <- stormExit{cmd.Wait()}
 	}()
 }
 
@@ -268,9 +271,9 @@ func (s *storm) start(t *testing.T) time.Duration {
 	select {
 	case <-s.said.ready:
 		return time.Since(began)
-	case err := <-s.exited:
+	case end := <-s.exited:
 		s.process = nil
-		t.Fatalf("the program ended instead of becoming ready (%v):\n%s", err, s.said)
+		t.Fatalf("the program ended instead of becoming ready (%v):\n%s", end.err, s.said)
 	case <-time.After(stormPatience):
 		t.Fatalf("the program was not ready within %v:\n%s", stormPatience, s.said)
 	}
@@ -281,8 +284,9 @@ func (s *storm) start(t *testing.T) time.Duration {
 func (s *storm) kill(t *testing.T) {
 	t.Helper()
 	select {
-	case err := <-s.exited:
-		t.Fatalf("the program ended by itself (%v):\n%s", err, s.said)
+	case end := <-s.exited:
+		s.process = nil
+		t.Fatalf("the program ended by itself (%v):\n%s", end.err, s.said)
 	default:
 	}
 	if err := s.process.Process.Kill(); err != nil {
@@ -300,10 +304,10 @@ func (s *storm) stop(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case err := <-s.exited:
+	case end := <-s.exited:
 		s.process = nil
-		if err != nil {
-			t.Errorf("it did not stop well: %v\n%s", err, s.said)
+		if end.err != nil {
+			t.Errorf("it did not stop well: %v\n%s", end.err, s.said)
 		}
 	case <-time.After(stormPatience):
 		t.Errorf("it did not stop within %v:\n%s", stormPatience, s.said)

@@ -100,7 +100,11 @@ func (t *Turn) step(group string, step *routingv1.PoolStep) {
 	t.steps[group] = append(t.steps[group], step)
 	switch step.GetKind() {
 	case routingv1.StepKind_STEP_KIND_OFFERED, routingv1.StepKind_STEP_KIND_ACCEPTED:
-		t.held[step.GetLeadId()] = heldNow{Hold{Member: step.GetMember(), Pool: step.GetPool(), Offer: step.GetOffer()}, true}
+		hold := Hold{Member: step.GetMember(), Pool: step.GetPool(), Offer: step.GetOffer()}
+		if step.GetKind() == routingv1.StepKind_STEP_KIND_OFFERED {
+			hold.TakeBy = step.GetTakeBy().AsTime()
+		}
+		t.held[step.GetLeadId()] = heldNow{hold, true}
 	case routingv1.StepKind_STEP_KIND_RELEASED:
 		t.held[step.GetLeadId()] = heldNow{}
 	}
@@ -117,7 +121,7 @@ func (t *Turn) holds(group, id string) (Hold, bool) {
 
 // Tidy takes the steps that others' decisions call for: a lead that left the
 // one who held it frees a place; one that needs no seller leaves the line. It
-// says whether somebody lost the lead.
+// says whether somebody lost a lead that was theirs.
 func (t *Turn) Tidy(s *lead.State) (freed bool) {
 	if s.Group == "" {
 		return false
@@ -125,7 +129,7 @@ func (t *Turn) Tidy(s *lead.State) (freed bool) {
 	if hold, ok := t.holds(s.Group, s.ID); ok {
 		if member, still := s.Held(); !still || member != hold.Member {
 			t.step(s.Group, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_RELEASED, LeadId: s.ID, Pool: hold.Pool, Member: hold.Member, Offer: hold.Offer})
-			freed = true
+			freed = hold.TakeBy.IsZero()
 		}
 	}
 	if w, ok := t.groups.Group(s.Group).Line[s.ID]; ok && s.State != leadv1.State_STATE_WAITING && t.offered(s.ID) == nil {

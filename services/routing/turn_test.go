@@ -681,7 +681,7 @@ func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, documents[rapid.IntRange(0, len(documents)-1).Draw(t, "first agreement")], "ana", "chloe", "dan")
 		w.check = w.everyPrefix
-		pick := func(t *rapid.T, states ...leadv1.State) string {
+		pick := func(draw *rapid.T, states ...leadv1.State) string {
 			var ids []string
 			for _, id := range w.folds.order {
 				if slices.Contains(states, w.folds.leads[id].State) {
@@ -689,9 +689,9 @@ func TestRandomHistories(t *testing.T) {
 				}
 			}
 			if len(ids) == 0 {
-				t.Skip("no such lead")
+				draw.Skip("no such lead") // the step cannot be taken; another is drawn
 			}
-			return rapid.SampledFrom(ids).Draw(t, "lead")
+			return rapid.SampledFrom(ids).Draw(draw, "lead")
 		}
 		anybody := rapid.SampledFrom(everybody)
 		maybe := func(err error, kinds ...fault.Kind) {

@@ -94,6 +94,7 @@ type Desk struct {
 	woken    atomic.Int64
 	stopped  chan struct{}
 	consumer jetstream.Consumer
+	hearing  *hearing
 }
 
 // Desk opens a service's desk and works until the context ends.
@@ -117,7 +118,7 @@ func (l *Ledger) Desk(ctx context.Context, d Decider, cfg DeskConfig) (*Desk, er
 		if err != nil {
 			return nil, err
 		}
-		k.consumer = consumer
+		k.consumer, k.hearing = consumer, l.follower.listen(cfg.Subjects, consumer.CachedInfo().AckFloor.Stream)
 		group.Go(func() { k.fetch(ctx) })
 	}
 	group.Go(func() { k.work(ctx) })
@@ -182,15 +183,17 @@ func (k *Desk) Do(ctx context.Context, item *Item) (seq uint64, err error) {
 
 // Nudge makes the desk look at what may have become possible.
 func (k *Desk) Nudge() {
+	k.busy.Add(1)
 	select {
 	case k.nudge <- struct{}{}:
 	default:
+		k.busy.Add(-1)
 	}
 }
 
 // Idle says whether the desk holds nothing, and nothing is due or waits for it.
 func (k *Desk) Idle(ctx context.Context) bool {
-	if k.busy.Load() != 0 || len(k.nudge) != 0 {
+	if k.busy.Load() != 0 || (k.hearing != nil && k.hearing.behind()) {
 		return false
 	}
 	if due := k.due(); !due.IsZero() && !due.After(k.l.clock.Now()) {
@@ -246,6 +249,9 @@ func (k *Desk) take(ctx context.Context, iter jetstream.MessagesContext) error {
 			continue
 		}
 		k.busy.Add(1)
+		for _, item := range items {
+			k.hearing.hand(item.Seq)
+		}
 		select {
 		case k.notices <- items:
 		case <-ctx.Done():
@@ -261,6 +267,7 @@ func (k *Desk) notice(items []*Item, msg jetstream.Msg) []*Item {
 		// What was set aside is looked at again when the lead moves, not because
 		// it was set aside.
 		k.finish([]*Item{item})
+		k.hearing.hand(item.Seq)
 		return items
 	}
 	return append(items, item)
@@ -346,7 +353,6 @@ func (k *Desk) work(ctx context.Context) {
 			k.wake(ctx)
 			k.busy.Add(-1)
 		case <-k.nudge:
-			k.busy.Add(1)
 			k.wake(ctx)
 			k.busy.Add(-1)
 		case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"net/url"
 	"slices"
@@ -192,7 +193,10 @@ func (r *Record) Decode() (*Event, error) {
 		}
 	}
 	prev, err := hex.DecodeString(h.Get(hPrev))
-	if err != nil || len(prev) != 32 {
+	if err == nil && len(prev) != 32 {
+		err = fmt.Errorf("it has %d bytes, not 32", len(prev))
+	}
+	if err != nil {
 		return nil, bad("the hash of the previous event", err)
 	}
 	e.Prev = [32]byte(prev)

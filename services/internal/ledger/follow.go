@@ -31,6 +31,7 @@ type Follower struct {
 	recorded time.Time
 	places   map[string]Place
 	leads    leadCache
+	hearings []*hearing
 	// failed are leads that a service set aside and nothing has moved since.
 	failed map[string]string
 
@@ -187,6 +188,9 @@ func (f *Follower) apply(r *Record) error {
 	}
 	for _, fold := range f.folds {
 		fold.Apply(e)
+	}
+	for _, h := range f.hearings {
+		h.note(e.Subject, e.Seq)
 	}
 	f.mu.Unlock()
 	f.advance(e.Seq)

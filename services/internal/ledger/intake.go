@@ -28,6 +28,7 @@ type IntakeWorker struct {
 	busy     atomic.Int64
 	stopped  chan struct{}
 	oldest   atomic.Int64
+	handed   hearing
 }
 
 // Intake opens the worker of INTAKE and works until the context ends. handle
@@ -38,6 +39,7 @@ func (l *Ledger) Intake(ctx context.Context, handle func(context.Context, []Kept
 		return nil, err
 	}
 	w := &IntakeWorker{l: l, consumer: consumer, stopped: make(chan struct{})}
+	w.handed.hand(consumer.CachedInfo().AckFloor.Stream)
 	go func() {
 		defer close(w.stopped)
 		w.run(ctx, handle)
@@ -97,6 +99,7 @@ func (w *IntakeWorker) handle(ctx context.Context, msgs []jetstream.Msg, handle 
 			w.l.damage("record %d of INTAKE cannot be decoded: %v", kept.Seq, err)
 			return fault.New(fault.Corrupt, "record %d of INTAKE cannot be decoded", kept.Seq)
 		}
+		w.handed.hand(kept.Seq)
 		records = append(records, kept)
 		if at := kept.Record.GetDeliveries(); len(at) > 0 && w.oldest.Load() == 0 {
 			w.oldest.Store(at[0].GetReceivedAt().AsTime().UnixNano())
@@ -136,7 +139,8 @@ func (w *IntakeWorker) OldestAge() time.Duration {
 
 // Idle says whether nothing of INTAKE waits or is in hand.
 func (w *IntakeWorker) Idle(ctx context.Context) bool {
-	if w.busy.Load() != 0 {
+	last, err := w.l.Last(ctx, StreamIntake)
+	if err != nil || w.busy.Load() != 0 || w.handed.handed.Load() < last {
 		return false
 	}
 	pending, err := w.Pending(ctx)
