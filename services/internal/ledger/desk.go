@@ -73,7 +73,8 @@ type DeskConfig struct {
 	// Trace opens a span for a lead about which something is said, as a child of
 	// what the item was sent under; nil = none.
 	Trace func(lead, traceparent string, began time.Time) (child string, end func(error))
-	// Batch is the most items looked at as one; 0 = 100.
+	// Batch is the most items looked at as one; 0 = 300: of four events of a lead
+	// one calls for a decision, so that is about a hundred leads a batch.
 	Batch int
 	// Attempts before a lead that cannot be handled is set aside; 0 = 5.
 	Attempts uint64
@@ -100,7 +101,7 @@ type Desk struct {
 // Desk opens a service's desk and works until the context ends.
 func (l *Ledger) Desk(ctx context.Context, d Decider, cfg DeskConfig) (*Desk, error) {
 	if cfg.Batch == 0 {
-		cfg.Batch = 100
+		cfg.Batch = 300
 	}
 	if cfg.Attempts == 0 {
 		cfg.Attempts = 5
@@ -218,31 +219,24 @@ func (k *Desk) Pending(ctx context.Context) (uint64, error) {
 // fetch takes what the durable consumer has and hands it to work.
 func (k *Desk) fetch(ctx context.Context) {
 	for ctx.Err() == nil {
-		iter, err := k.consumer.Messages(jetstream.PullMaxMessages(2 * k.cfg.Batch))
+		in, err := newFeed(ctx, k.consumer, 2*k.cfg.Batch)
 		if err == nil {
-			err = k.take(ctx, iter)
+			err = k.take(ctx, in)
+			in.stop()
 		}
 		k.l.again(ctx, StreamLedger, err)
 	}
 }
 
-// take hands batches on until the iterator fails.
-func (k *Desk) take(ctx context.Context, iter jetstream.MessagesContext) error {
-	defer iter.Stop()
-	stop := context.AfterFunc(ctx, iter.Stop)
-	defer stop()
+// take hands batches on until the feed ends.
+func (k *Desk) take(ctx context.Context, in *feed) error {
 	for {
-		msg, err := iter.Next()
+		msgs, err := in.take(ctx, k.cfg.Batch)
 		if err != nil {
 			return err
 		}
-		// What has come already is worked as one; waiting for a full batch would
-		// make a lonely lead wait.
-		items := k.notice(nil, msg)
-		for len(items) < k.cfg.Batch {
-			if msg, err = iter.Next(jetstream.NextMaxWait(time.Microsecond)); err != nil {
-				break
-			}
+		var items []*Item
+		for _, msg := range msgs {
 			items = k.notice(items, msg)
 		}
 		if len(items) == 0 {

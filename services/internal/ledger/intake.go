@@ -52,34 +52,23 @@ func (w *IntakeWorker) Stopped() <-chan struct{} { return w.stopped }
 
 func (w *IntakeWorker) run(ctx context.Context, handle func(context.Context, []Kept) error) {
 	for ctx.Err() == nil {
-		iter, err := w.consumer.Messages(jetstream.PullMaxMessages(64))
+		in, err := newFeed(ctx, w.consumer, 64)
 		if err == nil {
-			err = w.take(ctx, iter, handle)
+			err = w.take(ctx, in, handle)
+			in.stop()
 		}
 		w.l.again(ctx, StreamIntake, err)
 	}
 }
 
-// take works records until the iterator fails.
-func (w *IntakeWorker) take(ctx context.Context, iter jetstream.MessagesContext, handle func(context.Context, []Kept) error) error {
-	defer iter.Stop()
-	stop := context.AfterFunc(ctx, iter.Stop)
-	defer stop()
+// take works records until the feed ends.
+func (w *IntakeWorker) take(ctx context.Context, in *feed, handle func(context.Context, []Kept) error) error {
 	for {
-		msg, err := iter.Next()
+		msgs, err := in.take(ctx, 16)
 		if err != nil {
 			return err
 		}
 		w.busy.Add(1)
-		msgs := []jetstream.Msg{msg}
-		// Records that have arrived already share the work.
-		for len(msgs) < 16 {
-			more, err := iter.Next(jetstream.NextMaxWait(time.Microsecond))
-			if err != nil {
-				break
-			}
-			msgs = append(msgs, more)
-		}
 		if err := w.handle(ctx, msgs, handle); err != nil {
 			w.l.again(ctx, StreamIntake, err)
 		}
