@@ -60,8 +60,9 @@ compared with, in one run and on one disk:
           with 100,000 leads: after a clean stop (base), after kill -9, and on an
           empty directory. Two rounds at most; needs Linux.
 
-Without names, all of them: below three minutes on two idle processors. --quick
-takes about half a minute, and its figures are rough.
+Without names, all of them: a minute for the first three; the fourth takes as long
+as it takes to write its log, which --leads makes shorter. --quick takes about half
+a minute, and its figures are rough.
 
 The variants take turns, A B C A B C, so that a disk or a neighbour that slows
 down slows all of them. A figure is the median of the rounds, beside the least
