@@ -55,6 +55,7 @@ type App struct {
 	register *agreement.Register
 	roster   *routing.Roster
 	groups   *routing.Groups
+	keeper   *routing.Keeper
 	line     *qualification.Line
 	sources  *intake.Sources
 	people   *routing.Server
@@ -131,11 +132,19 @@ func (a *App) start(ctx context.Context) error {
 	a.speed = &speed{m: tel.Metrics(), since: map[string]time.Time{}}
 	a.undo("telemetry", tel.Shutdown)
 
+	var pools ledger.Fold = a.groups
+	if cfg.runs(routing.Name) {
+		a.keeper = routing.NewKeeper(a.groups, func(ctx context.Context) (routing.Store, error) {
+			return routing.OpenEmbedded(ctx, filepath.Join(cfg.Data, "routing.db"))
+		}, a.logger)
+		pools = a.keeper
+		a.undo("routing state", func(context.Context) error { return a.keeper.Close() })
+	}
 	// The log comes before the keys: it holds the lock of the directory.
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
-	}, a.register, a.roster, a.groups, a.line, a.sources, a.speed)
+	}, a.register, a.roster, pools, a.line, a.sources, a.speed)
 	if err != nil {
 		return err
 	}
@@ -211,6 +220,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 	case routing.Name:
 		a.people.Desk = closed{a.log}
 		if writable {
+			a.background("keeping the routing state", func(ctx context.Context) { a.keeper.Keep(ctx, a.log) })
 			desk, err := a.desk(routing.New(a.register, a.roster, a.groups), routing.Hears)
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,6 +18,9 @@ type Groups struct {
 	names  []string
 	offers dueHeap
 	looks  map[int64]int
+	// changed are the rows that have moved since they were last kept; nil =
+	// nobody keeps them.
+	changed map[rowKey]bool
 }
 
 // NewGroups is the fold of nothing.
@@ -32,6 +36,8 @@ type Group struct {
 	// Line are the leads that wait, and order their places.
 	Line  map[string]Waiting
 	order []string
+	// places counts the places that were ever given.
+	places int64
 }
 
 // Counts is the small part of a group that a batch of decisions moves.
@@ -57,6 +63,8 @@ type Waiting struct {
 	LookAgain       time.Time
 	// Version of the agreement by which it waits there.
 	Version int64
+	// place in the order of arrival; it is kept for as long as the lead waits.
+	place int64
 }
 
 // Group answers a group as folded; an unknown one is empty.
@@ -82,17 +90,25 @@ func (g *Groups) Apply(e *ledger.Event) {
 		return
 	}
 	name := e.Subject[len(lead.SubjectPool):]
+	group := g.open(name)
+	for _, step := range body.GetSteps() {
+		group.Counts.apply(step)
+		g.note(name, step)
+		g.move(name, group, step, e.Agreement)
+	}
+	g.offers.clean(g)
+}
+
+// open answers a group to be changed.
+func (g *Groups) open(name string) *Group {
 	group := g.groups[name]
 	if group == nil {
 		group = g.Group(name)
 		g.groups[name] = group
 		g.names = append(g.names, name)
+		g.touch(name, kindGroup, name)
 	}
-	for _, step := range body.GetSteps() {
-		group.Counts.apply(step)
-		g.move(name, group, step, e.Agreement)
-	}
-	g.offers.clean(g)
+	return group
 }
 
 // apply moves the counts by one step.
@@ -160,7 +176,10 @@ func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep, versi
 		}
 		if waited {
 			g.look(before.LookAgain, -1)
+			w.place = before.place
 		} else {
+			group.places++
+			w.place = group.places
 			group.order = append(group.order, id)
 		}
 		g.look(w.LookAgain, 1)
@@ -176,10 +195,11 @@ func (g *Groups) leave(group *Group, id string) {
 		return
 	}
 	g.look(w.LookAgain, -1)
-	delete(group.Line, id)
-	if i := slices.Index(group.order, id); i >= 0 {
+	// By its place, while it has one: a long line is not searched.
+	if i, ok := slices.BinarySearchFunc(group.order, w.place, func(other string, place int64) int { return cmp.Compare(group.Line[other].place, place) }); ok {
 		group.order = slices.Delete(group.order, i, i+1)
 	}
+	delete(group.Line, id)
 }
 
 func (g *Groups) look(at time.Time, by int) {

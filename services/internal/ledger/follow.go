@@ -20,14 +20,30 @@ type Fold interface {
 	Apply(e *Event)
 }
 
+// Resumer is a fold that may go on from what it has kept of an earlier run. It
+// is asked once, before the folding begins, and hears only what comes after the
+// sequence that it answers; 0 = everything. Whether what it has kept is of this
+// log is its own to find out.
+type Resumer interface {
+	Fold
+	Resume(ctx context.Context, l *Ledger) (uint64, error)
+}
+
+// resumed is a fold with the sequence that it has folded before.
+type resumed struct {
+	Fold
+	from uint64
+}
+
 // Follower folds LEDGER as it grows: one consistent prefix for everybody in
 // the process who decides.
 type Follower struct {
 	l     *Ledger
-	folds []Fold
+	folds []resumed
 
 	mu       sync.RWMutex
 	pos      uint64
+	hash     [32]byte
 	recorded time.Time
 	places   map[string]Place
 	leads    leadCache
@@ -50,8 +66,10 @@ type waiter struct {
 // Read that gave it.
 type View struct {
 	f *Follower
-	// Basis is the sequence up to which everything is folded.
+	// Basis is the sequence up to which everything is folded, Hash the hash of
+	// the event there.
 	Basis uint64
+	Hash  [32]byte
 	// Now is the deciding instant: never below any recorded time of the prefix.
 	Now time.Time
 	// Woken is when the decider was last asked and had nothing to do.
@@ -66,7 +84,7 @@ func (f *Follower) View(fn func(v *View)) {
 	if now.Before(f.recorded) {
 		now = f.recorded
 	}
-	fn(&View{f: f, Basis: f.pos, Now: now})
+	fn(&View{f: f, Basis: f.pos, Hash: f.hash, Now: now})
 }
 
 // Place is the last event of a subject within the prefix.
@@ -177,7 +195,7 @@ func (f *Follower) apply(r *Record) error {
 		return fault.New(fault.Corrupt, "record %d of LEDGER (%s) does not follow record %d of its subject: one of the two was changed after it was written", e.Seq, e.Type, prev.Seq)
 	}
 	f.mu.Lock()
-	f.pos = e.Seq
+	f.pos, f.hash = e.Seq, e.Hash
 	if e.Recorded.After(f.recorded) {
 		f.recorded = e.Recorded
 	}
@@ -187,7 +205,9 @@ func (f *Follower) apply(r *Record) error {
 		f.aside(id, e)
 	}
 	for _, fold := range f.folds {
-		fold.Apply(e)
+		if e.Seq > fold.from {
+			fold.Apply(e)
+		}
 	}
 	for _, h := range f.hearings {
 		h.note(e.Subject, e.Seq)

@@ -161,7 +161,17 @@ func (l *Ledger) expectPoints(ctx context.Context, outside map[string]string) er
 
 // catchUp folds both streams up to where they end now, and goes on from there.
 func (l *Ledger) catchUp(ctx context.Context, folds []Fold, last uint64) error {
-	l.follower = &Follower{l: l, folds: folds, places: map[string]Place{}}
+	l.follower = &Follower{l: l, places: map[string]Place{}}
+	for _, fold := range folds {
+		r := resumed{Fold: fold}
+		if kept, ok := fold.(Resumer); ok {
+			var err error
+			if r.from, err = kept.Resume(ctx, l); err != nil {
+				return err
+			}
+		}
+		l.follower.folds = append(l.follower.folds, r)
+	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
 	l.stops = append(l.stops, func() { stop(); group.Wait() })
