@@ -247,6 +247,11 @@ func (s *system) AddMember(_ context.Context, req *routingv1.AddMemberRequest) (
 	return &routingv1.AddMemberResponse{Member: &routingv1.Member{Member: req.GetMember(), Roles: req.GetRoles()}, Token: "baton_shown_once"}, nil
 }
 
+func (s *system) RenewToken(_ context.Context, req *routingv1.RenewTokenRequest) (*routingv1.RenewTokenResponse, error) {
+	s.ask(req)
+	return &routingv1.RenewTokenResponse{Member: &routingv1.Member{Member: req.GetMember()}, Token: "baton_shown_once_more"}, nil
+}
+
 func (s *system) DeactivateMember(_ context.Context, req *routingv1.DeactivateMemberRequest) (*routingv1.Member, error) {
 	s.ask(req)
 	return &routingv1.Member{Member: req.GetMember(), Deactivated: true}, nil
@@ -516,9 +521,9 @@ func TestPeopleCommands(t *testing.T) {
 	s := &system{}
 	serve(t, s)
 	has(t, ok(t, "people", "list"), "ana     Ana \ufffd[31mLima  sales, qualifier  on duty                          3 of 20     inside 5, large 1", "away until 2026-04-03T13:00:00Z")
-	added := ok(t, "people", "add", "ana", "--role", "sales,qualifier", "--role", "manager", "--name", "Ana Lima", "--email", "ana@firm.example")
+	added := ok(t, "people", "add", "ana", "--role", "sales,qualifier", "--role", "manager", "--name", "Ana Lima", "--email", "ana@firm.example", "--idempotency-key", "k")
 	has(t, added, "ana is known now, as sales, qualifier, manager.", "baton_shown_once")
-	if diff := cmp.Diff(&routingv1.AddMemberRequest{Member: "ana", Roles: []string{"sales", "qualifier", "manager"}, Name: "Ana Lima", Email: "ana@firm.example"}, last[*routingv1.AddMemberRequest](t, s), protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(&routingv1.AddMemberRequest{Member: "ana", Roles: []string{"sales", "qualifier", "manager"}, Name: "Ana Lima", Email: "ana@firm.example", IdempotencyKey: "k"}, last[*routingv1.AddMemberRequest](t, s), protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
 	if r := run(t, "people", "add", "Ana Lima", "--role", "sales"); r.status != statusRefused || !strings.Contains(r.err, "member") {
@@ -527,6 +532,10 @@ func TestPeopleCommands(t *testing.T) {
 	has(t, ok(t, "people", "away", "ana", "--until", "2026-04-03T15:00:00+02:00", "--reason", "dentist", "--idempotency-key", "k"), "ana: away until 2026-04-03T13:00:00Z, 1 open lead")
 	if diff := cmp.Diff(&routingv1.SetAvailabilityRequest{Member: "ana", Away: true, Until: at(60), Reason: "dentist", IdempotencyKey: "k"}, last[*routingv1.SetAvailabilityRequest](t, s), protocmp.Transform()); diff != "" {
 		t.Error(diff)
+	}
+	has(t, ok(t, "people", "token", "ana", "--idempotency-key", "k2"), "ana has another token", "baton_shown_once_more")
+	if req := last[*routingv1.RenewTokenRequest](t, s); req.GetMember() != "ana" || req.GetIdempotencyKey() != "k2" {
+		t.Errorf("asked %v", req)
 	}
 	has(t, ok(t, "people", "back", "ana"), "ana: on duty, 1 open lead")
 	has(t, ok(t, "people", "deactivate", "dan", "--reason", "left"), "dan: deactivated, 0 open leads")

@@ -30,8 +30,9 @@ a pool of the agreement.
   baton people add ana --role sales,qualifier   answers ana's token, once
   baton people list
   baton people away ana --until 2026-08-31      leads go to the others
-  baton people back ana`,
-	}, peopleList(), peopleAdd(), peopleAway(), peopleBack(), peopleDeactivate())
+  baton people back ana
+  baton people token ana                        another token, when ana lost hers`,
+	}, peopleList(), peopleAdd(), peopleToken(), peopleAway(), peopleBack(), peopleDeactivate())
 }
 
 // keyFlag lets whoever repeats a command say that it is the same one.
@@ -114,7 +115,8 @@ func peopleAdd() *cobra.Command {
 		Use:   "add HANDLE --role ROLE[,ROLE…]",
 		Short: "Make a person known; answers their token, once",
 		Long: `Makes a person known and prints the token with which they sign in to the pages and
-use the commands. The token is not kept: who loses it is deactivated and added anew.
+use the commands. The token is not kept: baton people token gives another to whoever
+loses it.
 ` + handleHelp + `
 
 Roles: ` + strings.Join(access.Roles(), ", ") + `.
@@ -127,6 +129,7 @@ Sales get leads; a qualifier's calls decide between SAL and SQL.`,
 	roles := flags.StringSlice("role", nil, "roles, separated by commas")
 	name := flags.String("name", "", "name; kept sealed")
 	email := flags.String("email", "", "e-mail address; kept sealed")
+	key := keyFlag(c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(*roles) == 0 {
 			return misused(cmd, "say with --role what the person does: %s", strings.Join(access.Roles(), ", "))
@@ -137,7 +140,7 @@ Sales get leads; a qualifier's calls decide between SAL and SQL.`,
 			}
 		}
 		return client(func(c *call) error {
-			added, err := routingv1.NewRoutingServiceClient(c.conn).AddMember(c.ctx, &routingv1.AddMemberRequest{Member: c.args[0], Roles: *roles, Name: *name, Email: *email})
+			added, err := routingv1.NewRoutingServiceClient(c.conn).AddMember(c.ctx, &routingv1.AddMemberRequest{Member: c.args[0], Roles: *roles, Name: *name, Email: *email, IdempotencyKey: orNewKey(*key)})
 			if err != nil {
 				return err
 			}
@@ -153,6 +156,35 @@ Their token, shown this once:
 			return err
 		})(cmd, args)
 	}
+	return c
+}
+
+func peopleToken() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "token HANDLE",
+		Short: "Give a person another token in place of a lost one",
+		Long: `Prints another token for a person, and ends the one they had at once, with whatever is
+signed in by it. Their leads, roles and turns stay as they are.`,
+		Example: `  baton people token ana`,
+		Args:    exactly("HANDLE"),
+	}
+	key := keyFlag(c)
+	c.RunE = client(func(c *call) error {
+		renewed, err := routingv1.NewRoutingServiceClient(c.conn).RenewToken(c.ctx, &routingv1.RenewTokenRequest{Member: c.args[0], IdempotencyKey: orNewKey(*key)})
+		if err != nil {
+			return err
+		}
+		out := c.cmd.OutOrStdout()
+		if c.format == formatJSON {
+			return writeMessage(out, renewed)
+		}
+		_, err = fmt.Fprintf(out, `%s has another token; the one before has ended.
+
+Their token, shown this once:
+  %s
+`, cell(renewed.GetMember().GetMember()), cell(renewed.GetToken()))
+		return err
+	})
 	return c
 }
 

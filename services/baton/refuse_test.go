@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
@@ -301,4 +303,28 @@ func TestBadConfigurationNamesEveryFault(t *testing.T) {
 			t.Errorf("it should say %q:\n%s", want, text)
 		}
 	}
+}
+
+// A row of the past that no event may hold is refused alone.
+func TestARowThatNoEventMayHoldIsRefusedAlone(t *testing.T) {
+	h := start(t, Config{})
+	at := timestamppb.New(monday.Add(-24 * time.Hour))
+	row := func(line, value int64) *intakev1.HistoryRow {
+		return &intakev1.HistoryRow{
+			Line: line, Submission: &intakev1.Submission{ExternalId: fmt.Sprintf("D-%d", line)}, ReceivedAt: at, ClosedAt: at,
+			Owner: "ana", Outcome: "won", ValueMinor: value, Currency: "EUR",
+		}
+	}
+	got := must[*intakev1.ImportHistoryResponse](t)(intakev1.NewIntakeServiceClient(h.conn).ImportHistory(h.as(""), &intakev1.ImportHistoryRequest{
+		Source: "web", Rows: []*intakev1.HistoryRow{row(1, 500), row(2, -500), row(3, 0)},
+	}))
+	var refused []string
+	for _, r := range got.GetResults() {
+		if r.GetError() != "" {
+			refused = append(refused, fmt.Sprintf("%d: %s", r.GetLine(), r.GetError()))
+		}
+	}
+	same(t, "refused rows", refused, []string{"2: value_minor is below zero; a deal is worth nothing or more"})
+	h.settle()
+	same(t, "leads", h.count(), 2)
 }

@@ -157,6 +157,10 @@ func jsonOf(body proto.Message) (string, error) {
 		c := proto.CloneOf(b)
 		c.TokenHash = nil
 		body = c
+	case *routingv1.MemberTokenRenewed:
+		c := proto.CloneOf(b)
+		c.TokenHash = nil
+		body = c
 	case *intakev1.SourceDeclared:
 		c := proto.CloneOf(b)
 		c.TokenHash = nil

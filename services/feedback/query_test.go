@@ -307,6 +307,7 @@ func TestGetHistory(t *testing.T) {
 func TestEntryLeavesProofsOfSecretsOut(t *testing.T) {
 	for _, e := range []*ledger.Event{
 		{Body: &routingv1.MemberAdded{Member: "ana", TokenHash: []byte("0123456789abcdef0123456789abcdef")}},
+		{Body: &routingv1.MemberTokenRenewed{Member: "ana", TokenHash: []byte("0123456789abcdef0123456789abcdef")}},
 		{Body: &intakev1.SourceDeclared{Name: "web", TokenHash: []byte("0123456789abcdef0123456789abcdef"), Verification: &intakev1.Verification{Algorithm: "hmac-sha256", SecretRef: "file:/secret"}}},
 	} {
 		got, err := Entry(e)

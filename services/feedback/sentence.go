@@ -161,6 +161,8 @@ func routingSentence(body proto.Message) string {
 			return fmt.Sprintf("%s is away until %s%s", b.GetMember(), momentOf(b.GetUntil()), bracketed(b.GetReason()))
 		}
 		return fmt.Sprintf("%s is away%s", b.GetMember(), bracketed(b.GetReason()))
+	case *routingv1.MemberTokenRenewed:
+		return b.GetMember() + " got another token; the one before has ended"
 	case *routingv1.MemberDeactivated:
 		return fmt.Sprintf("%s left every pool for good%s", b.GetMember(), bracketed(b.GetReason()))
 	case *personv1.OwnerChanged:

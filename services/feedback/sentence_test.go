@@ -168,6 +168,7 @@ func TestSentences(t *testing.T) {
 		"ana won the deal worth 0.05 EUR.":                                                                                         &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, Member: "ana", ValueMinor: 5, Currency: "EUR"},
 		"Imported history: ana lost the deal (price).":                                                                             &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_LOST, Member: "ana", Reason: "price", Historical: true},
 		"ana is away until 2026-03-02 11:30 UTC (holiday).":                                                                        &routingv1.AvailabilityChanged{Member: "ana", Away: true, Until: at, Reason: "holiday"},
+		"ana got another token; the one before has ended.":                                                                         &routingv1.MemberTokenRenewed{Member: "ana", TokenHash: make([]byte, 32)},
 		"ana is back.": &routingv1.AvailabilityChanged{Member: "ana"},
 		"The pools moved on: 2 offered, 1 released.":                                            &routingv1.PoolAdvanced{Steps: []*routingv1.PoolStep{{Kind: 1}, {Kind: 4}, {Kind: 1}}},
 		"sales signed version 2 of the agreement, which is in force from 2026-03-02 11:30 UTC.": &agreementv1.AgreementSigned{Party: "sales", Version: 2, InForceFrom: at},

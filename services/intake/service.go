@@ -178,6 +178,8 @@ func (s *Server) implausible(row *intakev1.HistoryRow) string {
 		return "external_id is empty; it names the row, so that a second import finds it"
 	case (row.GetOutcome() == "won" || row.GetOutcome() == "lost") && row.GetClosedAt() == nil:
 		return "closed_at is empty, but the outcome is " + row.GetOutcome()
+	case row.GetValueMinor() < 0:
+		return "value_minor is below zero; a deal is worth nothing or more"
 	case row.GetClosedAt() != nil && row.GetClosedAt().AsTime().Before(row.GetReceivedAt().AsTime()):
 		return "closed_at lies before received_at"
 	}

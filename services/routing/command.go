@@ -31,12 +31,6 @@ type member struct {
 
 // command carries out one command on the batch, or refuses it.
 func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
-	if first := b.commanded[item.Cause]; first != nil && first.Err == nil {
-		// A repeat within the batch is answered by what the first one says.
-		item.Reply = first.Reply
-		return nil
-	}
-	b.commanded[item.Cause] = item
 	if cmd, ok := item.Command.(*member); ok {
 		r.memberCommand(b, item, cmd)
 		return nil
@@ -51,6 +45,10 @@ func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 	}
 	if seq, done := folded.Done(item.Cause); done {
 		item.Answer(seq)
+		return nil
+	}
+	if first := b.first(item); first != nil {
+		item.Reply = first.Reply
 		return nil
 	}
 	s := b.turn.Lead(folded)
@@ -69,6 +67,16 @@ func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 	default:
 		item.Err = fault.New(fault.Invalid, "routing does not know this command")
 	}
+	return nil
+}
+
+// first answers the command of the batch that an item repeats, which is answered
+// by what that one says; nil = it repeats none.
+func (b *batch) first(item *ledger.Item) *ledger.Item {
+	if first := b.commanded[item.Cause]; first != nil && first.Err == nil {
+		return first
+	}
+	b.commanded[item.Cause] = item
 	return nil
 }
 
@@ -150,6 +158,15 @@ func mayReject(s *lead.State, member string) string {
 
 func (r *Routing) memberCommand(b *batch, item *ledger.Item, cmd *member) {
 	known := r.roster.Member(cmd.handle)
+	if done, ok := known.Done(item.Cause); ok {
+		item.Answer(done.Seq)
+		repeat(item, cmd, done.Body)
+		return
+	}
+	if first := b.first(item); first != nil {
+		repeat(item, cmd, first.Command.(*member).body)
+		return
+	}
 	switch body := cmd.body.(type) {
 	case *routingv1.MemberAdded:
 		if b.added[cmd.handle] || (known != nil && !known.Deactivated) {
@@ -166,11 +183,38 @@ func (r *Routing) memberCommand(b *batch, item *ledger.Item, cmd *member) {
 			item.Err = fault.New(fault.Invalid, "until lies in the past")
 			return
 		}
-	case *routingv1.MemberDeactivated:
+	case *routingv1.MemberTokenRenewed, *routingv1.MemberDeactivated:
 		if known == nil || known.Deactivated {
 			item.Err = fault.New(fault.NotFound, "there is no active member %s", cmd.handle)
 			return
 		}
 	}
 	b.drafts = append(b.drafts, ledger.Draft{Subject: cmd.subject, Body: cmd.body, Cause: item.Cause, Correlation: cmd.subject, Actor: item.Actor})
+}
+
+// repeat answers a command on a member whose key was used before: by what was
+// said then, or with a refusal if that was something else.
+func repeat(item *ledger.Item, cmd *member, said proto.Message) {
+	if !proto.Equal(unsealed(said), unsealed(cmd.body)) {
+		item.Err = keyUsed(cmd.handle)
+		return
+	}
+	item.Reply = said
+}
+
+// keyUsed refuses a key under which something else was asked.
+func keyUsed(handle string) error {
+	return fault.New(fault.Conflict, "idempotency_key: it was used on %s for something else: take a new one for each change", handle)
+}
+
+// unsealed is an event without what each sealing writes anew; only who holds the
+// key can compare that.
+func unsealed(m proto.Message) proto.Message {
+	added, ok := m.(*routingv1.MemberAdded)
+	if !ok || added.GetPersonal() == nil {
+		return m
+	}
+	open := proto.CloneOf(added)
+	open.Personal = nil
+	return open
 }

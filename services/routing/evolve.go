@@ -3,7 +3,10 @@ package routing
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
@@ -345,7 +348,31 @@ type Member struct {
 	Until       time.Time
 	Deactivated bool
 	Personal    *leadv1.Sealed
-	token       [32]byte
+	// Commands are those that were carried out, in order.
+	Commands []Command
+	token    [32]byte
+}
+
+// Command is a command on a member that was carried out, under the key that its
+// caller gave it.
+type Command struct {
+	Cause string
+	Seq   uint64
+	// Body is what it said.
+	Body proto.Message
+}
+
+// Done answers a command that was carried out, so that its repeat is answered
+// and not done twice. Nobody has done anything to a member who is not known.
+func (m *Member) Done(cause string) (Command, bool) {
+	if m == nil {
+		return Command{}, false
+	}
+	i := slices.IndexFunc(m.Commands, func(c Command) bool { return c.Cause == cause })
+	if i < 0 {
+		return Command{}, false
+	}
+	return m.Commands[i], true
 }
 
 // AwayAt says whether the member is away at an instant.
@@ -364,14 +391,20 @@ func (r *Roster) Apply(e *ledger.Event) {
 			r.names = append(r.names, m.Handle)
 			slices.Sort(r.names)
 		}
-		delete(r.tokens, m.token)
 		m.Roles, m.Personal, m.Deactivated = body.GetRoles(), body.GetPersonal(), false
-		if len(body.GetTokenHash()) == 32 {
-			m.token = [32]byte(body.GetTokenHash())
-			r.tokens[m.token] = m.Handle
+		r.give(m, body.GetTokenHash())
+		m.remember(e)
+	case *routingv1.MemberTokenRenewed:
+		if m := r.members[body.GetMember()]; m != nil {
+			// Whoever has left since the command was taken stays without one.
+			if !m.Deactivated {
+				r.give(m, body.GetTokenHash())
+			}
+			m.remember(e)
 		}
 	case *routingv1.AvailabilityChanged:
 		if m := r.members[body.GetMember()]; m != nil {
+			m.remember(e)
 			m.Away, m.Until = body.GetAway(), time.Time{}
 			if body.GetUntil() != nil {
 				m.Until = body.GetUntil().AsTime()
@@ -381,7 +414,24 @@ func (r *Roster) Apply(e *ledger.Event) {
 		if m := r.members[body.GetMember()]; m != nil {
 			m.Deactivated = true
 			delete(r.tokens, m.token)
+			m.remember(e)
 		}
+	}
+}
+
+// give lets a member be known by that token, and by no earlier one.
+func (r *Roster) give(m *Member, hash []byte) {
+	delete(r.tokens, m.token)
+	if len(hash) == 32 {
+		m.token = [32]byte(hash)
+		r.tokens[m.token] = m.Handle
+	}
+}
+
+// remember notes the command that brought an event about.
+func (m *Member) remember(e *ledger.Event) {
+	if strings.HasPrefix(e.Cause, lead.CommandPrefix) {
+		m.Commands = append(m.Commands, Command{e.Cause, e.Seq, e.Body})
 	}
 }
 

@@ -283,10 +283,19 @@ func TestRoster(t *testing.T) {
 	if r.Member("ana").AwayAt(monday) {
 		t.Error("who is back is away")
 	}
+	// Another token takes the place of the one before.
+	apply(&routingv1.MemberTokenRenewed{Member: "ana", TokenHash: token(5)})
+	if m := r.ByToken(hash(5)); m == nil || m.Handle != "ana" || r.ByToken(hash(2)) != nil {
+		t.Errorf("the new token is of %v, and the old one of %v", m, r.ByToken(hash(2)))
+	}
 	// Whoever leaves loses the token, and gets another on coming back.
 	apply(&routingv1.MemberDeactivated{Member: "zoe"})
 	if r.ByToken(hash(1)) != nil || !r.Member("zoe").Deactivated {
 		t.Error("the token of somebody who left still opens")
+	}
+	apply(&routingv1.MemberTokenRenewed{Member: "zoe", TokenHash: token(6)}, &routingv1.MemberTokenRenewed{Member: "eve", TokenHash: token(7)})
+	if r.ByToken(hash(6)) != nil || r.ByToken(hash(7)) != nil {
+		t.Error("somebody who left, or never was here, has a token")
 	}
 	apply(&routingv1.MemberAdded{Member: "zoe", Roles: []string{"auditor"}, TokenHash: token(4)})
 	if m := r.ByToken(hash(4)); m == nil || m.Deactivated || !slices.Equal(m.Roles, []string{"auditor"}) || len(r.Names()) != 2 {

@@ -1,11 +1,12 @@
 package routing
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -142,7 +143,8 @@ func (s *Server) subject(handle string) string {
 	return "org.member." + lead.ID("m", s.Keys.MAC("member", []byte(handle)))
 }
 
-// AddMember makes a person known and answers their token, once.
+// AddMember makes a person known and answers their token; only a repeat of the
+// same call answers it again.
 func (s *Server) AddMember(ctx context.Context, req *routingv1.AddMemberRequest) (*routingv1.AddMemberResponse, error) {
 	actor, _ := access.From(ctx)
 	for _, role := range req.GetRoles() {
@@ -150,24 +152,80 @@ func (s *Server) AddMember(ctx context.Context, req *routingv1.AddMemberRequest)
 			return nil, fault.New(fault.Invalid, "%q is not a role; use some of %v", role, access.Roles())
 		}
 	}
-	token := access.NewToken()
-	hash := access.HashToken(token)
-	body := &routingv1.MemberAdded{Member: req.GetMember(), Roles: req.GetRoles(), TokenHash: hash[:]}
+	key := ownKey(req.GetIdempotencyKey())
+	token, hash := s.token(req.GetMember(), actor.Handle, key)
+	body := &routingv1.MemberAdded{Member: req.GetMember(), Roles: req.GetRoles(), TokenHash: hash}
 	subject := s.subject(req.GetMember())
+	var plain []byte
 	if req.GetName() != "" || req.GetEmail() != "" {
-		plain, err := proto.Marshal(&leadv1.PersonalData{Name: req.GetName(), Email: req.GetEmail()})
-		if err != nil {
+		var err error
+		if plain, err = proto.Marshal(&leadv1.PersonalData{Name: req.GetName(), Email: req.GetEmail()}); err != nil {
 			return nil, err
 		}
 		if body.Personal, err = s.Keys.Seal(ctx, "member-"+lead.ID("", s.Keys.MAC("member", []byte(req.GetMember()))), plain, []byte(subject)); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := s.Desk.Do(ctx, &ledger.Item{Actor: actor.Handle, Cause: s.cause("member", "", actor.Handle, string(hash[:]), ""), Command: &member{subject, req.GetMember(), body}}); err != nil {
+	said, seq, err := s.tell(ctx, actor, req.GetMember(), key, body)
+	if err != nil {
+		return nil, err
+	}
+	if first, ok := said.(*routingv1.MemberAdded); ok {
+		if err := s.sameName(ctx, first, plain); err != nil {
+			return nil, err
+		}
+	}
+	m, err := s.one(ctx, req.GetMember())
+	return &routingv1.AddMemberResponse{Member: m, Token: token, Sequence: seq}, err
+}
+
+// sameName refuses a repeat that names the person otherwise than the first call
+// did. What was erased since can be compared with nothing.
+func (s *Server) sameName(ctx context.Context, first *routingv1.MemberAdded, plain []byte) error {
+	var was []byte
+	if sealed := first.GetPersonal(); sealed != nil {
+		var err error
+		if was, err = s.Keys.Open(ctx, sealed, []byte(s.subject(first.GetMember()))); fault.Is(err, fault.NotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	if !bytes.Equal(was, plain) {
+		return keyUsed(first.GetMember())
+	}
+	return nil
+}
+
+// RenewToken gives a person another token in place of a lost one, which ends at
+// once.
+func (s *Server) RenewToken(ctx context.Context, req *routingv1.RenewTokenRequest) (*routingv1.RenewTokenResponse, error) {
+	actor, _ := access.From(ctx)
+	key := ownKey(req.GetIdempotencyKey())
+	token, hash := s.token(req.GetMember(), actor.Handle, key)
+	_, seq, err := s.tell(ctx, actor, req.GetMember(), key, &routingv1.MemberTokenRenewed{Member: req.GetMember(), TokenHash: hash})
+	if err != nil {
 		return nil, err
 	}
 	m, err := s.one(ctx, req.GetMember())
-	return &routingv1.AddMemberResponse{Member: m, Token: token}, err
+	return &routingv1.RenewTokenResponse{Member: m, Token: token, Sequence: seq}, err
+}
+
+// token answers a member's token and its hash. It follows from the call and from
+// the system's own key: a repeat has the same, and nothing secret is kept.
+func (s *Server) token(handle, actor, key string) (token string, hash []byte) {
+	token = access.TokenOf([32]byte(s.Keys.MAC("member token", []byte(handle), []byte(actor), []byte(key))))
+	sum := access.HashToken(token)
+	return token, sum[:]
+}
+
+// ownKey is the given key, or one that nobody used before: without one, each
+// call is its own.
+func ownKey(given string) string {
+	if given != "" {
+		return given
+	}
+	return rand.Text()
 }
 
 // SetAvailability says that a person goes away or comes back.
@@ -191,12 +249,18 @@ func (s *Server) DeactivateMember(ctx context.Context, req *routingv1.Deactivate
 }
 
 func (s *Server) change(ctx context.Context, actor access.Actor, handle, key string, body proto.Message) (*routingv1.Member, error) {
-	now := s.Log.Clock().Now().Format(time.RFC3339Nano)
-	item := &ledger.Item{Actor: actor.Handle, Cause: s.cause("member", handle, actor.Handle, key, now), Command: &member{s.subject(handle), handle, body}}
-	if _, err := s.Desk.Do(ctx, item); err != nil {
+	if _, _, err := s.tell(ctx, actor, handle, ownKey(key), body); err != nil {
 		return nil, err
 	}
 	return s.one(ctx, handle)
+}
+
+// tell says something about a member. Where the same call was carried out
+// before, it answers that one's sequence and what was said then.
+func (s *Server) tell(ctx context.Context, actor access.Actor, handle, key string, body proto.Message) (said any, seq uint64, err error) {
+	item := &ledger.Item{Actor: actor.Handle, Cause: s.cause("member", handle, actor.Handle, key, ""), Command: &member{s.subject(handle), handle, body}}
+	seq, err = s.Desk.Do(ctx, item)
+	return item.Reply, seq, err
 }
 
 func (s *Server) one(ctx context.Context, handle string) (*routingv1.Member, error) {

@@ -476,8 +476,11 @@ func TestMembersComeAndGo(t *testing.T) {
 		{"ana", &routingv1.MemberAdded{Member: "ana", Roles: []string{"sales"}}, fault.State, false},
 		{"zoe", &routingv1.AvailabilityChanged{Member: "zoe", Away: true}, fault.NotFound, false},
 		{"zoe", &routingv1.MemberDeactivated{Member: "zoe"}, fault.NotFound, false},
+		{"zoe", &routingv1.MemberTokenRenewed{Member: "zoe"}, fault.NotFound, false},
 		{"zoe", &routingv1.MemberAdded{Member: "zoe", Roles: []string{"sales"}}, 0, true},
+		{"zoe", &routingv1.MemberTokenRenewed{Member: "zoe"}, 0, true},
 		{"zoe", &routingv1.MemberDeactivated{Member: "zoe"}, 0, true},
+		{"zoe", &routingv1.MemberTokenRenewed{Member: "zoe"}, fault.NotFound, false},
 		{"zoe", &routingv1.AvailabilityChanged{Member: "zoe", Away: true}, fault.NotFound, false},
 		{"zoe", &routingv1.MemberAdded{Member: "zoe", Roles: []string{"sales"}}, 0, true},
 	} {
@@ -801,4 +804,76 @@ func TestRandomHistories(t *testing.T) {
 			t.Errorf("the same events folded again give another state (-again +first)\n%s", diff)
 		}
 	})
+}
+
+// Goes red if: a command on a member is not looked up by its key, within the
+// batch or in the fold (memberCommand), or its content is not compared (repeat).
+func TestARepeatedCommandOnAMemberIsAnsweredAsTheFirst(t *testing.T) {
+	t.Parallel()
+	hash := func(b string) []byte { return []byte(strings.Repeat(b, 32)) }
+	added := &routingv1.MemberAdded{Member: "zoe", Roles: []string{"sales"}, TokenHash: hash("1"), Personal: &leadv1.Sealed{KeyId: "k", Nonce: []byte("one")}}
+	resealed := proto.CloneOf(added)
+	resealed.Personal.Nonce = []byte("two")
+	for _, test := range []struct {
+		name           string
+		given          []proto.Message
+		body, repeated proto.Message
+		other          proto.Message
+	}{
+		{
+			name: "added", body: added, repeated: resealed,
+			other: &routingv1.MemberAdded{Member: "zoe", Roles: []string{"manager"}, TokenHash: hash("1")},
+		},
+		{
+			name: "away", given: []proto.Message{added}, body: &routingv1.AvailabilityChanged{Member: "zoe", Away: true, Until: timestamppb.New(monday.Add(time.Hour))},
+			other: &routingv1.AvailabilityChanged{Member: "zoe", Away: true},
+		},
+		{
+			name: "another token", given: []proto.Message{added}, body: &routingv1.MemberTokenRenewed{Member: "zoe", TokenHash: hash("2")},
+			other: &routingv1.AvailabilityChanged{Member: "zoe", Away: true},
+		},
+		{
+			name: "deactivated", given: []proto.Message{added}, body: &routingv1.MemberDeactivated{Member: "zoe", Reason: "left"},
+			other: &routingv1.MemberDeactivated{Member: "zoe", Reason: "other"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, document(t))
+			for _, body := range test.given {
+				w.roster(body)
+			}
+			ask := func(body proto.Message) *ledger.Item {
+				return &ledger.Item{Actor: "op", Cause: "cmd:one", Command: &member{"org.member.zoe", "zoe", body}}
+			}
+			if test.repeated == nil {
+				test.repeated = test.body
+			}
+			before := len(w.events)
+			check := func(when string, items ...*ledger.Item) {
+				t.Helper()
+				w.handle(items...)
+				again, other := items[len(items)-2], items[len(items)-1]
+				if said, ok := again.Reply.(proto.Message); again.Err != nil || !ok || !proto.Equal(said, test.body) {
+					t.Errorf("%s the repeat was answered with %v, %v", when, again.Reply, again.Err)
+				}
+				if !fault.Is(other.Err, fault.Conflict) {
+					t.Errorf("%s other content under the same key was answered with %v", when, other.Err)
+				}
+				if len(w.events) != before+1 {
+					t.Errorf("%s %d events stand, not 1", when, len(w.events)-before)
+				}
+			}
+			first := ask(test.body)
+			check("within the batch", first, ask(test.repeated), ask(test.other))
+			if first.Err != nil || first.Reply != nil {
+				t.Errorf("the first was answered with %v, %v", first.Reply, first.Err)
+			}
+			// Time has passed: what was asked would be refused today.
+			w.now = w.now.Add(2 * time.Hour)
+			check("afterwards", ask(test.repeated), ask(test.other))
+			if done, ok := w.folds.roster.Member("zoe").Done("cmd:one"); !ok || done.Seq != w.events[before].Seq {
+				t.Errorf("the roster remembers %+v, %v", done, ok)
+			}
+		})
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"go.uber.org/goleak"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -133,19 +132,6 @@ func TestRequestsAreHeldAgainstTheirContract(t *testing.T) {
 	}
 	if back := FaultOf(err); !fault.Is(back, fault.Invalid) {
 		t.Errorf("the client reads it as %v", fault.Of(back))
-	}
-}
-
-func TestMapKeysStayOutOfFieldPaths(t *testing.T) {
-	path := &validate.FieldPath{}
-	path.SetElements([]*validate.FieldPathElement{{}, {}, {}})
-	path.GetElements()[0].SetFieldName("rows")
-	path.GetElements()[0].SetIndex(3)
-	path.GetElements()[1].SetFieldName("answers")
-	path.GetElements()[1].SetStringKey("+49 170 5550199")
-	path.GetElements()[2].SetFieldName("text")
-	if got := pathOf(path); got != "rows[3].answers[…].text" {
-		t.Errorf("got %s", got)
 	}
 }
 

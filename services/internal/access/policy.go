@@ -48,6 +48,7 @@ var Policy = map[string][]string{
 	// Everybody for themselves; the service asks for more when it is for others.
 	routingv1.RoutingService_SetAvailability_FullMethodName:  members,
 	routingv1.RoutingService_AddMember_FullMethodName:        {Operator, Manager},
+	routingv1.RoutingService_RenewToken_FullMethodName:       {Operator, Manager},
 	routingv1.RoutingService_DeactivateMember_FullMethodName: {Operator, Manager},
 	routingv1.RoutingService_ListMembers_FullMethodName:      everyone,
 	routingv1.RoutingService_ListQueue_FullMethodName:        everyone,

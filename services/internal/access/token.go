@@ -19,6 +19,12 @@ const tokenBytes = 32
 // NewToken makes a token of 256 random bits.
 func NewToken() string { return tokenPrefix + randomText() }
 
+// TokenOf writes a secret as a token. It must be one that nobody can guess: the
+// keyed hash of what the token is for, so that asking again gives the same.
+func TokenOf(secret [tokenBytes]byte) string {
+	return tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
 // randomText is 256 random bits, safe in headers, cookies and shells.
 func randomText() string {
 	var b [tokenBytes]byte

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -640,7 +641,7 @@ func (k *Desk) setAside(ctx context.Context, item *Item, cause error) bool {
 	}
 	text := cause.Error()
 	if len(text) > 500 {
-		text = text[:500]
+		text = strings.ToValidUTF8(text[:500], "")
 	}
 	var place Place
 	var now time.Time

@@ -59,6 +59,11 @@ func (d *Door) Keep(ctx context.Context, delivery *intakev1.Delivery) error {
 	if err := d.l.writable(); err != nil {
 		return err
 	}
+	// What a sender may say is checked before; the rest is ours, and not their
+	// fault: they are asked to come again.
+	if err := keeps(fault.Unknown, delivery); err != nil {
+		return err
+	}
 	k := &kept{delivery, proto.Size(delivery), make(chan error, 1)}
 	if k.size > maxPayload-4096 {
 		return fault.New(fault.Invalid, "a delivery of %d bytes is larger than the log takes", k.size)

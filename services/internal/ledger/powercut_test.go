@@ -290,7 +290,7 @@ func powerSay(ctx context.Context, l *ledger.Ledger, store *keys.Store, ack func
 		}
 		ack("seal %s %s", id, base64.StdEncoding.EncodeToString(raw))
 		drafts[i] = ledger.Draft{Subject: lead.SubjectOf(id), Cause: "power:" + id, Body: &leadv1.LeadReceived{
-			SourceId: "s", SubmissionId: id, ReceivedAt: timestamppb.Now(), Features: &leadv1.Features{Employees: 80}, Personal: grants[i].Sealed,
+			SourceId: "s", Source: "web", SubmissionId: id, ReceivedAt: timestamppb.Now(), Features: &leadv1.Features{Employees: 80}, Personal: grants[i].Sealed,
 		}}
 	}
 	events, err := l.Say(ctx, "intake", func(string) ledger.Place { return ledger.Place{} }, l.Clock().Now(), drafts...)

@@ -45,6 +45,7 @@ const (
 // of its subject that the caller has folded. It returns once they are synced
 // to disk.
 //
+// A fault.Invalid names the event that is not as its contract says.
 // A fault.Conflict means that a subject has moved: fold again and decide again.
 // A fault.Unavailable means that no answer came, which is not an answer: the
 // drafts may stand or not, so look before saying them again.
@@ -67,6 +68,9 @@ func (l *Ledger) Say(ctx context.Context, service string, places Places, now tim
 	events := make([]*Event, 0, len(drafts))
 	for i := range drafts {
 		d := &drafts[i]
+		if err := keeps(fault.Invalid, d.Body); err != nil {
+			return nil, err
+		}
 		prev, said := folded[d.Subject]
 		if !said {
 			prev = places(d.Subject)

@@ -432,6 +432,62 @@ func (x *AvailabilityChanged) GetReason() string {
 	return ""
 }
 
+// MemberTokenRenewed gives a person another token in place of the one they had:
+// an event on org.member.<opaque id>.
+type MemberTokenRenewed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// SHA-256 of the new token.
+	TokenHash     []byte `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberTokenRenewed) Reset() {
+	*x = MemberTokenRenewed{}
+	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberTokenRenewed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberTokenRenewed) ProtoMessage() {}
+
+func (x *MemberTokenRenewed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberTokenRenewed.ProtoReflect.Descriptor instead.
+func (*MemberTokenRenewed) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MemberTokenRenewed) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *MemberTokenRenewed) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
 // MemberDeactivated takes a person out of every pool for good: an event on
 // org.member.<opaque id>.
 type MemberDeactivated struct {
@@ -446,7 +502,7 @@ type MemberDeactivated struct {
 
 func (x *MemberDeactivated) Reset() {
 	*x = MemberDeactivated{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -458,7 +514,7 @@ func (x *MemberDeactivated) String() string {
 func (*MemberDeactivated) ProtoMessage() {}
 
 func (x *MemberDeactivated) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -471,7 +527,7 @@ func (x *MemberDeactivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDeactivated.ProtoReflect.Descriptor instead.
 func (*MemberDeactivated) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MemberDeactivated) GetMember() string {
@@ -521,7 +577,11 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x12\n" +
 	"\x04away\x18\x02 \x01(\bR\x04away\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1f\n" +
-	"\x06reason\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\"Z\n" +
+	"\x06reason\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\"_\n" +
+	"\x12MemberTokenRenewed\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12&\n" +
+	"\n" +
+	"token_hash\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\ttokenHash\"Z\n" +
 	"\x11MemberDeactivated\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
@@ -547,27 +607,28 @@ func file_baton_routing_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_routing_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_routing_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_baton_routing_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_baton_routing_v1_event_proto_goTypes = []any{
 	(StepKind)(0),                 // 0: baton.routing.v1.StepKind
 	(*PoolAdvanced)(nil),          // 1: baton.routing.v1.PoolAdvanced
 	(*PoolStep)(nil),              // 2: baton.routing.v1.PoolStep
 	(*MemberAdded)(nil),           // 3: baton.routing.v1.MemberAdded
 	(*AvailabilityChanged)(nil),   // 4: baton.routing.v1.AvailabilityChanged
-	(*MemberDeactivated)(nil),     // 5: baton.routing.v1.MemberDeactivated
-	(v1.TurnKind)(0),              // 6: baton.lead.v1.TurnKind
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),             // 8: baton.lead.v1.Sealed
+	(*MemberTokenRenewed)(nil),    // 5: baton.routing.v1.MemberTokenRenewed
+	(*MemberDeactivated)(nil),     // 6: baton.routing.v1.MemberDeactivated
+	(v1.TurnKind)(0),              // 7: baton.lead.v1.TurnKind
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),             // 9: baton.lead.v1.Sealed
 }
 var file_baton_routing_v1_event_proto_depIdxs = []int32{
 	2, // 0: baton.routing.v1.PoolAdvanced.steps:type_name -> baton.routing.v1.PoolStep
 	0, // 1: baton.routing.v1.PoolStep.kind:type_name -> baton.routing.v1.StepKind
-	6, // 2: baton.routing.v1.PoolStep.turn:type_name -> baton.lead.v1.TurnKind
-	7, // 3: baton.routing.v1.PoolStep.take_by:type_name -> google.protobuf.Timestamp
-	7, // 4: baton.routing.v1.PoolStep.look_again_at:type_name -> google.protobuf.Timestamp
-	7, // 5: baton.routing.v1.PoolStep.waiting_since:type_name -> google.protobuf.Timestamp
-	8, // 6: baton.routing.v1.MemberAdded.personal:type_name -> baton.lead.v1.Sealed
-	7, // 7: baton.routing.v1.AvailabilityChanged.until:type_name -> google.protobuf.Timestamp
+	7, // 2: baton.routing.v1.PoolStep.turn:type_name -> baton.lead.v1.TurnKind
+	8, // 3: baton.routing.v1.PoolStep.take_by:type_name -> google.protobuf.Timestamp
+	8, // 4: baton.routing.v1.PoolStep.look_again_at:type_name -> google.protobuf.Timestamp
+	8, // 5: baton.routing.v1.PoolStep.waiting_since:type_name -> google.protobuf.Timestamp
+	9, // 6: baton.routing.v1.MemberAdded.personal:type_name -> baton.lead.v1.Sealed
+	8, // 7: baton.routing.v1.AvailabilityChanged.until:type_name -> google.protobuf.Timestamp
 	8, // [8:8] is the sub-list for method output_type
 	8, // [8:8] is the sub-list for method input_type
 	8, // [8:8] is the sub-list for extension type_name
@@ -586,7 +647,7 @@ func file_baton_routing_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_routing_v1_event_proto_rawDesc), len(file_baton_routing_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

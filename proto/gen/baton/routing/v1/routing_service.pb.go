@@ -484,9 +484,11 @@ type AddMemberRequest struct {
 	// Name; sealed.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// E-mail; sealed.
-	Email         string `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Email string `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`
+	// Makes a repeat of this call harmless, and answers it with the same token.
+	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *AddMemberRequest) Reset() {
@@ -547,14 +549,23 @@ func (x *AddMemberRequest) GetEmail() string {
 	return ""
 }
 
-// AddMemberResponse answers the person's token. It is not kept and cannot be
-// shown again.
+func (x *AddMemberRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// AddMemberResponse answers the person's token. It is not kept: only a repeat
+// under the same idempotency key answers it again.
 type AddMemberResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The person.
 	Member *Member `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	// Token.
-	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// Sequence in LEDGER.
+	Sequence      uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -603,6 +614,133 @@ func (x *AddMemberResponse) GetToken() string {
 	return ""
 }
 
+func (x *AddMemberResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// RenewTokenRequest gives a person another token.
+type RenewTokenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Makes a repeat of this call harmless, and answers it with the same token.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RenewTokenRequest) Reset() {
+	*x = RenewTokenRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewTokenRequest) ProtoMessage() {}
+
+func (x *RenewTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewTokenRequest.ProtoReflect.Descriptor instead.
+func (*RenewTokenRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RenewTokenRequest) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *RenewTokenRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// RenewTokenResponse answers the new token. It is not kept: only a repeat under
+// the same idempotency key answers it again.
+type RenewTokenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The person.
+	Member *Member `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Token.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// Sequence in LEDGER.
+	Sequence      uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewTokenResponse) Reset() {
+	*x = RenewTokenResponse{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewTokenResponse) ProtoMessage() {}
+
+func (x *RenewTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewTokenResponse.ProtoReflect.Descriptor instead.
+func (*RenewTokenResponse) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RenewTokenResponse) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *RenewTokenResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *RenewTokenResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
 // DeactivateMemberRequest takes a person out.
 type DeactivateMemberRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -618,7 +756,7 @@ type DeactivateMemberRequest struct {
 
 func (x *DeactivateMemberRequest) Reset() {
 	*x = DeactivateMemberRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -630,7 +768,7 @@ func (x *DeactivateMemberRequest) String() string {
 func (*DeactivateMemberRequest) ProtoMessage() {}
 
 func (x *DeactivateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -643,7 +781,7 @@ func (x *DeactivateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateMemberRequest.ProtoReflect.Descriptor instead.
 func (*DeactivateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{9}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeactivateMemberRequest) GetMember() string {
@@ -676,7 +814,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +826,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +839,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{10}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{12}
 }
 
 // ListMembersResponse is the people.
@@ -715,7 +853,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +865,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +878,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{11}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -779,7 +917,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +929,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +942,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{12}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Member) GetMember() string {
@@ -892,7 +1030,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1042,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1055,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{13}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListQueueRequest) GetPool() string {
@@ -954,7 +1092,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1104,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1117,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{14}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListQueueResponse) GetLeads() []*QueuedLead {
@@ -1015,7 +1153,7 @@ type QueuedLead struct {
 
 func (x *QueuedLead) Reset() {
 	*x = QueuedLead{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1165,7 @@ func (x *QueuedLead) String() string {
 func (*QueuedLead) ProtoMessage() {}
 
 func (x *QueuedLead) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1178,7 @@ func (x *QueuedLead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuedLead.ProtoReflect.Descriptor instead.
 func (*QueuedLead) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{15}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *QueuedLead) GetLeadId() string {
@@ -1112,15 +1250,24 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x04away\x18\x02 \x01(\bR\x04away\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1f\n" +
 	"\x06reason\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\x121\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xac\x01\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xdf\x01\n" +
 	"\x10AddMemberRequest\x12:\n" +
 	"\x06member\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x06member\x12\x1e\n" +
 	"\x05roles\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\x05roles\x12\x1c\n" +
 	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1e\n" +
-	"\x05email\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\"[\n" +
+	"\x05email\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\x121\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"w\n" +
 	"\x11AddMemberResponse\x120\n" +
 	"\x06member\x18\x01 \x01(\v2\x18.baton.routing.v1.MemberR\x06member\x12\x14\n" +
-	"\x05token\x18\x02 \x01(\tR\x05token\"\x93\x01\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\"i\n" +
+	"\x11RenewTokenRequest\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x121\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"x\n" +
+	"\x12RenewTokenResponse\x120\n" +
+	"\x06member\x18\x01 \x01(\v2\x18.baton.routing.v1.MemberR\x06member\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\"\x93\x01\n" +
 	"\x17DeactivateMemberRequest\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
@@ -1162,13 +1309,15 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\n" +
 	"blocked_by\x18\x03 \x01(\tR\tblockedBy\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12>\n" +
-	"\rlook_again_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vlookAgainAt2\xb5\x05\n" +
+	"\rlook_again_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vlookAgainAt2\x8e\x06\n" +
 	"\x0eRoutingService\x12Q\n" +
 	"\bGetOwner\x12!.baton.routing.v1.GetOwnerRequest\x1a\".baton.routing.v1.GetOwnerResponse\x12K\n" +
 	"\x06Accept\x12\x1f.baton.routing.v1.AcceptRequest\x1a .baton.routing.v1.AcceptResponse\x12K\n" +
 	"\x06Reject\x12\x1f.baton.routing.v1.RejectRequest\x1a .baton.routing.v1.RejectResponse\x12U\n" +
 	"\x0fSetAvailability\x12(.baton.routing.v1.SetAvailabilityRequest\x1a\x18.baton.routing.v1.Member\x12T\n" +
 	"\tAddMember\x12\".baton.routing.v1.AddMemberRequest\x1a#.baton.routing.v1.AddMemberResponse\x12W\n" +
+	"\n" +
+	"RenewToken\x12#.baton.routing.v1.RenewTokenRequest\x1a$.baton.routing.v1.RenewTokenResponse\x12W\n" +
 	"\x10DeactivateMember\x12).baton.routing.v1.DeactivateMemberRequest\x1a\x18.baton.routing.v1.Member\x12Z\n" +
 	"\vListMembers\x12$.baton.routing.v1.ListMembersRequest\x1a%.baton.routing.v1.ListMembersResponse\x12T\n" +
 	"\tListQueue\x12\".baton.routing.v1.ListQueueRequest\x1a#.baton.routing.v1.ListQueueResponseBAZ?github.com/leadbaton/baton/proto/gen/baton/routing/v1;routingv1b\x06proto3"
@@ -1185,7 +1334,7 @@ func file_baton_routing_v1_routing_service_proto_rawDescGZIP() []byte {
 	return file_baton_routing_v1_routing_service_proto_rawDescData
 }
 
-var file_baton_routing_v1_routing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_baton_routing_v1_routing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_baton_routing_v1_routing_service_proto_goTypes = []any{
 	(*GetOwnerRequest)(nil),         // 0: baton.routing.v1.GetOwnerRequest
 	(*GetOwnerResponse)(nil),        // 1: baton.routing.v1.GetOwnerResponse
@@ -1196,49 +1345,54 @@ var file_baton_routing_v1_routing_service_proto_goTypes = []any{
 	(*SetAvailabilityRequest)(nil),  // 6: baton.routing.v1.SetAvailabilityRequest
 	(*AddMemberRequest)(nil),        // 7: baton.routing.v1.AddMemberRequest
 	(*AddMemberResponse)(nil),       // 8: baton.routing.v1.AddMemberResponse
-	(*DeactivateMemberRequest)(nil), // 9: baton.routing.v1.DeactivateMemberRequest
-	(*ListMembersRequest)(nil),      // 10: baton.routing.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),     // 11: baton.routing.v1.ListMembersResponse
-	(*Member)(nil),                  // 12: baton.routing.v1.Member
-	(*ListQueueRequest)(nil),        // 13: baton.routing.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),       // 14: baton.routing.v1.ListQueueResponse
-	(*QueuedLead)(nil),              // 15: baton.routing.v1.QueuedLead
-	nil,                             // 16: baton.routing.v1.Member.TurnsEntry
-	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
-	(v1.Consequence)(0),             // 18: baton.lead.v1.Consequence
+	(*RenewTokenRequest)(nil),       // 9: baton.routing.v1.RenewTokenRequest
+	(*RenewTokenResponse)(nil),      // 10: baton.routing.v1.RenewTokenResponse
+	(*DeactivateMemberRequest)(nil), // 11: baton.routing.v1.DeactivateMemberRequest
+	(*ListMembersRequest)(nil),      // 12: baton.routing.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),     // 13: baton.routing.v1.ListMembersResponse
+	(*Member)(nil),                  // 14: baton.routing.v1.Member
+	(*ListQueueRequest)(nil),        // 15: baton.routing.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),       // 16: baton.routing.v1.ListQueueResponse
+	(*QueuedLead)(nil),              // 17: baton.routing.v1.QueuedLead
+	nil,                             // 18: baton.routing.v1.Member.TurnsEntry
+	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
+	(v1.Consequence)(0),             // 20: baton.lead.v1.Consequence
 }
 var file_baton_routing_v1_routing_service_proto_depIdxs = []int32{
-	17, // 0: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
-	18, // 1: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
-	17, // 2: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
-	12, // 3: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
-	12, // 4: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
-	17, // 5: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
-	16, // 6: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
-	15, // 7: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
-	17, // 8: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
-	17, // 9: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
-	0,  // 10: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
-	2,  // 11: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
-	4,  // 12: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
-	6,  // 13: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
-	7,  // 14: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
-	9,  // 15: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
-	10, // 16: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
-	13, // 17: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
-	1,  // 18: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
-	3,  // 19: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
-	5,  // 20: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
-	12, // 21: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
-	8,  // 22: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
-	12, // 23: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
-	11, // 24: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
-	14, // 25: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
-	18, // [18:26] is the sub-list for method output_type
-	10, // [10:18] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	19, // 0: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
+	20, // 1: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
+	19, // 2: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
+	14, // 3: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
+	14, // 4: baton.routing.v1.RenewTokenResponse.member:type_name -> baton.routing.v1.Member
+	14, // 5: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
+	19, // 6: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
+	18, // 7: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
+	17, // 8: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
+	19, // 9: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
+	19, // 10: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
+	0,  // 11: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
+	2,  // 12: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
+	4,  // 13: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
+	6,  // 14: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
+	7,  // 15: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
+	9,  // 16: baton.routing.v1.RoutingService.RenewToken:input_type -> baton.routing.v1.RenewTokenRequest
+	11, // 17: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
+	12, // 18: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
+	15, // 19: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
+	1,  // 20: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
+	3,  // 21: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
+	5,  // 22: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
+	14, // 23: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
+	8,  // 24: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
+	10, // 25: baton.routing.v1.RoutingService.RenewToken:output_type -> baton.routing.v1.RenewTokenResponse
+	14, // 26: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
+	13, // 27: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
+	16, // 28: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
+	20, // [20:29] is the sub-list for method output_type
+	11, // [11:20] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_baton_routing_v1_routing_service_proto_init() }
@@ -1252,7 +1406,7 @@ func file_baton_routing_v1_routing_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_routing_v1_routing_service_proto_rawDesc), len(file_baton_routing_v1_routing_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

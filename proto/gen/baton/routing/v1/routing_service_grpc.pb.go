@@ -26,6 +26,7 @@ const (
 	RoutingService_Reject_FullMethodName           = "/baton.routing.v1.RoutingService/Reject"
 	RoutingService_SetAvailability_FullMethodName  = "/baton.routing.v1.RoutingService/SetAvailability"
 	RoutingService_AddMember_FullMethodName        = "/baton.routing.v1.RoutingService/AddMember"
+	RoutingService_RenewToken_FullMethodName       = "/baton.routing.v1.RoutingService/RenewToken"
 	RoutingService_DeactivateMember_FullMethodName = "/baton.routing.v1.RoutingService/DeactivateMember"
 	RoutingService_ListMembers_FullMethodName      = "/baton.routing.v1.RoutingService/ListMembers"
 	RoutingService_ListQueue_FullMethodName        = "/baton.routing.v1.RoutingService/ListQueue"
@@ -45,8 +46,12 @@ type RoutingServiceClient interface {
 	Reject(ctx context.Context, in *RejectRequest, opts ...grpc.CallOption) (*RejectResponse, error)
 	// SetAvailability says that a person goes away or comes back.
 	SetAvailability(ctx context.Context, in *SetAvailabilityRequest, opts ...grpc.CallOption) (*Member, error)
-	// AddMember makes a person known and answers their token, once.
+	// AddMember makes a person known and answers their token. Only a repeat of
+	// the same call answers it again.
 	AddMember(ctx context.Context, in *AddMemberRequest, opts ...grpc.CallOption) (*AddMemberResponse, error)
+	// RenewToken gives a person another token in place of a lost one, which ends
+	// at once. What they hold and where they stand stays.
+	RenewToken(ctx context.Context, in *RenewTokenRequest, opts ...grpc.CallOption) (*RenewTokenResponse, error)
 	// DeactivateMember takes a person out of every pool for good.
 	DeactivateMember(ctx context.Context, in *DeactivateMemberRequest, opts ...grpc.CallOption) (*Member, error)
 	// ListMembers lists the people with their loads.
@@ -113,6 +118,16 @@ func (c *routingServiceClient) AddMember(ctx context.Context, in *AddMemberReque
 	return out, nil
 }
 
+func (c *routingServiceClient) RenewToken(ctx context.Context, in *RenewTokenRequest, opts ...grpc.CallOption) (*RenewTokenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenewTokenResponse)
+	err := c.cc.Invoke(ctx, RoutingService_RenewToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *routingServiceClient) DeactivateMember(ctx context.Context, in *DeactivateMemberRequest, opts ...grpc.CallOption) (*Member, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Member)
@@ -157,8 +172,12 @@ type RoutingServiceServer interface {
 	Reject(context.Context, *RejectRequest) (*RejectResponse, error)
 	// SetAvailability says that a person goes away or comes back.
 	SetAvailability(context.Context, *SetAvailabilityRequest) (*Member, error)
-	// AddMember makes a person known and answers their token, once.
+	// AddMember makes a person known and answers their token. Only a repeat of
+	// the same call answers it again.
 	AddMember(context.Context, *AddMemberRequest) (*AddMemberResponse, error)
+	// RenewToken gives a person another token in place of a lost one, which ends
+	// at once. What they hold and where they stand stays.
+	RenewToken(context.Context, *RenewTokenRequest) (*RenewTokenResponse, error)
 	// DeactivateMember takes a person out of every pool for good.
 	DeactivateMember(context.Context, *DeactivateMemberRequest) (*Member, error)
 	// ListMembers lists the people with their loads.
@@ -189,6 +208,9 @@ func (UnimplementedRoutingServiceServer) SetAvailability(context.Context, *SetAv
 }
 func (UnimplementedRoutingServiceServer) AddMember(context.Context, *AddMemberRequest) (*AddMemberResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddMember not implemented")
+}
+func (UnimplementedRoutingServiceServer) RenewToken(context.Context, *RenewTokenRequest) (*RenewTokenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RenewToken not implemented")
 }
 func (UnimplementedRoutingServiceServer) DeactivateMember(context.Context, *DeactivateMemberRequest) (*Member, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeactivateMember not implemented")
@@ -310,6 +332,24 @@ func _RoutingService_AddMember_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoutingService_RenewToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenewTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).RenewToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_RenewToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).RenewToken(ctx, req.(*RenewTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RoutingService_DeactivateMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeactivateMemberRequest)
 	if err := dec(in); err != nil {
@@ -390,6 +430,10 @@ var RoutingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AddMember",
 			Handler:    _RoutingService_AddMember_Handler,
+		},
+		{
+			MethodName: "RenewToken",
+			Handler:    _RoutingService_RenewToken_Handler,
 		},
 		{
 			MethodName: "DeactivateMember",
