@@ -185,12 +185,11 @@ func put(ctx context.Context, tx *sql.Tx, rows []Row) error {
 	if err != nil {
 		return err
 	}
-	defer upsert.Close()
 	remove, err := tx.PrepareContext(ctx, "DELETE FROM rows WHERE grp = ? AND kind = ? AND key = ?")
 	if err != nil {
 		return err
 	}
-	defer remove.Close()
+	// Both are closed with the transaction.
 	for _, r := range rows {
 		if r.Value == nil {
 			_, err = remove.ExecContext(ctx, r.Group, string(r.Kind), r.Key)

@@ -64,14 +64,16 @@ func storeSuite(t *testing.T, open func(t *testing.T) func() Store) {
 		},
 		"a whole replaces all": {
 			[]Change{first, {Past: at("log", 11), Whole: true, Rows: rows(row(kindLoad, "dan", "1"))}},
-			[]uint64{10, 11}, at("log", 11), rows(row(kindLoad, "dan", "1")),
+			[]uint64{10, 11},
+			at("log", 11), rows(row(kindLoad, "dan", "1")),
 		},
 		"a change of another log is refused": {
 			[]Change{first, {Past: at("other", 12), From: 10, Rows: rows(row(kindLoad, "ana", "3"))}}, []uint64{10, 0}, at("log", 10), three,
 		},
 		"the whole of another log replaces all": {
 			[]Change{first, {Past: at("other", 3), Whole: true, Rows: rows(row(kindLoad, "dan", "1"))}},
-			[]uint64{10, 3}, at("other", 3), rows(row(kindLoad, "dan", "1")),
+			[]uint64{10, 3},
+			at("other", 3), rows(row(kindLoad, "dan", "1")),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
