@@ -341,7 +341,9 @@ func TestDeskLetsGoOfWhatIsNotForIt(t *testing.T) {
 		}
 	}
 	refused := func(id string) Draft {
-		return Draft{Subject: "org.refusal." + id, Cause: id, Body: &intakev1.DeliveryRefused{SourceId: "s", Fault: "unreadable"}}
+		return Draft{Subject: "org.refusal." + id, Cause: id, Body: &intakev1.DeliveryRefused{
+			Delivery: &leadv1.DeliveryRef{DeliveryId: id, Digest: make([]byte, 32)}, SourceId: "s", Fault: "unreadable", Text: "the body cannot be read",
+		}}
 	}
 	say(received("a"), refused("d1"), received("b"))
 	// A consumer as an earlier version left it: filtered, some of its work done.
