@@ -115,7 +115,7 @@ func (l *Ledger) Desk(ctx context.Context, d Decider, cfg DeskConfig) (*Desk, er
 	k := &Desk{l: l, d: d, cfg: cfg, commands: make(chan *Item, 1024), notices: make(chan []*Item), nudge: make(chan struct{}, 1), stopped: make(chan struct{})}
 	var group sync.WaitGroup
 	if cfg.Durable != "" {
-		consumer, err := l.durable(ctx, StreamLedger, cfg.Durable, cfg.Subjects, cfg.AckWait)
+		consumer, err := l.durable(ctx, StreamLedger, cfg.Durable, cfg.AckWait)
 		if err != nil {
 			return nil, err
 		}
@@ -129,20 +129,26 @@ func (l *Ledger) Desk(ctx context.Context, d Decider, cfg DeskConfig) (*Desk, er
 	return k, nil
 }
 
-// durable creates a consumer that never gives up on a message, or joins it.
-func (l *Ledger) durable(ctx context.Context, stream, name string, subjects []string, ackWait time.Duration) (jetstream.Consumer, error) {
+// durable creates a consumer that never gives up on a message, or joins it. It
+// gets every message of the stream: for a list of subjects the server searches
+// all subjects of a block at each message, which costs more with each lead, while
+// letting one go that is not wanted costs the same for ever.
+func (l *Ledger) durable(ctx context.Context, stream, name string, ackWait time.Duration) (jetstream.Consumer, error) {
 	want := jetstream.ConsumerConfig{
 		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
 		// With a limit the server skips a message silently after the last try.
-		MaxDeliver: -1, MaxAckPending: 2000, FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverAllPolicy,
+		MaxDeliver: -1, MaxAckPending: 2000, DeliverPolicy: jetstream.DeliverAllPolicy,
+		// Said and not left out: a consumer of an earlier version, from which the
+		// filters are only taken away, is never woken again by a new message.
+		FilterSubject: everything,
 	}
 	consumer, err := l.js.CreateOrUpdateConsumer(ctx, stream, want)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "ledger: cannot open the consumer %s: %w", name, err)
 	}
 	got := consumer.CachedInfo().Config
-	if got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy {
-		return nil, fault.New(fault.Corrupt, "ledger: the consumer %s is not set up as it must be: deliver limit %d", name, got.MaxDeliver)
+	if got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy || got.FilterSubject != everything || len(got.FilterSubjects) > 0 {
+		return nil, fault.New(fault.Corrupt, "ledger: the consumer %s is not set up as it must be: deliver limit %d, filters %q%q", name, got.MaxDeliver, got.FilterSubject, got.FilterSubjects)
 	}
 	// What a process that died held is handed out at once, not when its time to
 	// ack has run out. Who works on it elsewhere finds it done, or does it first.
@@ -151,6 +157,9 @@ func (l *Ledger) durable(ctx context.Context, stream, name string, subjects []st
 	}
 	return consumer, nil
 }
+
+// everything is the filter that fits every subject.
+const everything = ">"
 
 // Stopped closes once the desk has finished what it held.
 func (k *Desk) Stopped() <-chan struct{} { return k.stopped }
@@ -204,7 +213,8 @@ func (k *Desk) Idle(ctx context.Context) bool {
 	return err == nil && pending == 0 && k.busy.Load() == 0
 }
 
-// Pending counts the events that the desk has not finished with.
+// Pending counts the events that the desk has not finished with, those among
+// them that it will only let go because they are not for it.
 func (k *Desk) Pending(ctx context.Context) (uint64, error) {
 	if k.consumer == nil {
 		return 0, nil
@@ -235,16 +245,14 @@ func (k *Desk) take(ctx context.Context, in *feed) error {
 		if err != nil {
 			return err
 		}
+		k.busy.Add(1)
 		var items []*Item
 		for _, msg := range msgs {
 			items = k.notice(items, msg)
 		}
 		if len(items) == 0 {
+			k.busy.Add(-1)
 			continue
-		}
-		k.busy.Add(1)
-		for _, item := range items {
-			k.hearing.hand(item.Seq)
 		}
 		select {
 		case k.notices <- items:
@@ -255,13 +263,14 @@ func (k *Desk) take(ctx context.Context, in *feed) error {
 	}
 }
 
+// notice makes an item of a message, or lets it go at once: one of a subject that
+// the desk does not hear, and what was set aside, which is looked at again when
+// the lead moves, not because it was set aside.
 func (k *Desk) notice(items []*Item, msg jetstream.Msg) []*Item {
 	item := notice(msg)
-	if item.Type == failed {
-		// What was set aside is looked at again when the lead moves, not because
-		// it was set aside.
+	k.hearing.hand(item.Seq)
+	if item.Type == failed || !k.hearing.hears(msg.Subject()) {
 		k.finish([]*Item{item})
-		k.hearing.hand(item.Seq)
 		return items
 	}
 	return append(items, item)

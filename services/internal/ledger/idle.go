@@ -11,8 +11,8 @@ import (
 // count of nothing is no proof that nothing waits.
 type hearing struct {
 	subjects []string
-	// there is the last event for the consumer in the folded log; handed the last
-	// one that has come.
+	// there is the last event of these subjects in the folded log; handed the last
+	// event that has come, of whatever subject.
 	there, handed atomic.Uint64
 }
 
@@ -31,9 +31,14 @@ func (f *Follower) listen(subjects []string, done uint64) *hearing {
 }
 
 func (h *hearing) note(subject string, seq uint64) {
-	if seq > h.there.Load() && slices.ContainsFunc(h.subjects, func(filter string) bool { return fits(filter, subject) }) {
+	if seq > h.there.Load() && h.hears(subject) {
 		h.there.Store(seq)
 	}
+}
+
+// hears says whether a subject is one of the consumer's.
+func (h *hearing) hears(subject string) bool {
+	return slices.ContainsFunc(h.subjects, func(filter string) bool { return fits(filter, subject) })
 }
 
 // hand notes that a message has come.
