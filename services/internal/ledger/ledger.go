@@ -87,7 +87,8 @@ type Ledger struct {
 	follower *Follower
 	trees    map[string]*Tree
 
-	looks lastLook
+	looks  lastLook
+	saying *together
 	// timeout bounds the wait for an answer of the log.
 	timeout time.Duration
 
@@ -126,7 +127,7 @@ func Open(ctx context.Context, cfg Config, folds ...Fold) (*Ledger, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = silence{}
 	}
-	l := &Ledger{cfg: cfg, clock: cfg.Clock, logger: cfg.Logger, trees: map[string]*Tree{}, timeout: publishTimeout}
+	l := &Ledger{cfg: cfg, clock: cfg.Clock, logger: cfg.Logger, trees: map[string]*Tree{}, timeout: publishTimeout, saying: newTogether()}
 	if err := l.open(ctx, folds); err != nil {
 		_ = l.Close()
 		return nil, err

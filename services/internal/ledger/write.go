@@ -91,7 +91,7 @@ func (l *Ledger) Say(ctx context.Context, service string, places Places, now tim
 		folded[d.Subject] = Place{Hash: event.Hash, Recorded: recorded}
 		msgs, events = append(msgs, msg), append(events, event)
 	}
-	last, err := l.publish(ctx, msgs)
+	last, err := l.commit(ctx, msgs)
 	if err != nil {
 		if fault.Is(err, fault.Conflict) {
 			l.cfg.Observer.Conflict(service)
@@ -105,31 +105,44 @@ func (l *Ledger) Say(ctx context.Context, service string, places Places, now tim
 	return events, nil
 }
 
-// publish sends messages of LEDGER and answers the sequence of the last one.
+// headers that make messages a batch.
+const (
+	hBatchID     = "Nats-Batch-Id"
+	hBatchSeq    = "Nats-Batch-Sequence"
+	hBatchCommit = "Nats-Batch-Commit"
+)
+
+// refusal marks the log's own no: nothing of what was sent stands.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// publish sends messages of LEDGER as one and answers the sequence of the last
+// one.
 func (l *Ledger) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	if len(msgs) == 1 {
+		// It may have been part of a batch that was refused.
+		for _, name := range []string{hBatchID, hBatchSeq, hBatchCommit} {
+			delete(msgs[0].Header, name)
+		}
 		msgs[0].Header[jetstream.ExpectedStreamHeader] = []string{StreamLedger}
 		return l.place(ctx, msgs[0])
 	}
 	id := nuid.Next()
 	for i, msg := range msgs {
-		msg.Header["Nats-Batch-Id"] = []string{id}
-		msg.Header["Nats-Batch-Sequence"] = []string{strconv.Itoa(i + 1)}
-		switch i {
-		case 0:
-			// The first is a request, so that a stream that takes no batch says so.
-			if _, err := l.ask(ctx, msg); err != nil {
-				return 0, err
-			}
-		case len(msgs) - 1:
-			msg.Header["Nats-Batch-Commit"] = []string{"1"}
+		msg.Header[hBatchID] = []string{id}
+		msg.Header[hBatchSeq] = []string{strconv.Itoa(i + 1)}
+		delete(msg.Header, hBatchCommit)
+		if i == len(msgs)-1 {
+			msg.Header[hBatchCommit] = []string{"1"}
 			return l.place(ctx, msg)
-		default:
-			if err := l.nc.PublishMsg(msg); err != nil {
-				return 0, fault.New(fault.Unavailable, "ledger: the log cannot be reached: %w", err)
-			}
+		}
+		// Only the last one asks for an answer: it is refused if one before it was
+		// not taken, and the log does not stand idle over a question in between.
+		if err := l.nc.PublishMsg(msg); err != nil {
+			return 0, fault.New(fault.Unavailable, "ledger: the log cannot be reached: %w", err)
 		}
 	}
 	return 0, nil
@@ -174,11 +187,11 @@ func (l *Ledger) ask(ctx context.Context, msg *nats.Msg) (pubAck, error) {
 	}
 	switch ack.Error.ErrCode {
 	case codeWrongLast, codeInFlight:
-		return ack, fault.New(fault.Conflict, "ledger: the subject has moved since it was folded")
+		return ack, refusal{fault.New(fault.Conflict, "ledger: the subject has moved since it was folded")}
 	case codeNoResources, codeStoreFailed, codeNoStorage:
-		return ack, fault.New(fault.Full, "ledger: the log has no room: %s", ack.Error.Description)
+		return ack, refusal{fault.New(fault.Full, "ledger: the log has no room: %s", ack.Error.Description)}
 	}
-	return ack, fault.New(fault.Unavailable, "ledger: the log refused: %s (%d)", ack.Error.Description, ack.Error.ErrCode)
+	return ack, refusal{fault.New(fault.Unavailable, "ledger: the log refused: %s (%d)", ack.Error.Description, ack.Error.ErrCode)}
 }
 
 // errClosed is what a stopped loop answers.
