@@ -185,18 +185,12 @@ func (v *verifying) ledger(ctx context.Context) error {
 		return err
 	}
 	tree := &headTree{expect: points}
-	err = v.src.Read(ctx, ledger.StreamLedger, func(r *ledger.Record) error {
-		if v.opt.Progress != nil && r.Seq%1000 == 0 {
-			v.opt.Progress(ledger.StreamLedger, r.Seq)
+	err = v.read(ctx, ledger.StreamLedger, tree, func(c *checked) {
+		if v.opt.Progress != nil && c.Seq%1000 == 0 {
+			v.opt.Progress(ledger.StreamLedger, c.Seq)
 		}
-		tree.last = r.Seq
-		v.record(tree, r)
-		return nil
-	}, func(seq uint64, why string) error {
-		v.out.find(ledger.StreamLedger, seq, "the record cannot be read: %s; it was changed or cut on disk", why)
-		tree.last, tree.broken = seq, true
-		return nil
-	})
+		v.record(tree, c)
+	}, nil)
 	if err != nil {
 		return err
 	}
@@ -207,24 +201,88 @@ func (v *verifying) ledger(ctx context.Context) error {
 	return nil
 }
 
-// record checks one record of LEDGER by itself and against its subject.
-func (v *verifying) record(tree *headTree, r *ledger.Record) {
-	const stream = ledger.StreamLedger
-	v.out.Events++
+// checked is a record and everything about it that can be said without the
+// others: it is found out on all processors at once.
+type checked struct {
+	*ledger.Record
+	event *ledger.Event
+	// unread says why it is no event; unsigned why its signature does not fit.
+	unread, unsigned error
+	leaf             tlog.Hash
+}
+
+func (v *verifying) check(r *ledger.Record) *checked {
+	c := &checked{Record: r, leaf: tlog.RecordHash(r.Leaf())}
+	c.event, c.unread = r.Decode()
+	if len(v.keys) > 0 {
+		c.unsigned = r.Verify(v.keys)
+	}
+	return c
+}
+
+// read hands out the records of a stream in their order, each checked by itself,
+// and names those that cannot be read; gone hears of them, nil = nobody.
+func (v *verifying) read(ctx context.Context, stream string, tree *headTree, fn func(*checked), gone func(seq uint64)) error {
+	pool := newOrdered()
+	begun := false
+	err := v.src.Read(ctx, stream, func(r *ledger.Record) error {
+		if stream == ledger.StreamLedger && r.Seq == 1 && !begun {
+			// Every other record is checked against the keys that this one names, so
+			// they are taken before any check has begun.
+			v.opened(r)
+		}
+		begun = true
+		pool.put(func() func() {
+			c := v.check(r)
+			return func() {
+				tree.last = c.Seq
+				fn(c)
+			}
+		})
+		return nil
+	}, func(seq uint64, why string) error {
+		begun = true
+		pool.put(func() func() {
+			return func() {
+				v.out.find(stream, seq, "the record cannot be read: %s; it was changed or cut on disk", why)
+				tree.last, tree.broken = seq, true
+				if gone != nil {
+					gone(seq)
+				}
+			}
+		})
+		return nil
+	})
+	pool.close()
+	return err
+}
+
+// opened takes the log's name and keys from its first record.
+func (v *verifying) opened(r *ledger.Record) {
 	e, err := r.Decode()
 	if err != nil {
-		v.out.find(stream, r.Seq, "%v", err)
-		tree.broken = true
 		return
 	}
-	if opened, ok := e.Body.(*auditv1.LedgerOpened); ok && r.Seq == 1 {
+	if opened, ok := e.Body.(*auditv1.LedgerOpened); ok {
 		v.out.Ledger = opened.GetLedgerId()
 		for _, k := range opened.GetKeys() {
 			v.keys[k.GetService()] = k.GetPublicKey()
 		}
 	}
+}
+
+// record checks one record of LEDGER against its subject and the log so far.
+func (v *verifying) record(tree *headTree, r *checked) {
+	const stream = ledger.StreamLedger
+	v.out.Events++
+	if r.unread != nil {
+		v.out.find(stream, r.Seq, "%v", r.unread)
+		tree.broken = true
+		return
+	}
+	e := r.event
 	v.signed(stream, r)
-	for _, problem := range tree.add(r) {
+	for _, problem := range tree.add(r.Seq, r.leaf) {
 		v.out.find(stream, r.Seq, "%s", problem)
 	}
 	if prev := v.places[e.Subject]; prev.Hash != e.Prev {
@@ -252,10 +310,10 @@ func (v *verifying) record(tree *headTree, r *ledger.Record) {
 
 // signed checks a record's signature. The keys stand in the log's first record;
 // where that is gone, all that can be said is said once.
-func (v *verifying) signed(stream string, r *ledger.Record) {
+func (v *verifying) signed(stream string, r *checked) {
 	if len(v.keys) > 0 {
-		if err := r.Verify(v.keys); err != nil {
-			v.out.find(stream, r.Seq, "%v", err)
+		if r.unsigned != nil {
+			v.out.find(stream, r.Seq, "%v", r.unsigned)
 		}
 		return
 	}
@@ -395,24 +453,22 @@ func (v *verifying) intake(ctx context.Context) error {
 	var lastWorked uint64
 	// told are records of which it is said already that they cannot be read.
 	told := map[uint64]bool{}
-	err = v.src.Read(ctx, stream, func(r *ledger.Record) error {
+	err = v.read(ctx, stream, tree, func(r *checked) {
 		v.out.Records++
-		tree.last = r.Seq
 		v.signed(stream, r)
-		for _, problem := range tree.add(r) {
+		for _, problem := range tree.add(r.Seq, r.leaf) {
 			v.out.find(stream, r.Seq, "%s", problem)
 		}
-		e, err := r.Decode()
-		if err != nil {
+		if r.unread != nil {
 			told[r.Seq] = true
-			v.out.find(stream, r.Seq, "%v", err)
-			return nil
+			v.out.find(stream, r.Seq, "%v", r.unread)
+			return
 		}
-		record, ok := e.Body.(*intakev1.IntakeRecord)
+		record, ok := r.event.Body.(*intakev1.IntakeRecord)
 		if !ok {
 			told[r.Seq] = true
-			v.out.find(stream, r.Seq, "it is a %s, not a record of deliveries", e.Type)
-			return nil
+			v.out.find(stream, r.Seq, "it is a %s, not a record of deliveries", r.event.Type)
+			return
 		}
 		for i, d := range record.GetDeliveries() {
 			v.out.Deliveries++
@@ -430,12 +486,7 @@ func (v *verifying) intake(ctx context.Context) error {
 				lastWorked = r.Seq
 			}
 		}
-		return nil
-	}, func(seq uint64, why string) error {
-		v.out.find(stream, seq, "the record cannot be read: %s; it was changed or cut on disk", why)
-		told[seq], tree.last, tree.broken = true, seq, true
-		return nil
-	})
+	}, func(seq uint64) { told[seq] = true })
 	if err != nil {
 		return err
 	}
@@ -542,18 +593,18 @@ func (t *headTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return out, nil
 }
 
-func (t *headTree) add(r *ledger.Record) (problems []string) {
+func (t *headTree) add(seq uint64, leaf tlog.Hash) (problems []string) {
 	if t.broken {
 		return nil
 	}
-	if int64(r.Seq) != t.n+1 {
+	if int64(seq) != t.n+1 {
 		t.broken = true
 		return []string{fmt.Sprintf("it stands where record %d belongs", t.n+1)}
 	}
 	if t.hashes == nil {
 		t.hashes = map[int64]tlog.Hash{}
 	}
-	added, err := tlog.StoredHashes(t.n, r.Leaf(), t)
+	added, err := tlog.StoredHashesForRecordHash(t.n, leaf, t)
 	if err != nil {
 		t.broken = true
 		return []string{err.Error()}

@@ -548,7 +548,7 @@ func TestRightEdge(t *testing.T) {
 	}
 	head := &headTree{expect: roots}
 	for _, r := range records {
-		for _, problem := range head.add(r) {
+		for _, problem := range head.add(r.Seq, tlog.RecordHash(r.Leaf())) {
 			t.Fatalf("record %d: %s", r.Seq, problem)
 		}
 		if len(head.hashes) > 4096 {
@@ -559,7 +559,7 @@ func TestRightEdge(t *testing.T) {
 	again := &headTree{expect: roots}
 	var problems []string
 	for _, r := range records {
-		problems = append(problems, again.add(r)...)
+		problems = append(problems, again.add(r.Seq, tlog.RecordHash(r.Leaf()))...)
 	}
 	if len(problems) != 1 || !strings.Contains(problems[0], fmt.Sprintf("the first %d records do not fit", n)) {
 		t.Errorf("said %v", problems)
