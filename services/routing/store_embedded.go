@@ -50,7 +50,11 @@ func OpenEmbedded(ctx context.Context, path string) (Store, error) {
 }
 
 func openEmbedded(ctx context.Context, path string) (Store, error) {
-	slashed := filepath.ToSlash(path)
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	slashed := filepath.ToSlash(whole)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed
 	}

@@ -55,3 +55,15 @@ func TestEmbeddedStoreBeginsAnew(t *testing.T) {
 		})
 	}
 }
+
+// TestEmbeddedStoreBesideUs: the data directory may be named from where the
+// process stands.
+func TestEmbeddedStoreBesideUs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := openStore(t, filepath.Join("data", "routing.db")).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join("data", "routing.db")); err != nil {
+		t.Error(err)
+	}
+}
