@@ -73,6 +73,10 @@ var bans = []ban{
 		why: "only store_redis.go files know Redis: it is a cache of a fold, and what decides must not see it",
 	},
 	{
+		what: "github.com/grpc-ecosystem/grpc-gateway", owned: under("internal/rest"),
+		why: "only internal/rest knows the gateway: REST is the contracts said in another way, and no room has an address of its own there",
+	},
+	{
 		what: "flag", owned: under("baton"), standard: true,
 		why: whyConfiguration,
 	},

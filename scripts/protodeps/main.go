@@ -2,7 +2,7 @@
 // are compiled into Go modules we link anyway, so that contracts can be linted
 // and generated without a schema registry.
 //
-//	GOWORK=off go -C scripts/protodeps run . ../../proto buf/validate/validate.proto
+//	GOWORK=off go -C scripts/protodeps run . ../../proto buf/validate/validate.proto google/api/annotations.proto
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"github.com/jhump/protoreflect/desc/protoprint"
 
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate" // validate.proto
+	_ "google.golang.org/genproto/googleapis/api/annotations"                   // annotations.proto, http.proto
 )
 
 func main() {

@@ -352,7 +352,17 @@ func (v *verifying) fact(e *ledger.Event) {
 		cite(body.GetDelivery())
 	case *leadv1.TouchAdded:
 		cite(body.GetDelivery())
+	case *leadv1.LeadRemapped:
+		cite(body.GetDelivery())
+	case *intakev1.TouchWaiting:
+		cite(body.GetDelivery())
 	case *intakev1.DeliveryRefused:
+		cite(body.GetDelivery())
+	case *intakev1.DeliveryIgnored:
+		cite(body.GetDelivery())
+	case *intakev1.DeliveryHeld:
+		cite(body.GetDelivery())
+	case *intakev1.DeliveryReleased:
 		cite(body.GetDelivery())
 	case *agreementv1.AgreementSigned:
 		v.out.Facts++

@@ -26,6 +26,7 @@ import (
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
@@ -38,6 +39,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/keys"
 	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/internal/rest"
 	"github.com/leadbaton/baton/services/internal/telemetry"
 	"github.com/leadbaton/baton/services/lead"
 	"github.com/leadbaton/baton/services/qualification"
@@ -58,13 +60,22 @@ type App struct {
 	keeper   *routing.Keeper
 	line     *qualification.Line
 	sources  *intake.Sources
+	persons  *intake.People
+	accounts *intake.Accounts
+	waiting  *feedback.Waiting
+	touches  *intake.Touches
+	held     *intake.Held
+	tally    *intake.Tally
 	people   *routing.Server
 	speed    *speed
 
 	store      *feedback.Store
 	intakeDesk *ledger.IntakeWorker
+	worker     *intake.Worker
 	qualDesk   *ledger.Desk
 	routeDesk  *ledger.Desk
+	// outcomeDesk gives leads the outcomes that came before them.
+	outcomeDesk *ledger.Desk
 
 	server *grpc.Server
 	health *health.Server
@@ -77,6 +88,8 @@ type App struct {
 
 	run   context.Context
 	stops []stop
+	// draining closes first of all: streams that could go on for ever end.
+	draining chan struct{}
 }
 
 // stop undoes one step of the start.
@@ -95,7 +108,17 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), sources: intake.NewSources()}
+	a := &App{
+		cfg: cfg, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(),
+		sources:  intake.NewSources(),
+		persons:  intake.NewPeople(),
+		accounts: intake.NewAccounts(),
+		waiting:  feedback.NewWaiting(),
+		touches:  intake.NewTouches(),
+		tally:    intake.NewTally(),
+		draining: make(chan struct{}),
+	}
+	a.held = intake.NewHeld(a.sources)
 	if err := a.start(ctx); err != nil {
 		return nil, errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
 	}
@@ -144,12 +167,22 @@ func (a *App) start(ctx context.Context) error {
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
-	}, a.register, a.roster, pools, a.line, a.sources, a.speed)
+	}, a.register, a.roster, pools, a.line, a.speed,
+		a.sources,
+		a.persons,
+		a.accounts,
+		a.waiting,
+		a.touches,
+		a.held,
+		a.tally,
+	)
 	if err != nil {
 		return err
 	}
 	a.undo("log", func(context.Context) error { return a.log.Close() })
 	a.sources.Guard(a.log.Follower())
+	a.persons.Guard(a.log.Follower())
+	a.accounts.Guard(a.log.Follower())
 	a.speed.live.Store(true)
 	a.undo("read-only gauge", discard(tel.Metrics().OnReadOnly(func() bool { return a.log.ReadOnly() != "" })))
 
@@ -175,8 +208,12 @@ func (a *App) start(ctx context.Context) error {
 
 	writable := a.log.ReadOnly() == ""
 	if writable && cfg.runs("intake") {
-		if err := intake.Declare(ctx, a.log, intake.Ids{Keys: a.keys}, a.sources, cfg.sources...); err != nil {
+		otherwise, err := intake.Declare(ctx, a.log, intake.Ids{Keys: a.keys}, a.sources, cfg.sources...)
+		if err != nil {
 			return err
+		}
+		for _, name := range otherwise {
+			a.logger.WarnContext(ctx, "a source stands otherwise than this configuration declares it, and stays so: baton source show tells how, and the commands beside it change it", "source", name)
 		}
 	}
 	for _, name := range allServices {
@@ -199,8 +236,11 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	if cfg.runs("intake") {
-		return a.serveDoor(ctx)
+		if err := a.serveDoor(ctx); err != nil {
+			return err
+		}
 	}
+	a.undo("streams", func(context.Context) error { close(a.draining); return nil })
 	return nil
 }
 
@@ -209,7 +249,7 @@ func (a *App) start(ctx context.Context) error {
 func (a *App) service(ctx context.Context, name string, writable bool) error {
 	switch name {
 	case "feedback":
-		return a.startFeedback(ctx)
+		return a.startFeedback(ctx, writable)
 	case audit.Name:
 		auditv1.RegisterAuditServiceServer(a.server, &audit.Server{Log: a.log})
 		if writable {
@@ -221,7 +261,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		a.people.Desk = closed{a.log}
 		if writable {
 			a.background("keeping the routing state", func(ctx context.Context) { a.keeper.Keep(ctx, a.log) })
-			desk, err := a.desk(routing.New(a.register, a.roster, a.groups), routing.Hears)
+			desk, err := a.desk(routing.New(a.register, a.roster, a.groups, a.persons.People), routing.Hears)
 			if err != nil {
 				return err
 			}
@@ -229,7 +269,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		}
 		routingv1.RegisterRoutingServiceServer(a.server, a.people)
 	case qualification.Name:
-		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}}
+		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register)}
 		if writable {
 			desk, err := a.desk(qualification.New(a.register, a.line), qualification.Hears)
 			if err != nil {
@@ -306,12 +346,33 @@ func (a *App) startIntake(ctx context.Context, writable bool) error {
 		return err
 	}
 	a.undo("door", func(context.Context) error { door.Close(); return nil })
+	domains, err := intake.LoadDomains(a.cfg.DisposableDomains, a.cfg.FreeDomains)
+	if err != nil {
+		return err
+	}
+	secrets := &intake.Secrets{Env: environ, Clock: a.cfg.clock}
+	details := a.cfg.details
+	if details == nil {
+		details = &intake.Details{Secrets: secrets}
+	}
 	keep := &intake.Keep{Keys: a.keys, Door: door}
-	intakev1.RegisterIntakeServiceServer(a.server, &intake.Server{Keep: keep, Log: a.log, Keys: a.keys, Sources: a.sources, Clock: a.log.Clock()})
+	intakev1.RegisterIntakeServiceServer(a.server, &intake.Server{
+		Keep: keep, Log: a.log, Keys: a.keys, Sources: a.sources, Clock: a.log.Clock(),
+		People: a.persons, Domains: domains,
+		Accounts: a.accounts,
+		Touches:  a.touches, Draining: a.draining,
+		Secrets: secrets, Register: a.register, PublicURL: a.cfg.PublicURL,
+		Tally: a.tally, Acknowledged: &intake.Acknowledged{},
+	})
+	personv1.RegisterPersonServiceServer(a.server, &intake.PersonServer{Log: a.log, People: a.persons})
 	if !writable {
 		return nil
 	}
-	worker := &intake.Worker{Log: a.log, Keys: a.keys, Sources: a.sources, Register: a.register}
+	worker := &intake.Worker{
+		Log: a.log, Keys: a.keys, Sources: a.sources, Register: a.register, People: a.persons, Domains: domains, Accounts: a.accounts,
+		Touches: a.touches, Held: a.held, Tally: a.tally, Keep: keep, Details: details, Logger: a.logger,
+	}
+	a.worker = worker
 	run, cancel := context.WithCancel(a.run)
 	if a.intakeDesk, err = a.log.Intake(run, worker.Handle); err != nil {
 		cancel()
@@ -331,10 +392,11 @@ func (a *App) startIntake(ctx context.Context, writable bool) error {
 		cancel()
 		return wait(ctx, "intake", a.intakeDesk.Stopped())
 	})
+	a.background("held deliveries", worker.KeepReleasing)
 	return nil
 }
 
-func (a *App) startFeedback(ctx context.Context) error {
+func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	url := a.cfg.SQLURL
 	if url == "" {
 		url = filepath.Join(a.cfg.Data, "read.db")
@@ -351,9 +413,37 @@ func (a *App) startFeedback(ctx context.Context) error {
 	}
 	a.background("projection", func(ctx context.Context) { a.project(ctx, at) })
 	outcomes := feedback.NewOutcomes(a.log, writer{a.log}, a.keys.Seal, a.log.Clock())
+	if writable {
+		if err := a.releaseOutcomes(); err != nil {
+			return err
+		}
+		outcomes.Imports(a.log, a.waiting)
+	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	feedbackv1.RegisterReportServiceServer(a.server, feedback.NewReports(store, a, a.log.Clock()))
-	leadv1.RegisterLeadServiceServer(a.server, feedback.NewLeads(store, a.log, a.open))
+	leads := feedback.NewLeads(store, a.log, a.open)
+	leads.Current = a.persons.Current
+	leadv1.RegisterLeadServiceServer(a.server, leads)
+	return nil
+}
+
+// releaseOutcomes gives leads the outcomes that came before them. The fold
+// nudges the desk, so that it need not hear every event.
+func (a *App) releaseOutcomes() error {
+	ctx, cancel := context.WithCancel(a.run)
+	desk, err := a.log.Desk(ctx, &feedback.Releaser{Waiting: a.waiting}, ledger.DeskConfig{})
+	if err != nil {
+		cancel()
+		return err
+	}
+	a.outcomeDesk = desk
+	a.waiting.Nudge(desk.Nudge)
+	desk.Nudge() // for what came while nobody was nudged
+	a.undo("outcomes that wait", func(ctx context.Context) error {
+		a.waiting.Nudge(func() {})
+		cancel()
+		return wait(ctx, feedback.Name, desk.Stopped())
+	})
 	return nil
 }
 
@@ -491,7 +581,14 @@ func (a *App) serveConsole(ctx context.Context, directory access.Directory) erro
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return a.run }}
+	api, err := rest.New(ctx, conn)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", api)
+	mux.Handle("/", handler)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 60 * time.Second, MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return a.run }}
 	a.ConsoleAddr, err = a.serveHTTP(ctx, "console", a.cfg.Console, srv, 0)
 	return err
 }
@@ -519,8 +616,8 @@ func (a *App) serveDoor(ctx context.Context) error {
 	}
 	a.undo("public door", func(context.Context) error { door.Close(); return nil })
 	handler := intake.NewDoor(intake.DoorConfig{
-		Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ}, Clock: a.cfg.clock,
-		SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest,
+		Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ, Clock: a.cfg.clock}, Clock: a.cfg.clock,
+		PublicURL: a.cfg.PublicURL, SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest, Waiting: door.Waiting,
 	})
 	a.HTTPAddr, err = a.serveHTTP(ctx, "public door", a.cfg.HTTP, intake.NewServer("", handler), 4096)
 	return err
@@ -558,13 +655,16 @@ func (a *App) Stop(ctx context.Context) error {
 func (a *App) Settle(ctx context.Context) error {
 	var idle []func(context.Context) bool
 	if a.intakeDesk != nil {
-		idle = append(idle, a.intakeDesk.Idle)
+		idle = append(idle, a.intakeDesk.Idle, a.worker.Idle)
 	}
 	if a.qualDesk != nil {
 		idle = append(idle, a.qualDesk.Idle)
 	}
 	if a.routeDesk != nil {
 		idle = append(idle, a.routeDesk.Idle)
+	}
+	if a.outcomeDesk != nil {
+		idle = append(idle, a.outcomeDesk.Idle)
 	}
 	return a.log.Settle(ctx, idle...)
 }

@@ -323,9 +323,9 @@ func (h *house) figures(report string) map[string]float64 {
 	return out
 }
 
-func same(t *testing.T, what string, got, want any) {
+func same(t *testing.T, what string, got, want any, how ...cmp.Option) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, how...); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }

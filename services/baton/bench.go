@@ -22,6 +22,7 @@ var measurements = []struct {
 	run  func(context.Context, *bench) (*measured, error)
 }{
 	{"door", benchDoor},
+	{"burst", benchBurst},
 	{"assign", benchAssign},
 	{"replay", benchReplay},
 	{"start", benchStart},
@@ -37,7 +38,7 @@ func measurementNames() []string {
 
 func benchCommand() *cobra.Command {
 	b := &bench{}
-	var seconds float64
+	var seconds, burst float64
 	var quick bool
 	cmd := &cobra.Command{
 		Use:     "bench [name…]",
@@ -51,6 +52,12 @@ compared with, in one run and on one disk:
           against one synced publish to the log each, by 256 publishers without
           HTTP. And what a webhook waits that comes alone, against the sum of an
           HTTP hop and one synced publish.
+  burst   the door of the whole program while it works the leads: what a webhook
+          waits for its acknowledgement at a steady 300 a second, and at 2,000 a
+          second for --burst seconds, which is more than it can work: how many
+          were acknowledged, how many asked to come again (429 or 503), and how
+          long until the last one is assigned. Each that was acknowledged must
+          stand in the log then. One round.
   assign  leads a second from the webhook to the person who gets the lead, every
           step synced, until the last one is assigned; and at a steady 300 a
           second, what they wait for the acknowledgement and for the assignment.
@@ -60,9 +67,10 @@ compared with, in one run and on one disk:
           with 100,000 leads: after a clean stop (base), after kill -9, and on an
           empty directory. Two rounds at most; needs Linux.
 
-Without names, all of them: a minute for the first three; the fourth takes as long
-as it takes to write its log, which --leads makes shorter. --quick takes about half
-a minute, and its figures are rough.
+Without names, all of them: a minute for door, assign and replay; burst takes some
+minutes, most of them to work what came; start takes as long as it takes to write
+its log, which --leads makes shorter. --quick takes about a minute, and its figures
+are rough.
 
 The variants take turns, A B C A B C, so that a disk or a neighbour that slows
 down slows all of them. A figure is the median of the rounds, beside the least
@@ -77,6 +85,7 @@ is removed at the end; TMPDIR says on which disk.`,
 		Example: `  baton bench
   baton bench --quick
   baton bench door --rounds 7 --seconds 5
+  baton bench burst --burst 10
   baton bench assign --cpuprofile assign.pprof
   baton bench --format json > figures.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -85,7 +94,7 @@ is removed at the end; TMPDIR says on which disk.`,
 				return err
 			}
 			if quick {
-				for name, value := range map[string]string{"rounds": "2", "seconds": "0.5", "leads": "5000"} {
+				for name, value := range map[string]string{"rounds": "2", "seconds": "0.5", "leads": "5000", "burst": "3"} {
 					if !cmd.Flags().Changed(name) {
 						if err := cmd.Flags().Set(name, value); err != nil {
 							return err
@@ -103,12 +112,14 @@ is removed at the end; TMPDIR says on which disk.`,
 				return misused(cmd, "--rounds must lie between 1 and 100")
 			case seconds < 0.2 || seconds > 600:
 				return misused(cmd, "--seconds must lie between 0.2 and 600")
+			case burst < 0.3 || burst > 600:
+				return misused(cmd, "--burst must lie between 0.3 and 600")
 			case b.leads < 1 || b.leads > 10_000_000:
 				return misused(cmd, "--leads must lie between 1 and 10000000")
 			case b.cpuprofile != "" && len(args) != 1:
 				return misused(cmd, "--cpuprofile shows one measurement: name it")
 			}
-			b.length, b.progress = time.Duration(seconds*float64(time.Second)), cmd.ErrOrStderr()
+			b.length, b.burst, b.progress = time.Duration(seconds*float64(time.Second)), time.Duration(burst*float64(time.Second)), cmd.ErrOrStderr()
 			return b.run(contextOf(cmd), cmd.OutOrStdout(), format, args)
 		},
 	}
@@ -116,8 +127,9 @@ is removed at the end; TMPDIR says on which disk.`,
 	flags.SortFlags = false
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each variant takes its turn")
 	flags.Float64Var(&seconds, "seconds", 1, "how long a turn lasts")
+	flags.Float64Var(&burst, "burst", 30, "how many seconds burst sends 2,000 a second")
 	flags.IntVar(&b.leads, "leads", 100_000, "how many leads the log of start holds")
-	flags.BoolVar(&quick, "quick", false, "two short rounds and 5,000 leads, where nothing else is said")
+	flags.BoolVar(&quick, "quick", false, "two short rounds, a burst of 3 s and 5,000 leads, where nothing else is said")
 	flags.StringVar(&b.cpuprofile, "cpuprofile", "", "write where the program's own turn of the last round spent its time, for go tool pprof")
 	return cmd
 }
@@ -126,6 +138,7 @@ is removed at the end; TMPDIR says on which disk.`,
 type bench struct {
 	rounds     int
 	length     time.Duration
+	burst      time.Duration
 	leads      int
 	cpuprofile string
 	progress   io.Writer

@@ -48,6 +48,9 @@ type poster struct {
 	addr string
 	// refused counts answers that are not 200, by status.
 	refused map[int]int
+	// forever counts those of them with 429 or 503 that did not say when to come
+	// again.
+	forever int
 }
 
 func dialDoor(ctx context.Context, addr string) (*poster, error) {
@@ -94,7 +97,7 @@ func (p *poster) answer() (submission string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("the door answered %q", line)
 	}
-	length := 0
+	length, later := 0, false
 	for {
 		if line, err = p.in.ReadSlice('\n'); err != nil {
 			return "", err
@@ -111,6 +114,8 @@ func (p *poster) answer() (submission string, err error) {
 			}
 		case "Baton-Submission":
 			submission = string(value)
+		case "Retry-After":
+			later = len(value) > 0
 		}
 	}
 	if _, err := p.in.Discard(length); err != nil {
@@ -118,6 +123,9 @@ func (p *poster) answer() (submission string, err error) {
 	}
 	if status != 200 {
 		p.refused[status]++
+		if (status == 429 || status == 503) && !later {
+			p.forever++
+		}
 		return "", errNotKept
 	}
 	return submission, nil

@@ -70,8 +70,8 @@ func TestPosterReadsTheDoorsAnswer(t *testing.T) {
 	if _, err := p.answer(); !errors.Is(err, errNotKept) {
 		t.Errorf("the second answer is %v", err)
 	}
-	if diff := cmp.Diff(map[int]int{503: 1}, posters{p}.refused()); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff(map[int]int{503: 1}, posters{p}.refused()); diff != "" || p.forever != 1 {
+		t.Error(diff, p.forever)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestPacedStartsEachWhenItIsDue(t *testing.T) {
 }
 
 func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
-	for _, line := range []string{"bench walk", "bench --rounds 0", "bench --seconds 0", "bench --leads 0", "bench --cpuprofile x", "bench --format csv"} {
+	for _, line := range []string{"bench walk", "bench --rounds 0", "bench --seconds 0", "bench --leads 0", "bench --burst 0", "bench --cpuprofile x", "bench --format csv"} {
 		cmd := newRoot("test")
 		cmd.AddCommand(benchCommand())
 		cmd.SetArgs(strings.Fields(line))
@@ -108,12 +108,12 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 // nothing may be lost or refused on the way.
 func TestMeasurements(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	b := &bench{rounds: 1, length: 200 * time.Millisecond, leads: 100, progress: io.Discard}
+	b := &bench{rounds: 1, length: 200 * time.Millisecond, burst: 300 * time.Millisecond, leads: 100, progress: io.Discard}
 	var out bytes.Buffer
-	if err := b.run(t.Context(), &out, formatTable, []string{"assign", "replay"}); err != nil {
+	if err := b.run(t.Context(), &out, formatTable, []string{"burst", "assign", "replay"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\nassign: ", "\nreplay: ", "acknowledgement", "decisions made again"} {
+	for _, want := range []string{"\nburst: ", "asked to come again", "\nassign: ", "\nreplay: ", "acknowledgement", "decisions made again"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

@@ -218,7 +218,7 @@ func newDoors(ctx context.Context, dir string) (d *doors, err error) {
 	if err != nil {
 		return d, err
 	}
-	if err := intake.Declare(ctx, d.log, intake.Ids{Keys: store}, sources, source); err != nil {
+	if _, err := intake.Declare(ctx, d.log, intake.Ids{Keys: store}, sources, source); err != nil {
 		return d, err
 	}
 	door, err := d.log.Door()
@@ -233,7 +233,7 @@ func newDoors(ctx context.Context, dir string) (d *doors, err error) {
 	if d.Nothing, err = d.serve(ctx, config); err != nil {
 		return d, err
 	}
-	config.Keep = &intake.Keep{Keys: store, Door: door}
+	config.Keep, config.Waiting = &intake.Keep{Keys: store, Door: door}, door.Waiting
 	if d.Kept, err = d.serve(ctx, config); err != nil {
 		return d, err
 	}

@@ -74,6 +74,8 @@ type system struct {
 	pending int
 	// taken are the submissions by their keys.
 	taken map[string]*intakev1.SubmitRequest
+	// here are the source's ids whose leads are here.
+	here map[string]bool
 	// history are the rows of the past by their ids.
 	history map[string]*intakev1.HistoryRow
 	// refuse answers a fault for a submission, by how often it was sent.
@@ -105,6 +107,12 @@ func last[M proto.Message](t testing.TB, s *system) M {
 // serve starts the system and points the command line at it.
 func serve(t testing.TB, s *system) {
 	t.Helper()
+	serveDoor(t, s, s)
+}
+
+// serveDoor starts the system with another door.
+func serveDoor(t testing.TB, s *system, door intakev1.IntakeServiceServer) {
+	t.Helper()
 	token := access.NewToken()
 	directory := access.NewAdmin(token)
 	srv := grpc.NewServer(grpc.UnaryInterceptor(access.UnaryServer(directory)), grpc.StreamInterceptor(access.StreamServer(directory)))
@@ -112,7 +120,7 @@ func serve(t testing.TB, s *system) {
 	auditv1.RegisterAuditServiceServer(srv, s)
 	feedbackv1.RegisterFeedbackServiceServer(srv, s)
 	feedbackv1.RegisterReportServiceServer(srv, s)
-	intakev1.RegisterIntakeServiceServer(srv, s)
+	intakev1.RegisterIntakeServiceServer(srv, door)
 	leadv1.RegisterLeadServiceServer(srv, s)
 	qualificationv1.RegisterQualificationServiceServer(srv, s)
 	routingv1.RegisterRoutingServiceServer(srv, s)
@@ -445,7 +453,7 @@ func TestLeadCommands(t *testing.T) {
 	has(t, ok(t, "lead", "explain", "lone", "--format", "json"), `"decisions": [`, `"summary": "ana is next."`, `"state": "offered"`)
 	has(t, ok(t, "lead", "owner", "lone"), "ana has it.")
 	has(t, ok(t, "queue", "--pool", "inside"), "lone", "off-duty", "2026-04-03T13:00:00Z", "ltwo", "full")
-	has(t, ok(t, "source", "list"), "web     no      no", "crm     yes     yes")
+	has(t, ok(t, "source", "list"), "web     takes leads  -     unsigned  no", "crm     takes leads  -     signed    yes")
 }
 
 func TestWhatPeopleDo(t *testing.T) {

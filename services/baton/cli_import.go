@@ -4,21 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
-	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -28,8 +25,8 @@ const (
 	// liveAtOnce is how many new leads are under way together: they share the
 	// door's syncs.
 	liveAtOnce = 64
-	// pastAtOnce is how many rows of the past one call carries, and the most it may.
-	pastAtOnce = 500
+	// mostRows is the most rows that one call carries.
+	mostRows = 500
 	// mostBytesAtOnce keeps a call inside what a server takes.
 	mostBytesAtOnce = 1 << 20
 )
@@ -38,11 +35,23 @@ func importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "import FILE --source SOURCE",
 		GroupID: groupWork,
-		Short:   "Take leads, or what became of leads of the past, from a CSV file",
-		Long: `Takes the rows of a CSV file (UTF-8, comma, semicolon or tab, first line with the
-names of the columns) as new leads: they are qualified and handed out like any other.
-With --history they are facts of the past: leads with their own dates, owners and
-outcomes. Nobody is notified of them and nothing is routed.
+		Short:   "Take leads, or what became of them, from a CSV or NDJSON file",
+		Long: `Takes the rows of a file of any size: CSV (first line with the names of the columns,
+separated by commas, semicolons, tabs or bars) or NDJSON (one object a line), packed
+with gzip or not, in UTF-8, UTF-16, or an encoding that the map names.
+
+  --kind leads       new leads: they are qualified and handed out like any other.
+                     With --history they are facts of the past: leads with their own
+                     dates, owners and outcomes. Nobody is notified of them and
+                     nothing is routed.
+  --kind outcomes    what became of leads, by the source's own ids of them. An outcome
+                     that comes before its lead waits for it (baton feedback waiting).
+  --kind activities  touches: what passed between the company and a lead or person.
+  --kind people      people of the company. Their tokens go to FILE.tokens.csv (0600).
+  --kind accounts    companies: domain, owner, segment (baton account list).
+
+--dry-run says what would become of the rows before anything is done: how many would
+be Lead and MQL by the agreement in force, how many are duplicates, tests or spam.
 
 To import a file again is harmless: a row is named by its external_id, or where it
 has none by all it holds, and is one lead for ever.
@@ -50,6 +59,8 @@ has none by all it holds, and is one lead for ever.
 Columns named email, phone, company, … are found by themselves. A map (--map) says
 what the others are; docs/import-map.example.yaml is one with comments:
 
+  encoding: windows-1252
+  zone: Europe/Berlin
   columns:
     external_id: Opportunity ID
     company: Account
@@ -59,48 +70,62 @@ what the others are; docs/import-map.example.yaml is one with comments:
     value: {column: Amount, currency: EUR, decimal: ","}
     owner: Agent
 
-Fields: ` + wrapped(everyField(), len("Fields: ")) + `.
-History needs external_id and received_at. Dates without a declared format must be
-ISO (2026-04-03); 03/04/2026 is refused, because it can be 3 April or 4 March.
-Owners are written as handles: "Ana Lima" becomes ana.lima.
+Fields of leads: ` + wrapped(historyKind.all(), len("Fields of leads: ")) + `.
+The other kinds have fields of their own: docs/import.md lists them.
+Dates without a declared format must be ISO (2026-04-03); 03/04/2026 is refused,
+because it can be 3 April or 4 March. Names of members are written as handles:
+"Ana Lima" becomes ana.lima.
 
 Rows that cannot be taken stay out and are written to FILE.rejects.csv (mode 0600),
 each with its line, column and reason; the rest goes in. The status is 0 when rows
 went in, even if others were rejected, and 1 when none went in or it had to stop.`,
 		Example: `  baton import leads.csv --source web --dry-run
   baton import leads.csv --source web
-  baton import deals-2025.csv --source crm --map deals.yaml --history`,
+  baton import deals-2025.csv.gz --source crm --map deals.yaml --history
+  baton import outcomes.ndjson --source crm --kind outcomes`,
 		Args: exactly("FILE"),
 	}
 	o := importOptions{}
 	flags := c.Flags()
 	flags.StringVar(&o.source, "source", "", "source that the rows belong to, as baton source list shows it")
 	flags.StringVar(&o.mapPath, "map", "", "file that says which column holds which field")
-	flags.BoolVar(&o.history, "history", false, "facts of the past: keep the file's own times, route nothing")
-	flags.BoolVar(&o.dry, "dry-run", false, "read and check every row, send nothing; needs no running system")
-	flags.IntVar(&o.batch, "batch", 0, "rows under way at once (default 64, with --history 500, the most)")
+	kindName := flags.String("kind", kindLeads, "what the rows are: "+strings.Join(kindNames(), ", "))
+	history := flags.Bool("history", false, "leads of the past: keep the file's own times, route nothing")
+	flags.BoolVar(&o.dry, "dry-run", false, "say what would become of the rows, and do nothing")
+	flags.StringVar(&o.formatIn, "format-in", "", "csv or ndjson (default by the file's name or content)")
+	flags.IntVar(&o.batch, "batch", 0, "rows under way at once, at most 500 (default 64; of the past as many as the system answers in good time)")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		o.path = args[0]
+		var known bool
+		o.kind, known = kindOf(*kindName, *history)
 		switch {
-		case o.source == "":
+		case !known && *history:
+			return misused(cmd, "--history is for leads alone; the other kinds have times of their own")
+		case !known:
+			return misused(cmd, "--kind is %q; it can be %s", *kindName, strings.Join(kindNames(), ", "))
+		case o.source == "" && o.kind.source:
 			return misused(cmd, "say with --source where the rows come from, as baton source list shows it")
-		case o.batch < 0 || o.batch > pastAtOnce:
-			return misused(cmd, "--batch is %d; it can be 1 to %d", o.batch, pastAtOnce)
+		case o.source != "" && !o.kind.source:
+			return misused(cmd, "--kind %s belongs to no source; leave --source out", o.kind.name)
+		case o.batch < 0 || o.batch > mostRows:
+			return misused(cmd, "--batch is %d; it can be 1 to %d", o.batch, mostRows)
+		case o.formatIn != "" && o.formatIn != fileCSV && o.formatIn != fileNDJSON:
+			return misused(cmd, "--format-in is %q; it can be %s or %s", o.formatIn, fileCSV, fileNDJSON)
 		}
-		if o.batch == 0 {
-			o.batch = liveAtOnce
-			if o.history {
-				o.batch = pastAtOnce
-			}
+		format, err := formatOf(cmd)
+		if err != nil {
+			return err
 		}
-		if o.dry {
-			format, err := formatOf(cmd)
-			if err != nil {
-				return err
-			}
-			return runImport(&call{ctx: contextOf(cmd), cmd: cmd, format: format}, o)
+		c := &call{ctx: contextOf(cmd), cmd: cmd, format: format, args: args}
+		conn, server, err := dial(cmd)
+		switch {
+		case err == nil:
+			defer func() { _ = conn.Close() }()
+			c.conn, c.server = conn, server
+		case !o.dry || !fault.Is(err, fault.Unauthenticated):
+			return err
 		}
-		return client(func(c *call) error { return runImport(c, o) })(cmd, args)
+		return runImport(c, o)
 	}
 	return c
 }
@@ -126,9 +151,10 @@ func wrapped(words []string, width int) string {
 }
 
 type importOptions struct {
-	path, source, mapPath string
-	history, dry          bool
-	batch                 int
+	path, source, mapPath, formatIn string
+	kind                            kind
+	dry                             bool
+	batch                           int
 }
 
 // tally counts rows; each is in exactly one of its numbers.
@@ -137,49 +163,67 @@ type importTally struct {
 	Accepted int64 `json:"accepted"`
 	New      int64 `json:"new"`
 	There    int64 `json:"already_there"`
+	// Waiting were accepted and wait for their leads.
+	Waiting int64 `json:"waiting"`
 	// Unsure were accepted by a system that does not say whether they are new.
 	Unsure   int64 `json:"not_known_whether_new"`
 	Rejected int64 `json:"rejected"`
 	// Unsent were read and not answered when the import had to stop.
-	Unsent  int64  `json:"not_sent"`
-	DryRun  bool   `json:"dry_run"`
-	Rejects string `json:"rejects_file,omitempty"`
+	Unsent int64 `json:"not_sent"`
+	// Repaired stood in one cell as a whole and were taken apart. They are in one
+	// of the other numbers too.
+	Repaired int64 `json:"repaired"`
+	// ReadAs is how the file was read.
+	ReadAs  string   `json:"read_as"`
+	DryRun  bool     `json:"dry_run"`
+	Preview *preview `json:"preview,omitempty"`
+	Rejects string   `json:"rejects_file,omitempty"`
+	Tokens  string   `json:"tokens_file,omitempty"`
 }
 
 func (t *importTally) String() string {
+	s := ""
+	if t.Repaired > 0 {
+		s = fmt.Sprintf("; %s repaired that stood in one cell", counted(t.Repaired, "row was", "rows were"))
+	}
 	if t.DryRun {
-		return fmt.Sprintf("%s: %s can be accepted, %s rejected; nothing was sent", counted(t.Rows, "row", "rows"), grouped(t.Accepted), grouped(t.Rejected))
+		return fmt.Sprintf("%s: %s can be accepted, %s rejected; nothing was sent", counted(t.Rows, "row", "rows"), grouped(t.Accepted), grouped(t.Rejected)) + s
 	}
 	kinds := grouped(t.New) + " new, " + grouped(t.There) + " already there"
+	if t.Waiting > 0 {
+		kinds += ", " + grouped(t.Waiting) + " waiting for their leads"
+	}
 	if t.Unsure > 0 {
 		kinds += ", " + grouped(t.Unsure) + " new or already there"
 	}
-	s := fmt.Sprintf("%s: %s accepted (%s), %s rejected", counted(t.Rows, "row", "rows"), grouped(t.Accepted), kinds, grouped(t.Rejected))
+	said := fmt.Sprintf("%s: %s accepted (%s), %s rejected", counted(t.Rows, "row", "rows"), grouped(t.Accepted), kinds, grouped(t.Rejected))
 	if t.Unsent > 0 {
-		s += fmt.Sprintf(", %s not sent", grouped(t.Unsent))
+		said += fmt.Sprintf(", %s not sent", grouped(t.Unsent))
 	}
-	return s
+	return said + s
 }
 
 // importer takes one file in.
 type importer struct {
 	importOptions
 	ctx     context.Context
-	intake  intakev1.IntakeServiceClient
-	leads   leadv1.LeadServiceClient
-	rows    *records
+	system  *systemClients // nil = none is asked
+	file    *inputFile
 	mapping *mapping
 	rules   intake.Vocabulary
 	rejects *rejectFile
+	tokens  *tokenFile
 	bar     *progressBar
 	tally   importTally
 	// first is why the first rejected row stayed out.
 	first string
-	// began is the system's time before the first row went in; nil = not known.
-	began *time.Time
-	// seen holds the new leads of this import, as digests of 8 bytes.
-	seen map[uint64]struct{}
-	seed maphash.Seed
+	// seen holds the names of the rows of this import.
+	seen *seenKeys
+	// pace is how many rows one call carries.
+	pace pace
+	// stream is the door's stream of new leads; single says that it has none.
+	stream *submitStream
+	single bool
 	// pause waits between two attempts.
 	pause func(context.Context, time.Duration) error
 
@@ -190,74 +234,69 @@ type importer struct {
 // waiting is a row that is ready to be sent, or refused already: rejects keep
 // the order of the file.
 type waiting struct {
-	rec  *record
-	no   *refusal
-	live *intakev1.SubmitRequest
-	past *intakev1.HistoryRow
+	rec *record
+	no  *refusal
+	// name of the row within the file; empty = rows have none.
+	name string
+	// external is the source's own id of the lead that the row is about.
+	external string
+	message  proto.Message
 }
 
 func runImport(c *call, o importOptions) error {
-	file, err := os.Open(o.path)
-	if err != nil {
-		return fault.New(fault.NotFound, "the file cannot be read: %w", err)
-	}
-	defer file.Close()
-	var wanted *mapFile
-	var delimiter byte
+	wanted := &mapFile{}
 	if o.mapPath != "" {
+		var err error
 		if wanted, err = readMap(o.mapPath); err != nil {
 			return err
 		}
-		if delimiter, err = delimiterOf(wanted.Delimiter); err != nil {
-			return err
-		}
 	}
-	rows, err := newRecords(file, delimiter)
+	file, err := openInput(o.path, o.formatIn, wanted)
 	if err != nil {
 		return err
 	}
-	if wanted == nil {
-		wanted = defaultMap(rows.header, o.history)
-	}
-	mapping, err := wanted.fit(rows.header, o.history)
+	defer file.close()
+	header := file.rows.columns()
+	mapping, err := wanted.fit(header, o.kind)
 	if err != nil {
 		return err
+	}
+	notes, said := c.cmd.ErrOrStderr(), io.Discard
+	if c.format != formatJSON {
+		said = notes
 	}
 	im := &importer{
-		importOptions: o, ctx: c.ctx, rows: rows, mapping: mapping, bar: newProgressBar(c.cmd.ErrOrStderr(), sizeOf(file)),
-		rejects: &rejectFile{path: o.path + ".rejects.csv", header: rows.header},
-		tally:   importTally{DryRun: o.dry}, seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(), pause: pause,
+		importOptions: o, ctx: c.ctx, file: file, mapping: mapping, bar: newProgressBar(notes, file.size),
+		rejects: &rejectFile{path: o.path + ".rejects.csv", header: header}, tokens: &tokenFile{path: o.path + ".tokens.csv"},
+		tally: importTally{DryRun: o.dry, ReadAs: file.how}, seen: newSeenKeys(), pace: newPace(o.batch), pause: pause,
 	}
-	if !o.dry {
-		if err := im.connect(c); err != nil {
-			return err
-		}
+	if _, json := file.rows.(*jsonRecords); json {
+		im.rejects.header = []string{"row"}
 	}
+	if c.conn != nil {
+		im.system = newSystemClients(c)
+		err = im.connect()
+	}
+	switch {
+	case o.dry && (c.conn == nil || fault.Is(err, fault.Unavailable)):
+		im.system = nil
+		fmt.Fprintln(said, "baton: no system could be asked, so only the file is looked at; with one (baton up) it is said what would become of the rows")
+	case err != nil:
+		return err
+	}
+	if o.dry && im.system != nil {
+		im.tally.Preview = &preview{}
+	}
+	fmt.Fprintf(said, "baton: %s is read as %s; %s\n", cell(filepath.Base(o.path)), file.how, counted(int64(len(header)), "column", "columns"))
 	return im.finish(c, im.run())
 }
 
-func sizeOf(f *os.File) int64 {
-	info, err := f.Stat()
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
-func delimiterOf(text string) (byte, error) {
-	switch text {
-	case "":
-		return 0, nil
-	case ",", ";", "\t", "|":
-		return text[0], nil
-	}
-	return 0, fault.New(fault.Invalid, "the map's delimiter is %q; it can be \",\", \";\", \"|\" or \"\\t\"", text)
-}
-
 // connect looks at the system before the first row goes in.
-func (im *importer) connect(c *call) error {
-	im.intake, im.leads = intakev1.NewIntakeServiceClient(c.conn), leadv1.NewLeadServiceClient(c.conn)
-	list, err := im.intake.ListSources(im.ctx, &intakev1.ListSourcesRequest{})
+func (im *importer) connect() error {
+	if !im.kind.source {
+		return nil
+	}
+	list, err := im.system.intake.ListSources(im.ctx, &intakev1.ListSourcesRequest{})
 	if err != nil {
 		return err
 	}
@@ -268,44 +307,44 @@ func (im *importer) connect(c *call) error {
 	if !slices.Contains(names, im.source) {
 		return fault.New(fault.NotFound, "there is no source %q; there is %s", im.source, quotedList(names))
 	}
-	a, err := agreementv1.NewAgreementServiceClient(c.conn).GetAgreement(im.ctx, &agreementv1.GetAgreementRequest{})
-	switch {
-	case fault.Is(err, fault.NotFound), fault.Is(err, fault.State):
-		// No agreement is in force, so there are no agreed words yet.
-	case err != nil:
-		return err
-	default:
-		if compiled, err := agreement.Compile(a.GetDocument()); err == nil {
-			im.rules = compiled
+	if im.kind.person {
+		a, err := im.system.agreements.GetAgreement(im.ctx, &agreementv1.GetAgreementRequest{})
+		switch {
+		case fault.Is(err, fault.NotFound), fault.Is(err, fault.State):
+			// No agreement is in force, so there are no agreed words yet.
+		case err != nil:
+			return err
+		default:
+			if compiled, err := agreement.Compile(a.GetDocument()); err == nil {
+				im.rules = compiled
+			}
 		}
 	}
-	if im.history {
+	if im.kind.name == kindHistory {
 		return nil
 	}
-	return im.settled(feedbackv1.NewReportServiceClient(c.conn))
+	return im.settled()
 }
 
 // settlesWithin is how long an import waits for deliveries that are kept but
 // not worked yet: until they are, their leads are not known.
 const settlesWithin = 10 * time.Second
 
-// settled waits until what came before is worked, and notes the system's time:
-// a lead that was received earlier was there already.
-func (im *importer) settled(service feedbackv1.ReportServiceClient) error {
+// settled waits until what came before is worked: only then is it known which
+// leads are here.
+func (im *importer) settled() error {
 	const step = 200 * time.Millisecond
 	for waited := time.Duration(0); ; waited += step {
-		s, err := service.GetStatus(im.ctx, &feedbackv1.GetStatusRequest{})
+		s, err := im.system.reports.GetStatus(im.ctx, &feedbackv1.GetStatusRequest{})
 		if fault.Is(err, fault.State) {
 			return nil // this process does not serve it
 		}
 		if err != nil {
 			return err
 		}
-		if s.GetReadOnly() != "" {
+		if s.GetReadOnly() != "" && !im.dry {
 			return fault.New(fault.State, "the system takes nothing new: %s", s.GetReadOnly())
 		}
-		now := s.GetNow().AsTime()
-		im.began = &now
 		if s.GetIntakePending() == 0 || waited >= settlesWithin {
 			return nil
 		}
@@ -317,7 +356,7 @@ func (im *importer) settled(service feedbackv1.ReportServiceClient) error {
 
 func (im *importer) run() error {
 	for {
-		rec, err := im.rows.next()
+		rec, err := im.file.rows.next()
 		if errors.Is(err, io.EOF) {
 			return im.flush()
 		}
@@ -331,19 +370,17 @@ func (im *importer) run() error {
 		if err := im.take(rec); err != nil {
 			return err
 		}
-		im.bar.show(im.rows.read, im.tally.Rows)
+		im.bar.show(im.file.count.done, im.tally.Rows)
 	}
 }
 
 // take makes a row ready to be sent, or sets it aside.
 func (im *importer) take(rec *record) error {
-	w := waiting{rec: rec}
-	if im.history {
-		w.past, w.no = im.mapping.past(rec, im.rules)
-	} else {
-		w.live, w.no = im.mapping.live(im.source, rec, im.rules)
+	if rec.repaired {
+		im.tally.Repaired++
 	}
-	if im.dry {
+	w := im.ready(rec)
+	if im.dry && im.system == nil {
 		if w.no != nil {
 			return im.reject(rec, w.no)
 		}
@@ -351,18 +388,70 @@ func (im *importer) take(rec *record) error {
 		return nil
 	}
 	im.waiting = append(im.waiting, w)
-	im.bytes += size(w)
-	if len(im.waiting) >= im.batch || im.bytes >= mostBytesAtOnce {
+	if w.no == nil {
+		im.bytes += proto.Size(w.message) + len(rec.raw)
+	}
+	if len(im.waiting) >= im.atOnce() || im.bytes >= mostBytesAtOnce {
 		return im.flush()
 	}
 	return nil
 }
 
-func size(w waiting) int {
-	if w.past != nil {
-		return proto.Size(w.past)
+// atOnce is how many rows are made ready before they are sent.
+func (im *importer) atOnce() int {
+	switch {
+	case im.dry:
+		return mostRows
+	case im.batch > 0:
+		return im.batch
+	case im.kind.name == kindLeads, im.kind.name == kindActivities:
+		return liveAtOnce
 	}
-	return proto.Size(w.live) + len(w.rec.raw)
+	return mostRows
+}
+
+// ready makes a row into what is sent.
+func (im *importer) ready(rec *record) waiting {
+	w := waiting{rec: rec}
+	switch im.kind.name {
+	case kindLeads:
+		if req, no := im.mapping.live(im.source, rec, im.rules); no != nil {
+			w.no = no
+		} else {
+			w.message, w.name, w.external = req, req.GetIdempotencyKey(), req.GetIdempotencyKey()
+		}
+	case kindHistory:
+		if row, no := im.mapping.past(rec, im.rules); no != nil {
+			w.no = no
+		} else {
+			w.message, w.name, w.external = row, row.GetSubmission().GetExternalId(), row.GetSubmission().GetExternalId()
+		}
+	case kindOutcomes:
+		if row, external, no := im.mapping.outcome(rec); no != nil {
+			w.no = no
+		} else {
+			w.message, w.name, w.external = row, external+"\x00"+row.GetKey(), external
+		}
+	case kindActivities:
+		if req, external, no := im.mapping.activity(im.source, rec); no != nil {
+			w.no = no
+		} else {
+			w.message, w.name, w.external = req, req.GetTouch().GetExternalId(), external
+		}
+	case kindPeople:
+		if req, no := im.mapping.member(rec); no != nil {
+			w.no = no
+		} else {
+			w.message, w.name = req, req.GetMember()
+		}
+	default:
+		if row, no := im.mapping.account(rec); no != nil {
+			w.no = no
+		} else {
+			w.message = row
+		}
+	}
+	return w
 }
 
 func (im *importer) reject(rec *record, no *refusal) error {
@@ -389,10 +478,10 @@ func (im *importer) flush() error {
 		answers[i].no = w.no
 	}
 	var err error
-	if im.history {
-		err = im.sendPast(rows, answers)
+	if im.dry {
+		err = im.foresee(rows, answers)
 	} else {
-		err = im.sendLive(rows, answers)
+		err = im.send(rows, answers)
 	}
 	for i, a := range answers {
 		switch {
@@ -401,11 +490,14 @@ func (im *importer) flush() error {
 		case a.fate == fateUnsent:
 		default:
 			im.tally.Accepted++
-			switch im.again(a) {
+			switch im.again(&rows[i], a) {
+			case fateForeseen:
 			case fateNew:
 				im.tally.New++
 			case fateThere:
 				im.tally.There++
+			case fateWaiting:
+				im.tally.Waiting++
 			default:
 				im.tally.Unsure++
 			}
@@ -416,7 +508,6 @@ func (im *importer) flush() error {
 
 // answer is what became of a row.
 type answer struct {
-	lead string
 	fate fate
 	no   *refusal
 }
@@ -428,125 +519,19 @@ const (
 	fateUnsent fate = iota
 	fateNew
 	fateThere
+	fateWaiting
 	fateUnsure
+	// fateForeseen is that of a row that only was asked about.
+	fateForeseen
 )
 
-// again finds rows that open the same lead twice within one file.
-func (im *importer) again(a answer) fate {
-	if a.fate != fateNew || im.history {
-		return a.fate
-	}
-	digest := maphash.String(im.seed, a.lead)
-	if _, twice := im.seen[digest]; twice {
+// again finds rows that open the same lead twice within one file: the system
+// answers for what it had before.
+func (im *importer) again(w *waiting, a answer) fate {
+	if a.fate == fateNew && im.kind.name == kindLeads && im.seen.add(w.name) {
 		return fateThere
 	}
-	im.seen[digest] = struct{}{}
-	return fateNew
-}
-
-func (im *importer) sendPast(rows []waiting, answers []answer) error {
-	req := &intakev1.ImportHistoryRequest{Source: im.source}
-	var places []int
-	for i, w := range rows {
-		if w.no == nil {
-			req.Rows, places = append(req.Rows, w.past), append(places, i)
-		}
-	}
-	if len(places) == 0 {
-		return nil
-	}
-	var res *intakev1.ImportHistoryResponse
-	err := im.persist(func() (err error) {
-		res, err = im.intake.ImportHistory(im.ctx, req)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if len(res.GetResults()) != len(places) {
-		return fault.New(fault.Unknown, "the system answered for %d of %d rows", len(res.GetResults()), len(places))
-	}
-	for n, r := range res.GetResults() {
-		i := places[n]
-		switch {
-		case r.GetError() != "":
-			answers[i].no = &refusal{reason: r.GetError()}
-		case r.GetDuplicate():
-			answers[i] = answer{lead: r.GetLeadId(), fate: fateThere}
-		default:
-			answers[i] = answer{lead: r.GetLeadId(), fate: fateNew}
-		}
-	}
-	return nil
-}
-
-func (im *importer) sendLive(rows []waiting, answers []answer) error {
-	together, ctx := errgroup.WithContext(im.ctx)
-	for i, w := range rows {
-		if w.no != nil {
-			continue
-		}
-		together.Go(func() error {
-			var res *intakev1.SubmitResponse
-			err := im.persist(func() (err error) {
-				res, err = im.intake.Submit(ctx, w.live)
-				return err
-			})
-			if fault.Is(err, fault.Invalid) {
-				answers[i].no = &refusal{reason: err.Error()}
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			answers[i] = answer{lead: res.GetLeadId(), fate: im.known(ctx, res.GetLeadId())}
-			return nil
-		})
-	}
-	return together.Wait()
-}
-
-// known looks a lead up that was just taken: the door itself does not look, so
-// that it need not wait. The row is on disk whatever this finds.
-func (im *importer) known(ctx context.Context, leadID string) fate {
-	if im.began == nil {
-		return fateUnsure
-	}
-	l, err := im.leads.GetLead(ctx, &leadv1.GetLeadRequest{LeadId: leadID})
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return fateNew // not worked yet
-	case err != nil:
-		return fateUnsure
-	case l.GetReceivedAt().AsTime().Before(*im.began):
-		return fateThere
-	}
-	return fateNew
-}
-
-// attempts is how often a row is sent before the import gives up. To send it
-// again is harmless.
-const attempts = 6
-
-// persist repeats what passes: a full disk that is being freed, a server that
-// starts again.
-func (im *importer) persist(send func() error) error {
-	delay := 100 * time.Millisecond
-	for n := 1; ; n++ {
-		err := send()
-		switch fault.Of(err) {
-		case fault.Unavailable, fault.Full, fault.Conflict:
-		default:
-			return err
-		}
-		if n == attempts || errors.Is(err, context.Canceled) {
-			return err
-		}
-		if wait := im.pause(im.ctx, delay); wait != nil {
-			return wait
-		}
-		delay *= 2
-	}
+	return a.fate
 }
 
 // pause waits, unless the import is stopped.
@@ -564,8 +549,13 @@ func pause(ctx context.Context, d time.Duration) error {
 // finish closes what is open and says what became of the rows.
 func (im *importer) finish(c *call, err error) error {
 	im.bar.clear()
+	im.stream.close()
 	written, closeErr := im.rejects.close()
-	err = errors.Join(err, closeErr)
+	tokens, tokensErr := im.tokens.close()
+	if tokens && tokensErr == nil {
+		im.tally.Tokens = im.tokens.path
+	}
+	err = errors.Join(err, closeErr, tokensErr)
 	if written && closeErr == nil {
 		im.tally.Rejects = im.rejects.path
 	}
@@ -577,6 +567,12 @@ func (im *importer) finish(c *call, err error) error {
 		}
 	} else {
 		fmt.Fprintln(out, im.tally.String())
+		if err := im.tally.Preview.write(out, im.kind); err != nil {
+			return err
+		}
+		if im.tally.Tokens != "" {
+			fmt.Fprintf(notes, "baton: the tokens are in %s; hand each to its owner and delete the file\n", im.tally.Tokens)
+		}
 	}
 	if err != nil {
 		return fault.New(fault.Of(err), "the import stopped after %s: %w; import the file again when that is mended, which is harmless", counted(im.tally.Rows, "row", "rows"), err)

@@ -24,32 +24,14 @@ var fieldsOfPerson = []string{
 	"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
 }
 
-// Fields beside those of the person.
-const (
-	fieldExternalID = "external_id"
-	fieldReceived   = "received_at"
-	fieldOwner      = "owner"
-	fieldFirstTouch = "first_touch_at"
-	fieldOutcome    = "outcome"
-	fieldClosed     = "closed_at"
-	fieldValue      = "value"
-)
-
-// fieldsOfHistory are the fields that only a file of the past has.
-var fieldsOfHistory = []string{fieldReceived, fieldOwner, fieldFirstTouch, fieldOutcome, fieldClosed, fieldValue}
-
-func isDateField(field string) bool {
-	return field == fieldReceived || field == fieldFirstTouch || field == fieldClosed
-}
-
-func everyField() []string {
-	return slices.Concat([]string{fieldExternalID}, fieldsOfPerson, fieldsOfHistory)
-}
-
 // mapFile is a map as it is written.
 type mapFile struct {
 	// Delimiter between cells; empty = found out.
 	Delimiter string `yaml:"delimiter"`
+	// Encoding of the file; empty = UTF-8, or what the file's first bytes say.
+	Encoding string `yaml:"encoding"`
+	// Decimal mark of values whose column names none.
+	Decimal string `yaml:"decimal"`
 	// Zone of times that name none; empty = UTC.
 	Zone string `yaml:"zone"`
 	// Columns says which column holds which field.
@@ -61,8 +43,10 @@ type mapFile struct {
 // columnSpec says where a field comes from: a column's name, or more.
 type columnSpec struct {
 	Column string `yaml:"column"`
-	// Format of a date, such as DD.MM.YYYY.
+	// Format of a date, such as DD.MM.YYYY, or unix or unix-ms.
 	Format string `yaml:"format"`
+	// Zone of a date that names none; empty = the map's.
+	Zone string `yaml:"zone"`
 	// Map from what a cell holds to what is meant.
 	Map map[string]string `yaml:"map"`
 	// Default stands for an empty cell, or for every cell where no column is named.
@@ -104,29 +88,32 @@ func readMap(path string) (*mapFile, error) {
 		}
 		return nil, fault.New(fault.Invalid, "%s: %s", path, yaml.FormatError(err, false, true))
 	}
-	if len(m.Columns) == 0 {
+	if len(m.Columns) == 0 && (len(m.Answers) > 0 || m.Delimiter+m.Encoding+m.Decimal == "") {
 		return nil, fault.New(fault.Invalid, "%s names no columns; write under columns which column holds which field", path)
 	}
 	return m, nil
 }
 
-// defaultMap takes columns by our own names for the fields; the rest are
-// answers, of which the mapper of forms knows many.
-func defaultMap(header []string, history bool) *mapFile {
-	m := &mapFile{Columns: map[string]columnSpec{}, Answers: map[string]columnSpec{}}
+// withColumns is a map that names no columns, filled up: columns by our own
+// names for the fields; the rest are answers, of which the mapper of forms knows
+// many.
+func (m *mapFile) withColumns(header []string, k kind) *mapFile {
+	out := *m
+	out.Columns, out.Answers = map[string]columnSpec{}, map[string]columnSpec{}
 	for _, name := range header {
 		field := strings.ToLower(name)
-		// What a value counts only a map can say, and new leads have no past.
-		known := slices.Contains(everyField(), field) && field != fieldValue
-		if known && (history || !slices.Contains(fieldsOfHistory, field)) {
-			if _, twice := m.Columns[field]; !twice {
-				m.Columns[field] = columnSpec{Column: name}
+		// What a value counts only a map can say.
+		if slices.Contains(k.all(), field) && field != fieldValue {
+			if _, twice := out.Columns[field]; !twice {
+				out.Columns[field] = columnSpec{Column: name}
 				continue
 			}
 		}
-		m.Answers[name] = columnSpec{Column: name}
+		if k.person {
+			out.Answers[name] = columnSpec{Column: name}
+		}
 	}
-	return m
+	return &out
 }
 
 // column is a field's way from a row's cells to its text.
@@ -140,6 +127,7 @@ type column struct {
 	folded map[string]string
 	// layout of a date, in Go's words; empty = ISO only.
 	layout string
+	zone   *time.Location
 }
 
 // mapping is a map that fits a file's header.
@@ -147,62 +135,85 @@ type mapping struct {
 	header  []string
 	fields  []column // of the person, in a fixed order
 	answers []column
-	own     map[string]column // external id and history
-	zone    *time.Location
+	own     map[string]column // of the kind of file
+	// rest says that what no column takes is an answer too: there was no map.
+	rest bool
 }
 
 // fit holds a map against a header. Everything that is wrong with the map is
 // said before the first row goes in.
-func (m *mapFile) fit(header []string, history bool) (*mapping, error) {
-	out := &mapping{header: header, own: map[string]column{}, zone: time.UTC}
-	if m.Zone != "" {
-		zone, err := time.LoadLocation(m.Zone)
-		if err != nil || m.Zone == "Local" {
-			return nil, fault.New(fault.Invalid, "the map's zone %q is not known; write one such as Europe/Berlin", m.Zone)
-		}
-		out.zone = zone
+func (m *mapFile) fit(header []string, k kind) (*mapping, error) {
+	out := &mapping{header: header, own: map[string]column{}}
+	if len(m.Columns) == 0 {
+		m, out.rest = m.withColumns(header, k), k.person
+	}
+	zone, err := zoneOf(m.Zone, time.UTC)
+	if err != nil {
+		return nil, err
 	}
 	for _, field := range slices.Sorted(maps.Keys(m.Columns)) {
-		if !slices.Contains(everyField(), field) {
-			return nil, fault.New(fault.Invalid, "the map names a field %q that there is none of; the fields are %s", field, strings.Join(everyField(), ", "))
+		switch {
+		case slices.Contains(k.all(), field):
+		case k.name == kindLeads && slices.Contains(historyKind.own, field):
+			field = historyKind.own[slices.IndexFunc(historyKind.own, func(f string) bool { _, named := m.Columns[f]; return named && f != fieldExternalID })]
+			return nil, fault.New(fault.Invalid, "the map names %s, which only history has; add --history, or take it out of the map so that these are new leads", field)
+		default:
+			return nil, fault.New(fault.Invalid, "the map names a field %q that there is none of; the fields are %s", field, strings.Join(k.all(), ", "))
 		}
 	}
-	for _, field := range everyField() {
+	if len(m.Answers) > 0 && !k.person {
+		return nil, fault.New(fault.Invalid, "the map names answers, which only leads have; take them out for --kind %s", k.name)
+	}
+	for _, field := range k.all() {
 		spec, there := m.Columns[field]
 		if !there {
 			continue
 		}
-		if slices.Contains(fieldsOfHistory, field) && !history {
-			return nil, fault.New(fault.Invalid, "the map names %s, which only history has; add --history, or take it out of the map so that these are new leads", field)
+		if field == fieldValue && spec.Decimal == "" {
+			spec.Decimal = m.Decimal
 		}
-		c, err := fitColumn(header, field, spec)
+		_, priced := m.Columns[fieldCurrency]
+		c, err := fitColumn(header, field, spec, k, priced)
 		if err != nil {
 			return nil, err
 		}
-		if field == fieldExternalID || slices.Contains(fieldsOfHistory, field) {
+		if c.zone, err = zoneOf(spec.Zone, zone); err != nil {
+			return nil, err
+		}
+		if slices.Contains(k.own, field) {
 			out.own[field] = c
 			continue
 		}
 		out.fields = append(out.fields, c)
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.Answers)) {
-		c, err := fitColumn(header, key, m.Answers[key])
+		c, err := fitColumn(header, key, m.Answers[key], k, false)
 		if err != nil {
 			return nil, err
 		}
 		out.answers = append(out.answers, c)
 	}
-	if history {
-		for _, field := range []string{fieldExternalID, fieldReceived} {
-			if _, there := out.own[field]; !there {
-				return nil, fault.New(fault.Invalid, "history needs the field %s: say in a map (--map) which column holds it; the columns are %s", field, quotedList(header))
-			}
+	for _, field := range k.needs {
+		if _, there := out.own[field]; !there {
+			return nil, fault.New(fault.Invalid, "%s needs the field %s: say in a map (--map) which column holds it; the columns are %s", k.name, field, quotedList(header))
 		}
 	}
 	return out, nil
 }
 
-func fitColumn(header []string, field string, spec columnSpec) (column, error) {
+// zoneOf finds a zone by its name.
+func zoneOf(name string, otherwise *time.Location) (*time.Location, error) {
+	if name == "" {
+		return otherwise, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, fault.New(fault.Invalid, "the map's zone %q is not known; write one such as Europe/Berlin", name)
+	}
+	return zone, nil
+}
+
+func fitColumn(header []string, field string, spec columnSpec, k kind, priced bool) (column, error) {
 	c := column{field: field, at: -1, name: spec.Column, spec: spec, folded: make(map[string]string, len(spec.Map))}
 	for from, to := range spec.Map {
 		word := strings.ToLower(strings.TrimSpace(from))
@@ -215,7 +226,7 @@ func fitColumn(header []string, field string, spec columnSpec) (column, error) {
 		if spec.Default == "" {
 			return c, fault.New(fault.Invalid, "the map says nothing about %s: name its column", field)
 		}
-		return c, misfit(&c)
+		return c, misfit(&c, k, priced)
 	}
 	for i, name := range header {
 		if !strings.EqualFold(name, strings.TrimSpace(spec.Column)) {
@@ -229,19 +240,26 @@ func fitColumn(header []string, field string, spec columnSpec) (column, error) {
 	if c.at < 0 {
 		return c, fault.New(fault.Invalid, "the map takes %s from the column %q, which the file does not have; its columns are %s", field, spec.Column, quotedList(header))
 	}
-	return c, misfit(&c)
+	return c, misfit(&c, k, priced)
 }
 
 // misfit checks what is said about a field against what the field is.
-func misfit(c *column) error {
+//
+// priced says that another column holds the currency.
+func misfit(c *column, k kind, priced bool) error {
 	s := &c.spec
 	switch {
+	case s.Zone != "" && !isDateField(c.field):
+		return fault.New(fault.Invalid, "the map gives %s a zone, which only dates have", c.field)
 	case s.Format != "" && !isDateField(c.field):
 		return fault.New(fault.Invalid, "the map gives %s a format, which only dates have", c.field)
 	case (s.Currency != "" || s.Decimal != "" || s.Scale != 0) && c.field != fieldValue:
 		return fault.New(fault.Invalid, "the map gives %s a currency, decimal or scale, which only %s has", c.field, fieldValue)
 	case c.field == fieldValue:
 		digits, known := lead.MinorDigits(s.Currency)
+		if priced && s.Currency == "" {
+			digits, known = 9, true
+		}
 		if !known {
 			return fault.New(fault.Invalid, "the map must say which currency %s has, in three capital letters such as EUR", c.field)
 		}
@@ -253,12 +271,12 @@ func misfit(c *column) error {
 		}
 	case c.field == fieldOutcome:
 		for _, to := range s.Map {
-			if !slices.Contains(pastOutcomes, to) {
-				return fault.New(fault.Invalid, "the map turns an %s into %q; it can be %s", c.field, to, strings.Join(pastOutcomes[1:], ", "))
+			if words := k.outcomes; !slices.Contains(words, to) {
+				return fault.New(fault.Invalid, "the map turns an %s into %q; it can be %s", c.field, to, wordList(words))
 			}
 		}
 	}
-	if s.Format != "" {
+	if s.Format != "" && s.Format != formatUnix && s.Format != formatUnixMS {
 		layout, err := layoutOf(s.Format)
 		if err != nil {
 			return err
@@ -266,54 +284,6 @@ func misfit(c *column) error {
 		c.layout = layout
 	}
 	return nil
-}
-
-// pastOutcomes are what can have become of a lead of the past.
-var pastOutcomes = []string{"", "open", "won", "lost"}
-
-// dateParts are the parts of a date's format, longest first.
-var dateParts = []struct{ part, layout string }{
-	{"YYYY", "2006"},
-	{"MMMM", "January"},
-	{"MMM", "Jan"},
-	{"MM", "01"},
-	{"M", "1"},
-	{"DD", "02"},
-	{"D", "2"},
-	{"HH", "15"},
-	{"hh", "03"},
-	{"h", "3"},
-	{"mm", "04"},
-	{"ss", "05"},
-	{"AM", "PM"},
-	{"ZZZ", "Z07:00"},
-}
-
-// layoutOf turns a format as people write it into Go's.
-func layoutOf(format string) (string, error) {
-	var b strings.Builder
-	day, month, year := false, false, false
-next:
-	for rest := format; rest != ""; {
-		for _, p := range dateParts {
-			if after, ok := strings.CutPrefix(rest, p.part); ok {
-				b.WriteString(p.layout)
-				rest = after
-				day, month, year = day || p.part[0] == 'D', month || p.part[0] == 'M', year || p.part[0] == 'Y'
-				continue next
-			}
-		}
-		c := rest[0]
-		if !strings.ContainsRune(" -/.:,T", rune(c)) {
-			return "", fault.New(fault.Invalid, "the format %q has a part that is not known at %q; write it with YYYY MM DD HH mm ss, such as DD.MM.YYYY HH:mm", format, rest)
-		}
-		b.WriteByte(c)
-		rest = rest[1:]
-	}
-	if !day || !month || !year {
-		return "", fault.New(fault.Invalid, "the format %q lacks the day, the month or the year; write one such as DD.MM.YYYY", format)
-	}
-	return b.String(), nil
 }
 
 func quotedList(names []string) string {

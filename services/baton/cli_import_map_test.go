@@ -26,6 +26,12 @@ func writeFile(t testing.TB, name, text string) string {
 	return path
 }
 
+// leadsOr is the kind of new leads, or of those of the past.
+func leadsOr(history bool) kind {
+	k, _ := kindOf(kindLeads, history)
+	return k
+}
+
 // fitted is a map that fits a header, both as they are written.
 func fitted(t testing.TB, text, header string, history bool) *mapping {
 	t.Helper()
@@ -33,7 +39,7 @@ func fitted(t testing.TB, text, header string, history bool) *mapping {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := m.fit(strings.Split(header, ","), history)
+	out, err := m.fit(strings.Split(header, ","), leadsOr(history))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +75,7 @@ func TestMapRefusesWhatDoesNotFit(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m, err := readMap(writeFile(t, "map.yaml", c.text))
 			if err == nil {
-				_, err = m.fit(strings.Split(header, ","), true)
+				_, err = m.fit(strings.Split(header, ","), historyKind)
 			}
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v; want it to say %q", err, c.want)
@@ -136,8 +142,13 @@ func TestPastRowRefusals(t *testing.T) {
 		{"no date", 3, "", "came", "received_at is empty"},
 		{"another format", 3, "2026-04-03", "came", "does not have the declared format DD.MM.YYYY HH:mm"},
 		{"no such day", 3, "31.02.2026 09:30", "came", "does not have the declared format"},
-		{"an ambiguous date", 4, "03/04/2026", "called", "03/04/2026 can be 3 April or 4 March; declare its format in the map, such as format: DD/MM/YYYY"},
-		{"an ambiguous date with dashes", 4, "3-4-26", "called", "is ambiguous"},
+		{"an ambiguous date", 4, "03/04/2026", "called", "03/04/2026 can be 3 April 2026 or 4 March 2026; write in the map under columns first_touch_at: {column: \"called\", format: DD/MM/YYYY} for the first, or first_touch_at: {column: \"called\", format: MM/DD/YYYY} for the second"},
+		{"an ambiguous date with a time", 4, "03.04.2026 09:30", "called", "format: DD.MM.YYYY HH:mm}"},
+		{"a date that can only be one", 4, "13/04/2026", "called", "can only be 13 April 2026, but others of the column can be read in two ways"},
+		{"a date that can only be the other", 4, "04/13/2026", "called", "can only be 13 April 2026"},
+		{"a date that is the same both ways", 4, "04-04-2026", "called", "which of them is open"},
+		{"no such day either way", 4, "31/31/2026", "called", "is no date such as 2026-04-03"},
+		{"a year of two digits", 4, "3-4-26", "called", "write years with four"},
 		{"words for a date", 4, "yesterday", "called", "is no date such as 2026-04-03"},
 		{"touched too early", 4, "2026-04-02", "called", "first_touch_at lies before received_at"},
 		{"an unknown outcome", 5, "Vanished", "stage", "the outcome is none of open, won, lost"},
@@ -154,7 +165,7 @@ func TestPastRowRefusals(t *testing.T) {
 			if no.column != c.column || !strings.Contains(no.reason, c.want) {
 				t.Errorf("column %q: %s; want column %q and %q", no.column, no.reason, c.column, c.want)
 			}
-			if c.cell != "" && c.cell != "03/04/2026" && strings.Contains(no.reason, strings.TrimSpace(c.cell)) && strings.TrimSpace(c.cell) != "" {
+			if c.cell != "" && c.column != "called" && strings.Contains(no.reason, strings.TrimSpace(c.cell)) && strings.TrimSpace(c.cell) != "" {
 				t.Errorf("the reason quotes the cell: %s", no.reason)
 			}
 		})
@@ -223,7 +234,7 @@ func starter(t testing.TB) *agreement.Agreement {
 
 func TestLiveRowKnowsTheAgreedWords(t *testing.T) {
 	header := []string{"E-Mail", "Company", "Country", "Company size", "Job title", "Industry", "timeframe", "Owner", "Value"}
-	m, err := defaultMap(header, false).fit(header, false)
+	m, err := (&mapFile{}).fit(header, leadsOr(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +267,7 @@ func TestLiveRowKnowsTheAgreedWords(t *testing.T) {
 
 func TestLiveRowHasAName(t *testing.T) {
 	header := []string{"email", "company"}
-	m, err := defaultMap(header, false).fit(header, false)
+	m, err := (&mapFile{}).fit(header, leadsOr(false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +308,7 @@ func TestExampleMapFits(t *testing.T) {
 	if !strings.Contains(string(text), header) {
 		t.Error("the example shows another header than this test uses")
 	}
-	fits, err := m.fit(strings.Split(header, ";"), true)
+	fits, err := m.fit(strings.Split(header, ";"), historyKind)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -29,8 +30,14 @@ type record struct {
 	// raw is the row without its line end.
 	raw   []byte
 	cells []string
+	// more is what the row holds beyond the columns.
+	more []named
 	// reject says why it cannot be read; empty = it can.
 	reject string
+	// repaired says that the whole row stood in one cell and was taken apart.
+	repaired bool
+	// json says that raw is what a reject shows.
+	json bool
 }
 
 // records reads a CSV file row by row, in constant memory. It is stricter than
@@ -44,6 +51,7 @@ type records struct {
 	pending   []textLine // lines that were read ahead
 	read      int64      // bytes taken from the file
 	ended     bool
+	wrapped   bool // even the header stood in one cell
 }
 
 // textLine is one line with its line end; a line that is too long is cut.
@@ -64,13 +72,14 @@ func newRecords(in io.Reader, delimiter byte) (*records, error) {
 		return nil, fault.New(fault.Invalid, "the file is empty; its first line must name the columns")
 	case bytes.HasPrefix(head, []byte{0x1F, 0x8B}), bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return nil, fault.New(fault.Invalid, "the file is compressed or a spreadsheet; unpack it, or save it as CSV UTF-8")
-	case bytes.HasPrefix(head, []byte{0xFF, 0xFE}), bytes.HasPrefix(head, []byte{0xFE, 0xFF}), bytes.IndexByte(head, 0) >= 0:
-		return nil, fault.New(fault.Invalid, "the file is UTF-16, or no text; save it as CSV UTF-8")
+	case bytes.IndexByte(head, 0) >= 0:
+		return nil, fault.New(fault.Invalid, "the file is UTF-16 without its mark, or no text; save it as CSV UTF-8, or say in the map which it is, such as encoding: utf-16le")
 	case bytes.HasPrefix(head, []byte{0xEF, 0xBB, 0xBF}):
 		n, _ := r.in.Discard(3)
 		r.read += int64(n)
 	}
-	if r.delimiter == 0 {
+	declared := delimiter != 0
+	if !declared {
 		first, err := r.line0()
 		if err != nil {
 			return nil, err
@@ -90,6 +99,9 @@ func newRecords(in io.Reader, delimiter byte) (*records, error) {
 	if bytes.IndexByte(rec.raw, '\r') >= 0 {
 		return nil, fault.New(fault.Invalid, "the lines of the file end in CR alone; save it as CSV UTF-8")
 	}
+	if err := r.unwrapHeader(rec, declared); err != nil {
+		return nil, err
+	}
 	if len(rec.cells) > maxColumns {
 		return nil, fault.New(fault.Invalid, "the file has more than %d columns", maxColumns)
 	}
@@ -100,6 +112,47 @@ func newRecords(in io.Reader, delimiter byte) (*records, error) {
 		r.header = append(r.header, name)
 	}
 	return r, nil
+}
+
+// columns are the names of the header.
+func (r *records) columns() []string { return r.header }
+
+// unwrapHeader takes a header apart that stands in one quoted cell as a whole,
+// where the row behind it does too: so some tools write a file.
+func (r *records) unwrapHeader(rec *record, declared bool) error {
+	if len(rec.cells) != 1 || !bytes.HasPrefix(rec.raw, []byte{'"'}) {
+		return nil
+	}
+	second, err := r.line0()
+	if err != nil {
+		return err
+	}
+	before := r.delimiter
+	if !declared {
+		r.delimiter = sniff([]byte(rec.cells[0]))
+	}
+	header, reject, open := r.split(rec.cells[0])
+	if row, no, more := r.split(string(second)); len(header) > 1 && reject == "" && !open && len(row) == 1 && no == "" && !more {
+		if inner, no, more := r.split(row[0]); len(inner) == len(header) && no == "" && !more {
+			rec.cells, r.wrapped = header, true
+			return nil
+		}
+	}
+	r.delimiter = before
+	return nil
+}
+
+// unwrap takes a row apart that stands in one quoted cell as a whole.
+func (r *records) unwrap(rec *record) {
+	if len(rec.cells) != 1 || len(r.header) < 2 || !bytes.HasPrefix(rec.raw, []byte{'"'}) || strings.IndexByte(rec.cells[0], r.delimiter) < 0 {
+		return
+	}
+	cells, reject, open := r.split(rec.cells[0])
+	if open || reject != "" || len(cells) != len(r.header) {
+		rec.reject = "the whole row stands in one quoted cell, and taken apart it does not have the " + strconv.Itoa(len(r.header)) + " cells of the header"
+		return
+	}
+	rec.cells, rec.repaired = cells, true
 }
 
 // line0 looks at the first line without taking it.
@@ -127,7 +180,7 @@ func sniff(line []byte) byte {
 		}
 	}
 	best := byte(',')
-	for _, c := range []byte{';', '\t'} {
+	for _, c := range []byte{';', '\t', '|'} {
 		if counts[c] > counts[best] {
 			best = c
 		}
@@ -191,15 +244,18 @@ func (r *records) next() (*record, error) {
 // row goes on in the next line. If it never closes, only the first line is
 // given up, and what was read ahead is looked at again.
 func (r *records) whole(rec *record, first []byte) error {
-	raw := bytes.Clone(first)
+	raw := slices.Clip(first) // the first line stays as it is
 	var ahead []textLine
 	for {
-		cells, reject, open := r.split(raw)
+		cells, reject, open := r.split(string(raw))
 		if !open {
 			rec.raw, rec.cells, rec.reject = trimEnd(raw), cells, reject
 			r.line += int64(len(ahead))
 			if rec.reject == "" {
 				rec.reject = unreadable(rec.raw)
+			}
+			if rec.reject == "" {
+				r.unwrap(rec)
 			}
 			return nil
 		}
@@ -221,14 +277,14 @@ func (r *records) whole(rec *record, first []byte) error {
 }
 
 // split cuts a row into cells. open says that a quoted cell goes on behind it.
-func (r *records) split(raw []byte) (cells []string, reject string, open bool) {
-	row := raw
+func (r *records) split(row string) (cells []string, reject string, open bool) {
 	if n := len(row); n > 0 && row[n-1] == '\n' {
 		row = row[:n-1]
 		if n > 1 && row[n-2] == '\r' {
 			row = row[:n-2]
 		}
 	}
+	cells = make([]string, 0, max(len(r.header), 8))
 	for at := 0; ; {
 		if at < len(row) && row[at] == '"' {
 			text, end, closed := quotedCell(row, at+1)
@@ -241,13 +297,13 @@ func (r *records) split(raw []byte) (cells []string, reject string, open bool) {
 			}
 			at = end
 		} else {
-			end := bytes.IndexByte(row[at:], r.delimiter)
+			end := strings.IndexByte(row[at:], r.delimiter)
 			if end < 0 {
 				end = len(row)
 			} else {
 				end += at
 			}
-			cells = append(cells, string(row[at:end]))
+			cells = append(cells, row[at:end])
 			at = end
 		}
 		if at >= len(row) {
@@ -261,22 +317,28 @@ func (r *records) split(raw []byte) (cells []string, reject string, open bool) {
 }
 
 // quotedCell reads up to the closing quotation mark; two stand for one.
-func quotedCell(row []byte, from int) (text string, end int, closed bool) {
-	var b []byte
-	for at := from; at < len(row); at++ {
-		if row[at] != '"' {
-			b = append(b, row[at])
-			continue
+func quotedCell(row string, from int) (text string, end int, closed bool) {
+	doubled := false
+	for at := from; ; {
+		mark := strings.IndexByte(row[at:], '"')
+		if mark < 0 {
+			return "", 0, false
 		}
-		if at+1 < len(row) && row[at+1] == '"' {
-			b = append(b, '"')
+		at += mark + 1
+		if at < len(row) && row[at] == '"' {
+			doubled = true
 			at++
 			continue
 		}
-		return string(b), at + 1, true
+		text = row[from : at-1]
+		if doubled {
+			text = strings.ReplaceAll(text, `""`, `"`)
+		}
+		return text, at, true
 	}
-	return "", 0, false
 }
+
+const notUTF8 = "the row is not UTF-8; say in the map which encoding it has, such as encoding: windows-1252"
 
 // unreadable says what keeps bytes from being text.
 func unreadable(raw []byte) string {
@@ -284,7 +346,7 @@ func unreadable(raw []byte) string {
 	case bytes.IndexByte(raw, 0) >= 0:
 		return "the row holds a NUL character"
 	case !utf8.Valid(raw):
-		return "the row is not UTF-8; save the file as CSV UTF-8"
+		return notUTF8
 	}
 	return ""
 }

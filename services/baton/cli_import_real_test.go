@@ -6,11 +6,18 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/clock"
 )
 
 // opportunities is a map for a sales pipeline as a well-known exercise has it.
@@ -75,6 +82,7 @@ func TestImportOpportunities(t *testing.T) {
 		if again {
 			want.New, want.There = 0, want.Accepted
 		}
+		got.ReadAs = ""
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
@@ -97,5 +105,106 @@ func TestImportOpportunities(t *testing.T) {
 	}
 	if len(owners) != len(known.ByAgent) {
 		t.Errorf("%d owners; want %d", len(owners), len(known.ByAgent))
+	}
+}
+
+// TestImportOpportunitiesInAnyOrder: a file twice into a running system, each
+// time in another order and with a twentieth of its rows repeated, is the same
+// leads as the file holds.
+func TestImportOpportunitiesInAnyOrder(t *testing.T) {
+	packed, err := os.Open(filepath.Join("..", "..", "..", "shared", "data", "maven-crm-sales-opportunities", "sales_pipeline.csv.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	unpacked, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n")), "\n")
+	header, rows := lines[0], lines[1:]
+	stages := map[string]int64{}
+	taken := int64(0)
+	for _, row := range rows {
+		if cells := strings.Split(row, ","); cells[5] != "" {
+			taken++
+			stages[cells[4]]++
+		}
+	}
+	h := start(t, Config{clock: clock.NewVirtual(time.Date(2018, 6, 1, 9, 0, 0, 0, time.UTC))})
+	h.typed()
+	mapping := writeFile(t, "map.yaml", opportunities)
+	var first map[string]string
+	random := rand.New(rand.NewPCG(1, 2))
+	for i, again := range []bool{false, true} {
+		repeated := int64(0)
+		shuffled := slices.Clone(rows)
+		for range len(rows) / 20 {
+			row := rows[random.IntN(len(rows))]
+			if strings.Split(row, ",")[5] != "" {
+				repeated++
+			}
+			shuffled = append(shuffled, row)
+		}
+		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		file := writeFile(t, "pipeline.csv", header+"\n"+strings.Join(shuffled, "\n")+"\n")
+		began := time.Now()
+		got := tallied(t, "import", file, "--source", "web", "--map", mapping, "--history")
+		t.Logf("run %d: %d rows in %v", i+1, got.Rows, time.Since(began).Round(time.Millisecond))
+		want := taken
+		if again {
+			want = 0
+		}
+		if got.New != want || got.There != taken+repeated-want {
+			t.Errorf("run %d: %+v; want %d new and %d there", i+1, got, want, taken+repeated-want)
+		}
+		h.settle()
+		states, leads := map[string]int64{}, map[string]string{}
+		for token := ""; ; {
+			page := must[*leadv1.ListLeadsResponse](t)(leadv1.NewLeadServiceClient(h.conn).ListLeads(h.as(""), &leadv1.ListLeadsRequest{PageSize: 500, PageToken: token}))
+			for _, l := range page.GetLeads() {
+				states[l.GetState().String()]++
+				leads[l.GetLeadId()] = l.GetState().String() + l.GetOwner() + l.GetReceivedAt().AsTime().String()
+			}
+			if token = page.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		same(t, "states", states, map[string]int64{"STATE_WON": stages["Won"], "STATE_LOST": stages["Lost"], "STATE_WORKING": stages["Engaging"]})
+		if first == nil {
+			first = leads
+		}
+		same(t, "the leads", leads, first)
+	}
+	whole(t, h)
+}
+
+// TestImportOfAMillionRows: constant memory, and the rate beside that of the
+// standard library's reader.
+func TestImportOfAMillionRows(t *testing.T) {
+	const rows = 1_000_000
+	path := manyRows(t, rows)
+	measure := func(name string, read func() int) time.Duration {
+		t.Helper()
+		began := time.Now()
+		if n := read(); n != rows {
+			t.Fatal(name, n)
+		}
+		took := time.Since(began)
+		t.Logf("%-14s %8v  %9.0f rows/s", name, took.Round(time.Millisecond), rows/took.Seconds())
+		return took
+	}
+	plain := measure("encoding/csv", func() int { return readPlainly(t, path) })
+	read := measure("read", func() int { return readOurs(t, path, false, nil) })
+	mapped := measure("read and map", func() int { return readOurs(t, path, true, nil) })
+	t.Logf("rate of encoding/csv: read %.2f, read and map %.2f", plain.Seconds()/read.Seconds(), plain.Seconds()/mapped.Seconds())
+	_, peak := peakHeap(t, path, 50_000)
+	t.Logf("held at most %d KiB", peak>>10)
+	if peak > mostHeld {
+		t.Errorf("%d KiB are held; want at most %d", peak>>10, mostHeld>>10)
 	}
 }

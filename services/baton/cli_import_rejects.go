@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"os"
 	"path/filepath"
@@ -17,23 +16,23 @@ type rejectFile struct {
 	path   string
 	header []string
 	tmp    *os.File
-	csv    *csv.Writer
+	csv    *csvWriter
 }
 
-// add keeps a row. Cells that a spreadsheet would compute are made harmless.
+// add keeps a row.
 func (r *rejectFile) add(rec *record, no *refusal) error {
 	if r.csv == nil {
 		tmp, err := os.CreateTemp(filepath.Dir(r.path), "."+filepath.Base(r.path)+"-*") // mode 0600
 		if err != nil {
 			return fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
 		}
-		r.tmp, r.csv = tmp, csv.NewWriter(tmp)
+		r.tmp, r.csv = tmp, newCSVWriter(tmp)
 		if err := r.write(append([]string{"line", "column", "reason"}, r.header...)); err != nil {
 			return err
 		}
 	}
 	row := []string{strconv.FormatInt(rec.line, 10), no.column, no.reason}
-	if rec.cells != nil {
+	if rec.cells != nil && !rec.json {
 		row = append(row, rec.cells...)
 	} else {
 		row = append(row, string(rec.raw))
@@ -42,11 +41,7 @@ func (r *rejectFile) add(rec *record, no *refusal) error {
 }
 
 func (r *rejectFile) write(row []string) error {
-	out := make([]string, len(row))
-	for i, c := range row {
-		out[i] = harmless(c)
-	}
-	if err := r.csv.Write(out); err != nil {
+	if err := r.csv.write(row...); err != nil {
 		return fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
 	}
 	return nil
@@ -57,8 +52,7 @@ func (r *rejectFile) close() (bool, error) {
 	if r.csv == nil {
 		return false, nil
 	}
-	r.csv.Flush()
-	err := errors.Join(r.csv.Error(), r.tmp.Close())
+	err := errors.Join(r.csv.flush(), r.tmp.Close())
 	if err == nil {
 		err = os.Rename(r.tmp.Name(), r.path)
 	}
@@ -66,16 +60,4 @@ func (r *rejectFile) close() (bool, error) {
 		return true, fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
 	}
 	return true, nil
-}
-
-// harmless keeps a spreadsheet from taking a cell for a formula.
-func harmless(c string) string {
-	if c == "" {
-		return c
-	}
-	switch c[0] {
-	case '=', '+', '-', '@', '\t', '\r':
-		return "'" + c
-	}
-	return c
 }

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -39,50 +38,70 @@ func (c *column) text(cells []string) (text string, mapped bool) {
 }
 
 // item is a row as the mapper of forms takes a submission.
-func (m *mapping) item(cells []string) intake.Item {
-	var item intake.Item
-	for _, c := range slices.Concat(m.fields, m.answers) {
-		text, _ := c.text(cells)
-		item.Leaves = append(item.Leaves, intake.Leaf{Path: c.field, Key: c.field, Value: text})
+func (m *mapping) item(rec *record) intake.Item {
+	item := intake.Item{Leaves: make([]intake.Leaf, 0, len(m.fields)+len(m.answers)+len(rec.more))}
+	for _, columns := range [][]column{m.fields, m.answers} {
+		for i := range columns {
+			c := &columns[i]
+			text, _ := c.text(rec.cells)
+			item.Leaves = append(item.Leaves, intake.Leaf{Path: c.field, Key: c.field, Value: text})
+		}
+	}
+	if m.rest {
+		for _, v := range rec.more {
+			item.Leaves = append(item.Leaves, intake.Leaf{Path: v.name, Key: v.name, Value: v.value})
+		}
 	}
 	return item
 }
 
-// submission turns a row's cells into a submission. rules are the agreement's
-// words; nil = none are agreed.
-func (m *mapping) submission(rec *record, rules intake.Vocabulary) (*intakev1.Submission, *refusal) {
+// unfit says why a row cannot be taken, whatever its kind.
+func (m *mapping) unfit(rec *record) *refusal {
 	switch {
 	case rec.reject != "":
-		return nil, &refusal{reason: rec.reject}
+		return &refusal{reason: rec.reject}
 	case len(rec.cells) != len(m.header):
-		return nil, &refusal{reason: "the row has " + counted(int64(len(rec.cells)), "cell", "cells") + " where the header has " + grouped(int64(len(m.header)))}
-	case !slices.ContainsFunc(rec.cells, func(s string) bool { return strings.TrimSpace(s) != "" }):
-		return nil, &refusal{reason: "the row is empty"}
+		return &refusal{reason: "the row has " + counted(int64(len(rec.cells)), "cell", "cells") + " where the header has " + grouped(int64(len(m.header)))}
+	case len(rec.more) == 0 && !slices.ContainsFunc(rec.cells, func(s string) bool { return strings.TrimSpace(s) != "" }):
+		return &refusal{reason: "the row is empty"}
 	}
-	item := m.item(rec.cells)
+	return nil
+}
+
+// submission turns a row's cells into a submission. rules are the agreement's
+// words; nil = none are agreed.
+func (m *mapping) submission(rec *record, rules intake.Vocabulary) (*intakev1.Submission, intake.Item, *refusal) {
+	if no := m.unfit(rec); no != nil {
+		return nil, intake.Item{}, no
+	}
+	item := m.item(rec)
 	sub := intake.Map(item, rules, nil).Submission
 	if c, there := m.own[fieldExternalID]; there {
 		sub.ExternalId, _ = c.text(rec.cells)
 	}
-	return sub, nil
+	return sub, item, nil
 }
 
 // key names a row for ever: the sender's own id, or what the row holds.
-func (m *mapping) key(rec *record, sub *intakev1.Submission) string {
+func key(item intake.Item, sub *intakev1.Submission) string {
 	if sub.GetExternalId() != "" {
 		return sub.GetExternalId()
 	}
-	digest := sha256.Sum256(m.item(rec.cells).Canonical())
-	return "row:" + hex.EncodeToString(digest[:])
+	return "row:" + digest(item.Canonical())
+}
+
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // live is a row as a new lead.
 func (m *mapping) live(source string, rec *record, rules intake.Vocabulary) (*intakev1.SubmitRequest, *refusal) {
-	sub, no := m.submission(rec, rules)
+	sub, item, no := m.submission(rec, rules)
 	if no != nil {
 		return nil, no
 	}
-	req := &intakev1.SubmitRequest{Source: source, IdempotencyKey: m.key(rec, sub), Submission: sub}
+	req := &intakev1.SubmitRequest{Source: source, IdempotencyKey: key(item, sub), Submission: sub}
 	if err := access.Validate(req); err != nil {
 		return nil, &refusal{reason: access.FaultOf(err).Error()}
 	}
@@ -91,7 +110,7 @@ func (m *mapping) live(source string, rec *record, rules intake.Vocabulary) (*in
 
 // past is a row as a fact of the past.
 func (m *mapping) past(rec *record, rules intake.Vocabulary) (*intakev1.HistoryRow, *refusal) {
-	sub, no := m.submission(rec, rules)
+	sub, _, no := m.submission(rec, rules)
 	if no != nil {
 		return nil, no
 	}
@@ -131,20 +150,12 @@ func (m *mapping) past(rec *record, rules intake.Vocabulary) (*intakev1.HistoryR
 
 // fate reads who had a lead and what became of it.
 func (m *mapping) fate(cells []string, row *intakev1.HistoryRow) *refusal {
-	if c, there := m.own[fieldOwner]; there {
-		typed, _ := c.text(cells)
-		if row.Owner = handleOf(typed); row.Owner == "" && typed != "" {
-			return &refusal{c.name, "the owner cannot be written as a handle; say in the map which handle is meant"}
-		}
+	var no *refusal
+	if row.Owner, no = m.handle(cells, fieldOwner); no != nil {
+		return no
 	}
-	if c, there := m.own[fieldOutcome]; there {
-		typed, mapped := c.text(cells)
-		if !mapped {
-			typed = strings.ToLower(typed)
-		}
-		if row.Outcome = typed; !slices.Contains(pastOutcomes, typed) {
-			return &refusal{c.name, "the outcome is none of " + strings.Join(pastOutcomes[1:], ", ") + "; say in the map what it means"}
-		}
+	if row.Outcome, no = m.outcomeWord(cells, historyKind.outcomes); no != nil {
+		return no
 	}
 	closed := row.GetOutcome() == "won" || row.GetOutcome() == "lost"
 	if !closed {
@@ -152,18 +163,68 @@ func (m *mapping) fate(cells []string, row *intakev1.HistoryRow) *refusal {
 	} else if row.GetClosedAt() == nil {
 		return &refusal{m.own[fieldClosed].name, "closed_at is empty, but the outcome is " + row.GetOutcome()}
 	}
-	if c, there := m.own[fieldValue]; there && row.GetOutcome() == "won" {
-		typed, _ := c.text(cells)
-		if typed == "" {
-			return nil
-		}
-		minor, why := moneyOf(typed, &c.spec)
-		if why != "" {
-			return &refusal{c.name, why}
-		}
-		row.ValueMinor, row.Currency = minor, c.spec.Currency
+	if row.GetOutcome() == "won" {
+		row.ValueMinor, row.Currency, no = m.money(cells)
 	}
-	return nil
+	return no
+}
+
+// own text of a field; empty where no column holds it.
+func (m *mapping) text(cells []string, field string) string {
+	c, there := m.own[field]
+	if !there {
+		return ""
+	}
+	text, _ := c.text(cells)
+	return text
+}
+
+// handle reads somebody's handle, or makes one of their name.
+func (m *mapping) handle(cells []string, field string) (string, *refusal) {
+	typed := m.text(cells, field)
+	handle := handleOf(typed)
+	if handle == "" && typed != "" {
+		return "", &refusal{m.own[field].name, "the " + field + " cannot be written as a handle; say in the map which handle is meant"}
+	}
+	return handle, nil
+}
+
+// outcomeWord reads what became of a lead.
+func (m *mapping) outcomeWord(cells, words []string) (string, *refusal) {
+	c, there := m.own[fieldOutcome]
+	if !there {
+		return "", nil
+	}
+	typed, mapped := c.text(cells)
+	if !mapped {
+		typed = strings.ToLower(typed)
+	}
+	if !slices.Contains(words, typed) {
+		return "", &refusal{c.name, "the outcome is none of " + wordList(words) + "; say in the map what it means"}
+	}
+	return typed, nil
+}
+
+// money reads a value with its currency; none where the cell is empty.
+func (m *mapping) money(cells []string) (minor int64, currency string, no *refusal) {
+	c, there := m.own[fieldValue]
+	typed := m.text(cells, fieldValue)
+	if !there || typed == "" {
+		return 0, "", nil
+	}
+	spec := c.spec
+	if spec.Currency == "" {
+		spec.Currency = strings.ToUpper(m.text(cells, fieldCurrency))
+		digits, known := lead.MinorDigits(spec.Currency)
+		if !known || spec.Scale > digits {
+			return 0, "", &refusal{m.own[fieldCurrency].name, "the currency is none such as EUR"}
+		}
+	}
+	minor, why := moneyOf(typed, &spec)
+	if why != "" {
+		return 0, "", &refusal{c.name, why}
+	}
+	return minor, spec.Currency, nil
 }
 
 // moneyOf reads a value in minor units of its currency.
@@ -182,41 +243,6 @@ func moneyOf(typed string, s *columnSpec) (minor int64, why string) {
 		return 0, "the value may have thousands marks or more decimals than " + s.Currency + " has: declare its decimal mark in the map, such as decimal: \",\""
 	}
 	return 0, "the value is no amount of " + s.Currency
-}
-
-// isoLayouts are the dates that need no declaration: year first.
-var isoLayouts = []string{
-	time.DateOnly, time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02 15:04:05Z07:00",
-	"2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04",
-}
-
-var dayFirstOrMonthFirst = regexp.MustCompile(`^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}`)
-
-// date reads one of the dates; nil where the cell is empty.
-func (m *mapping) date(cells []string, field string) (*time.Time, *refusal) {
-	c, there := m.own[field]
-	if !there {
-		return nil, nil
-	}
-	text, _ := c.text(cells)
-	if text == "" {
-		return nil, nil
-	}
-	if c.layout != "" {
-		if t, err := time.ParseInLocation(c.layout, text, m.zone); err == nil {
-			return &t, nil
-		}
-		return nil, &refusal{c.name, field + " does not have the declared format " + c.spec.Format}
-	}
-	for _, layout := range isoLayouts {
-		if t, err := time.ParseInLocation(layout, text, m.zone); err == nil {
-			return &t, nil
-		}
-	}
-	if dayFirstOrMonthFirst.MatchString(text) {
-		return nil, &refusal{c.name, field + " is ambiguous: 03/04/2026 can be 3 April or 4 March; declare its format in the map, such as format: DD/MM/YYYY"}
-	}
-	return nil, &refusal{c.name, field + " is no date such as 2026-04-03 or 2026-04-03T18:00:00+02:00; declare its format in the map, such as format: DD.MM.YYYY HH:mm"}
 }
 
 var isHandle = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)

@@ -230,12 +230,47 @@ func leadFacts(l *leadv1.Lead) *facts {
 		f.add("agreement", "version "+strconv.FormatInt(l.GetAgreementVersion(), 10))
 	}
 	f.add("person", l.GetPersonId())
+	accountFacts(f, l.GetAccount())
+	touchFacts(f, l.GetFirst(), l.GetLast(), l.GetHandoff())
 	featureFacts(f, l.GetFeatures())
 	personalFacts(f, l.GetPersonal())
 	f.add("qualification", l.GetExplanation().GetSummary())
 	f.add("routing", l.GetRoutingSummary())
 	f.add("sequence", strconv.FormatUint(l.GetSequence(), 10))
 	return f
+}
+
+// accountFacts are the account that a lead belongs to and all that were looked at.
+func accountFacts(f *facts, a *leadv1.AccountMatched) {
+	if a == nil {
+		return
+	}
+	f.add("account", accountText(a))
+	for _, c := range a.GetCandidates() {
+		f.add("account candidate", candidateText(c))
+	}
+}
+
+func accountText(a *leadv1.AccountMatched) string {
+	if a.GetAccountDomain() == "" {
+		return "none is sure enough"
+	}
+	s := fmt.Sprintf("%s (%d %% sure, by %s)", a.GetAccountDomain(), a.GetConfidence(), a.GetBy())
+	switch a.GetTieBreak() {
+	case "owned":
+		s += ", before its equals because somebody owns it"
+	case "order":
+		s += ", before its equals by its domain's place in the alphabet"
+	}
+	return s
+}
+
+func candidateText(c *leadv1.AccountCandidate) string {
+	s := fmt.Sprintf("%s (%d %% sure, by %s)", c.GetDomain(), c.GetConfidence(), c.GetBy())
+	if c.GetOwned() {
+		s += ", owned"
+	}
+	return s
 }
 
 func featureFacts(f *facts, features *leadv1.Features) {
@@ -253,8 +288,29 @@ func featureFacts(f *facts, features *leadv1.Features) {
 	case leadv1.ContactWish_CONTACT_WISH_CONTENT_ONLY:
 		f.add("wish", "content only")
 	}
-	at := features.GetAttribution()
-	f.add("came by", strings.Join(slices.DeleteFunc([]string{at.GetSource(), at.GetMedium(), at.GetCampaign(), at.GetTerm(), at.GetContent()}, func(s string) bool { return s == "" }), " / "))
+	f.add("came by", attributionText(features.GetAttribution()))
+}
+
+func attributionText(at *leadv1.Attribution) string {
+	return strings.Join(slices.DeleteFunc([]string{at.GetSource(), at.GetMedium(), at.GetCampaign(), at.GetTerm(), at.GetContent()}, func(s string) bool { return s == "" }), " / ")
+}
+
+// touchFacts are the touches that a lead or a person is attributed to. Touches by
+// sales are others.
+func touchFacts(f *facts, first, last, handoff *leadv1.Touchpoint) {
+	for _, t := range []struct {
+		name string
+		at   *leadv1.Touchpoint
+	}{{"came first", first}, {"came last", last}, {"came before handoff", handoff}} {
+		if t.at == nil {
+			continue
+		}
+		text := stamp(t.at.GetAt())
+		if from := attributionText(t.at.GetAttribution()); from != "" {
+			text += " by " + from
+		}
+		f.add(t.name, text)
+	}
 }
 
 func personalFacts(f *facts, p *leadv1.PersonalData) {
@@ -326,8 +382,9 @@ func leadExplain() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain ID",
 		Short: "Why a lead was qualified and given as it was",
-		Long: `Lists every decision on a lead: what the agreement asked, which value decided, and
-whether it held; then who was considered for it, and why each other did not get it.`,
+		Long: `Shows which account a lead was matched with, and lists every decision on it:
+what the agreement asked, which value decided, and whether it held; then who
+was considered for it, and why each other did not get it.`,
 		Example: `  baton lead explain l2c4q…
   baton lead explain l2c4q… --format json`,
 		Args: exactly("ID"),
@@ -365,12 +422,21 @@ func (c *call) explainJSON(why *qualificationv1.ExplainResponse, l *leadv1.Lead)
 		}
 		considered = append(considered, raw)
 	}
+	account := json.RawMessage("null")
+	if l.GetAccount() != nil {
+		raw, err := messageJSON(l.GetAccount())
+		if err != nil {
+			return err
+		}
+		account = raw
+	}
 	return writeJSON(c.cmd.OutOrStdout(), struct {
 		LeadID    string            `json:"lead_id"`
 		State     string            `json:"state"`
+		Account   json.RawMessage   `json:"account"`
 		Decisions []json.RawMessage `json:"decisions"`
 		Routing   any               `json:"routing"`
-	}{c.args[0], lead.StateWord(l.GetState()), decisions, struct {
+	}{c.args[0], lead.StateWord(l.GetState()), account, decisions, struct {
 		Summary     string            `json:"summary"`
 		BlockedBy   string            `json:"blocked_by"`
 		BlockedText string            `json:"blocked_text"`
@@ -386,6 +452,16 @@ func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) err
 	}
 	if l.GetBlockedText() != "" {
 		fmt.Fprintf(out, "It waits (%s): %s\n", cell(l.GetBlockedBy()), cell(l.GetBlockedText()))
+	}
+	if a := l.GetAccount(); a != nil {
+		fmt.Fprintf(out, "\nAccount\n%s\n", cell(accountText(a)))
+		t := table{head: []string{"CANDIDATE", "SURE", "BY", "OWNED"}}
+		for _, candidate := range a.GetCandidates() {
+			t.add(candidate.GetDomain(), fmt.Sprintf("%d %%", candidate.GetConfidence()), candidate.GetBy(), yesNo(candidate.GetOwned()))
+		}
+		if err := t.write(indented{out}); err != nil {
+			return err
+		}
 	}
 	for _, d := range why.GetDecisions() {
 		fmt.Fprintf(out, "\n%s  %s\n", stamp(d.GetRecordedAt()), decisionHead(d))

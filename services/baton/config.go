@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/telemetry"
 )
@@ -46,12 +48,20 @@ type Config struct {
 	Console string `env:"BATON_CONSOLE"`
 	GRPC    string `env:"BATON_GRPC"`
 	Metrics string `env:"BATON_METRICS"`
+	// PublicURL is the address of the public door as the internet sees it, such as
+	// https://leads.example.com; needed where a sender signs the address.
+	PublicURL string `env:"BATON_PUBLIC_URL"`
 	// Peers are where services run that this process asks and does not run
 	// itself: name=host:port.
 	Peers []string `env:"BATON_PEERS"`
 
 	// Sources that must sign: name,header=H,prefix=P,encoding=hex|base64,secret=file:PATH|env:NAME
 	Sources []string `env:"BATON_SOURCES" envSeparator:";"`
+
+	// DisposableDomains and FreeDomains are files of further domains of throw-away
+	// addresses and of free-mail providers; empty = the best known alone.
+	DisposableDomains string `env:"BATON_DISPOSABLE_DOMAINS"`
+	FreeDomains       string `env:"BATON_FREE_DOMAINS"`
 
 	// Endpoint takes traces and metrics by OTLP; empty = off.
 	Endpoint string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
@@ -68,6 +78,7 @@ type Config struct {
 	token     string
 	telemetry telemetry.Config
 	sources   []*intakev1.SourceDeclared
+	details   intake.DetailsReader
 }
 
 // services in the order in which they start; they stop backwards.
@@ -112,6 +123,9 @@ func (c *Config) complete() error {
 	}
 	if c.keyDays == 0 {
 		c.keyDays = 2
+	}
+	if at, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" || at.RawQuery != "") {
+		faults = append(faults, errors.New("the public address must be like https://leads.example.com: correct --public-url (BATON_PUBLIC_URL)"))
 	}
 	for _, name := range c.Services {
 		if !slices.Contains(allServices, name) {

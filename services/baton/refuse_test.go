@@ -294,11 +294,11 @@ func tenThousandHeaders(t *testing.T, door string) string {
 
 func TestBadConfigurationNamesEveryFault(t *testing.T) {
 	_, err := Start(t.Context(), Config{
-		Data: filepath.Join(t.TempDir(), "data"), Services: []string{"intake", "billing"}, Retention: 90,
+		Data: filepath.Join(t.TempDir(), "data"), Services: []string{"intake", "billing"}, Retention: 90, PublicURL: "leads.example.com",
 		Sources: []string{"shop,header=X", "shop,colour=red"},
 	})
 	_, text := told(err)
-	for _, want := range []string{`"billing" is not a service`, "not 90", "needs header= and secret=", `"colour" is not a setting`, "--nats"} {
+	for _, want := range []string{`"billing" is not a service`, "not 90", "--public-url", "needs header= and secret=", `"colour" is not a setting`, "--nats"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it should say %q:\n%s", want, text)
 		}

@@ -61,10 +61,13 @@ admin token, mode 0600, in the data directory.`,
 func (c *Config) flags(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&c.HTTP, "http", c.HTTP, "public door; - = none (default 127.0.0.1:8080, BATON_HTTP)")
+	f.StringVar(&c.PublicURL, "public-url", c.PublicURL, "address of the public door as the internet sees it, for senders that sign it, such as https://leads.example.com (BATON_PUBLIC_URL)")
 	f.StringVar(&c.Console, "console", c.Console, "pages; - = none (default 127.0.0.1:8081, BATON_CONSOLE)")
 	f.StringVar(&c.GRPC, "grpc", c.GRPC, "services; - = none (default 127.0.0.1:9090, BATON_GRPC)")
 	f.StringVar(&c.Metrics, "metrics", c.Metrics, "metrics and health; - = none (default 127.0.0.1:9091, BATON_METRICS)")
 	f.StringArrayVar(&c.Sources, "source", c.Sources, "a source: name,header=H,prefix=P,encoding=hex|base64,secret=file:PATH|env:NAME (BATON_SOURCES, separated by ;)")
+	f.StringVar(&c.DisposableDomains, "disposable-domains", c.DisposableDomains, "file of domains of throw-away addresses, beside the best known (BATON_DISPOSABLE_DOMAINS)")
+	f.StringVar(&c.FreeDomains, "free-domains", c.FreeDomains, "file of domains of free-mail providers, beside the best known (BATON_FREE_DOMAINS)")
 	f.StringVar(&c.NATSURL, "nats", c.NATSURL, "NATS server; empty = in this process (BATON_NATS_URL)")
 	f.StringVar(&c.NATSListen, "nats-listen", c.NATSListen, "let other processes reach the NATS server in this process (BATON_NATS_LISTEN)")
 	f.IntVar(&c.Replicas, "replicas", c.Replicas, "copies of each stream on a cluster (BATON_NATS_REPLICAS)")

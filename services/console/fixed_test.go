@@ -19,6 +19,7 @@ import (
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
@@ -58,6 +59,7 @@ type fixed struct {
 	qualificationv1.UnimplementedQualificationServiceServer
 	routingv1.UnimplementedRoutingServiceServer
 	agreementv1.UnimplementedAgreementServiceServer
+	intakev1.UnimplementedIntakeServiceServer
 
 	mu sync.Mutex
 	// log is every event; more wakes who watches.
@@ -69,6 +71,9 @@ type fixed struct {
 	accepts []*routingv1.AcceptRequest
 	rejects []*routingv1.RejectRequest
 	lists   []*leadv1.ListLeadsRequest
+	// ledgers are the requests for the ledger of intake; odd makes its sums not hold.
+	ledgers []*intakev1.GetIntakeLedgerRequest
+	odd     bool
 	// refuse answers an error for a method, by its last word.
 	refuse   map[string]error
 	empty    bool
@@ -153,6 +158,7 @@ func (f *fixed) serve(t testing.TB) grpc.ClientConnInterface {
 	qualificationv1.RegisterQualificationServiceServer(server, f)
 	routingv1.RegisterRoutingServiceServer(server, f)
 	agreementv1.RegisterAgreementServiceServer(server, f)
+	intakev1.RegisterIntakeServiceServer(server, f)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(pipe) }()
 	conn, err := grpc.NewClient("passthrough:///fixed", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -489,4 +495,40 @@ func (f *fixed) ListAgreements(context.Context, *agreementv1.ListAgreementsReque
 		{Version: 3, Name: "Kettle handoff", ProposedAt: ago(time.Hour), ProposedBy: "clo", Signatures: agreed().Signatures[:1]},
 		agreed(),
 	}}, nil
+}
+
+func (f *fixed) ListSources(context.Context, *intakev1.ListSourcesRequest) (*intakev1.ListSourcesResponse, error) {
+	return &intakev1.ListSourcesResponse{Sources: []*intakev1.Source{{Name: "forms", Signed: true}, {Name: "web"}}}, nil
+}
+
+func (f *fixed) GetIntakeLedger(_ context.Context, ask *intakev1.GetIntakeLedgerRequest) (*intakev1.GetIntakeLedgerResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ledgers = append(f.ledgers, ask)
+	out := &intakev1.GetIntakeLedgerResponse{From: ask.GetFrom(), To: timestamppb.New(at)}
+	if f.empty {
+		return out, nil
+	}
+	out.Acknowledged, out.Worked, out.Unworked, out.Submissions = 1240, 1235, 5, 1300
+	out.Rows = []*intakev1.IntakeCount{
+		{Source: "forms", Outcome: "lead", Count: 1200}, {Source: "web", Outcome: "needs-mapping", Count: 70}, {Source: "web", Outcome: "held", Count: 30},
+	}
+	if f.odd {
+		out.Rows[0].Count++
+	}
+	return out, nil
+}
+
+func (f *fixed) ListDeliveries(_ context.Context, ask *intakev1.ListDeliveriesRequest) (*intakev1.ListDeliveriesResponse, error) {
+	if ask.GetContent() {
+		return nil, status.Error(codes.Internal, "a page has no business with contents")
+	}
+	one := &intakev1.DeliveryListed{DeliveryId: "dzzzz5k2m4n6p8q1r3s5t7v9x", Source: "web", ReceivedAt: ago(time.Hour), Outcomes: []string{ask.GetOutcome()}}
+	switch ask.GetOutcome() {
+	case "needs-mapping":
+		one.LeadIds = []string{waitingLead}
+	case "held":
+		one.Text = "the source is paused or removed"
+	}
+	return &intakev1.ListDeliveriesResponse{Deliveries: []*intakev1.DeliveryListed{one}}, nil
 }

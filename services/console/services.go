@@ -8,6 +8,7 @@ import (
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
@@ -19,6 +20,7 @@ const patience = 5 * time.Second
 
 // services are the others, as one token may see them.
 type services struct {
+	intake        intakev1.IntakeServiceClient
 	leads         leadv1.LeadServiceClient
 	qualification qualificationv1.QualificationServiceClient
 	routing       routingv1.RoutingServiceClient
@@ -29,6 +31,7 @@ type services struct {
 func servicesFor(conn grpc.ClientConnInterface, token string) *services {
 	as := bearer{conn: conn, creds: grpc.PerRPCCredentials(access.TokenCredentials{Token: token})}
 	return &services{
+		intake:        intakev1.NewIntakeServiceClient(as),
 		leads:         leadv1.NewLeadServiceClient(as),
 		qualification: qualificationv1.NewQualificationServiceClient(as),
 		routing:       routingv1.NewRoutingServiceClient(as),

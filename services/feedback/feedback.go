@@ -5,7 +5,9 @@
 //
 // It hears every event of LEDGER, in order and in batches (Store.Apply, from
 // where Store.Attach says), and folds the leads' own into SQL. It says
-// OutcomeRecorded, for members who tell what they did.
+// OutcomeRecorded, for members who tell what they did and for files of other
+// systems; OutcomeWaiting and OutcomeReleased for outcomes that come before their
+// leads.
 package feedback
 
 import (

@@ -125,6 +125,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	r.s.Deliveries, r.s.Calls, r.s.DecidedCall = nil, nil, ""
 	r.s.Explanation, r.s.Considered, r.s.RoutingSummary = nil, nil, ""
 	r.s.Personal, r.s.BodyMAC, r.s.Declined, r.s.TimedOut = nil, nil, nil, nil
+	r.s.First, r.s.Last, r.s.Handoff = lead.Touch{}, lead.Touch{}, lead.Touch{}
 }
 
 func (r *leadRow) instants(e *ledger.Event, c *changes) {
@@ -137,7 +138,10 @@ func (r *leadRow) instants(e *ledger.Event, c *changes) {
 	case *leadv1.SubmissionRevised:
 		duplicate("revision")
 	case *leadv1.TouchAdded:
-		duplicate("joined")
+		// A touch that was recorded as such repeats nothing.
+		if b.GetKind() == lead.SameForm {
+			duplicate("joined")
+		}
 	case *leadv1.LeadRefused:
 		first(&r.refusedAt, e.Occurred)
 		r.refusedReason = refusalWord(b.GetReason())
@@ -253,8 +257,11 @@ func (r *leadRow) features() {
 	r.country, r.industry, r.role = f.GetCountry(), f.GetIndustry(), f.GetRole()
 	r.product, r.language, r.employees = f.GetProduct(), f.GetLanguage(), f.GetEmployees()
 	r.wish = wishWord(f.GetContactWish())
-	a := f.GetAttribution()
-	r.utmSource, r.utmMedium, r.campaign = a.GetSource(), a.GetMedium(), a.GetCampaign()
+	// The first touch is written once, whatever a revision says.
+	if !r.s.First.At.IsZero() {
+		a := r.s.First.Attribution
+		r.utmSource, r.utmMedium, r.campaign = a.GetSource(), a.GetMedium(), a.GetCampaign()
+	}
 	r.s.Features = nil
 }
 

@@ -29,6 +29,8 @@ type Leads struct {
 	store *Store
 	log   Log
 	open  Opener
+	// Current answers under which id a person is found now; nil = their own.
+	Current func(personID string) string
 }
 
 // NewLeads makes the LeadService.
@@ -58,6 +60,11 @@ func (l *Leads) GetLead(ctx context.Context, req *leadv1.GetLeadRequest) (*leadv
 		return nil, fault.New(fault.NotFound, "lead %s was not there at that time", req.GetLeadId())
 	}
 	out := leadOf(s, last)
+	out.Account = s.Account
+	out.First, out.Last, out.Handoff = s.First.Point(s.ID), s.Last.Point(s.ID), s.Handoff.Point(s.ID)
+	if l.Current != nil && s.PersonID != "" && req.GetAsOf() == nil && req.GetKnownAt() == nil {
+		out.PersonId = l.Current(s.PersonID)
+	}
 	if out.Personal, err = l.personal(ctx, s); err != nil {
 		return nil, err
 	}

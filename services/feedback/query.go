@@ -25,6 +25,9 @@ type Outcomes struct {
 	writer Writer
 	seal   Sealer
 	clock  clock.Clock
+	// batch and waiting are what imports need; nil = none are taken.
+	batch   Batch
+	waiting *Waiting
 }
 
 // NewOutcomes makes the FeedbackService.

@@ -11,6 +11,7 @@ import (
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
@@ -23,7 +24,7 @@ import (
 // Sentence says an event in one plain English sentence. It names members by
 // their handles and holds nothing personal.
 func Sentence(body proto.Message) string {
-	for _, of := range []func(proto.Message) string{intakeSentence, qualificationSentence, routingSentence, outcomeSentence, houseSentence} {
+	for _, of := range []func(proto.Message) string{intakeSentence, deliverySentence, qualificationSentence, routingSentence, outcomeSentence, houseSentence} {
 		if s := of(body); s != "" {
 			return ended(s)
 		}
@@ -57,6 +58,9 @@ func intakeSentence(body proto.Message) string {
 		}
 		return "The same submission came with other contents, which count from now on"
 	case *leadv1.TouchAdded:
+		if b.GetKind() != lead.SameForm {
+			return "A touch was recorded: " + b.GetKind() + campaign(b.GetAttribution())
+		}
 		return fmt.Sprintf("The same form came again within a day (%s) and joined this lead", b.GetKind())
 	case *leadv1.LeadRefused:
 		return fmt.Sprintf("Refused at the door as %s: %s", refusalWord(b.GetReason()), b.GetRule())
@@ -64,19 +68,133 @@ func intakeSentence(body proto.Message) string {
 		if b.GetMatchedBy() == "new" {
 			return "Belongs to a person who was not known before"
 		}
-		return "Belongs to a known person, found by " + map[string]string{"email": "e-mail", "phone": "telephone number"}[b.GetMatchedBy()]
+		by := "what was said of them"
+		if how, ok := map[string]string{"email": "e-mail", "phone": "telephone number", "name-and-company": "name and company", "remap": "what its body says now"}[b.GetMatchedBy()]; ok {
+			by = how
+		}
+		if b.GetConfidence() > 0 {
+			return fmt.Sprintf("Belongs to a known person, found by %s (alike, %d %% sure)", by, b.GetConfidence())
+		}
+		return "Belongs to a known person, found by " + by
+	case *leadv1.AccountMatched:
+		return accountSentence(b)
 	case *personv1.LeadAttached:
 		return fmt.Sprintf("Lead %s was attached to the person", b.GetLeadId())
-	case *intakev1.SourceDeclared:
-		s := "Source " + b.GetName() + " was declared"
-		if b.GetVerification() == nil {
-			return s + "; its deliveries are not signed"
-		}
-		return s + "; its deliveries are verified by " + b.GetVerification().GetAlgorithm()
+	case *personv1.MatchSuggested:
+		return fmt.Sprintf("May be the same as person %s (%d %% sure): alike are %s", b.GetOtherId(), b.GetConfidence(), strings.Join(b.GetAlike(), ", "))
+	case *personv1.MatchDismissed:
+		return fmt.Sprintf("Is not the same as person %s%s", b.GetOtherId(), bracketed(b.GetReason()))
+	case *personv1.PersonMerged:
+		return fmt.Sprintf("Person %s is one with person %s from now on, who stays%s", b.GetFromId(), b.GetIntoId(), bracketed(b.GetReason()))
+	case *personv1.PersonUnmerged:
+		return fmt.Sprintf("Person %s is parted from person %s again%s", b.GetFromId(), b.GetIntoId(), bracketed(b.GetReason()))
+	case *personv1.AccountDeclared:
+		return "Account " + b.GetDomain() + " was declared" + ownedBy(b.GetOwner())
+	case *intakev1.TouchWaiting:
+		return "A touch is kept and waits until it is known whose it is"
+	case *intakev1.TouchJoined:
+		return fmt.Sprintf("A touch joined lead %s", b.GetLeadId())
 	case *intakev1.DeliveryRefused:
 		return fmt.Sprintf("A delivery yielded no lead (%s): %s", b.GetFault(), b.GetText())
 	}
 	return ""
+}
+
+func accountSentence(b *leadv1.AccountMatched) string {
+	others := func(from int) string {
+		var out []string
+		for _, c := range b.GetCandidates()[min(from, len(b.GetCandidates())):] {
+			out = append(out, fmt.Sprintf("%s (%d %% sure)", c.GetDomain(), c.GetConfidence()))
+		}
+		return strings.Join(out, ", ")
+	}
+	if b.GetAccountDomain() == "" {
+		if len(b.GetCandidates()) == 0 {
+			return "Belongs to no account that is known"
+		}
+		return "May belong to an account, but none is sure enough: " + others(0)
+	}
+	s := fmt.Sprintf("Belongs to account %s, found by %s (%d %% sure)", b.GetAccountDomain(), b.GetBy(), b.GetConfidence())
+	switch b.GetTieBreak() {
+	case "owned":
+		s += "; of those who are equally sure it is the one that somebody owns"
+	case "order":
+		s += "; of those who are equally sure it is the first by domain"
+	}
+	if rest := others(1); rest != "" {
+		s += "; others are " + rest
+	}
+	return s
+}
+
+// campaign says where a touch came from, as far as it is known.
+func campaign(a *leadv1.Attribution) string {
+	switch {
+	case a.GetCampaign() != "" && a.GetSource() != "":
+		return ", from " + a.GetSource() + ", campaign " + a.GetCampaign()
+	case a.GetCampaign() != "":
+		return ", campaign " + a.GetCampaign()
+	case a.GetSource() != "":
+		return ", from " + a.GetSource()
+	}
+	return ""
+}
+
+// deliverySentence speaks of sources, of deliveries that are no lead, and of
+// bodies that were read again.
+func deliverySentence(body proto.Message) string {
+	switch b := body.(type) {
+	case *leadv1.LeadRemapped:
+		s := "The kept body was read again with another mapping, and what it says now counts"
+		if b.GetNeedsMapping() {
+			s += "; still no e-mail and no telephone number was found"
+		}
+		return s
+	case *personv1.LeadDetached:
+		return fmt.Sprintf("Lead %s belongs to another person now: person %s", b.GetLeadId(), b.GetPersonId())
+	case *intakev1.DeliveryHeld:
+		return heldSentence(b)
+	case *intakev1.DeliveryReleased:
+		return "A delivery waits no more: " + map[string]string{
+			"resumed": "its source was resumed", "details": "its details came", "given-up": "its details were given up", "details-were-read": "its details had been read before",
+		}[b.GetHow()]
+	case *intakev1.DeliveryIgnored:
+		return "A delivery is no lead and was not meant to be one: " + b.GetWhy()
+	case *intakev1.SourceDeclared:
+		return sourceSentence(b)
+	}
+	return ""
+}
+
+func sourceSentence(b *intakev1.SourceDeclared) string {
+	s := "Source " + b.GetName() + " was declared"
+	if b.GetVersion() > 1 {
+		s = fmt.Sprintf("Source %s was changed to version %d", b.GetName(), b.GetVersion()) + bracketed(b.GetReason())
+	}
+	switch b.GetState() {
+	case intakev1.SourceState_SOURCE_STATE_PAUSED:
+		s += "; it is paused, and what comes is held"
+	case intakev1.SourceState_SOURCE_STATE_REMOVED:
+		s += "; it is removed, and what still comes is held"
+	}
+	if b.GetVerification() == nil {
+		return s + "; its deliveries are not signed"
+	}
+	return s + "; its deliveries are verified by " + b.GetVerification().GetAlgorithm()
+}
+
+func heldSentence(b *intakev1.DeliveryHeld) string {
+	if b.GetWhy() == "paused" {
+		return "A delivery is held: its source is paused or removed"
+	}
+	s := "A delivery waits for its details"
+	if b.GetFault() != "" {
+		s += fmt.Sprintf("; %d tries failed, the last one because of this: %s", b.GetAttempts(), strings.TrimSuffix(b.GetFault(), "."))
+	}
+	if b.GetNextAt() != nil {
+		s += "; asked for again on " + momentOf(b.GetNextAt())
+	}
+	return s
 }
 
 func qualificationSentence(body proto.Message) string {
@@ -205,6 +323,13 @@ func poolSentence(b *routingv1.PoolAdvanced) string {
 
 func outcomeSentence(body proto.Message) string {
 	switch b := body.(type) {
+	case *feedbackv1.OutcomeWaiting:
+		return fmt.Sprintf("An outcome (%s) of a lead from %s came before the lead and waits for it", enumWord(b.GetOutcome().GetKind().String(), "OUTCOME_KIND_"), b.GetSource())
+	case *feedbackv1.OutcomeReleased:
+		if b.GetText() != "" {
+			return fmt.Sprintf("An outcome that waited for lead %s could not be recorded: %s", b.GetLeadId(), b.GetText())
+		}
+		return fmt.Sprintf("An outcome that waited for lead %s was recorded on it", b.GetLeadId())
 	case *leadv1.OutcomeRecorded:
 		who := b.GetMember()
 		if who == "" {
@@ -303,4 +428,11 @@ func ended(s string) string {
 		return s
 	}
 	return s + "."
+}
+
+func ownedBy(member string) string {
+	if member == "" {
+		return ""
+	}
+	return ", owned by " + member
 }

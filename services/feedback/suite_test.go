@@ -361,7 +361,7 @@ func count(st *story, q Question) map[string]counted {
 			continue
 		}
 		key := map[string]string{
-			"source": s.Source, "campaign": s.Features.GetAttribution().GetCampaign(), "country": s.Features.GetCountry(),
+			"source": s.Source, "campaign": s.First.Attribution.GetCampaign(), "country": s.Features.GetCountry(),
 			"persona": s.Persona, "pool": s.Pool, "owner": s.Owner, "definition": strings.TrimPrefix(fmt.Sprint(definition), "0"),
 		}[q.By]
 		if key == "" {

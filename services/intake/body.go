@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"encoding/base64"
 	"mime"
 	"strings"
 	"unicode/utf8"
@@ -49,6 +50,10 @@ type Leaf struct {
 	parents []string // normalised names of what it stood in, outermost first
 	rank    rank
 	origin  origin
+	around  bool       // outside of the submission's own part of the body
+	isID    bool       // the sender's own id for the submission, or a part of it
+	claim   *fieldPlan // what the mapping takes it for
+	inside  string     // where in what the mapping names, such as "first"
 }
 
 // rank says how likely a leaf is to be an answer of the person.
@@ -70,6 +75,7 @@ const (
 	fromForm
 	fromQuery
 	fromText
+	fromHeader
 )
 
 // Item is one submission of a body.
@@ -78,6 +84,11 @@ type Item struct {
 	// Notes say what was odd about the body and what was done, without
 	// anything of its content.
 	Notes []string
+
+	plan  *plan  // how it was read; nil = by itself
+	id    string // the sender's own, where the mapping says which
+	event string // kind of event, where the mapping says where
+	test  bool   // by a mark of the mapping
 }
 
 // Fields is a parsed body: none, one or many submissions.
@@ -122,71 +133,128 @@ const (
 // fields after those of the body. A fault is Invalid and says what is wrong and
 // where; what was fine but odd is noted on the items.
 func Parse(contentType, query string, raw []byte) (Fields, error) {
-	return parse(contentType, query, raw, false)
+	return parse(request{contentType: contentType, query: query, raw: raw}, nil)
 }
 
 // ParseSigned is Parse for a body whose signature was valid. A known sender's
 // bytes are not refused for a wrong content type: what is neither JSON nor a
 // form is kept as one message.
 func ParseSigned(contentType, query string, raw []byte) (Fields, error) {
-	return parse(contentType, query, raw, true)
+	return parse(request{contentType: contentType, query: query, raw: raw, signed: true}, nil)
 }
 
-// ParseDelivery reads a kept body exactly as the door read it.
-func ParseDelivery(d *intakev1.Delivery, body *intakev1.DeliveryBody) (Fields, error) {
-	return parse(d.GetContentType(), body.GetQuery(), body.GetRaw(), d.GetSigned())
+// ParseDelivery reads a kept body exactly as the door read it, by the source's
+// mapping as it is now: what the user settled, then the preset, then by itself.
+func ParseDelivery(d *intakev1.Delivery, body *intakev1.DeliveryBody, src *intakev1.SourceDeclared) (Fields, error) {
+	return parse(request{
+		contentType: d.GetContentType(), query: body.GetQuery(), raw: body.GetRaw(), signed: d.GetSigned(), headers: body.GetHeaders(),
+	}, planOf(src))
 }
 
-func parse(contentType, query string, raw []byte, signed bool) (Fields, error) {
-	media, params := mediaType(contentType)
-	limit := BodyLimit(contentType)
-	if int64(len(raw)) > limit {
-		return Fields{}, fault.New(fault.Invalid, "body: longer than %d bytes: send less at once", limit)
-	}
-	body := bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
-	start := bytes.TrimLeft(body, " \t\r\n")
-	var (
-		items []Item
-		err   error
-	)
-	switch {
-	case len(start) == 0:
-		if query == "" {
-			return Fields{}, fault.New(fault.Invalid, "body: empty: send a form or JSON")
-		}
-	case media == "application/json" || strings.HasSuffix(media, "+json"):
-		items, err = parseJSON(body)
-		if err != nil && signed && start[0] != '{' && start[0] != '[' {
-			items, err = parseText(body, params["charset"]), nil
-		}
-	case strings.HasPrefix(media, "multipart/"):
-		items, err = parseMultipart(body, params["boundary"])
-	case media == typeURLEncoded:
-		switch {
-		case plainlyJSON(start):
-			items, err = parseJSON(body)
-		case !bytes.ContainsRune(start, '='):
-			items = parseText(body, params["charset"])
-		default:
-			items, err = parseURLEncoded(string(body), params["charset"])
-		}
-	default:
-		if start[0] == '{' || start[0] == '[' {
-			if items, err = parseJSON(body); err == nil {
-				break
-			}
-		}
-		items, err = parseText(body, params["charset"]), nil
-	}
+// request is what came to the door.
+type request struct {
+	contentType, query string
+	raw                []byte
+	signed             bool
+	headers            map[string]string // those that the mapping reads
+}
+
+// tree is a body before it is split into submissions.
+type tree struct {
+	root  *node
+	notes notes
+	from  origin
+}
+
+func parse(r request, p *plan) (Fields, error) {
+	t, err := r.tree()
 	if err != nil {
 		return Fields{}, err
 	}
-	if query != "" {
-		if items, err = addQuery(items, query); err != nil {
+	var items []Item
+	if t.root != nil {
+		t.expand(p)
+		if items, err = shape(t, p); err != nil {
 			return Fields{}, err
 		}
 	}
+	if r.query != "" {
+		if items, err = addQuery(items, r.query); err != nil {
+			return Fields{}, err
+		}
+	}
+	for i := range items {
+		p.mark(&items[i], i, r.headers)
+	}
 	return Fields{Items: items}, nil
+}
+
+// expand reads the texts that the mapping says hold JSON.
+func (t *tree) expand(p *plan) {
+	if p == nil {
+		return
+	}
+	s := scanner{}
+	for _, at := range p.embedded {
+		at.each(t.root, func(n *node) {
+			if n.kind != kindText || n.text == "" {
+				return
+			}
+			text := *n
+			if inner := s.within(&text); inner != &text {
+				*n = *inner
+			} else if raw, err := base64.StdEncoding.DecodeString(n.text); err == nil {
+				text.text = string(raw)
+				if inner := s.within(&text); inner != &text {
+					*n = *inner
+				}
+			}
+		})
+	}
+	for _, note := range s.notes {
+		t.notes.add(note)
+	}
+}
+
+// tree reads the bytes.
+func (r request) tree() (tree, error) {
+	raw := r.raw
+	media, params := mediaType(r.contentType)
+	limit := BodyLimit(r.contentType)
+	if int64(len(raw)) > limit {
+		return tree{}, fault.New(fault.Invalid, "body: longer than %d bytes: send less at once", limit)
+	}
+	body := bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
+	start := bytes.TrimLeft(body, " \t\r\n")
+	switch {
+	case len(start) == 0:
+		if r.query == "" {
+			return tree{}, fault.New(fault.Invalid, "body: empty: send a form or JSON")
+		}
+		return tree{}, nil
+	case media == "application/json" || strings.HasSuffix(media, "+json"):
+		t, err := parseJSON(body)
+		if err != nil && r.signed && start[0] != '{' && start[0] != '[' {
+			return parseText(body, params["charset"]), nil
+		}
+		return t, err
+	case strings.HasPrefix(media, "multipart/"):
+		return parseMultipart(body, params["boundary"])
+	case media == typeURLEncoded:
+		switch {
+		case plainlyJSON(start):
+			return parseJSON(body)
+		case !bytes.ContainsRune(start, '='):
+			return parseText(body, params["charset"]), nil
+		}
+		return parseURLEncoded(string(body), params["charset"])
+	}
+	if start[0] == '{' || start[0] == '[' {
+		if t, err := parseJSON(body); err == nil {
+			return t, nil
+		}
+	}
+	return parseText(body, params["charset"]), nil
 }
 
 // plainlyJSON says whether a body that calls itself urlencoded can only be JSON.
@@ -214,14 +282,11 @@ func mediaType(contentType string) (string, map[string]string) {
 }
 
 // parseText keeps a body as one message.
-func parseText(body []byte, charset string) []Item {
-	var notes notes
-	text := notes.clean(decodeCharset(&notes, charset, string(body)))
-	notes.add(noteText)
-	return []Item{{
-		Leaves: []Leaf{{Path: "message", Key: "message", Value: text, rank: rankPlain, origin: fromText}},
-		Notes:  notes,
-	}}
+func parseText(body []byte, charset string) tree {
+	t := tree{root: &node{kind: kindObject}, from: fromText}
+	t.root.set("message", &node{kind: kindText, text: t.notes.clean(decodeCharset(&t.notes, charset, string(body)))})
+	t.notes.add(noteText)
+	return t
 }
 
 // notes are kept in the order of their first occurrence, each once.

@@ -84,11 +84,11 @@ func TestParse(t *testing.T) {
 		{name: "a bare text", contentType: "application/json", body: `"call me"`, want: [][]string{{"message=call me"}}},
 		{
 			name: "a list of pairs at the root", contentType: "application/json", body: `[{"name":"email","value":"a@b.example"},{"name":"company","value":"Acme"}]`,
-			want: [][]string{{"[0] email=a@b.example", "[1] company=Acme"}},
+			want: [][]string{{"email=a@b.example", "company=Acme"}},
 		},
 		{
 			name: "name and value", contentType: "application/json", body: `{"fields":[{"objectTypeId":"0-1","name":"email","value":"a@b.example"},{"objectTypeId":"0-1","name":"notes","value":null}]}`,
-			want: [][]string{{"fields[0] email=a@b.example"}},
+			want: [][]string{{"fields.email email=a@b.example"}},
 		},
 		{
 			name: "values named by their type, labels beside", contentType: "application/json",
@@ -98,34 +98,34 @@ func TestParse(t *testing.T) {
 				{"type":"choice","choice":{"label":"Red"},"field":{"id":"q3"}},
 				{"type":"boolean","boolean":true,"field":{"id":"q4"}}]}}`,
 			want: [][]string{{
-				"form_response.answers[0] mail (Your work email?)=a@b.example",
-				"form_response.answers[1] q2 (Cities)=Bonn", "form_response.answers[1] q2 (Cities)=Ulm",
-				"form_response.answers[2] q3=Red", "form_response.answers[3] q4=true",
+				"form_response.answers.mail mail (Your work email?)=a@b.example",
+				"form_response.answers.q2[0] q2 (Cities)=Bonn", "form_response.answers.q2[1] q2 (Cities)=Ulm",
+				"form_response.answers.q3 q3=Red", "form_response.answers.q4 q4=true",
 			}},
 		},
 		{
 			name: "column id and string value", contentType: "application/json",
 			body: `{"lead_id":"L1","user_column_data":[{"column_name":"User Email","string_value":"a@b.example","column_id":"EMAIL"}],"form_id":349080077126}`,
-			want: [][]string{{"lead_id=L1", "user_column_data[0] EMAIL (User Email)=a@b.example", "form_id=349080077126"}},
+			want: [][]string{{"lead_id=L1", "user_column_data.EMAIL EMAIL (User Email)=a@b.example", "form_id=349080077126"}},
 		},
 		{
 			name: "key, label and option ids", contentType: "application/json",
 			body: `{"data":{"submissionId":"s","fields":[{"key":"question_1","label":"Email","type":"INPUT_EMAIL","value":"a@b.example"},
 				{"key":"question_2","label":"Colour","type":"CHECKBOXES","value":["o2"],"options":[{"id":"o1","text":"Red"},{"id":"o2","text":"Blue"}]},
 				{"key":"question_2_o2","label":"Colour (Blue)","type":"CHECKBOXES","value":true}]}}`,
-			want: [][]string{{"data.submissionId submissionId=s", "data.fields[0] question_1 (Email)=a@b.example", "data.fields[1] question_2 (Colour)=Blue"}},
+			want: [][]string{{"data.submissionId submissionId=s", "data.fields.question_1 question_1 (Email)=a@b.example", "data.fields.question_2[0] question_2 (Colour)=Blue"}},
 		},
 		{
 			name: "values in lists", contentType: "application/json", body: `{"field_data":[{"name":"email","values":["a@b.example"]}]}`,
-			want: [][]string{{"field_data[0] email=a@b.example"}},
+			want: [][]string{{"field_data.email[0] email=a@b.example"}},
 		},
 		{
 			name: "question and answer", contentType: "application/json", body: `{"payload":{"questions_and_answers":[{"question":"Topic?","answer":"Price","position":0}]}}`,
-			want: [][]string{{"payload.questions_and_answers[0] Topic?=Price"}},
+			want: [][]string{{"payload.questions_and_answers.Topic? Topic?=Price"}},
 		},
 		{
 			name: "question id and nested answer", contentType: "application/json", body: `{"answers":[{"questionId":20502584796,"answerDetails":{"textQuestionAnswer":{"answer":"a@b.example"}}}]}`,
-			want: [][]string{{"answers[0] 20502584796=a@b.example"}},
+			want: [][]string{{"answers.20502584796 20502584796=a@b.example"}},
 		},
 		{
 			name: "boxed values with their history", contentType: "application/json", body: `{"properties":{"email":{"value":"a@b.example","versions":[{"value":"old@b.example"}]}}}`,

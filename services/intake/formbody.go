@@ -23,13 +23,13 @@ type form struct {
 func newForm() *form { return &form{root: &node{kind: kindObject}} }
 
 // parseURLEncoded reads a form body: name=value joined by ampersands.
-func parseURLEncoded(body, charset string) ([]Item, error) {
+func parseURLEncoded(body, charset string) (tree, error) {
 	f := newForm()
-	if err := f.addPairs(body, charset, true); err != nil {
-		return nil, err
-	}
-	return shape(f.root, f.notes, fromForm)
+	err := f.addPairs(body, charset, true)
+	return f.tree(fromForm), err
 }
+
+func (f *form) tree(from origin) tree { return tree{root: f.root, notes: f.notes, from: from} }
 
 // secretNames are query parameters that carry credentials: they are never kept.
 var secretNames = set("token", "key", "apikey", "secret", "accesstoken", "signature", "sig", "auth", "authorization", "password")
@@ -41,7 +41,7 @@ func addQuery(items []Item, query string) ([]Item, error) {
 	if err := f.addPairs(query, "", false); err != nil {
 		return nil, fault.New(fault.Invalid, "address: %w", err)
 	}
-	extra, err := shape(f.root, f.notes, fromQuery)
+	extra, err := shape(f.tree(fromQuery), nil)
 	if err != nil || len(extra) == 0 || len(extra[0].Leaves) == 0 {
 		return items, err
 	}
@@ -129,15 +129,13 @@ func (f *form) add(name string, value *node) error {
 	}
 	// Some form tools put JSON into a field. A field that people type into does
 	// not hold a whole JSON object.
-	if value.kind == kindText && len(value.text) > 1 && value.text[0] == '{' && !controls[norm(name)] {
-		inside := scanner{nodes: f.nodes}
-		if inner, err := inside.scan([]byte(value.text)); err == nil && inner.kind == kindObject {
-			value = inner
-			for _, n := range inside.notes {
-				f.notes.add(n)
-			}
+	if !controls[norm(name)] {
+		s := scanner{nodes: f.nodes}
+		value = s.inside(value)
+		f.nodes = s.nodes
+		for _, n := range s.notes {
+			f.notes.add(n)
 		}
-		f.nodes = inside.nodes
 	}
 	path, ok := brackets(name)
 	if !ok {
@@ -225,9 +223,9 @@ func (n *node) repeat(name string, have, value *node) bool {
 
 // parseMultipart reads a multipart form. Of a file its name, type and size are
 // kept and its content is not.
-func parseMultipart(body []byte, boundary string) ([]Item, error) {
+func parseMultipart(body []byte, boundary string) (tree, error) {
 	if boundary == "" {
-		return nil, fault.New(fault.Invalid, "body: multipart without a boundary: send the boundary in Content-Type")
+		return tree{}, fault.New(fault.Invalid, "body: multipart without a boundary: send the boundary in Content-Type")
 	}
 	f := newForm()
 	r := multipart.NewReader(bytes.NewReader(body), boundary)
@@ -237,36 +235,36 @@ func parseMultipart(body []byte, boundary string) ([]Item, error) {
 			break
 		}
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "body: broken multipart at part %d: correct it and send it again", n)
+			return tree{}, fault.New(fault.Invalid, "body: broken multipart at part %d: correct it and send it again", n)
 		}
 		name, file := f.notes.clean(part.FormName()), f.notes.clean(part.FileName())
 		if isFile(part) {
 			size, err := io.Copy(io.Discard, part)
 			if err != nil {
-				return nil, fault.New(fault.Invalid, "body: broken multipart at part %d: correct it and send it again", n)
+				return tree{}, fault.New(fault.Invalid, "body: broken multipart at part %d: correct it and send it again", n)
 			}
 			if file == "" {
 				continue // a file input that was left blank
 			}
 			kind := f.notes.clean(part.Header.Get("Content-Type"))
 			if err := f.add(name, fileNode(file, kind, size)); err != nil {
-				return nil, err
+				return tree{}, err
 			}
 			continue
 		}
 		value, err := io.ReadAll(part)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "body: broken multipart at part %d: correct it and send it again", n)
+			return tree{}, fault.New(fault.Invalid, "body: broken multipart at part %d: correct it and send it again", n)
 		}
 		if name == "" {
 			name = "part"
 		}
 		_, params := mediaType(part.Header.Get("Content-Type"))
 		if err := f.add(name, &node{kind: kindText, text: f.text(params["charset"], string(value))}); err != nil {
-			return nil, err
+			return tree{}, err
 		}
 	}
-	return shape(f.root, f.notes, fromForm)
+	return f.tree(fromForm), nil
 }
 
 // isFile says whether a part is a file input, blank or not.

@@ -1,7 +1,5 @@
 package intake
 
-import "strings"
-
 // freeMail are the domains of providers that give an address to anybody, so
 // that the domain says nothing about the company.
 var freeMail = set(
@@ -17,7 +15,17 @@ var freeMail = set(
 	"yandex.ru", "ymail.com", "zoho.com",
 )
 
-// FreeMail says whether a normalised address is one of a free-mail provider.
-func FreeMail(email string) bool {
-	return freeMail[email[strings.LastIndexByte(email, '@')+1:]]
-}
+// disposableMail are the best known domains of throw-away addresses. Longer
+// lists are loaded from files.
+var disposableMail = set(
+	"10minutemail.com", "10minutemail.net", "discard.email", "dispostable.com", "emailondeck.com", "fakeinbox.com",
+	"getairmail.com", "getnada.com", "guerrillamail.biz", "guerrillamail.com", "guerrillamail.de", "guerrillamail.info",
+	"guerrillamail.net", "guerrillamail.org", "maildrop.cc", "mailinator.com", "mailnesia.com", "mailsac.com", "mintemail.com",
+	"moakt.com", "mohmal.com", "mytemp.email", "sharklasers.com", "spam4.me", "spamgourmet.com", "temp-mail.io",
+	"temp-mail.org", "tempail.com", "tempmail.com", "tempmailo.com", "throwawaymail.com", "trashmail.com", "trashmail.de",
+	"trashmail.net", "wegwerfemail.de", "yopmail.com", "yopmail.fr", "yopmail.net",
+)
+
+// FreeMail says whether a normalised address is one of a free-mail provider
+// that is known without a list.
+func FreeMail(email string) bool { return (*Domains)(nil).Free(domainOf(email)) }

@@ -2,7 +2,9 @@ package intake
 
 import (
 	"bytes"
-	"net/http"
+	"encoding/json"
+	"reflect"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -76,7 +78,7 @@ func FuzzMap(f *testing.F) {
 			if (a.Email != "") != features.GetHasEmail() || (a.Phone != "") != features.GetHasPhone() {
 				t.Fatalf("features disagree with the addresses: %v", features)
 			}
-			if a.NeedsMapping && (a.Email != "" || a.Phone != "") {
+			if a.NeedsMapping && a.Phone != "" {
 				t.Fatal("somebody who can be reached needs mapping")
 			}
 			if n := features.GetEmployees(); n < 0 || n > maxEmployees {
@@ -103,25 +105,92 @@ func FuzzMap(f *testing.F) {
 	})
 }
 
-func FuzzVerify(f *testing.F) {
-	const secret = "s3cret"
-	f.Add("X-Sign", "sha256=", "hex", hubSignature("body"), []byte("body"))
-	f.Add("X-Sign", "", "base64", "AAAA", []byte(""))
-	f.Fuzz(func(t *testing.T, name, prefix, encoding, value string, raw []byte) {
-		v := &intakev1.Verification{Algorithm: "hmac-sha256", Header: name, Prefix: prefix, Encoding: encoding}
-		header := http.Header{}
-		header.Set(name, value)
-		if Verify(v, nil, header, raw) {
-			t.Fatal("valid without a secret")
-		}
-		if !Verify(v, [][]byte{[]byte(secret)}, header, raw) {
+// What is read as JSON is what the standard library reads.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{`{"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud800x\n"],"a":{}}`, `[[],{}, "" ]`, ` "x" `, `01`, `1.`, `"\x"`, `{"a" 1}`, `[1,]`, "\"\x01\"", `nulls`, `-`, `"\ud83d\u0041"`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s := scanner{}
+		root, err := s.scan(raw)
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("%v is not Invalid", err)
+			}
+			limit := strings.Contains(err.Error(), "deeper") || strings.Contains(err.Error(), "more than") || strings.Contains(err.Error(), "longer than")
+			if !limit && utf8.Valid(raw) && json.Valid(raw) {
+				t.Fatalf("%q was refused: %v", raw, err)
+			}
 			return
 		}
-		if sum, ok := signature(v, header); !ok || !bytes.Equal(sum[:], sign(secret, string(raw))) {
-			t.Fatal("a signature that is not the body's was taken")
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber()
+		var want any
+		if err := dec.Decode(&want); err != nil || !json.Valid(raw) {
+			t.Fatalf("%q was taken: %v", raw, err)
 		}
-		if Verify(v, [][]byte{[]byte(secret)}, header, append(raw, 'x')) {
-			t.Fatal("one signature fits two bodies")
+		if got := plainly(root); !bytes.Contains(raw, []byte(`\u0000`)) && !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q: %v, want %v", raw, got, want)
+		}
+	})
+}
+
+// plainly is a tree as the standard library gives it.
+func plainly(n *node) any {
+	switch n.kind {
+	case kindObject:
+		out := map[string]any{}
+		for _, m := range n.members {
+			out[m.name] = plainly(m.value)
+		}
+		return out
+	case kindArray:
+		out := []any{}
+		for _, el := range n.list {
+			out = append(out, plainly(el))
+		}
+		return out
+	case kindNumber:
+		return json.Number(n.text)
+	case kindFlag:
+		return n.text == "true"
+	case kindNull:
+		return nil
+	}
+	return n.text
+}
+
+// A mapping that somebody wrote badly reads a body badly, and never breaks.
+func FuzzMapping(f *testing.F) {
+	f.Add(`{"a":{"b":[{"k":"x","v":"a@b.example"}]}}`, "a.b", "k", "@type", "a.b[0].v", ";")
+	f.Add(`[{"data":"{\"email\":1}"}]`, `"da`, "^.x", "data", "header:x|data", "")
+	f.Fuzz(func(t *testing.T, raw, one, two, three, four, separator string) {
+		m := &intakev1.Mapping{
+			Items: four, Id: []string{one + "|" + four, two}, Event: three, Events: map[string]string{two: "update"}, Embedded: []string{one},
+			Pairs:    []*intakev1.PairList{{List: one, Key: []string{two}, Label: three, Type: two, Value: four}, {List: two, Value: "@type"}},
+			Fields:   []*intakev1.FieldPath{{Field: "email", Paths: []string{four, one}, Separator: separator}, {Field: "own", Paths: []string{two}}, {Field: "name", Paths: []string{three}}},
+			Tests:    []*intakev1.TestMark{{Path: one, Value: two}, {Path: three}},
+			Consents: []*intakev1.ConsentPath{{Purpose: "p", Path: four, Text: one}},
+		}
+		src := &intakev1.SourceDeclared{Mapping: m}
+		got, err := ParseDelivery(&intakev1.Delivery{ContentType: "application/json"}, &intakev1.DeliveryBody{Raw: []byte(raw), Headers: map[string]string{"x": "h"}}, src)
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("%v is not Invalid", err)
+			}
+			return
+		}
+		for _, item := range got.Items {
+			mapped := Map(item, agreed{}, src)
+			nothingLost(t, item, mapped)
+			if _, err := proto.Marshal(mapped.Submission); err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range Suggest(item, mapped) {
+				if !utf8.ValidString(l.GetValue()) {
+					t.Fatalf("%q is shown", l.GetValue())
+				}
+			}
 		}
 	})
 }

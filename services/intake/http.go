@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -69,6 +70,10 @@ type DoorConfig struct {
 	// Closed says that nothing can be kept for as long as this process lives;
 	// nil = never.
 	Closed func() bool
+	// PublicURL is the address under which the internet reaches this door, scheme
+	// to the folder above /hooks; empty = not known, and who signs the address
+	// must name it in the source.
+	PublicURL string
 	// Allow says whether a source, or an address, may send one more request
 	// now, and otherwise when; nil = always.
 	Allow func(sourceID, address string) (retryAfter time.Duration, ok bool)
@@ -76,6 +81,9 @@ type DoorConfig struct {
 	Trace func(r *http.Request) (ctx context.Context, traceparent string, end func(status int))
 	// MaxInFlight is how many bytes of bodies may be held at once; 0 = 256 MiB.
 	MaxInFlight int64
+	// Waiting is for how long whoever is next has waited for the disk; nil =
+	// nobody waits. From maxWait on the door asks to come again.
+	Waiting func() time.Duration
 }
 
 // NewDoor is the public door. It answers a delivery with 200 only once it is on
@@ -111,6 +119,14 @@ const (
 	// maxNamed is how many submissions of one request are named in its answer.
 	maxNamed = 32
 	allowed  = "POST, GET, HEAD, OPTIONS"
+	// maxWait is how long a delivery may wait for the disk before the door takes
+	// no further ones: those behind it wait about as long, and the most impatient
+	// of the senders who come only once gives up after five seconds.
+	maxWait = 2 * time.Second
+	// removedGrace is for how long a removed source still takes what comes: who
+	// removed it by mistake has lost nothing, and no sender is switched off by
+	// surprise.
+	removedGrace = 24 * time.Hour
 )
 
 type door struct {
@@ -163,17 +179,55 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.refuse(http.StatusNotFound, "unknown-address", "there is nothing at this address: post to /hooks/ and the name of a source")
 		return
 	}
-	switch r.Method {
-	case http.MethodPost:
-		x.post(name, token, traceparent)
-	case http.MethodGet, http.MethodHead:
-		x.probe(name)
-	case http.MethodOptions:
-		x.options(name)
+	src := x.lookup(name)
+	switch {
+	case r.Method == http.MethodOptions:
+		x.options(src)
+	case x.removed(src):
+	case r.Method == http.MethodGet && x.handshake(src, token):
+	case r.Method == http.MethodPost, x.asPost(src):
+		x.post(src, token, traceparent)
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+		x.probe(src)
 	default:
-		h.Set("Allow", allowed)
+		h.Set("Allow", allowedBy(src))
 		x.refuse(http.StatusMethodNotAllowed, "method", "use POST")
 	}
+}
+
+// asPost says whether a source takes the request's method as a POST. A GET
+// without a query carries nothing: somebody only looks.
+func (x *exchange) asPost(src *intakev1.SourceDeclared) bool {
+	switch x.r.Method {
+	case http.MethodHead:
+		return false
+	case http.MethodGet:
+		if x.r.URL.RawQuery == "" {
+			return false
+		}
+	}
+	return slices.Contains(src.GetMethods(), x.r.Method)
+}
+
+// allowedBy are the methods of a source's address.
+func allowedBy(src *intakev1.SourceDeclared) string {
+	out := allowed
+	for _, method := range src.GetMethods() {
+		if method != http.MethodGet && method != http.MethodPost && method != http.MethodHead {
+			out += ", " + method
+		}
+	}
+	return out
+}
+
+// removed answers for a source that was removed on purpose: that it is gone,
+// which makes most senders stop. Until a while has passed it takes what comes.
+func (x *exchange) removed(src *intakev1.SourceDeclared) bool {
+	if src.GetState() != intakev1.SourceState_SOURCE_STATE_REMOVED || x.d.Clock.Now().Before(src.GetStateSince().AsTime().Add(removedGrace)) {
+		return false
+	}
+	x.refuse(http.StatusGone, "removed", "this source was removed on purpose: stop sending, or ask whoever gave you the address")
+	return true
 }
 
 // route reads /hooks/{source} and /hooks/{source}/{token}, with or without a
@@ -209,9 +263,8 @@ func (x *exchange) lookup(name string) *intakev1.SourceDeclared {
 }
 
 // post takes one delivery: read, verify, parse, keep, answer.
-func (x *exchange) post(name, token, traceparent string) {
+func (x *exchange) post(src *intakev1.SourceDeclared, token, traceparent string) {
 	r, d := x.r, x.d
-	src := x.lookup(name)
 	contentType := r.Header.Get("Content-Type")
 	x.browser = IsForm(contentType) && strings.Contains(r.Header.Get("Accept"), "text/html")
 	x.cors(src)
@@ -238,8 +291,7 @@ func (x *exchange) post(name, token, traceparent string) {
 	}
 	if d.Allow != nil {
 		if wait, ok := d.Allow(src.GetSourceId(), address(r)); !ok {
-			x.retryAfter(wait)
-			x.refuse(http.StatusTooManyRequests, "too-many", "too many requests: wait as long as Retry-After says")
+			x.tooMany(wait)
 			return
 		}
 	}
@@ -249,14 +301,17 @@ func (x *exchange) post(name, token, traceparent string) {
 		x.refuse(http.StatusRequestEntityTooLarge, "too-large", tooLarge(limit))
 		return
 	}
+	if d.Waiting != nil && d.Waiting() >= maxWait {
+		x.busy()
+		return
+	}
 	reserve := limit
 	if r.ContentLength >= 0 {
 		reserve = r.ContentLength
 	}
 	defer d.inFlight.Add(-reserve)
 	if d.inFlight.Add(reserve) > d.MaxInFlight {
-		x.retryAfter(time.Second)
-		x.refuse(http.StatusServiceUnavailable, "busy", "too much at once: try again")
+		x.busy()
 		return
 	}
 	raw, err := readBody(x.w, r, limit)
@@ -264,10 +319,10 @@ func (x *exchange) post(name, token, traceparent string) {
 		x.unread(err, limit)
 		return
 	}
-	if !x.verify(src, token, raw) {
+	now := d.Clock.Now()
+	if !x.verify(src, token, raw, now) {
 		return
 	}
-	now := d.Clock.Now()
 	digest := sha256.Sum256(raw)
 	delivery := &intakev1.Delivery{
 		DeliveryId:  d.NewID(),
@@ -278,8 +333,8 @@ func (x *exchange) post(name, token, traceparent string) {
 		Digest:      digest[:],
 		Traceparent: strings.ToValidUTF8(traceparent, ""),
 	}
-	body := &intakev1.DeliveryBody{Raw: raw, IdempotencyKey: key, Query: keptQuery(r.URL.RawQuery)}
-	fields, err := ParseDelivery(delivery, body)
+	body := &intakev1.DeliveryBody{Raw: raw, IdempotencyKey: key, Query: keptQuery(src, r.URL.RawQuery), Headers: keptHeaders(src, r.Header)}
+	fields, err := ParseDelivery(delivery, body, src)
 	if err != nil {
 		x.refuse(http.StatusBadRequest, "unreadable", err.Error())
 		return
@@ -302,33 +357,58 @@ func (x *exchange) post(name, token, traceparent string) {
 
 // verify checks the address's token and the body's signature, and answers where
 // they do not hold. An unknown source does the same work as a wrong signature.
-func (x *exchange) verify(src *intakev1.SourceDeclared, token string, raw []byte) bool {
-	tokenOK := tokenValid(src, token)
+func (x *exchange) verify(src *intakev1.SourceDeclared, token string, raw []byte, now time.Time) bool {
 	if src == nil {
-		Verify(nil, nil, x.r.Header, raw)
+		Verify(nil, nil, Request{Header: x.r.Header, Body: raw, Now: now})
 		x.refuse(http.StatusNotFound, "unknown-source", "there is no source of this name: check the address")
 		return false
 	}
 	if v := src.GetVerification(); v != nil {
-		secrets, err := x.d.Secrets.Resolve(v.GetSecretRef())
-		if err != nil {
-			x.d.Logger.ErrorContext(x.r.Context(), "a source's secret cannot be had; its deliveries are turned away until it can", "source_id", src.GetSourceId(), "error", err.Error())
-			x.retryAfter(time.Minute)
-			x.refuse(http.StatusServiceUnavailable, "no-secret", "the signature cannot be checked now: try again later")
-			return false
+		secrets, missing := ResolveAll(x.d.Secrets, v, now)
+		if missing != nil {
+			x.d.Logger.ErrorContext(x.r.Context(), "a source's secret cannot be had; what it signs is turned away until it can", "source_id", src.GetSourceId(), "error", missing.Error())
 		}
-		if !Verify(v, secrets, x.r.Header, raw) {
-			x.d.Logger.WarnContext(x.r.Context(), "a delivery's signature is missing or wrong", "source_id", src.GetSourceId())
+		if refused := Refusal(v, secrets, x.request(v, raw, now)); refused != "" {
+			if missing != nil {
+				x.noSecret()
+				return false
+			}
+			x.d.Logger.WarnContext(x.r.Context(), "a delivery's signature is missing or wrong", "source_id", src.GetSourceId(), "why", refused)
 			x.refuse(http.StatusUnauthorized, "bad-signature", "the signature is missing or wrong: sign the exact bytes of the body with the source's secret")
 			return false
 		}
 	}
-	if !tokenOK {
-		x.d.Logger.WarnContext(x.r.Context(), "the token of an address is missing or wrong", "source_id", src.GetSourceId())
-		x.refuse(http.StatusUnauthorized, "bad-token", "the token in the address is missing or wrong: use the address as it was given")
-		return false
+	return x.token(src, token, now)
+}
+
+// noSecret asks the sender to come again: it did nothing wrong.
+func (x *exchange) noSecret() {
+	x.retryAfter(time.Minute)
+	x.refuse(http.StatusServiceUnavailable, "no-secret", "the signature cannot be checked now: try again later")
+}
+
+// token checks the address's token, and answers where it does not hold.
+func (x *exchange) token(src *intakev1.SourceDeclared, token string, now time.Time) bool {
+	if tokenValid(src, token, now) {
+		return true
 	}
-	return true
+	x.d.Logger.WarnContext(x.r.Context(), "the token of an address is missing or wrong", "source_id", src.GetSourceId())
+	x.refuse(http.StatusUnauthorized, "bad-token", "the token in the address is missing or wrong: use the address as it was given")
+	return false
+}
+
+// request is what a signature may cover. The address is the one that is
+// configured, with the path and the query of the request: what a proxy or a
+// Host header makes of the rest is not what the sender has signed.
+func (x *exchange) request(v *intakev1.Verification, raw []byte, now time.Time) Request {
+	at := v.GetPublicUrl()
+	if at == "" && x.d.PublicURL != "" {
+		at = strings.TrimSuffix(x.d.PublicURL, "/") + x.r.URL.EscapedPath()
+	}
+	if at != "" && x.r.URL.RawQuery != "" {
+		at += "?" + x.r.URL.RawQuery
+	}
+	return Request{Method: x.r.Method, URL: at, Header: x.r.Header, Query: x.r.URL.RawQuery, Body: raw, Now: now}
 }
 
 // unread answers a body that did not arrive.
@@ -407,26 +487,34 @@ func redirectOf(src *intakev1.SourceDeclared, f Fields) string {
 
 // probe answers who only looks whether the address is there: some tools do when
 // it is typed in.
-func (x *exchange) probe(name string) {
-	if x.lookup(name) == nil {
+func (x *exchange) probe(src *intakev1.SourceDeclared) {
+	if src == nil {
 		x.refuse(http.StatusNotFound, "unknown-source", "there is no source of this name: check the address")
 		return
 	}
-	x.outcome, x.status = "probe", http.StatusOK
+	x.text("probe", "This address takes forms and webhooks by POST.\n")
+}
+
+// text answers 200 with plain text.
+func (x *exchange) text(outcome, text string) {
+	x.outcome, x.status = outcome, http.StatusOK
 	x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	x.w.WriteHeader(x.status)
 	if x.r.Method != http.MethodHead {
-		_, _ = io.WriteString(x.w, "This address takes forms and webhooks by POST.\n")
+		_, _ = io.WriteString(x.w, text)
 	}
 }
 
-// options answers a browser that asks before a script posts.
-func (x *exchange) options(name string) {
-	src := x.lookup(name)
+// options answers a browser that asks before a script posts, and a sender of
+// CloudEvents that asks whether it may.
+func (x *exchange) options(src *intakev1.SourceDeclared) {
 	h := x.w.Header()
-	h.Set("Allow", allowed)
+	h.Set("Allow", allowedBy(src))
+	if x.cloudEvents(src) {
+		return
+	}
 	if x.cors(src) {
-		h.Set("Access-Control-Allow-Methods", "POST")
+		h.Set("Access-Control-Allow-Methods", strings.Join(append([]string{http.MethodPost}, src.GetMethods()...), ", "))
 		h.Set("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key")
 		h.Set("Access-Control-Max-Age", "600")
 	}
@@ -435,7 +523,7 @@ func (x *exchange) options(name string) {
 }
 
 // cors lets scripts of a source's own pages read the answer. Its pages are
-// those that it may send visitors back to.
+// those of its origins, and those that it may send visitors back to.
 func (x *exchange) cors(src *intakev1.SourceDeclared) bool {
 	h := x.w.Header()
 	h.Add("Vary", "Origin")
@@ -443,20 +531,31 @@ func (x *exchange) cors(src *intakev1.SourceDeclared) bool {
 	if origin == "" || origin == "null" {
 		return false
 	}
-	for _, page := range src.GetRedirects() {
+	if !slices.Contains(src.GetOrigins(), origin) && !slices.ContainsFunc(src.GetRedirects(), func(page string) bool {
 		u, err := url.Parse(page)
-		if err == nil && u.Host != "" && origin == u.Scheme+"://"+u.Host {
-			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", HeaderSubmission+", "+HeaderDelivery)
-			return true
-		}
+		return err == nil && u.Host != "" && origin == u.Scheme+"://"+u.Host
+	}) {
+		return false
 	}
-	return false
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Expose-Headers", HeaderSubmission+", "+HeaderDelivery)
+	return true
 }
 
 func (x *exchange) retryAfter(wait time.Duration) {
 	seconds := max(1, int64((wait+time.Second-1)/time.Second))
 	x.w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+}
+
+// busy asks the sender to come again when there is more than can be taken.
+func (x *exchange) busy() {
+	x.retryAfter(time.Second)
+	x.refuse(http.StatusServiceUnavailable, "busy", "too much at once: try again")
+}
+
+func (x *exchange) tooMany(wait time.Duration) {
+	x.retryAfter(wait)
+	x.refuse(http.StatusTooManyRequests, "too-many", "too many requests: wait as long as Retry-After says")
 }
 
 // refuse answers with a message. Messages are ours: nothing that came from
@@ -531,22 +630,6 @@ func printable(s string) bool {
 		}
 	}
 	return true
-}
-
-// keptQuery is what of an address's query is kept: everything but credentials.
-func keptQuery(raw string) string {
-	if raw == "" {
-		return ""
-	}
-	var kept []string
-	f := newForm()
-	for pair := range strings.SplitSeq(strings.ToValidUTF8(raw, ""), "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		if pair != "" && !secretNames[norm(f.unescape(name))] {
-			kept = append(kept, pair)
-		}
-	}
-	return strings.Join(kept, "&")
 }
 
 // address is who sends, without the port, for limits only.

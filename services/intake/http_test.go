@@ -242,9 +242,9 @@ func TestDoorRefuses(t *testing.T) {
 		{"a very long source", call{path: "/hooks/" + strings.Repeat("a", 5000), contentType: js, body: good}, 404, " unknown-source"},
 		{"no source", call{path: "/hooks/", contentType: js, body: good}, 404, " unknown-address"},
 		{"another address", call{path: "/", contentType: js, body: good}, 404, " unknown-address"},
-		{"PUT", call{method: "PUT", path: "/hooks/web", contentType: js, body: good}, 405, " method"},
-		{"DELETE", call{method: "DELETE", path: "/hooks/web"}, 405, " method"},
-		{"an invented method", call{method: "LEAD", path: "/hooks/web"}, 405, " method"},
+		{"PUT", call{method: "PUT", path: "/hooks/web", contentType: js, body: good}, 405, "web method"},
+		{"DELETE", call{method: "DELETE", path: "/hooks/web"}, 405, "web method"},
+		{"an invented method", call{method: "LEAD", path: "/hooks/web"}, 405, "web method"},
 		{"gzip", call{path: "/hooks/web", contentType: js, body: zipped.String(), headers: map[string]string{"Content-Encoding": "gzip"}}, 415, "web encoded"},
 		{"two encodings", call{path: "/hooks/web", contentType: js, body: good, headers: map[string]string{"Content-Encoding": "identity, br"}}, 415, "web encoded"},
 		{"too large", call{path: "/hooks/web", contentType: js, body: strings.Repeat(" ", MaxBody+1)}, 413, "web too-large"},
@@ -341,7 +341,7 @@ func TestDoorTakes(t *testing.T) {
 			if id := d.keep.deliveries[0].GetDeliveryId(); !lead.Safe(id) {
 				t.Errorf("delivery id %q cannot be in a subject", id)
 			}
-			if _, err := ParseDelivery(d.keep.deliveries[0], d.keep.bodies[0]); err != nil {
+			if _, err := ParseDelivery(d.keep.deliveries[0], d.keep.bodies[0], nil); err != nil {
 				t.Errorf("what was kept cannot be read: %v", err)
 			}
 		})
@@ -394,6 +394,19 @@ func TestDoorLimits(t *testing.T) {
 	d = newTestDoor(func(c *DoorConfig) { c.MaxInFlight = 10 })
 	if res := d.do(call{path: "/hooks/web", body: `{"email":"a@b"}`}); res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" {
 		t.Errorf("too much at once: %d", res.StatusCode)
+	}
+	var waited time.Duration
+	slow := newTestDoor(func(c *DoorConfig) { c.Waiting = func() time.Duration { return waited } })
+	for _, tt := range []struct {
+		waited       time.Duration
+		status, kept int
+		again        string
+	}{{0, 200, 1, ""}, {maxWait - 1, 200, 2, ""}, {maxWait, 503, 2, "1"}, {time.Hour, 503, 2, "1"}, {0, 200, 3, ""}} {
+		waited = tt.waited
+		res := slow.do(call{path: "/hooks/web", body: `{"email":"a@b"}`})
+		if res.StatusCode != tt.status || res.Header.Get("Retry-After") != tt.again || slow.keep.count() != tt.kept {
+			t.Errorf("after %v for the disk: %d, Retry-After %q, %d kept", tt.waited, res.StatusCode, res.Header.Get("Retry-After"), slow.keep.count())
+		}
 	}
 	for range 3 { // what was held is given back
 		if res := d.do(call{path: "/hooks/web", body: `{}`}); res.StatusCode != 200 {

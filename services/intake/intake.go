@@ -3,12 +3,15 @@
 //
 // It promises: a delivery that was answered with success is on disk; it ends
 // in exactly one outcome in LEDGER (a new lead, a repeat, a revision, a touch
-// that joined a lead, or a refusal that says why); the same submission is one
-// lead for ever; one bad delivery harms no other; and nothing personal leaves
-// the seal.
+// that joined a lead or waits for one, a refusal that says why, or a wait that
+// says for what); the same submission is one lead for ever, and the same touch
+// one touch; one bad delivery harms no other; and nothing personal leaves the
+// seal.
 //
-// It hears INTAKE; it says LeadReceived, SubmissionRepeated, SubmissionRevised,
-// TouchAdded, LeadRefused, PersonAttached, LeadAttached and DeliveryRefused.
+// It hears INTAKE; it says LeadReceived, LeadRemapped, SubmissionRepeated,
+// SubmissionRevised, TouchAdded, TouchJoined, TouchWaiting, LeadRefused,
+// PersonAttached, AccountMatched, LeadAttached, LeadDetached, DeliveryRefused, DeliveryIgnored,
+// DeliveryHeld, DeliveryReleased and SourceDeclared.
 package intake
 
 import (
@@ -45,6 +48,11 @@ func (i Ids) Submission(sourceID, key, deliveryID string) string {
 // Lead is the id of the lead that a submission opens.
 func (i Ids) Lead(submissionID string) string {
 	return lead.ID("l", i.Keys.MAC("lead", []byte(submissionID)))
+}
+
+// Touch is the id of a touch, from its sender's own.
+func (i Ids) Touch(sourceID, key string) string {
+	return lead.ID("t", i.Keys.MAC("touch", []byte(sourceID), []byte(key)))
 }
 
 // aad binds a delivery's seal to the delivery, so that two cannot be swapped.
@@ -98,10 +106,14 @@ type task struct {
 	leadID       string
 	named        bool
 	mapped       Mapped
+	touch        *touching // set where it is a touch and no submission
 	mac          []byte
 	grant        *keys.Grant
 	trace        string
 	end          func(error)
+	// from is the wait that the delivery came out of, and out is set on the last
+	// of its tasks, which ends it.
+	from, out release
 }
 
 // personal is the content that the submission's seal holds.

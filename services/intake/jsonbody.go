@@ -1,10 +1,8 @@
 package intake
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
+	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -82,124 +80,324 @@ func (n *node) set(name string, value *node) bool {
 
 func (n *node) scalar() bool { return n.kind < kindObject }
 
-// parseJSON reads one JSON value and splits it into submissions.
-func parseJSON(body []byte) ([]Item, error) {
-	var s scanner
+// parseJSON reads one JSON value.
+func parseJSON(body []byte) (tree, error) {
+	s := scanner{embedded: true}
 	root, err := s.scan(body)
-	if err != nil {
-		return nil, err
-	}
-	return shape(root, s.notes, fromJSON)
+	return tree{root: root, notes: s.notes, from: fromJSON}, err
 }
 
-// scan reads one JSON value token by token, in one pass. Nesting is bounded
-// before it recurses; numbers stay text, so none is too large or loses digits.
+// scanner reads one JSON value in one pass: it says no to what the standard
+// library says no to, and holds the limits while it reads. Numbers stay text,
+// so none is too large or loses digits. Texts share the memory of the body.
+type scanner struct {
+	body  string
+	at    int
+	nodes int
+	slab  []node
+	notes notes
+	// embedded is true where a text that holds a whole object is read as one:
+	// tools put JSON into fields, and people do not type it.
+	embedded bool
+}
+
+// slabNodes is how many nodes are made room for at once.
+const slabNodes = 32
+
 func (s *scanner) scan(body []byte) (*node, error) {
 	if !utf8.Valid(body) {
 		return nil, fault.New(fault.Invalid, "body: JSON with bytes that are not UTF-8, the first at byte %d: send UTF-8", firstInvalid(body))
 	}
-	s.dec = json.NewDecoder(bytes.NewReader(body))
-	s.dec.UseNumber()
+	s.body, s.at = string(body), 0
 	root, err := s.value(1)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fault.New(fault.Invalid, "body: something follows the JSON value, at byte %d: send one value", s.dec.InputOffset())
-	}
-	if loneSurrogate(body) {
-		s.notes.add(noteSurrogate)
+	if s.space(); s.at < len(s.body) {
+		return nil, fault.New(fault.Invalid, "body: something follows the JSON value, at byte %d: send one value", s.at)
 	}
 	return root, nil
 }
 
-type scanner struct {
-	dec   *json.Decoder
-	nodes int
-	notes notes
+func (s *scanner) broken() error {
+	return fault.New(fault.Invalid, "body: broken JSON at byte %d: correct it and send it again", s.at)
 }
 
-func (s *scanner) token() (json.Token, error) {
-	tok, err := s.dec.Token()
-	if err != nil {
-		// The decoder's own text quotes the body, which is not ours to repeat.
-		at := s.dec.InputOffset()
-		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-			at = syntax.Offset
+// space skips white space and answers the next byte, 0 at the end.
+func (s *scanner) space() byte {
+	for ; s.at < len(s.body); s.at++ {
+		switch c := s.body[s.at]; c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
 		}
-		return nil, fault.New(fault.Invalid, "body: broken JSON at byte %d: correct it and send it again", at)
 	}
-	return tok, nil
+	return 0
+}
+
+func (s *scanner) node(k kind, text string) *node {
+	if len(s.slab) == 0 {
+		s.slab = make([]node, slabNodes)
+	}
+	n := &s.slab[0]
+	s.slab = s.slab[1:]
+	n.kind, n.text = k, text
+	return n
 }
 
 func (s *scanner) value(depth int) (*node, error) {
-	tok, err := s.token()
-	if err != nil {
-		return nil, err
-	}
+	c := s.space()
 	if s.nodes++; s.nodes > maxNodes {
 		return nil, fault.New(fault.Invalid, "body: more than %d values: send less at once", maxNodes)
 	}
-	switch t := tok.(type) {
-	case json.Delim:
+	switch {
+	case c == '{' || c == '[':
 		if depth > MaxDepth {
 			return nil, tooDeep()
 		}
-		if t == '{' {
+		s.at++
+		if c == '{' {
 			return s.object(depth)
 		}
 		return s.array(depth)
-	case string:
-		return &node{kind: kindText, text: s.notes.clean(t)}, nil
-	case json.Number:
-		return &node{kind: kindNumber, text: t.String()}, nil
-	case bool:
-		if t {
-			return &node{kind: kindFlag, text: "true"}, nil
-		}
-		return &node{kind: kindFlag, text: "false"}, nil
-	default:
-		return &node{kind: kindNull}, nil
-	}
-}
-
-func (s *scanner) object(depth int) (*node, error) {
-	n := &node{kind: kindObject}
-	for s.dec.More() {
-		tok, err := s.token()
+	case c == '"':
+		text, err := s.text()
 		if err != nil {
 			return nil, err
 		}
-		name, ok := tok.(string)
-		if !ok {
-			return nil, fault.New(fault.Invalid, "body: broken JSON at byte %d: correct it and send it again", s.dec.InputOffset())
+		return s.node(kindText, text), nil
+	case c == '-' || isDigit(c):
+		return s.number()
+	}
+	for _, w := range literals {
+		if strings.HasPrefix(s.body[s.at:], w.text) {
+			s.at += len(w.text)
+			if w.kind == kindNull {
+				return s.node(kindNull, ""), nil
+			}
+			return s.node(kindFlag, w.text), nil
+		}
+	}
+	return nil, s.broken()
+}
+
+var literals = []struct {
+	text string
+	kind kind
+}{{"null", kindNull}, {"true", kindFlag}, {"false", kindFlag}}
+
+func (s *scanner) number() (*node, error) {
+	from := s.at
+	if s.body[s.at] == '-' {
+		s.at++
+	}
+	if s.at < len(s.body) && s.body[s.at] == '0' {
+		s.at++
+	} else if !s.digits() {
+		return nil, s.broken()
+	}
+	if s.at < len(s.body) && s.body[s.at] == '.' {
+		if s.at++; !s.digits() {
+			return nil, s.broken()
+		}
+	}
+	if s.at < len(s.body) && s.body[s.at]|0x20 == 'e' {
+		if s.at++; s.at < len(s.body) && (s.body[s.at] == '+' || s.body[s.at] == '-') {
+			s.at++
+		}
+		if !s.digits() {
+			return nil, s.broken()
+		}
+	}
+	return s.node(kindNumber, s.body[from:s.at]), nil
+}
+
+func (s *scanner) digits() bool {
+	from := s.at
+	for s.at < len(s.body) && isDigit(s.body[s.at]) {
+		s.at++
+	}
+	return s.at > from
+}
+
+// text reads a quoted text. One without escapes is a part of the body and costs
+// nothing; the body is UTF-8 already, so only escapes can need cleaning.
+func (s *scanner) text() (string, error) {
+	s.at++
+	for from := s.at; s.at < len(s.body); s.at++ {
+		switch c := s.body[s.at]; {
+		case c == '"':
+			text := s.body[from:s.at]
+			s.at++
+			return text, nil
+		case c == '\\':
+			return s.escaped(from)
+		case c < ' ':
+			return "", s.broken()
+		}
+	}
+	return "", s.broken()
+}
+
+// escaped reads on from the first escape of a text that began at from.
+func (s *scanner) escaped(from int) (string, error) {
+	out := append(make([]byte, 0, 2*(s.at-from)+32), s.body[from:s.at]...)
+	for s.at < len(s.body) {
+		c := s.body[s.at]
+		switch {
+		case c == '"':
+			s.at++
+			return string(out), nil
+		case c < ' ':
+			return "", s.broken()
+		case c != '\\':
+			out = append(out, c)
+			s.at++
+			continue
+		}
+		if s.at+1 >= len(s.body) {
+			return "", s.broken()
+		}
+		switch e := s.body[s.at+1]; e {
+		case '"', '\\', '/':
+			out = append(out, e)
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r, err := s.unicode()
+			if err != nil {
+				return "", err
+			}
+			if r == 0 {
+				s.notes.add(noteNUL)
+			} else {
+				out = utf8.AppendRune(out, r)
+			}
+			continue
+		default:
+			return "", s.broken()
+		}
+		s.at += 2
+	}
+	return "", s.broken()
+}
+
+// unicode reads an escape by number, and the second half where it is one of a
+// pair. Half of a pair alone is replaced and noted.
+func (s *scanner) unicode() (rune, error) {
+	r := hex4(s.body[s.at+2:])
+	if r < 0 {
+		return 0, s.broken()
+	}
+	s.at += 6
+	if !utf16.IsSurrogate(rune(r)) {
+		return rune(r), nil
+	}
+	if strings.HasPrefix(s.body[s.at:], `\u`) {
+		if whole := utf16.DecodeRune(rune(r), rune(hex4(s.body[s.at+2:]))); whole != utf8.RuneError {
+			s.at += 6
+			return whole, nil
+		}
+	}
+	s.notes.add(noteSurrogate)
+	return utf8.RuneError, nil
+}
+
+func (s *scanner) object(depth int) (*node, error) {
+	n := s.node(kindObject, "")
+	if s.space() == '}' {
+		s.at++
+		return n, nil
+	}
+	for {
+		if s.space() != '"' {
+			return nil, s.broken()
+		}
+		name, err := s.text()
+		if err != nil {
+			return nil, err
 		}
 		if len(name) > MaxKey {
 			return nil, keyTooLong()
 		}
+		if s.space() != ':' {
+			return nil, s.broken()
+		}
+		s.at++
 		value, err := s.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		if !n.set(s.notes.clean(name), value) {
+		if s.embedded && !controls[norm(name)] {
+			value = s.inside(value)
+		}
+		if !n.set(name, value) {
 			s.notes.add(noteDuplicate)
 		}
+		switch s.space() {
+		case ',':
+			s.at++
+		case '}':
+			s.at++
+			return n, nil
+		default:
+			return nil, s.broken()
+		}
 	}
-	_, err := s.token() // the closing brace
-	return n, err
+}
+
+// inside reads a text that holds a whole JSON object as that object. What it
+// holds counts towards the body's limits, and is not looked into again.
+func (s *scanner) inside(n *node) *node {
+	if n.kind != kindText || len(n.text) < 2 || n.text[0] != '{' || n.text[len(n.text)-1] != '}' {
+		return n
+	}
+	return s.within(n)
+}
+
+func (s *scanner) within(n *node) *node {
+	inner := scanner{nodes: s.nodes}
+	root, err := inner.scan([]byte(n.text))
+	s.nodes = inner.nodes
+	if err != nil || root.scalar() {
+		return n
+	}
+	for _, note := range inner.notes {
+		s.notes.add(note)
+	}
+	return root
 }
 
 func (s *scanner) array(depth int) (*node, error) {
-	n := &node{kind: kindArray}
-	for s.dec.More() {
+	n := s.node(kindArray, "")
+	if s.space() == ']' {
+		s.at++
+		return n, nil
+	}
+	for {
 		value, err := s.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		n.list = append(n.list, value)
+		switch s.space() {
+		case ',':
+			s.at++
+		case ']':
+			s.at++
+			return n, nil
+		default:
+			return nil, s.broken()
+		}
 	}
-	_, err := s.token() // the closing bracket
-	return n, err
 }
 
 func tooDeep() error {
@@ -221,54 +419,18 @@ func firstInvalid(b []byte) int {
 	return len(b)
 }
 
-// loneSurrogate says whether valid JSON holds an escape for half a character.
-// The decoder replaces it silently.
-func loneSurrogate(b []byte) bool {
-	for i := bytes.IndexByte(b, '\\'); i >= 0 && i+1 < len(b); {
-		step := 2
-		if b[i+1] == 'u' {
-			step = 6
-			switch half := hex4(b[i+2:]); {
-			case half >= 0xDC00 && half < 0xE000:
-				return true
-			case half >= 0xD800 && half < 0xDC00:
-				if len(b) < i+12 || b[i+6] != '\\' || b[i+7] != 'u' {
-					return true
-				}
-				if low := hex4(b[i+8:]); low < 0xDC00 || low >= 0xE000 {
-					return true
-				}
-				step = 12
-			}
-		}
-		if i+step > len(b) {
-			return false
-		}
-		next := bytes.IndexByte(b[i+step:], '\\')
-		if next < 0 {
-			return false
-		}
-		i += step + next
-	}
-	return false
-}
-
-func hex4(b []byte) int {
-	if len(b) < 4 {
+// hex4 is the number that four hex digits in front spell, -1 = they are none.
+func hex4(s string) int {
+	if len(s) < 4 {
 		return -1
 	}
 	v := 0
-	for _, c := range b[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			v = v<<4 | int(c-'0')
-		case c >= 'a' && c <= 'f':
-			v = v<<4 | int(c-'a'+10)
-		case c >= 'A' && c <= 'F':
-			v = v<<4 | int(c-'A'+10)
-		default:
+	for i := range 4 {
+		d := hexDigit(s[i])
+		if d < 0 {
 			return -1
 		}
+		v = v<<4 | d
 	}
 	return v
 }

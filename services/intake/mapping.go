@@ -35,22 +35,39 @@ type Mapped struct {
 	Email, Phone string
 	// Spam is the rule that marks it as spam, in words; empty = none does.
 	Spam string
-	// NeedsMapping is true where nothing was found to reach the person by.
+	// NeedsMapping is true where nothing was found to reach the person by, or
+	// where the only e-mail address might be somebody else's.
 	NeedsMapping bool
 	// Notes say what was odd, without anything of the content.
 	Notes []string
+	// Ignored is why this is no lead and was not meant to be one, in words: a kind
+	// of event that the source does not take; empty = it is a submission.
+	Ignored string
+	// Update is true where the sender says that it changes what it sent before.
+	Update bool
+	// Event is what the kind of event means by the mapping: "create", "update",
+	// "ignore", "erase" or "link"; empty = the mapping says nothing of kinds, or the
+	// body names none. All but the first two are Ignored as well.
+	Event string
+	// Found says how each field was found, and Used what the mapping is called:
+	// "typeform", "typeform+3", or empty where the body mapped itself.
+	Found []*leadv1.FieldFound
+	Used  string
 }
 
-// Map puts one submission of a body into Baton's words. It looks for each
-// field by the form's key first, then by the label the person saw, then by
-// what the value is; answers come before what a body says about its form. What
-// it does not know is kept under the form's own key. The rules may be nil while
-// no agreement is in force: then nothing becomes an agreed word.
+// Map puts one submission of a body into Baton's words. What the mapping of its
+// source says comes first: what the user settled, then the preset. Else it looks
+// for each field by the form's key first, then by the label the person saw, then
+// by what the value is; answers come before what a body says about its form.
+// What it does not know is kept under the form's own key: of what a body holds,
+// only controls and what a mapping ignores are left out. The rules may be nil
+// while no agreement is in force: then nothing becomes an agreed word.
 //
 // It is pure: the same item, rules and source give the same outcome.
 func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	m := mapper{
 		rules:    rules,
+		region:   src.GetRegion(),
 		personal: &leadv1.PersonalData{},
 		features: &leadv1.Features{},
 		notes:    slices.Clone(item.Notes),
@@ -58,14 +75,42 @@ func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	m.out.Submission = &intakev1.Submission{Personal: m.personal, Features: m.features}
 	id, idLeaf := externalID(item)
 	m.out.Submission.ExternalId = id
+	m.out.Submission.Test = item.test
+	if item.plan != nil {
+		m.out.Used = item.plan.name
+	}
+	m.event(item)
 	m.sort(item, idLeaf, src)
 	m.pick()
 	m.identity()
 	m.facts()
 	m.attribution()
+	m.consents(item)
 	m.rest()
 	m.out.Notes = m.notes
 	return m.out
+}
+
+// event says what the kind of event means. A kind that the mapping knows is
+// named where it is no submission; any other is the sender's own text and is not.
+func (m *mapper) event(item Item) {
+	if item.event == "" || len(item.plan.events) == 0 {
+		return
+	}
+	kind := strings.TrimSpace(item.event)
+	switch m.out.Event = item.plan.events[kind]; m.out.Event {
+	case "create":
+	case "update":
+		m.out.Update = true
+	case "erase":
+		m.out.Ignored = kind + ": the sender asks to erase what it sent before"
+	case "link":
+		m.out.Ignored = kind + ": the event changes an earlier one and is no submission of its own"
+	case "ignore":
+		m.out.Ignored = kind + ": the source does not take this kind of event"
+	default:
+		m.out.Event, m.out.Ignored = "ignore", "the source does not take this kind of event"
+	}
 }
 
 // ExternalID is the sender's own id for a submission; empty if it names none.
@@ -75,10 +120,13 @@ func ExternalID(item Item) string {
 }
 
 func externalID(item Item) (string, int) {
+	if item.id != "" {
+		return item.id, -1
+	}
 	best, at := len(externalIDs), -1
 	for i := range item.Leaves {
 		l := &item.Leaves[i]
-		if l.rank == rankForeign || l.origin == fromQuery || l.origin == fromText {
+		if l.rank == rankForeign || l.around || l.origin >= fromQuery {
 			continue
 		}
 		word := norm(l.Key)
@@ -126,7 +174,7 @@ func (item Item) Canonical() []byte {
 	for i := range item.Leaves {
 		l := &item.Leaves[i]
 		v := strings.TrimSpace(strings.ReplaceAll(l.Value, "\r\n", "\n"))
-		if v == "" || l.origin == fromQuery || isControl(l) {
+		if v == "" || l.origin == fromQuery || l.origin == fromHeader || isControl(l) {
 			continue
 		}
 		pairs = append(pairs, strconv.Itoa(len(l.Path))+":"+l.Path+"="+strconv.Itoa(len(v))+":"+v+"\n")
@@ -137,6 +185,7 @@ func (item Item) Canonical() []byte {
 
 type mapper struct {
 	rules    Vocabulary
+	region   string // of telephone numbers that do not say theirs
 	out      Mapped
 	personal *leadv1.PersonalData
 	features *leadv1.Features
@@ -151,19 +200,51 @@ type mapper struct {
 type answer struct {
 	leaf  *Leaf
 	value string
+	word  string // its key, normalised
 	field field
 	how   how
 	used  bool // by a field: it is not an unknown answer any more
+	sure  int  // how sure, in percent, where the way it was found does not say
+}
+
+// confidence is how sure it is that an answer is the field it was taken for.
+func (a *answer) confidence() int {
+	switch {
+	case a.sure > 0:
+		return a.sure
+	case a.leaf.claim == nil && a.leaf.rank >= rankAside:
+		return confidences[a.how] - asideCosts
+	}
+	return confidences[a.how]
 }
 
 // how says by what an answer was recognised, best first.
 type how int8
 
 const (
-	byKey how = iota
+	bySettled how = iota
+	byPreset
+	byKey
 	byLabel
 	byQuestion
 	byType
+	byValue
+	howCount
+)
+
+var howWords = [howCount]string{"settled", "preset", "key", "label", "question", "type", "value"}
+
+// confidences are how sure each way is, in percent. What stands in something
+// about the form or the page is less so. An address that only its value gives
+// away is sure enough while it is the only one among the answers.
+var confidences = [howCount]int{100, 98, 95, 85, 70, 60, 50}
+
+const (
+	asideCosts = 20
+	onlyOne    = 65
+	// doubtful is the confidence below which an e-mail address alone does not say
+	// who somebody is.
+	doubtful = 60
 )
 
 // sort sets aside what is no answer and recognises the rest.
@@ -179,16 +260,25 @@ func (m *mapper) sort(item Item, idLeaf int, src *intakev1.SourceDeclared) {
 		l := &item.Leaves[i]
 		value := strings.TrimSpace(l.Value)
 		key := strings.ToLower(l.Key)
-		if l.rank != rankForeign && (traps[key] || traps[strings.ToLower(l.Path)] || honeypots[key]) {
+		if l.rank < rankAside && (traps[key] || traps[strings.ToLower(l.Path)] || honeypots[key]) {
 			if value != "" && m.out.Spam == "" {
 				m.out.Spam = "a hidden field that people cannot see was filled"
 			}
 			continue
 		}
-		if value == "" || i == idLeaf || isControl(l) {
+		claim := l.claim
+		switch {
+		case value == "", claim != nil && claim.ignore:
+			continue
+		case claim == nil && (i == idLeaf || l.isID || isControl(l)):
 			continue
 		}
-		a := answer{leaf: l, value: value}
+		a := answer{leaf: l, value: value, word: norm(l.Key)}
+		if claim != nil {
+			a.field, a.how = claim.part(l), claim.how
+			m.answers = append(m.answers, a)
+			continue
+		}
 		a.field, a.how = recognise(l)
 		switch a.field {
 		case fieldName, fieldJobTitle, fieldFirstName, fieldLastName, fieldCompany, fieldMessage:
@@ -212,12 +302,24 @@ func (m *mapper) sort(item Item, idLeaf int, src *intakev1.SourceDeclared) {
 	}
 }
 
+// part is the field of a leaf that a mapping takes for something: where it
+// names a name or a number in parts, each part is what its own key says.
+func (f *fieldPlan) part(l *Leaf) field {
+	if l.inside == "" {
+		return f.field
+	}
+	if p := partOf(f.field, l.Key); p != fieldNone {
+		return p
+	}
+	return f.field
+}
+
 // own says whether a name, a title or a text is the person's. Forms and pages
 // have those too: outside the answers they are the person's only beside their
 // address, and a bare title not even there.
 func own(l *Leaf, answered bool, reachable map[string]bool) bool {
 	switch {
-	case l.rank == rankAnswer, l.rank == rankPlain && !answered:
+	case l.rank == rankAnswer, l.rank == rankPlain && !answered, slices.ContainsFunc(l.parents, ofCompany):
 		return true
 	case norm(l.Key) == "title":
 		return false
@@ -250,11 +352,21 @@ func reachableParents(item Item) map[string]bool {
 }
 
 func recognise(l *Leaf) (field, how) {
-	if l.Type == "file" || l.Type == "FILE_UPLOAD" {
+	if l.Type == typeFile || isFileType(l.Type) {
 		return fieldNone, byKey
 	}
-	if f := fieldOfPart(l); f != fieldNone {
-		return f, byKey
+	if len(l.parents) > 0 {
+		parent := l.parents[len(l.parents)-1]
+		of := fieldOfKey(parent)
+		if of == fieldNone && (strings.Contains(parent, "name") || personIn[parent]) {
+			of = fieldName
+		}
+		if f := partOf(of, l.Key); f != fieldNone {
+			return f, byKey
+		}
+	}
+	if slices.ContainsFunc(l.parents, ofCompany) {
+		return companyField(l.Key), byKey
 	}
 	if f := fieldOfKey(l.Key); f != fieldNone {
 		return f, byKey
@@ -271,33 +383,50 @@ func recognise(l *Leaf) (field, how) {
 		return f, byQuestion
 	}
 	switch norm(l.Type) {
-	case "email", "inputemail":
+	case "email", "inputemail", "emailinput", "emailaddress":
 		return fieldEmail, byType
-	case "tel", "phone", "phonenumber", "inputphonenumber":
+	case "tel", "phone", "phonenumber", "inputphonenumber", "telephone", "phoneinput":
 		return fieldPhone, byType
 	}
 	return fieldNone, byKey
 }
 
-// fieldOfPart recognises the parts of a name or a number that a form asks for
-// in pieces: {"name": {"first": …, "last": …}}.
-func fieldOfPart(l *Leaf) field {
-	if len(l.parents) == 0 {
-		return fieldNone
+// ofCompany says whether an object of this name is about a company.
+func ofCompany(parent string) bool {
+	return parent == "associatedcompany" || fieldOfKey(parent) == fieldCompany
+}
+
+// companyField is what a key means inside of what is about a company: its name,
+// never a person's, and no number or address of a person.
+func companyField(key string) field {
+	switch f := fieldOfKey(key); f {
+	case fieldName, fieldCompany:
+		return fieldCompany
+	case fieldEmployees, fieldIndustry, fieldCountry:
+		return f
 	}
-	parent := l.parents[len(l.parents)-1]
-	switch norm(l.Key) {
-	case "first":
-		if strings.Contains(parent, "name") {
+	return fieldNone
+}
+
+// partOf recognises the parts of a name or a number that a form asks for in
+// pieces: {"name": {"first": …, "last": …}}.
+func partOf(whole field, key string) field {
+	switch word := norm(key); whole {
+	case fieldName:
+		switch word {
+		case "first", "firstname", "given", "givenname", "vorname":
 			return fieldFirstName
-		}
-	case "last":
-		if strings.Contains(parent, "name") {
+		case "last", "lastname", "family", "familyname", "surname", "nachname":
 			return fieldLastName
 		}
-	case "full", "number":
-		if fieldOfKey(parent) == fieldPhone {
+	case fieldPhone:
+		switch word {
+		case "full", "number", "phone":
 			return fieldPhone
+		case "area", "areacode":
+			return fieldPhoneArea
+		case "country", "countrycode", "callingcode":
+			return fieldPhoneCountry
 		}
 	}
 	return fieldNone
@@ -314,7 +443,7 @@ func (m *mapper) pick() {
 	}
 	slices.SortStableFunc(order, func(i, j int) int {
 		a, b := &m.answers[i], &m.answers[j]
-		return cmp.Or(cmp.Compare(a.leaf.rank, b.leaf.rank), cmp.Compare(a.how, b.how))
+		return cmp.Or(cmp.Compare(min(a.how, byKey), min(b.how, byKey)), cmp.Compare(a.leaf.rank, b.leaf.rank), cmp.Compare(a.how, b.how))
 	})
 	for f := range m.first {
 		m.first[f] = -1
@@ -332,6 +461,9 @@ func (m *mapper) pick() {
 // is believed only where the key itself is the field's name, so that a typing
 // mistake in an address stays visible as the address.
 func (m *mapper) plausible(a *answer) bool {
+	if a.how <= byPreset {
+		return true
+	}
 	switch a.field {
 	case fieldEmail:
 		if a.how == byKey && norm(a.leaf.Key) != "replyto" {
@@ -351,8 +483,8 @@ func (m *mapper) plausible(a *answer) bool {
 	return true
 }
 
-// use marks the answer of a field as told. Repeats of the same value are told
-// with it.
+// use marks the answer of a field as told, and says how it was found. Repeats
+// of the same value are told with it.
 func (m *mapper) use(f field) string {
 	i := m.first[f]
 	if i < 0 {
@@ -364,25 +496,39 @@ func (m *mapper) use(f field) string {
 			a.used = true
 		}
 	}
+	m.found(f, &m.answers[i])
 	return value
+}
+
+func (m *mapper) found(f field, a *answer) {
+	m.out.Found = append(m.out.Found, &leadv1.FieldFound{
+		Field: fieldWords[f], Path: cut(a.leaf.Path, maxPath), By: howWords[a.how], Confidence: int32(a.confidence()),
+	})
+}
+
+// maxPath is how much of a path is recorded, in bytes.
+const maxPath = 256
+
+// cut shortens a text to so many bytes, between characters.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }
 
 // identity finds who it is.
 func (m *mapper) identity() {
 	p := m.personal
+	var sure int
 	p.Email = m.use(fieldEmail)
-	if p.Email == "" {
-		// Last, an answer that is an e-mail address, whatever it was asked as.
-		for i := range m.answers {
-			a := &m.answers[i]
-			if a.field != fieldNone || a.leaf.rank > rankPlain || a.leaf.origin == fromText || len(a.value) > 320 || !strings.Contains(a.value, "@") {
-				continue
-			}
-			if _, ok := NormaliseEmail(a.value); ok {
-				p.Email, a.used = a.value, true
-				break
-			}
-		}
+	if i := m.first[fieldEmail]; i >= 0 {
+		sure = m.answers[i].confidence()
+	} else {
+		p.Email, sure = m.emailByValue()
 	}
 	if p.Email != "" {
 		if email, ok := NormaliseEmail(p.Email); ok {
@@ -396,22 +542,13 @@ func (m *mapper) identity() {
 	if text := m.use(fieldCountry); text != "" {
 		m.features.Country = m.country(text)
 	}
-	p.Phone = m.use(fieldPhone)
-	p.Phone = m.withArea(p.Phone)
-	if p.Phone == "" {
-		for i := range m.answers {
-			a := &m.answers[i]
-			if a.field != fieldNone || a.used || a.leaf.rank > rankPlain || !strings.HasPrefix(a.value, "+") || len(a.value) > 32 {
-				continue
-			}
-			if _, _, ok := NormalisePhone(a.value, ""); ok {
-				p.Phone, a.used = a.value, true
-				break
-			}
-		}
+	if p.Phone = m.use(fieldPhone); p.Phone != "" {
+		p.Phone = m.withArea(p.Phone)
+	} else {
+		p.Phone = m.phoneByValue()
 	}
 	if p.Phone != "" {
-		if phone, country, ok := NormalisePhone(p.Phone, m.features.Country); ok {
+		if phone, country, ok := NormalisePhone(p.Phone, orElse(m.features.Country, m.region)); ok {
 			m.out.Phone = phone
 			m.features.HasPhone = true
 			if m.features.Country == "" && m.first[fieldCountry] < 0 {
@@ -421,7 +558,7 @@ func (m *mapper) identity() {
 			m.notes.add("the telephone number does not parse; it was kept as typed")
 		}
 	}
-	m.out.NeedsMapping = p.Email == "" && p.Phone == ""
+	m.out.NeedsMapping = p.Phone == "" && (p.Email == "" || sure < doubtful)
 
 	p.FirstName = m.use(fieldFirstName)
 	p.LastName = m.use(fieldLastName)
@@ -435,16 +572,55 @@ func (m *mapper) identity() {
 	p.Message = m.use(fieldMessage)
 }
 
-// withArea joins an area code that stands beside a number under one name.
-func (m *mapper) withArea(phone string) string {
+// emailByValue finds, last, an answer that is an e-mail address, whatever it
+// was asked as.
+func (m *mapper) emailByValue() (string, int) {
+	var first *answer
+	var address string
+	sure := onlyOne
 	for i := range m.answers {
 		a := &m.answers[i]
-		if len(a.leaf.parents) == 0 || fieldOfKey(a.leaf.parents[len(a.leaf.parents)-1]) != fieldPhone {
+		if a.field != fieldNone || a.leaf.rank > rankPlain || a.leaf.origin == fromText || len(a.value) > 320 || !strings.Contains(a.value, "@") {
 			continue
 		}
-		if norm(a.leaf.Key) == "area" && phone != "" && a.field == fieldNone {
-			a.used = true
-			return a.value + " " + phone
+		email, ok := NormaliseEmail(a.value)
+		switch {
+		case !ok:
+		case first == nil:
+			first, address = a, email
+		case email != address:
+			sure = confidences[byValue]
+		}
+	}
+	if first == nil {
+		return "", 0
+	}
+	first.used, first.how, first.sure = true, byValue, sure
+	m.found(fieldEmail, first)
+	return first.value, sure
+}
+
+// phoneByValue finds, last, an answer that is an international number.
+func (m *mapper) phoneByValue() string {
+	for i := range m.answers {
+		a := &m.answers[i]
+		if a.field != fieldNone || a.used || a.leaf.rank > rankPlain || !strings.HasPrefix(a.value, "+") || len(a.value) > 32 {
+			continue
+		}
+		if _, _, ok := NormalisePhone(a.value, ""); ok {
+			a.used, a.how = true, byValue
+			m.found(fieldPhone, a)
+			return a.value
+		}
+	}
+	return ""
+}
+
+// withArea joins the codes that stand beside a number under one name.
+func (m *mapper) withArea(phone string) string {
+	for _, f := range []field{fieldPhoneArea, fieldPhoneCountry} {
+		if i := m.first[f]; i >= 0 && strings.IndexFunc(m.taken[f], unicode.IsDigit) >= 0 {
+			phone = m.use(f) + " " + phone
 		}
 	}
 	return phone
@@ -542,83 +718,6 @@ func (m *mapper) told(f field, feature string) {
 
 func (m *mapper) keep(f field) { m.answers[m.first[f]].used = false }
 
-// attribution finds the campaign. Parameters of the page's address stand in
-// where the form sends none itself.
-func (m *mapper) attribution() {
-	at := &leadv1.Attribution{
-		Source:   campaignWord(m.use(fieldUTMSource)),
-		Medium:   campaignWord(m.use(fieldUTMMedium)),
-		Campaign: campaignWord(m.use(fieldUTMCampaign)),
-		Term:     campaignWord(m.use(fieldUTMTerm)),
-		Content:  campaignWord(m.use(fieldUTMContent)),
-	}
-	for i := range m.answers {
-		a := &m.answers[i]
-		if a.field != fieldNone || !pageAddresses[norm(a.leaf.Key)] {
-			continue
-		}
-		_, query, _ := strings.Cut(a.value, "?")
-		query, _, _ = strings.Cut(query, "#")
-		f := newForm()
-		if f.addPairs(query, "", false) != nil {
-			continue
-		}
-		for _, p := range []struct {
-			to   *string
-			name string
-		}{{&at.Source, "utm_source"}, {&at.Medium, "utm_medium"}, {&at.Campaign, "utm_campaign"}, {&at.Term, "utm_term"}, {&at.Content, "utm_content"}} {
-			if *p.to == "" {
-				*p.to = campaignWord(firstText(f.root, p.name))
-			}
-		}
-	}
-	if at.Source != "" || at.Medium != "" || at.Campaign != "" || at.Term != "" || at.Content != "" {
-		m.features.Attribution = at
-	}
-}
-
-var pageAddresses = set("pageurl", "pageuri", "sourceurl", "landingpage", "landingpageurl", "landingurl", "pagelocation")
-
-// campaignWord makes a campaign parameter fit to be read in the clear. What
-// looks personal is dropped: an address, or a run of digits as long as a number.
-func campaignWord(s string) string {
-	s = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s))
-	if looksPersonal(s) {
-		return ""
-	}
-	if utf8.RuneCountInString(s) > 64 {
-		s = strings.TrimSpace(string([]rune(s)[:64]))
-	}
-	return s
-}
-
-// looksPersonal says whether a campaign parameter holds an address or a
-// telephone number. Eight digits in a row are still a date.
-func looksPersonal(s string) bool {
-	run, total, number := 0, 0, s != "" && (s[0] == '+' || s[0] == '0')
-	for _, r := range s {
-		switch {
-		case r == '@':
-			return true
-		case unicode.IsDigit(r):
-			total++
-			if run++; run > 8 {
-				return true
-			}
-			continue
-		case !strings.ContainsRune("+ -./()", r):
-			number = false
-		}
-		run = 0
-	}
-	return number && total >= 7
-}
-
 // rest keeps every other answer under its own key, and records those that the
 // agreement declares.
 func (m *mapper) rest() {
@@ -629,16 +728,20 @@ func (m *mapper) rest() {
 			continue
 		}
 		// Some tools send each answer three times, under spellings of one key.
-		id := [2]string{norm(a.leaf.Key), a.value}
+		key, word := a.leaf.Key, a.word
+		if c := a.leaf.claim; c != nil && c.field == fieldNone {
+			key, word = c.name, norm(c.name)
+		}
+		id := [2]string{word, a.value}
 		if seen[id] {
 			continue
 		}
 		seen[id] = true
-		m.personal.Other = append(m.personal.Other, &leadv1.Answer{Key: a.leaf.Key, Value: a.value})
+		m.personal.Other = append(m.personal.Other, &leadv1.Answer{Key: key, Value: a.value})
 		if m.rules == nil || a.leaf.rank == rankForeign {
 			continue
 		}
-		name, v, ok := m.rules.Answer(a.leaf.Key, a.value)
+		name, v, ok := m.rules.Answer(key, a.value)
 		if !ok && a.leaf.Label != "" {
 			name, v, ok = m.rules.Answer(a.leaf.Label, a.value)
 		}

@@ -5,7 +5,12 @@ import "testing"
 func TestNormaliseEmail(t *testing.T) {
 	for typed, want := range map[string]string{
 		"Ana@B.Example":               "ana@b.example",
-		"  ana+tag@b.example \n":      "ana+tag@b.example",
+		"  ana+tag@b.example \t":      "ana+tag@b.example",
+		"ana@b.example\n":             "",
+		"ana@b.example.":              "",
+		"ana@io":                      "ana@io",
+		"\"ana\"@b.example":           "",
+		"ana(the one)@b.example":      "",
 		"mailto:ana@b.example":        "ana@b.example",
 		"Ana Bo <ana@b.example>":      "ana@b.example",
 		"ana@BÜCHER.example":          "ana@xn--bcher-kva.example",

@@ -5,8 +5,8 @@ import (
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
-	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/keys"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -15,8 +15,15 @@ import (
 // before it.
 type outcomes struct {
 	view   *ledger.View
+	people *People
+	held   *Held
 	leads  map[string]*lead.State
 	drafts []ledger.Draft
+	// accounts and domains say which company somebody belongs to.
+	accounts *Accounts
+	domains  *Domains
+	// touches of this batch, by id, and the deliveries that each came in.
+	touches map[string][]string
 }
 
 func (b *outcomes) lead(id string) (*lead.State, error) {
@@ -35,6 +42,13 @@ func (b *outcomes) lead(id string) (*lead.State, error) {
 // add says what becomes of one submission: exactly one outcome, and nothing
 // where it has one already.
 func (b *outcomes) add(t *task) error {
+	if t.touch != nil {
+		return b.touch(t)
+	}
+	if t.mapped.Ignored != "" {
+		b.ignore(t)
+		return nil
+	}
 	s, err := b.lead(t.leadID)
 	if err != nil {
 		return err
@@ -52,6 +66,9 @@ func (b *outcomes) add(t *task) error {
 		b.say(t, s, &leadv1.SubmissionRevised{
 			Delivery: t.ref, Features: t.mapped.Submission.GetFeatures(), Personal: t.grant.Sealed, BodyMac: t.mac, Conflict: !t.delivery.GetSigned(),
 		})
+		if t.delivery.GetSigned() {
+			b.account(t, s)
+		}
 		return nil
 	case !t.named && t.grant.FirstLead != t.leadID:
 		first, err := b.lead(t.grant.FirstLead)
@@ -62,12 +79,28 @@ func (b *outcomes) add(t *task) error {
 			return nil
 		}
 		if first.ID != "" {
-			b.say(t, first, &leadv1.TouchAdded{Delivery: t.ref, Kind: "same-form", SubmissionId: t.submissionID})
+			b.say(t, first, &leadv1.TouchAdded{Delivery: t.ref, Kind: lead.SameForm, SubmissionId: t.submissionID})
 			return nil
 		}
 	}
 	b.receive(t, s)
 	return nil
+}
+
+// ignore says that a submission is no lead and was not meant to be one.
+func (b *outcomes) ignore(t *task) {
+	subject := deliverySubject(t.ref)
+	if wait := b.held.waits[t.ref.GetDeliveryId()]; wait != nil {
+		if wait.ignored {
+			return
+		}
+	} else if t.from.ref.GetDeliveryId() == t.ref.GetDeliveryId() || b.view.Place(subject).Seq != 0 {
+		return
+	}
+	b.drafts = append(b.drafts, ledger.Draft{
+		Subject: subject, Cause: t.ref.GetDeliveryId(), Position: 2, Correlation: t.ref.GetDeliveryId(), TraceParent: t.trace,
+		Body: &intakev1.DeliveryIgnored{Delivery: t.ref, SourceId: t.source.GetSourceId(), Why: t.mapped.Ignored},
+	})
 }
 
 // receive opens a lead.
@@ -80,14 +113,24 @@ func (b *outcomes) receive(t *task, s *lead.State) {
 	b.say(t, s, &leadv1.LeadReceived{
 		SourceId: t.source.GetSourceId(), Source: t.source.GetName(), SubmissionId: t.submissionID, SenderNamed: t.named,
 		Signed: t.delivery.GetSigned(), Delivery: t.ref, ReceivedAt: t.delivery.GetReceivedAt(), Features: features,
-		Personal: t.grant.Sealed, BodyMac: t.mac, NeedsMapping: t.mapped.NeedsMapping,
+		Personal: t.grant.Sealed, BodyMac: t.mac, NeedsMapping: t.mapped.NeedsMapping, Mapping: t.mapped.Used, Found: t.mapped.Found,
 	})
-	b.attach(t.leadID, t.grant.PersonID, t.grant.MatchedBy, t.ref.GetDeliveryId(), t.trace, s)
+	b.attach(t.leadID, t.grant, t.ref.GetDeliveryId(), t.trace, s)
 	switch {
 	case t.mapped.Spam != "":
 		b.say(t, s, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: t.mapped.Spam})
 	case t.mapped.Submission.GetTest():
 		b.say(t, s, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_TEST, Rule: "the sender marked it as a test"})
+	default:
+		b.account(t, s)
+	}
+}
+
+// account says which declared company the lead belongs to, where that is
+// something else than before.
+func (b *outcomes) account(t *task, s *lead.State) {
+	if found := b.accounts.accountOf(&t.mapped, b.domains, s.Account); found != nil {
+		b.say(t, s, found)
 	}
 }
 
@@ -102,12 +145,13 @@ func (b *outcomes) say(t *task, s *lead.State, body proto.Message) {
 	s.Evolve(body, b.view.Now, b.view.Now)
 }
 
-// attach says whose the lead is, on both subjects.
-func (b *outcomes) attach(leadID, personID, by, cause, trace string, s *lead.State) {
-	body := &leadv1.PersonAttached{PersonId: personID, MatchedBy: by}
-	b.drafts = append(b.drafts,
-		ledger.Draft{Subject: lead.SubjectOf(leadID), Body: body, Cause: cause, Correlation: leadID, Position: 1000, TraceParent: trace},
-		ledger.Draft{Subject: lead.SubjectPerson + personID, Body: &personv1.LeadAttached{LeadId: leadID}, Cause: cause, Correlation: leadID, Position: 1001, TraceParent: trace})
+// attach says whose the lead is, on both subjects, and who else that may be.
+func (b *outcomes) attach(leadID string, g *keys.Grant, cause, trace string, s *lead.State) {
+	body, more := attached(leadID, g, b.people)
+	b.drafts = append(b.drafts, ledger.Draft{Subject: lead.SubjectOf(leadID), Body: body, Cause: cause, Correlation: leadID, Position: 1000, TraceParent: trace})
+	for i, said := range more {
+		b.drafts = append(b.drafts, ledger.Draft{Subject: lead.SubjectPerson + g.PersonID, Body: said, Cause: cause, Correlation: leadID, Position: 1001 + i, TraceParent: trace})
+	}
 	s.Evolve(body, b.view.Now, b.view.Now)
 }
 
@@ -123,6 +167,7 @@ func mapped(sub *intakev1.Submission) Mapped {
 		f = &leadv1.Features{}
 		sub.Features = f
 	}
+	f.Attribution = cleaned(f.GetAttribution())
 	f.HasEmail, f.HasPhone = m.Email != "", m.Phone != ""
 	f.HasCompany = sub.GetPersonal().GetCompany() != ""
 	f.FreeEmail = m.Email != "" && FreeMail(m.Email)

@@ -10,6 +10,7 @@ import (
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -26,12 +27,34 @@ type Server struct {
 	Keys    *keys.Store
 	Sources *Sources
 	Clock   clock.Clock
+	People  *People
+	// Domains knows free and disposable providers; nil = the best known.
+	Domains *Domains
+	// Accounts are the companies that are known; nil = none are kept.
+	Accounts *Accounts
+	Touches  *Touches
+	// Draining ends streams of submissions once what they brought is answered;
+	// nil = never.
+	Draining <-chan struct{}
+	// Secrets resolves what signatures are checked with; for TestSource alone.
+	Secrets SecretLookup
+	// PublicURL is where senders reach the door, for TestSource alone.
+	PublicURL string
+	// Register is what both sides signed.
+	Register *agreement.Register
+	// Acknowledged counts what the door acknowledged, Tally what became of it.
+	Acknowledged *Acknowledged
+	Tally        *Tally
+}
+
+func unknown(name string) error {
+	return fault.New(fault.NotFound, "there is no source %q; baton source list shows them", name)
 }
 
 func (s *Server) source(name string) (*intakev1.SourceDeclared, error) {
 	src, ok := s.Sources.ByName(name)
 	if !ok {
-		return nil, fault.New(fault.NotFound, "there is no source %q; baton source list shows them", name)
+		return nil, unknown(name)
 	}
 	return src, nil
 }
@@ -44,33 +67,49 @@ func (s *Server) Submit(ctx context.Context, req *intakev1.SubmitRequest) (*inta
 	}
 	sub := proto.Clone(req.GetSubmission()).(*intakev1.Submission)
 	sub.ExternalId = req.GetIdempotencyKey()
-	body := &intakev1.DeliveryBody{Submission: sub}
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(body)
+	delivery, err := s.keep(ctx, src, &intakev1.DeliveryBody{Submission: sub})
 	if err != nil {
 		return nil, err
+	}
+	ids := Ids{s.Keys}
+	submission := ids.Submission(src.GetSourceId(), sub.GetExternalId(), delivery)
+	return &intakev1.SubmitResponse{SubmissionId: submission, LeadId: ids.Lead(submission), DeliveryId: delivery}, nil
+}
+
+// RecordTouch keeps one touch and answers once it is on disk. Whose it is may
+// be found out later.
+func (s *Server) RecordTouch(ctx context.Context, req *intakev1.RecordTouchRequest) (*intakev1.RecordTouchResponse, error) {
+	src, err := s.source(req.GetSource())
+	if err != nil {
+		return nil, err
+	}
+	touch := req.GetTouch()
+	email, phone := reach(touch)
+	switch {
+	case touch.GetLeadId() == "" && email == "" && phone == "":
+		return nil, fault.New(fault.Invalid, "touch: nothing says whose it is; set lead_id, or an email or phone that can be one")
+	case touch.GetOccurredAt() != nil && touch.GetOccurredAt().AsTime().After(s.Clock.Now()):
+		return nil, fault.New(fault.Invalid, "touch.occurred_at lies in the future; check the sender's clock")
+	}
+	delivery, err := s.keep(ctx, src, &intakev1.DeliveryBody{Touch: touch})
+	if err != nil {
+		return nil, err
+	}
+	return &intakev1.RecordTouchResponse{SubmissionId: Ids{s.Keys}.Touch(src.GetSourceId(), touch.GetExternalId()), DeliveryId: delivery}, nil
+}
+
+// keep keeps what came in Baton's own words, and answers its delivery.
+func (s *Server) keep(ctx context.Context, src *intakev1.SourceDeclared, body *intakev1.DeliveryBody) (string, error) {
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(body)
+	if err != nil {
+		return "", err
 	}
 	digest := sha256.Sum256(raw)
 	d := &intakev1.Delivery{
 		DeliveryId: newDeliveryID(), SourceId: src.GetSourceId(), ReceivedAt: timestamppb.New(s.Clock.Now()),
 		ContentType: "application/protobuf", Signed: true, Digest: digest[:],
 	}
-	if err := s.Keep.Keep(ctx, d, body); err != nil {
-		return nil, err
-	}
-	ids := Ids{s.Keys}
-	submission := ids.Submission(src.GetSourceId(), sub.GetExternalId(), d.GetDeliveryId())
-	return &intakev1.SubmitResponse{SubmissionId: submission, LeadId: ids.Lead(submission), DeliveryId: d.GetDeliveryId()}, nil
-}
-
-// ListSources lists the sources.
-func (s *Server) ListSources(context.Context, *intakev1.ListSourcesRequest) (*intakev1.ListSourcesResponse, error) {
-	out := &intakev1.ListSourcesResponse{}
-	for _, src := range s.Sources.All() {
-		out.Sources = append(out.Sources, &intakev1.Source{
-			SourceId: src.GetSourceId(), Name: src.GetName(), Signed: src.GetVerification() != nil, Token: len(src.GetTokenHash()) > 0,
-		})
-	}
-	return out, nil
+	return d.GetDeliveryId(), s.Keep.Keep(ctx, d, body)
 }
 
 // ImportHistory records rows of the past: facts with stated owners and times.
@@ -116,6 +155,7 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 			p.result.Error = why
 			continue
 		}
+		complete(&p.mapped, src, s.Domains, row.GetReceivedAt().AsTime())
 		p.sub = ids.Submission(src.GetSourceId(), row.GetSubmission().GetExternalId(), "")
 		p.id = ids.Lead(p.sub)
 		p.result.LeadId = p.id
@@ -127,7 +167,7 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 		fresh = append(fresh, p)
 		admissions = append(admissions, keys.Admission{
 			LeadID: p.id, KeyID: "sub-" + p.id, SourceID: src.GetSourceId(), Plain: plain, AAD: []byte(p.id),
-			Email: p.mapped.Email, Phone: p.mapped.Phone, ReceivedAt: row.GetReceivedAt().AsTime(),
+			Email: EmailKey(p.mapped.Email), Phone: p.mapped.Phone, Likeness: p.mapped.likeness(s.Domains), ReceivedAt: row.GetReceivedAt().AsTime(),
 		})
 	}
 	if len(fresh) == 0 {
@@ -151,7 +191,7 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 		}
 	}
 	_, err := s.Log.Write(ctx, Name, func(v *ledger.View) ([]ledger.Draft, error) {
-		b := &outcomes{view: v, leads: map[string]*lead.State{}}
+		b := &outcomes{view: v, people: s.People, accounts: s.Accounts, domains: s.Domains, leads: map[string]*lead.State{}}
 		seen := map[string]bool{}
 		for _, p := range fresh {
 			if p.result.Duplicate = v.Place(lead.SubjectOf(p.id)).Seq != 0 || seen[p.id]; p.result.Duplicate {
@@ -162,7 +202,14 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 		}
 		return b.drafts, nil
 	})
-	return results, err
+	if err != nil {
+		return results, err
+	}
+	arrivals := make([]*task, len(fresh))
+	for i, p := range fresh {
+		arrivals[i] = &task{leadID: p.id, mapped: p.mapped}
+	}
+	return results, (&Worker{Log: s.Log, Keys: s.Keys, Touches: s.Touches}).arrived(ctx, arrivals)
 }
 
 // implausible says why a row cannot be a fact of the past.
@@ -200,7 +247,10 @@ func (b *outcomes) past(p *past, src *intakev1.SourceDeclared, actor string) {
 		SourceId: src.GetSourceId(), Source: src.GetName(), SubmissionId: p.sub, SenderNamed: true, Signed: true,
 		ReceivedAt: p.row.GetReceivedAt(), Features: p.mapped.Submission.GetFeatures(), Personal: p.grant.Sealed, Historical: true,
 	}, received)
-	b.attach(p.id, p.grant.PersonID, p.grant.MatchedBy, cause, "", state)
+	b.attach(p.id, &p.grant, cause, "", state)
+	if found := b.accounts.accountOf(&p.mapped, b.domains, nil); found != nil {
+		say(found, received)
+	}
 	outcome := &leadv1.OutcomeRecorded{Member: p.row.GetOwner(), Historical: true}
 	if at := p.row.GetFirstTouchAt(); at != nil {
 		touch := proto.Clone(outcome).(*leadv1.OutcomeRecorded)

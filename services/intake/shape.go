@@ -1,55 +1,104 @@
 package intake
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // shape splits a tree into submissions and flattens each into leaves. It knows
 // the handful of ways in which form tools lay out answers: flat, nested, lists
-// of question and answer, and values boxed with their label or history.
-func shape(root *node, n notes, from origin) ([]Item, error) {
+// of question and answer, and values boxed with their label or history. Where a
+// plan says how a list is laid out, that counts.
+func shape(t tree, p *plan) ([]Item, error) {
+	subs, around, err := split(t.root, p)
+	if err != nil {
+		return nil, err
+	}
+	outside := surroundings(t, subs, around)
 	var items []Item
-	for _, sub := range split(root) {
-		if len(items) == MaxItems {
-			return nil, tooManyItems()
+	for i, sub := range subs {
+		s := shaper{from: t.from, plan: p, labels: map[string]string{}}
+		if p != nil {
+			maps.Copy(s.labels, p.labels)
 		}
-		s := shaper{from: from, labels: map[string]string{}}
 		s.collectLabels(sub, 0)
 		s.walk(sub, place{rank: rankPlain})
-		if s.over {
+		// What all share is said with each, unless that would make a flood of it.
+		if i == 0 || len(outside)*len(subs) <= maxNodes {
+			s.leaves = append(s.leaves, outside...)
+		}
+		if s.over || len(s.leaves) > MaxLeaves {
 			return nil, tooManyLeaves()
 		}
-		items = append(items, Item{Leaves: s.leaves, Notes: n})
+		items = append(items, Item{Leaves: s.leaves, Notes: t.notes})
 	}
 	return items, nil
 }
 
-// split finds the submissions of one body: each object of a list at the root,
-// each change of a change feed, else the whole.
-func split(root *node) []*node {
+// surroundings are the leaves of a body outside of its submissions.
+func surroundings(t tree, subs []*node, around bool) []Leaf {
+	if !around {
+		return nil
+	}
+	s := shaper{from: t.from, labels: map[string]string{}, skip: make(map[*node]bool, len(subs))}
+	for _, sub := range subs {
+		s.skip[sub] = true
+	}
+	s.walk(t.root, place{rank: rankAside})
+	for i := range s.leaves {
+		s.leaves[i].Path, s.leaves[i].around = aroundPrefix+s.leaves[i].Path, true
+	}
+	return s.leaves
+}
+
+// split finds the submissions of one body: where the plan says, each object of
+// a list at the root, each change of a change feed, else the whole. It answers
+// whether something may stand around them.
+func split(root *node, p *plan) (subs []*node, around bool, err error) {
+	if p != nil && p.items.text != "" {
+		p.items.each(root, func(n *node) {
+			if n.kind == kindArray {
+				subs = append(subs, n.list...)
+			} else if n.kind == kindObject {
+				subs = append(subs, n)
+			}
+		})
+		around = subs != nil
+	}
+	if subs == nil {
+		subs, around = guess(root)
+	}
+	if len(subs) > MaxItems {
+		return nil, false, tooManyItems()
+	}
+	return subs, around, nil
+}
+
+func guess(root *node) (subs []*node, around bool) {
 	switch root.kind {
 	case kindNull:
-		return nil
+		return nil, false
 	case kindArray:
 		if len(root.list) == 0 {
-			return nil
+			return nil, false
 		}
 		if isPairs(root, true) {
-			return []*node{root}
+			return []*node{root}, false
 		}
 		for _, el := range root.list {
 			if el.kind != kindObject {
-				return []*node{root}
+				return []*node{root}, false
 			}
 		}
-		return root.list
+		return root.list, false
 	case kindObject:
 		if changes := changeFeed(root); changes != nil {
-			return changes
+			return changes, true
 		}
 	}
-	return []*node{root}
+	return []*node{root}, false
 }
 
 // changeFeed finds entry[].changes[], where every change is one submission.
@@ -74,6 +123,8 @@ func changeFeed(root *node) []*node {
 
 type shaper struct {
 	from   origin
+	plan   *plan
+	skip   map[*node]bool // the submissions, where what is around them is walked
 	leaves []Leaf
 	labels map[string]string // question id or ref → what the person saw
 	over   bool
@@ -105,6 +156,8 @@ func (p place) child(name string) place {
 	}
 	switch {
 	case p.rank == rankForeign:
+	case word == "associatedcompany":
+		c.rank = rankAside
 	case foreignIn[word] || strings.HasPrefix(word, "associated"):
 		c.rank = rankForeign
 	case p.rank == rankAside:
@@ -121,17 +174,6 @@ func (p place) at(i int) place {
 	return p
 }
 
-// join appends a segment to a path and quotes it where it would be misread.
-func join(path, name string) string {
-	if name == "" || strings.ContainsAny(name, ".[]\"") {
-		name = strconv.Quote(name)
-	}
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
-
 func (s *shaper) emit(l Leaf) {
 	if len(s.leaves) >= MaxLeaves {
 		s.over = true
@@ -144,8 +186,12 @@ func (s *shaper) leaf(p place, key, label, typ string, value *node, from origin)
 	if value.kind == kindNull {
 		return
 	}
-	if value.kind == kindFile {
-		typ = "file"
+	switch {
+	case value.kind == kindFile:
+		typ = typeFile
+	case isFileType(typ) && value.kind == kindText:
+		typ = typeFile
+		value = &node{kind: kindText, text: fileLink(value.text)}
 	}
 	if label == key {
 		label = ""
@@ -154,32 +200,61 @@ func (s *shaper) leaf(p place, key, label, typ string, value *node, from origin)
 }
 
 func (s *shaper) walk(n *node, p place) {
-	if s.over {
+	if s.over || s.skip[n] {
 		return
 	}
 	switch n.kind {
 	case kindObject:
 		if p.key != "" && boxed(n) {
-			s.answer(n.get("value"), p, p.key, firstText(n, "title", "label", "name"), firstText(n, "type"), n.get("options"), s.from)
+			label := firstText(n, "title", "label", "name")
+			s.answer(n.get("value"), p, p.key, label, firstText(n, "type"), n.get("options"), s.from)
+			for _, name := range []string{"label", "name"} { // besides the one that counts
+				if v := n.get(name); v != nil && v.text != label && v.text != p.key {
+					c := p.child(name)
+					c.rank = max(c.rank, rankAside)
+					s.walk(v, c)
+				}
+			}
 			return
 		}
+		if text, typ := whole(n, ""); p.key != "" && typ != "" {
+			s.leaf(p, p.key, s.labels[p.key], typ, &node{kind: kindText, text: text}, s.from)
+			return
+		}
+		if elements := elementsOf(n); elements != nil && s.twins(elements, p) {
+			return
+		}
+		names, row := headed(n)
 		for i := range n.members {
 			m := &n.members[i]
 			c := p.child(m.name)
 			switch {
+			case m == names:
+			case m == row:
+				for j, el := range m.value.list {
+					s.leaf(c.at(j), names.value.list[j].text, "", "", el, fromPair)
+				}
 			case isDefinition(m.name, m.value):
 			case m.value.scalar() || m.value.kind == kindObject && len(m.value.members) > 0 || m.value.kind == kindArray && len(m.value.list) > 0:
 				s.walk(m.value, c)
 			}
 		}
 	case kindArray:
-		if isPairs(n, p.key == "") {
+		pairs := s.plan.pairsAt(p.path)
+		if pairs != nil || isPairs(n, p.key == "") {
 			if p.rank == rankPlain {
 				p.rank = rankAnswer
 			}
 			for i, el := range n.list {
-				s.pair(el, p.at(i))
+				s.pair(el, p, i, pairs)
 			}
+			return
+		}
+		elements := make([]element, 0, len(n.list))
+		for _, el := range n.list {
+			elements = append(elements, element{node: el})
+		}
+		if p.key != "" && s.twins(elements, p) {
 			return
 		}
 		for i, el := range n.list {
@@ -192,6 +267,13 @@ func (s *shaper) walk(n *node, p place) {
 			p.path = join(p.path, key)
 		}
 		s.leaf(p, key, s.labels[key], "", n, s.from)
+		if s.from == fromText {
+			for _, line := range namedLines(n.text) {
+				c := p
+				c.path = join(p.path, line.name)
+				s.leaf(c, line.name, "", "", line.value, fromPair)
+			}
+		}
 	}
 }
 
@@ -265,25 +347,100 @@ func unanswered(n *node, root bool) bool {
 	return !root && n.get("column_id") != nil || n.get("question") != nil && n.get("position") != nil
 }
 
-func (s *shaper) pair(n *node, p place) {
-	key := pairKey(n)
-	label := firstText(n, pairLabels...)
+// besideAnswers are members of a pair that say something about the question.
+var besideAnswers = set("key", "ref", "columnid", "name", "id", "question", "questionid", "title", "label", "columnname", "type", "field", "options", "position", "required", "objecttypeid", "versions", "rows", "columns", "uuid")
+
+// pair flattens one question with its answer. It stands in its list under its
+// key, because its place changes from person to person.
+func (s *shaper) pair(n *node, list place, i int, said *pairPlan) {
+	if n.kind != kindObject {
+		s.walk(n, list.at(i))
+		return
+	}
+	key, label, typ := pairKey(n), firstText(n, pairLabels...), firstText(n, "type")
+	var value *node
+	var told []*node
+	if said != nil {
+		for _, at := range append([]spot{said.label, said.kind}, said.key...) {
+			if at.text != "" {
+				told = append(told, at.at(n))
+			}
+		}
+		for _, at := range slices.Backward(said.key) {
+			if v := at.at(n); v != nil && v.scalar() && v.text != "" {
+				key = v.text
+			}
+		}
+		label, typ = orElse(textAt(n, said.label), label), orElse(textAt(n, said.kind), typ)
+		if said.byType {
+			value = n.get(typ)
+		} else {
+			value = said.value.at(n)
+		}
+	}
+	if value == nil {
+		value = pairValue(n, false)
+	}
+	field := n.get("field")
 	if label == key || label == "" {
 		label = s.labels[key]
-		if field := n.get("field"); label == "" && field != nil && field.kind == kindObject {
+		if label == "" && field != nil && field.kind == kindObject {
 			label = firstOf(s.labels, firstText(field, "ref"), firstText(field, "id"))
 		}
 	}
-	value := pairValue(n, false)
-	if value == nil {
-		return
+	if field != nil && field.kind == kindObject {
+		typ = orElse(firstText(field, "type"), typ)
 	}
-	typ := firstText(n, "type")
-	if typ == "CHECKBOXES" && value.kind == kindFlag {
+	if typ == "CHECKBOXES" && value != nil && value.kind == kindFlag {
 		return // the same tick again, once per option
 	}
-	s.answer(value, p, key, label, typ, n.get("options"), fromPair)
+	p := list
+	if key == "" {
+		p = p.at(i)
+		key = list.key
+	} else {
+		p.path = join(p.path, key)
+	}
+	if value != nil {
+		s.answer(value, p, key, label, typ, n.get("options"), fromPair)
+	}
+	// What stands beside an answer is kept, but never taken for one.
+	p.key, p.rank = key, max(p.rank, rankAside)
+	s.beside(n, p, besideAnswers, append(told, value)...)
 }
+
+// within says whether a value stands somewhere inside of another.
+func within(n, value *node) bool {
+	if n == value || value == nil {
+		return n == value
+	}
+	for i := range n.members {
+		if within(n.members[i].value, value) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.list, func(el *node) bool { return within(el, value) })
+}
+
+func textAt(n *node, at spot) string {
+	if at.text == "" {
+		return ""
+	}
+	if v := at.at(n); v != nil && v.scalar() {
+		return v.text
+	}
+	return ""
+}
+
+// ofChoices are members of an answer that was chosen from a list. Of these
+// choiceTexts are the answer, best first; the last is what was typed instead.
+var (
+	ofChoices   = set("id", "ids", "ref", "refs", "label", "labels", "other", "value", "answer")
+	choiceTexts = []string{"label", "labels", "value", "answer", "other"}
+)
+
+// answerWords are members that alone hold the whole answer.
+var answerWords = set("answer", "answers", "option", "options", "choice", "choices", "text", "value", "values", "label", "labels", "selected", "selection", "url", "href")
 
 // answer flattens one value under one key.
 func (s *shaper) answer(value *node, p place, key, label, typ string, options *node, from origin) {
@@ -292,22 +449,36 @@ func (s *shaper) answer(value *node, p place, key, label, typ string, options *n
 	}
 	switch value.kind {
 	case kindArray:
-		for _, el := range value.list {
-			s.answer(el, p, key, label, typ, options, from)
+		for i, el := range value.list {
+			s.answer(el, p.at(i), key, label, typ, options, from)
 		}
 	case kindObject:
-		for _, name := range []string{"label", "labels", "value", "answer", "url"} {
-			if v := value.get(name); v != nil && v.kind != kindObject && v.kind != kindNull {
-				s.answer(v, p, key, label, typ, options, from)
+		if text, kind := whole(value, typ); kind != "" {
+			s.leaf(p, key, label, kind, &node{kind: kindText, text: text}, from)
+			return
+		}
+		if chosen(value) {
+			for _, name := range choiceTexts {
+				if v := value.get(name); v != nil && v.kind != kindNull {
+					s.answer(v, p, key, label, typ, options, from)
+				}
+			}
+			return
+		}
+		if len(value.members) == 1 {
+			if m := &value.members[0]; answerWords[norm(m.name)] || strings.HasSuffix(norm(m.name), "answer") {
+				s.answer(m.value, p, key, label, typ, options, from)
 				return
 			}
 		}
-		if len(value.members) == 1 && value.members[0].value.kind == kindObject {
-			s.answer(value.members[0].value, p, key, label, typ, options, from)
-			return
-		}
 		inside := p
 		inside.key = key
+		if label != "" { // so that the parts of a name are known as such
+			inside.parents = append(inside.parents[:len(inside.parents):len(inside.parents)], norm(label))
+			if fieldOfKey(key) == fieldNone {
+				inside.key = label
+			}
+		}
 		for i := range value.members {
 			m := &value.members[i]
 			s.walk(m.value, inside.child(m.name))
@@ -318,6 +489,19 @@ func (s *shaper) answer(value *node, p place, key, label, typ string, options *n
 		}
 		s.leaf(p, key, label, typ, value, from)
 	}
+}
+
+// chosen says whether an object is an answer chosen from a list.
+func chosen(n *node) bool {
+	found := false
+	for i := range n.members {
+		name := norm(n.members[i].name)
+		if !ofChoices[name] {
+			return false
+		}
+		found = found || name != "id" && name != "ids" && name != "ref" && name != "refs"
+	}
+	return found
 }
 
 // optionText is the text of a chosen option where the answer is its id.
@@ -334,7 +518,7 @@ func optionText(options *node, id string) string {
 }
 
 // besideValue are members that may stand beside a boxed value.
-var besideValue = set("value", "versions", "id", "type", "title", "label", "name", "rawvalue", "required", "key", "ref", "options", "position", "order")
+var besideValue = set("value", "unix", "versions", "id", "type", "title", "label", "name", "rawvalue", "required", "key", "ref", "options", "position", "order")
 
 // boxed says whether an object is one value with things said about it, such as
 // {"value": …, "versions": […]}.
@@ -343,7 +527,8 @@ func boxed(n *node) bool {
 		return false
 	}
 	for i := range n.members {
-		if !besideValue[norm(n.members[i].name)] {
+		m := &n.members[i]
+		if name := norm(m.name); !besideValue[name] || !m.value.scalar() && name != "value" && name != "versions" && name != "options" {
 			return false
 		}
 	}

@@ -1,7 +1,7 @@
 package intake
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"slices"
 
@@ -12,16 +12,19 @@ import (
 	"github.com/leadbaton/baton/services/lead"
 )
 
-// Sources is the fold of what sources there are.
+// Sources is the fold of what sources there are. A name that a source has or had
+// is its own for ever: its address goes on working, and no other takes it. A
+// source that was removed stays.
 type Sources struct {
-	byID   map[string]*intakev1.SourceDeclared
-	byName map[string]*intakev1.SourceDeclared
-	get    func(fn func())
+	byID map[string]*intakev1.SourceDeclared
+	// owner is the source of each name that ever was one.
+	owner map[string]string
+	get   func(fn func())
 }
 
 // NewSources is the fold of nothing.
 func NewSources() *Sources {
-	return &Sources{byID: map[string]*intakev1.SourceDeclared{}, byName: map[string]*intakev1.SourceDeclared{}, get: func(fn func()) { fn() }}
+	return &Sources{byID: map[string]*intakev1.SourceDeclared{}, owner: map[string]string{}, get: func(fn func()) { fn() }}
 }
 
 // Guard makes look-ups from outside wait for the fold.
@@ -35,53 +38,72 @@ func (s *Sources) Apply(e *ledger.Event) {
 	if !ok {
 		return
 	}
-	if old := s.byID[body.GetSourceId()]; old != nil && old.GetName() != body.GetName() {
-		delete(s.byName, old.GetName())
+	if body.GetVersion() == 0 {
+		// Written before versions were counted.
+		body = proto.Clone(body).(*intakev1.SourceDeclared)
+		body.Version = s.byID[body.GetSourceId()].GetVersion() + 1
 	}
-	s.byID[body.GetSourceId()], s.byName[body.GetName()] = body, body
+	s.byID[body.GetSourceId()] = body
+	s.owner[body.GetName()] = body.GetSourceId()
 }
 
-// ByName implements SourceLookup.
+// named answers the source that has or had a name, within a view of the log.
+func (s *Sources) named(name string) *intakev1.SourceDeclared { return s.byID[s.owner[name]] }
+
+// ByName implements SourceLookup; a former name finds its source.
 func (s *Sources) ByName(name string) (src *intakev1.SourceDeclared, ok bool) {
-	s.get(func() { src, ok = s.byName[name] })
-	return src, ok
+	s.get(func() { src = s.named(name) })
+	return src, src != nil
 }
 
-// All sources, by name.
+// ByID answers a source by its permanent id; nil = there is none.
+func (s *Sources) ByID(id string) (src *intakev1.SourceDeclared) {
+	s.get(func() { src = s.byID[id] })
+	return src
+}
+
+// All sources, by name, those that were removed among them.
 func (s *Sources) All() (out []*intakev1.SourceDeclared) {
 	s.get(func() {
 		for _, src := range s.byID {
 			out = append(out, src)
 		}
 	})
-	slices.SortFunc(out, func(a, b *intakev1.SourceDeclared) int {
-		return bytes.Compare([]byte(a.GetName()), []byte(b.GetName()))
-	})
+	slices.SortFunc(out, func(a, b *intakev1.SourceDeclared) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return out
 }
 
-// Declare makes sources known, or changes what is known; what stands already is
-// not said again. The permanent id follows from the first name.
-func Declare(ctx context.Context, l *ledger.Ledger, ids Ids, known *Sources, declared ...*intakev1.SourceDeclared) error {
-	_, err := l.Write(ctx, Name, func(*ledger.View) ([]ledger.Draft, error) {
+// Declare makes the sources of a configuration known that nobody has declared
+// yet, and answers the names of those that stand otherwise. What stands is left
+// alone: somebody may have changed it, and a restart must not undo that.
+func Declare(ctx context.Context, l *ledger.Ledger, ids Ids, known *Sources, declared ...*intakev1.SourceDeclared) (otherwise []string, err error) {
+	_, err = l.Write(ctx, Name, func(*ledger.View) ([]ledger.Draft, error) {
 		var drafts []ledger.Draft
+		otherwise = nil
 		for _, src := range declared {
-			body := proto.Clone(src).(*intakev1.SourceDeclared)
-			if old := known.byName[src.GetName()]; old != nil {
-				body.SourceId = old.GetSourceId()
-				if proto.Equal(old, body) {
-					continue
+			if stands := known.named(src.GetName()); stands != nil {
+				if !sameSetting(stands, src) {
+					otherwise = append(otherwise, src.GetName())
 				}
-			} else if body.GetSourceId() == "" {
-				body.SourceId = lead.ID("src", ids.Keys.MAC("source", []byte(src.GetName())))
+				continue
 			}
-			raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(body)
-			if err != nil {
-				return nil, err
-			}
-			drafts = append(drafts, ledger.Draft{Subject: "org.source." + body.GetSourceId(), Body: body, Cause: "source:" + lead.ID("", ids.Keys.MAC("declared", raw))})
+			body := proto.Clone(src).(*intakev1.SourceDeclared)
+			body.SourceId, body.Version = ids.Source(src.GetName()), 1
+			drafts = append(drafts, ledger.Draft{Subject: sourceSubject(body), Body: body, Cause: "source:" + body.GetSourceId()})
 		}
 		return drafts, nil
 	})
-	return err
+	return otherwise, err
 }
+
+// sameSetting says whether a source stands as a configuration declares it.
+func sameSetting(stands, declared *intakev1.SourceDeclared) bool {
+	return proto.Equal(stands.GetVerification(), declared.GetVerification()) &&
+		slices.Equal(stands.GetHoneypots(), declared.GetHoneypots()) && slices.Equal(stands.GetRedirects(), declared.GetRedirects())
+}
+
+// Source is the permanent id of a source: it follows from its first name, which
+// no other source can have.
+func (i Ids) Source(name string) string { return lead.ID("src", i.Keys.MAC("source", []byte(name))) }
+
+func sourceSubject(src *intakev1.SourceDeclared) string { return "org.source." + src.GetSourceId() }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,10 +11,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
@@ -27,6 +31,7 @@ func TestVerify(t *testing.T) {
 	hexed := &intakev1.Verification{Algorithm: "hmac-sha256", Header: "X-Hub-Signature-256", Prefix: "sha256=", Encoding: "hex"}
 	based := &intakev1.Verification{Algorithm: "hmac-sha256", Header: "X-Sign", Encoding: "base64"}
 	other := &intakev1.Verification{Algorithm: "hmac-md5", Header: "X-Sign", Encoding: "base64"}
+	prefixed := &intakev1.Verification{Algorithm: "hmac-sha256", Header: "X-Sign", Encoding: "base64", KeyPrefix: "whsec_"}
 	// The body is chosen so that both base64 alphabets differ in its signature.
 	const secret, body = "s3cret", "body 3"
 	sum := sign(secret, body)
@@ -57,6 +62,9 @@ func TestVerify(t *testing.T) {
 		{"very long", hexed, []string{secret}, []string{"sha256=" + strings.Repeat("0", 1<<16)}, body, false},
 		{"no secrets", hexed, nil, []string{"sha256=" + hex.EncodeToString(sum)}, body, false},
 		{"the decoy's own signature", hexed, nil, []string{"sha256=" + hex.EncodeToString(sign(string(decoyKey), body))}, body, false},
+		{"an empty secret", hexed, []string{""}, []string{"sha256=" + hex.EncodeToString(sign("", body))}, body, false},
+		{"a secret that is only its prefix", prefixed, []string{"whsec_"}, []string{base64.StdEncoding.EncodeToString(sign("", body))}, body, false},
+		{"an empty secret beside a good one", hexed, []string{"", secret}, []string{"sha256=" + hex.EncodeToString(sign("", body))}, body, false},
 		{"another algorithm", other, []string{secret}, []string{base64.StdEncoding.EncodeToString(sum)}, body, false},
 		{"no declaration", nil, []string{secret}, []string{"sha256=" + hex.EncodeToString(sum)}, body, false},
 	}
@@ -74,7 +82,7 @@ func TestVerify(t *testing.T) {
 			for _, s := range tt.secrets {
 				secrets = append(secrets, []byte(s))
 			}
-			if got := Verify(tt.v, secrets, header, []byte(tt.body)); got != tt.want {
+			if got := Verify(tt.v, secrets, Request{Header: header, Body: []byte(tt.body)}); got != tt.want {
 				t.Errorf("got %v", got)
 			}
 		})
@@ -90,7 +98,8 @@ func TestSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := &Secrets{Env: func(name string) (string, bool) {
+	now := clock.NewVirtual(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
+	s := &Secrets{Clock: now, Env: func(name string) (string, bool) {
 		v, ok := map[string]string{"SET": "one\ntwo", "EMPTY": " "}[name]
 		return v, ok
 	}}
@@ -111,6 +120,11 @@ func TestSecrets(t *testing.T) {
 		t.Error(diff)
 	}
 	write("new one\r\n\nIt's a Secret to Everybody")
+	now.Set(now.Now().Add(999 * time.Millisecond))
+	if diff := cmp.Diff([]string{"It's a Secret to Everybody"}, resolve("file:"+path)); diff != "" {
+		t.Error("looked at more than once a second:", diff)
+	}
+	now.Set(now.Now().Add(time.Millisecond))
 	if diff := cmp.Diff([]string{"new one", "It's a Secret to Everybody"}, resolve("file:"+path)); diff != "" {
 		t.Error("a changed file:", diff)
 	}
@@ -118,9 +132,65 @@ func TestSecrets(t *testing.T) {
 		t.Error(diff)
 	}
 	write("\n \n")
+	now.Set(now.Now().Add(time.Second))
 	for _, ref := range []string{"file:" + path, "file:" + dir, "file:" + path + ".none", "env:EMPTY", "env:UNSET", "vault:x", ""} {
 		if got, err := s.Resolve(ref); !fault.Is(err, fault.Unavailable) || got != nil {
 			t.Errorf("Resolve(%q) = %q, %v", ref, got, err)
 		}
 	}
+}
+
+// Of a change of secret both are taken until the old one ends, and one that
+// cannot be had does not take the others along.
+func TestResolveAll(t *testing.T) {
+	ends := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	v := &intakev1.Verification{SecretRef: "env:NEW", More: []*intakev1.SecretRef{
+		{Ref: "env:OLD", EndsAt: timestamppb.New(ends)}, {Ref: "env:ALWAYS"},
+	}}
+	all := secretMap{"env:NEW": {"new"}, "env:OLD": {"old"}, "env:ALWAYS": {"always"}}
+	tests := []struct {
+		name    string
+		secrets secretMap
+		now     time.Time
+		want    string
+		missing bool
+	}{
+		{"before the end", all, ends.Add(-1), "new old always", false},
+		{"at the end", all, ends, "new always", false},
+		{"the first is gone", secretMap{"env:OLD": {"old"}, "env:ALWAYS": {"always"}}, ends.Add(-1), "old always", true},
+		{"the last is gone", secretMap{"env:NEW": {"new"}, "env:OLD": {"old"}}, ends.Add(-1), "new old", true},
+		{"what has ended may be gone", secretMap{"env:NEW": {"new"}, "env:ALWAYS": {"always"}}, ends, "new always", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			shared := shared{tt.secrets, map[string][][]byte{}}
+			if _, err := ResolveAll(shared, v, tt.now); (err != nil) != tt.missing {
+				t.Error(err)
+			}
+			for ref, secrets := range shared.all { // what one asks for stays as it was
+				if spare := secrets[:cap(secrets)]; len(bytes.Join(spare[len(secrets):], nil)) > 0 {
+					t.Errorf("written behind the secrets of %s", ref)
+				}
+			}
+			got, err := ResolveAll(tt.secrets, v, tt.now)
+			if text := string(bytes.Join(got, []byte(" "))); text != tt.want || (err != nil) != tt.missing {
+				t.Errorf("%q, %v", text, err)
+			}
+		})
+	}
+}
+
+// shared hands out secrets with room behind them, as a cache may.
+type shared struct {
+	secretMap
+	all map[string][][]byte
+}
+
+func (s shared) Resolve(ref string) ([][]byte, error) {
+	found, err := s.secretMap.Resolve(ref)
+	if err != nil {
+		return nil, err
+	}
+	s.all[ref] = append(make([][]byte, 0, len(found)+4), found...)
+	return s.all[ref], nil
 }

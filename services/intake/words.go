@@ -28,19 +28,45 @@ const (
 	fieldUTMCampaign
 	fieldUTMTerm
 	fieldUTMContent
+	fieldUTMID
+	fieldPage
+	fieldReferrer
+	fieldPhoneCountry
+	fieldPhoneArea
 	fieldTest
 	fieldCount
 )
 
+// fieldWords are the fields as mappings and findings call them.
+var fieldWords = [fieldCount]string{
+	fieldEmail: "email", fieldPhone: "phone", fieldName: "name", fieldFirstName: "first_name", fieldLastName: "last_name",
+	fieldCompany: "company", fieldJobTitle: "job_title", fieldMessage: "message", fieldCountry: "country", fieldEmployees: "employees",
+	fieldIndustry: "industry", fieldRole: "role", fieldProduct: "product", fieldLanguage: "language",
+	fieldContactWish: "contact_wish", fieldContentOnly: "content_only",
+	fieldUTMSource: "utm_source", fieldUTMMedium: "utm_medium", fieldUTMCampaign: "utm_campaign", fieldUTMTerm: "utm_term",
+	fieldUTMContent: "utm_content", fieldUTMID: "utm_id", fieldPage: "page", fieldReferrer: "referrer",
+	fieldPhoneCountry: "phone_country", fieldPhoneArea: "phone_area", fieldTest: "test",
+}
+
+// fieldNamed is the field of a word; fieldNone = there is none of this name.
+func fieldNamed(word string) field {
+	for f, w := range fieldWords {
+		if w == word && w != "" {
+			return field(f)
+		}
+	}
+	return fieldNone
+}
+
 // aliases are the names under which forms ask for a field, normalised: lower
 // case, without accents, spaces and punctuation.
 var aliases = aliasTable(map[field]string{
-	fieldEmail:       "email emailaddress mail workemail businessemail youremail useremail companyemail contactemail customeremail leademail primaryemail emailadresse mailadresse correo correoelectronico courriel adresseemail indirizzoemail replyto",
-	fieldPhone:       "phone phonenumber telephone telephonenumber tel telefon telefonnummer rufnummer handy handynummer mobil mobile mobilephone mobilenumber cell cellphone yourphone userphone yourtel workphone workphonenumber businessphone contactphone customerphone telefono numerodetelefono telefoonnummer numerodetelephone",
-	fieldName:        "name fullname yourname contactname customername leadname vollstandigername vorundnachname ihrname nombrecompleto nomcomplet nomecompleto naam",
+	fieldEmail:       "email emailaddress emailaddr mail workemail businessemail youremail useremail companyemail contactemail customeremail leademail primaryemail emailadresse mailadresse correo correoelectronico courriel adresseemail indirizzoemail replyto",
+	fieldPhone:       "phone phonenumber phoneno telno telnumber telephone telephonenumber tel telefon telefonnummer rufnummer handy handynummer mobil mobile mobilephone mobilenumber cell cellphone yourphone userphone yourtel workphone workphonenumber businessphone contactphone customerphone telefono numerodetelefono telefoonnummer numerodetelephone",
+	fieldName:        "name fullname yourname contactname customername leadname vollstandigername vorundnachname ihrname deinname nombrecompleto nomcomplet nomecompleto naam",
 	fieldFirstName:   "firstname fname givenname forename yourfirstname vorname prenom nombre primernombre voornaam namefirst",
 	fieldLastName:    "lastname lname surname familyname yourlastname nachname familienname zuname nom nomdefamille apellido apellidos cognome achternaam namelast",
-	fieldCompany:     "company companyname yourcompany organization organisation organizationname organisationname firma firmenname unternehmen unternehmensname employer business businessname entreprise societe nomdelentreprise empresa azienda bedrijf bedrijfsnaam",
+	fieldCompany:     "company companyname yourcompany organization organisation organizationname organisationname firma firm firmname firmenname unternehmen unternehmensname employer business businessname entreprise societe nomdelentreprise empresa azienda bedrijf bedrijfsnaam",
 	fieldJobTitle:    "jobtitle title position job jobposition yourposition occupation berufsbezeichnung berufstitel stellenbezeichnung funktion stelle poste cargo puesto functietitel",
 	fieldMessage:     "message yourmessage comments comment nachricht ihrenachricht mitteilung anfrage inquiry enquiry anliegen kommentar bemerkung bemerkungen notes note description details question questions mensaje messaggio bericht howcanwehelp howcanwehelpyou wiekonnenwirhelfen yourquestion freetext text",
 	fieldCountry:     "country countrycode countryname countryregion land landregion staat nation pays pais paese",
@@ -56,8 +82,14 @@ var aliases = aliasTable(map[field]string{
 	fieldUTMCampaign: "utmcampaign",
 	fieldUTMTerm:     "utmterm",
 	fieldUTMContent:  "utmcontent",
+	fieldUTMID:       "utmid",
+	fieldPage:        "pageurl pageuri sourceurl landingpage landingpageurl landingurl pagelocation",
+	fieldReferrer:    "referrer referer referrerurl httpreferrer httpreferer documentreferrer",
 	fieldTest:        "istest test testlead testmode sandbox issandbox debug",
 })
+
+// personIn are names of objects that are about the person.
+var personIn = set("contact", "person", "visitor", "customer", "lead", "user", "prospect", "respondent", "invitee", "attendee", "subscriber")
 
 // phrases are words inside a longer question that give the field away. They
 // are tried in this order, and only on questions, never on short keys.
@@ -86,8 +118,19 @@ var phrases = []struct {
 	{"which company", fieldCompany},
 	{"your name", fieldName},
 	{"full name", fieldName},
+	{"who are you", fieldName},
 	{"which country", fieldCountry},
 	{"your country", fieldCountry},
+	{"like to discuss", fieldMessage},
+	{"help prepare", fieldMessage},
+	{"how can we help", fieldMessage},
+	{"how may we help", fieldMessage},
+	{"your message", fieldMessage},
+	{"your question", fieldMessage},
+	{"tell us about your", fieldMessage},
+	{"wie konnen wir", fieldMessage},
+	{"worum geht", fieldMessage},
+	{"ihre nachricht", fieldMessage},
 }
 
 // controls are fields that steer a form tool and answer nothing. Some of them
@@ -193,7 +236,20 @@ func fieldOfKey(key string) field {
 	// Some tools number their keys: q3_email, your-email-2.
 	if len(word) > 2 && word[0] == 'q' && isDigit(word[1]) {
 		word = strings.TrimLeft(word[1:], "0123456789")
-		return aliases[word]
+		if f := aliases[word]; f != fieldNone {
+			return f
+		}
+	}
+	if either, _, ok := strings.Cut(key, "/"); ok && len(either) > 2 {
+		return aliases[norm(either)] // Company / organisation
+	}
+	// Lists have names in the plural.
+	for _, p := range []struct{ many, one string }{{"ies", "y"}, {"es", ""}, {"s", ""}} {
+		if one, ok := strings.CutSuffix(word, p.many); ok {
+			if f := aliases[one+p.one]; f != fieldNone {
+				return f
+			}
+		}
 	}
 	return fieldNone
 }

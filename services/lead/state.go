@@ -13,6 +13,10 @@ import (
 // CommandPrefix marks the cause of an event that a command brought about.
 const CommandPrefix = "cmd:"
 
+// SameForm is the kind of the touch that an equal body of the same source makes:
+// it repeats a submission, where other touches stand for themselves.
+const SameForm = "same-form"
+
 // Reasons for leaving a lead with marketing.
 const (
 	ReasonProfile     = "profile"
@@ -38,6 +42,11 @@ type State struct {
 	Personal                       *leadv1.Sealed
 	BodyMAC                        []byte
 	PersonID                       string
+	// Account says which declared company it belongs to; nil = none is like it.
+	Account *leadv1.AccountMatched
+	// First is the touch that brought the lead and never changes; Last is the
+	// latest one, Handoff the latest before it was first offered to sales.
+	First, Last, Handoff Touch
 	// Deliveries that have their outcome on this lead.
 	Deliveries []string
 	// Repeats, revisions and joined touches of the same submission.
@@ -154,6 +163,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.ReceivedAt = e.GetReceivedAt().AsTime()
 		s.Features, s.Personal, s.BodyMAC = e.GetFeatures(), e.GetPersonal(), e.GetBodyMac()
 		s.delivered(e.GetDelivery())
+		s.came(e.GetReceivedAt().AsTime(), e.GetFeatures().GetAttribution())
 	case *leadv1.SubmissionRepeated:
 		s.Repeats++
 		s.delivered(e.GetDelivery())
@@ -166,13 +176,23 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 			break
 		}
 		s.Features, s.Personal = e.GetFeatures(), e.GetPersonal()
+	case *leadv1.LeadRemapped:
+		// The same submission, read with another mapping: nothing new came.
+		s.Features, s.Personal, s.NeedsMapping = e.GetFeatures(), e.GetPersonal(), e.GetNeedsMapping()
 	case *leadv1.TouchAdded:
-		s.Joined++
+		if e.GetKind() == SameForm {
+			s.Joined++
+		}
 		s.delivered(e.GetDelivery())
+		s.came(occurred, e.GetAttribution())
 	case *leadv1.LeadRefused:
 		s.State, s.Reason = leadv1.State_STATE_REFUSED, e.GetReason().String()
 	case *leadv1.PersonAttached:
 		s.PersonID = e.GetPersonId()
+	case *leadv1.AccountMatched:
+		if s.Account = e; len(e.GetCandidates()) == 0 {
+			s.Account = nil
+		}
 	case *leadv1.QualificationHeld:
 		s.State, s.BlockedBy, s.BlockedText = leadv1.State_STATE_HELD, e.GetRule(), e.GetText()
 	case *leadv1.LeadQualified:
@@ -190,6 +210,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.Calls = append(s.Calls, e)
 		s.touched(occurred)
 	case *leadv1.LeadOffered:
+		s.handed()
 		s.State = leadv1.State_STATE_OFFERED
 		s.AgreementVersion = e.GetAgreementVersion()
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()

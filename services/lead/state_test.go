@@ -67,6 +67,10 @@ func nurturedFor(reason string) *leadv1.LeadNurtured {
 	return &leadv1.LeadNurtured{AgreementVersion: 1, Reason: reason, Explanation: &leadv1.Explanation{Summary: "not yet"}, RecheckAt: timestamppb.New(noon.Add(720 * time.Hour))}
 }
 
+func acmes() *leadv1.AccountMatched {
+	return &leadv1.AccountMatched{AccountDomain: "acme.example", Confidence: 100, By: "domain", Candidates: []*leadv1.AccountCandidate{{Domain: "acme.example", Confidence: 100, By: "domain"}}}
+}
+
 func callBy(id string, qualifier, reached bool) *leadv1.CallRecorded {
 	return &leadv1.CallRecorded{CallId: id, Member: "ana", Qualifier: qualifier, Reached: reached, FitConfirmed: true, HorizonMonths: months(3)}
 }
@@ -86,9 +90,11 @@ func TestEvolve(t *testing.T) {
 			s.Signed, s.SenderNamed, s.NeedsMapping, s.ReceivedAt = true, true, true, noon
 			s.Features, s.Personal, s.BodyMAC = &leadv1.Features{Employees: 80}, &leadv1.Sealed{KeyId: "k1"}, []byte("m1")
 			s.Deliveries = []string{"d1"}
+			s.First, s.Last = Touch{At: noon}, Touch{At: noon}
 		}},
 		"received as history": {nil, &leadv1.LeadReceived{Historical: true, ReceivedAt: timestamppb.New(noon)}, func(s *State) {
 			s.State, s.Stage, s.Historical, s.ReceivedAt = leadv1.State_STATE_RECEIVED, leadv1.Stage_STAGE_LEAD, true, noon
+			s.First, s.Last = Touch{At: noon}, Touch{At: noon}
 		}},
 		"repeated": {past(opened()), &leadv1.SubmissionRepeated{Delivery: ref("d2")}, func(s *State) {
 			s.Repeats, s.Deliveries = 1, []string{"d1", "d2"}
@@ -103,13 +109,23 @@ func TestEvolve(t *testing.T) {
 		"revised by anybody": {past(opened()), &leadv1.SubmissionRevised{Delivery: ref("d2"), Features: &leadv1.Features{Employees: 9}, BodyMac: []byte("m2"), Conflict: true}, func(s *State) {
 			s.Revisions, s.Deliveries, s.BodyMAC, s.Conflict = 1, []string{"d1", "d2"}, []byte("m2"), true
 		}},
-		"touched again": {past(opened()), &leadv1.TouchAdded{Delivery: ref("d2"), Kind: "form"}, func(s *State) {
+		"touched again": {past(opened()), &leadv1.TouchAdded{Delivery: ref("d2"), Kind: SameForm}, func(s *State) {
 			s.Joined, s.Deliveries = 1, []string{"d1", "d2"}
+		}},
+		"touched otherwise": {past(opened()), &leadv1.TouchAdded{Delivery: ref("d2"), Kind: "webinar"}, func(s *State) {
+			s.Deliveries = append(s.Deliveries, "d2")
+		}},
+		"read again with another mapping": {past(opened()), &leadv1.LeadRemapped{Delivery: ref("d1"), Features: &leadv1.Features{Employees: 9}, Personal: &leadv1.Sealed{KeyId: "k2"}}, func(s *State) {
+			s.Features, s.Personal, s.NeedsMapping = &leadv1.Features{Employees: 9}, &leadv1.Sealed{KeyId: "k2"}, false
 		}},
 		"refused": {past(opened()), &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: "trap"}, func(s *State) {
 			s.State, s.Reason = leadv1.State_STATE_REFUSED, "REFUSAL_REASON_SPAM"
 		}},
-		"attached": {past(opened()), &leadv1.PersonAttached{PersonId: "p1", MatchedBy: "email"}, func(s *State) { s.PersonID = "p1" }},
+		"attached":                {past(opened()), &leadv1.PersonAttached{PersonId: "p1", MatchedBy: "email"}, func(s *State) { s.PersonID = "p1" }},
+		"matched with an account": {past(opened()), acmes(), func(s *State) { s.Account = acmes() }},
+		"matched with none any more": {past(opened(), acmes()), &leadv1.AccountMatched{}, func(s *State) {
+			s.Account = nil
+		}},
 		"held": {past(opened()), &leadv1.QualificationHeld{Rule: "no-agreement", Text: "nothing is signed"}, func(s *State) {
 			s.State, s.BlockedBy, s.BlockedText = leadv1.State_STATE_HELD, "no-agreement", "nothing is signed"
 		}},
@@ -148,6 +164,7 @@ func TestEvolve(t *testing.T) {
 			s.Calls, s.Touches, s.FirstTouchAt = []*leadv1.CallRecorded{callBy("c1", true, true)}, 1, noon
 		}},
 		"offered out of the line": {past(opened(), asMQL(), queuedFor("full")), offeredTo("ana", 1), func(s *State) {
+			s.Handoff = Touch{At: noon}
 			s.State, s.Offers, s.OfferedTo, s.TakeBy = leadv1.State_STATE_OFFERED, 1, "ana", noon.Add(2*time.Hour)
 			s.RoutingSummary, s.Considered = "because", []*leadv1.Candidate{{Member: "ana", Eligible: true}}
 			s.BlockedBy, s.BlockedText, s.WaitingSince, s.LookAgainAt = "", "", time.Time{}, time.Time{}
@@ -227,6 +244,7 @@ func TestEvolve(t *testing.T) {
 	parts := map[string]bool{
 		"Sealed": true, "PersonalData": true, "Answer": true, "Features": true, "Value": true, "Attribution": true, "DeliveryRef": true,
 		"Criterion": true, "NamedValue": true, "Explanation": true, "Candidate": true,
+		"Consent": true, "FieldFound": true, "AccountCandidate": true,
 	}
 	messages := opened().ProtoReflect().Descriptor().ParentFile().Messages()
 	for i := range messages.Len() {
@@ -329,7 +347,7 @@ func anything(t *rapid.T) proto.Message {
 	id := rapid.StringMatching("[a-d]").Draw(t, "id")
 	return rapid.SampledFrom([]proto.Message{
 		opened(), &leadv1.SubmissionRepeated{Delivery: ref(id)}, &leadv1.SubmissionRevised{Delivery: ref(id), Conflict: id == "a"}, &leadv1.TouchAdded{Delivery: ref(id)},
-		&leadv1.LeadRefused{}, &leadv1.PersonAttached{PersonId: id}, &leadv1.QualificationHeld{Rule: "no-agreement"},
+		&leadv1.LeadRefused{}, &leadv1.PersonAttached{PersonId: id}, acmes(), &leadv1.QualificationHeld{Rule: "no-agreement"},
 		asMQL(), &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_SQL, AgreementVersion: 2, CallId: id},
 		nurturedFor(ReasonProfile), nurturedFor(ReasonCall), callBy(id, id != "b", id != "c"), offeredTo(who, 1), queuedFor(id),
 		&leadv1.OfferAccepted{Member: who, Offer: 1}, &leadv1.OfferTimedOut{Member: who, Offer: 1},

@@ -38,6 +38,8 @@ type Server struct {
 	Log   History
 	Seals Sealer
 	Clock clock.Clock
+	// Standing says what a preview decides by; nil = nothing is in force.
+	Standing Standing
 }
 
 type recordCall struct {

@@ -35,11 +35,13 @@ type Routing struct {
 	register *agreement.Register
 	roster   *Roster
 	groups   *Groups
+	people   *lead.People
 }
 
-// New makes the service on top of three folds.
-func New(register *agreement.Register, roster *Roster, groups *Groups) *Routing {
-	return &Routing{register: register, roster: roster, groups: groups}
+// New makes the service on top of four folds. Without people everybody is whom
+// their lead was attached to.
+func New(register *agreement.Register, roster *Roster, groups *Groups, people *lead.People) *Routing {
+	return &Routing{register: register, roster: roster, groups: groups, people: people}
 }
 
 // Service implements ledger.Decider.
@@ -54,7 +56,7 @@ func (r *Routing) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, 
 }
 
 func (r *Routing) decide(now time.Time, leads folds, items []*ledger.Item) ([]ledger.Draft, error) {
-	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, now), now: now, commanded: map[string]*ledger.Item{}, added: map[string]bool{}}
+	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, now), people: r.people, now: now, commanded: map[string]*ledger.Item{}, added: map[string]bool{}}
 	looked := map[string]bool{}
 	for _, item := range items {
 		switch {
@@ -86,6 +88,7 @@ func (r *Routing) decide(now time.Time, leads folds, items []*ledger.Item) ([]le
 // batch collects what is said in one turn.
 type batch struct {
 	turn   *Turn
+	people *lead.People
 	now    time.Time
 	drafts []ledger.Draft
 	// commanded are the commands that the batch has seen, by cause.
@@ -123,13 +126,14 @@ func (b *batch) say(s *lead.State, item *ledger.Item, said *Said, position int) 
 	b.turn.Take(s, said)
 }
 
-// owner says whose person this is from now on.
+// owner says whose person this is from now on. Who was merged has no owner of
+// their own: it is said of who stayed.
 func (b *batch) owner(s *lead.State, item *ledger.Item, member string) {
 	if s.PersonID == "" {
 		return
 	}
 	b.drafts = append(b.drafts, ledger.Draft{
-		Subject: lead.SubjectPerson + s.PersonID, Body: &personv1.OwnerChanged{Member: member, LeadId: s.ID},
+		Subject: lead.SubjectPerson + b.people.Canonical(s.PersonID), Body: &personv1.OwnerChanged{Member: member, LeadId: s.ID},
 		Cause: item.Cause, Correlation: s.ID, Actor: item.Actor, TraceParent: item.Trace,
 	})
 }

@@ -122,7 +122,7 @@ func (f *folding) state(id string) *lead.State {
 func newWorld(t tester, doc []byte, members ...string) *world {
 	t.Helper()
 	f := newFolding()
-	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups), given: map[string]int64{}, check: func([]*ledger.Event) {}}
+	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups, nil), given: map[string]int64{}, check: func([]*ledger.Event) {}}
 	for _, m := range members {
 		w.roster(&routingv1.MemberAdded{Member: m, Roles: []string{"sales"}})
 	}

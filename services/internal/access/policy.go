@@ -10,6 +10,7 @@ import (
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -33,6 +34,29 @@ var Policy = map[string][]string{
 	intakev1.IntakeService_ImportHistory_FullMethodName: {Operator},
 	intakev1.IntakeService_ListSources_FullMethodName:   everyone,
 
+	intakev1.IntakeService_SubmitBatch_FullMethodName:      {Operator, Marketing},
+	intakev1.IntakeService_RecordTouch_FullMethodName:      {Operator, Marketing, Sales},
+	intakev1.IntakeService_ResolveLeads_FullMethodName:     {Operator, Marketing},
+	intakev1.IntakeService_CheckSubmissions_FullMethodName: {Operator, Marketing},
+	intakev1.IntakeService_DeclareAccounts_FullMethodName:  {Operator, Manager},
+	intakev1.IntakeService_ListAccounts_FullMethodName:     everyone,
+	intakev1.IntakeService_GetSource_FullMethodName:        everyone,
+	intakev1.IntakeService_AddSource_FullMethodName:        {Operator, Marketing},
+	intakev1.IntakeService_ChangeSource_FullMethodName:     {Operator, Marketing},
+	intakev1.IntakeService_RotateSource_FullMethodName:     {Operator, Marketing},
+	intakev1.IntakeService_TestSource_FullMethodName:       {Operator, Marketing},
+	intakev1.IntakeService_ListPresets_FullMethodName:      everyone,
+	// What was found in the bodies is personal; whoever maps a source sees it.
+	intakev1.IntakeService_ListDeliveries_FullMethodName:  {Operator, Marketing},
+	intakev1.IntakeService_RemapSource_FullMethodName:     {Operator, Marketing},
+	intakev1.IntakeService_GetIntakeLedger_FullMethodName: everyone,
+
+	personv1.PersonService_GetPerson_FullMethodName:      everyone,
+	personv1.PersonService_ListMatches_FullMethodName:    {Operator, Marketing, Sales, Manager},
+	personv1.PersonService_MergePersons_FullMethodName:   {Operator, Marketing, Manager},
+	personv1.PersonService_UnmergePersons_FullMethodName: {Operator, Marketing, Manager},
+	personv1.PersonService_DismissMatch_FullMethodName:   {Operator, Marketing, Manager},
+
 	agreementv1.AgreementService_Propose_FullMethodName: {Marketing, Sales, Manager, Operator},
 	// The signature proves itself; the role keeps strangers from the list.
 	agreementv1.AgreementService_Sign_FullMethodName:           {Marketing, Sales, Manager},
@@ -41,6 +65,7 @@ var Policy = map[string][]string{
 
 	qualificationv1.QualificationService_RecordCall_FullMethodName: {Qualifier},
 	qualificationv1.QualificationService_Explain_FullMethodName:    everyone,
+	qualificationv1.QualificationService_Preview_FullMethodName:    everyone,
 
 	routingv1.RoutingService_GetOwner_FullMethodName: everyone,
 	routingv1.RoutingService_Accept_FullMethodName:   {Sales, Qualifier},
@@ -53,9 +78,11 @@ var Policy = map[string][]string{
 	routingv1.RoutingService_ListMembers_FullMethodName:      everyone,
 	routingv1.RoutingService_ListQueue_FullMethodName:        everyone,
 
-	feedbackv1.FeedbackService_RecordOutcome_FullMethodName: {Sales, Qualifier, Manager},
-	feedbackv1.ReportService_GetReport_FullMethodName:       everyone,
-	feedbackv1.ReportService_GetStatus_FullMethodName:       everyone,
+	feedbackv1.FeedbackService_RecordOutcome_FullMethodName:       {Sales, Qualifier, Manager},
+	feedbackv1.FeedbackService_ImportOutcomes_FullMethodName:      {Operator, Manager},
+	feedbackv1.FeedbackService_ListWaitingOutcomes_FullMethodName: everyone,
+	feedbackv1.ReportService_GetReport_FullMethodName:             everyone,
+	feedbackv1.ReportService_GetStatus_FullMethodName:             everyone,
 
 	leadv1.LeadService_GetLead_FullMethodName:     everyone,
 	leadv1.LeadService_GetHistory_FullMethodName:  everyone,

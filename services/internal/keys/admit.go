@@ -22,6 +22,7 @@ const bodyWindow = 24 * time.Hour
 const (
 	matchedEmail = "email"
 	matchedPhone = "phone"
+	matchedAlike = "name-and-company"
 	matchedNew   = "new"
 )
 
@@ -35,6 +36,12 @@ type Admission struct {
 
 	// E-mail and telephone as normalised text; empty = none.
 	Email, Phone string
+	// PersonID is whose it is where neither of the two says otherwise; empty = a
+	// new person's.
+	PersonID string
+
+	// Likeness is what the person is compared by besides; nil = nothing.
+	Likeness *Likeness
 
 	// BodyMAC is the MAC of the body, 32 bytes, of a submission that has no id of
 	// its sender's; nil = it has one. ReceivedAt counts only with it.
@@ -46,7 +53,11 @@ type Admission struct {
 type Grant struct {
 	Sealed    *leadv1.Sealed
 	PersonID  string
-	MatchedBy string // "email", "phone" or "new"
+	MatchedBy string // "email", "phone", "name-and-company" or "new"
+	// Confidence is how sure a likeness is, in percent; 0 = the match is exact.
+	Confidence int
+	// Suggested is who else may be the same person; nil = nobody.
+	Suggested *Suggestion
 
 	// FirstLead is the lead that the same source brought with the same body
 	// first within the 24 hours before this one was received; the lead's own id
@@ -59,7 +70,9 @@ type Grant struct {
 // with one sync to disk; on a fault none of them holds.
 //
 // The person is whom the e-mail address belongs to, else whom the telephone
-// number belongs to, else a new one. An address or number that belongs to nobody
+// number belongs to, else whom they are enough alike, else a new one. Whoever
+// else they are nearly as much alike is suggested, once for each likeness. An
+// address or number that belongs to nobody
 // yet is the person's from now on; one that belongs to somebody else stays
 // theirs. Later admissions in the list see the earlier ones.
 //
@@ -86,7 +99,7 @@ func (s *Store) Admit(ctx context.Context, admissions []Admission) ([]Grant, err
 	grants := make([]Grant, len(admissions))
 	sealing := make([]*dataKey, len(admissions))
 	err := s.change(ctx, "admit", func(tx *sql.Tx) error {
-		t := admitting{store: s, tx: tx, now: clock.Real{}.Now().Unix()}
+		t := admitting{store: s, tx: tx, now: clock.Real{}.Now().Unix(), opened: map[string][]byte{}}
 		for i := range admissions {
 			// The statements run without the caller's context: watching it costs
 			// a goroutine for each. Between two admissions is soon enough.
@@ -138,6 +151,8 @@ type admitting struct {
 	store *Store
 	tx    *sql.Tx
 	now   int64
+	// opened are likenesses that were opened in this transaction, by their keys.
+	opened map[string][]byte
 }
 
 // person is a row of persons.
@@ -155,7 +170,7 @@ func (t *admitting) admit(a *Admission, g *Grant) (*dataKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	who, err := t.identify(a, row, g)
+	who, err := t.identify(a, row, key, g)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +185,7 @@ func (t *admitting) admit(a *Admission, g *Grant) (*dataKey, error) {
 }
 
 // identify answers whose key it is. A key that has an owner keeps it.
-func (t *admitting) identify(a *Admission, key int64, g *Grant) (person, error) {
+func (t *admitting) identify(a *Admission, row int64, key *dataKey, g *Grant) (person, error) {
 	stmt := &t.store.stmt
 	email, err := t.match(t.store.secrets.email, a.Email)
 	if err != nil {
@@ -181,23 +196,30 @@ func (t *admitting) identify(a *Admission, key int64, g *Grant) (person, error) 
 		return person{}, err
 	}
 	var who person
-	err = t.on(stmt.owner).QueryRow(key).Scan(&who.row, &who.id, &g.MatchedBy)
-	if errors.Is(err, sql.ErrNoRows) {
+	var other Suggestion
+	var alike string
+	err = t.on(stmt.owner).QueryRow(row).Scan(&who.row, &who.id, &g.MatchedBy, &g.Confidence, &other.PersonID, &other.Confidence, &alike)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		switch {
 		case email.who.row != 0:
 			who, g.MatchedBy = email.who, matchedEmail
 		case phone.who.row != 0:
 			who, g.MatchedBy = phone.who, matchedPhone
-		default:
-			g.MatchedBy = matchedNew
-			if who, err = t.newPerson(); err != nil {
+		case a.PersonID != "":
+			if err = t.on(stmt.personRow).QueryRow(a.PersonID).Scan(&who.row, &who.id); err != nil {
 				return person{}, err
 			}
+			g.MatchedBy = matchedNew
 		}
-		_, err = t.on(stmt.insertOwner).Exec(key, who.row, g.MatchedBy)
-	}
-	if err != nil {
+		if who, err = t.own(a, row, key, who, g); err != nil {
+			return person{}, err
+		}
+	case err != nil:
 		return person{}, err
+	case other.PersonID != "":
+		other.Alike = strings.Fields(alike)
+		g.Suggested = &other
 	}
 	for _, m := range []struct {
 		kind string
@@ -210,6 +232,51 @@ func (t *admitting) identify(a *Admission, key int64, g *Grant) (person, error) 
 		}
 	}
 	return who, nil
+}
+
+// own gives a key to whom its address or number belongs to, else to whom its
+// likeness says, else to somebody new; and records the answer, so that it stays
+// the same.
+func (t *admitting) own(a *Admission, row int64, key *dataKey, who person, g *Grant) (person, error) {
+	var best likest
+	fresh := a.Likeness != nil && len(a.Likeness.Blocks) > 0
+	var err error
+	if fresh && who.row != 0 {
+		known, err := t.known(who, a.Likeness)
+		if err != nil {
+			return who, err
+		}
+		fresh = !known
+	}
+	if fresh {
+		if best, err = t.likest(a.Likeness, who); err != nil {
+			return who, err
+		}
+		if who.row == 0 && best.confidence >= a.Likeness.JoinAt {
+			who, g.MatchedBy, g.Confidence = best.who, matchedAlike, best.confidence
+			best = likest{}
+			known, err := t.known(who, a.Likeness)
+			if err != nil {
+				return who, err
+			}
+			fresh = !known
+		}
+	}
+	if who.row == 0 {
+		g.MatchedBy = matchedNew
+		if who, err = t.newPerson(); err != nil {
+			return who, err
+		}
+	}
+	if fresh && best.who.row != 0 && best.confidence >= a.Likeness.SuggestAt {
+		g.Suggested = &Suggestion{PersonID: best.who.id, Confidence: best.confidence, Alike: best.alike}
+	} else {
+		best = likest{}
+	}
+	if _, err = t.on(t.store.stmt.insertOwner).Exec(row, who.row, g.MatchedBy, g.Confidence, best.who.row, best.confidence, strings.Join(best.alike, " ")); err != nil || !fresh {
+		return who, err
+	}
+	return who, t.keepLikeness(a, row, key, who)
 }
 
 // matching is an address or number, and whom it belongs to (row 0 = nobody).

@@ -23,6 +23,12 @@ func benchAdmission(s *Store, n int) Admission {
 		LeadID: id, KeyID: id, SourceID: "web", Plain: make([]byte, 300), AAD: []byte(id),
 		Email: fmt.Sprintf("someone%d@example.com", n), Phone: fmt.Sprintf("+49301%07d", n),
 	}
+	// Every tenth is like somebody before, as many blocks as a person has.
+	plain := fmt.Appendf(nil, "somebody %d of a company", n/10)
+	a.Likeness = &Likeness{Plain: plain, JoinAt: 95, SuggestAt: 60, Compare: func(other []byte) (int, []string) { return 70, []string{"name"} }}
+	for b := range 6 {
+		a.Likeness.Blocks = append(a.Likeness.Blocks, fmt.Sprintf("block %d %d", b, n/10))
+	}
 	if n%2 == 0 {
 		a.BodyMAC, a.ReceivedAt = s.MAC("body", []byte(id)), morning.Add(time.Duration(n)*time.Millisecond)
 	}

@@ -96,7 +96,9 @@ type secrets struct {
 	check []byte      // stored in the database, to know the master key again
 	email []byte      // match keys
 	phone []byte
-	macs  sync.Map // purpose → key of MAC
+	// likeness hides what persons are compared by.
+	likeness []byte
+	macs     sync.Map // purpose → key of MAC
 }
 
 func derive(master []byte) (*secrets, error) {
@@ -111,6 +113,7 @@ func derive(master []byte) (*secrets, error) {
 	s.check = s.expand("check")
 	s.email = s.expand("match email")
 	s.phone = s.expand("match phone")
+	s.likeness = s.expand("match likeness")
 	return s, nil
 }
 

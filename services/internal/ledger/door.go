@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,12 +35,26 @@ type Door struct {
 	stop    chan struct{}
 	done    sync.WaitGroup
 	last    uint64 // last sequence on the door's own subject
+	// oldest is when the delivery came that has waited the longest, in
+	// nanoseconds; 0 = nothing waits.
+	oldest atomic.Int64
 }
 
 type kept struct {
 	delivery *intakev1.Delivery
 	size     int
+	came     time.Time
 	answer   chan error
+}
+
+// Waiting is for how long the delivery at the front has waited for the disk: who
+// comes now waits at least about as long.
+func (d *Door) Waiting() time.Duration {
+	oldest := d.oldest.Load()
+	if oldest == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, oldest))
 }
 
 // Door opens a door of this process.
@@ -64,7 +79,7 @@ func (d *Door) Keep(ctx context.Context, delivery *intakev1.Delivery) error {
 	if err := keeps(fault.Unknown, delivery); err != nil {
 		return err
 	}
-	k := &kept{delivery, proto.Size(delivery), make(chan error, 1)}
+	k := &kept{delivery, proto.Size(delivery), time.Now(), make(chan error, 1)}
 	if k.size > maxPayload-4096 {
 		return fault.New(fault.Invalid, "a delivery of %d bytes is larger than the log takes", k.size)
 	}
@@ -115,6 +130,7 @@ func (d *Door) run() {
 				}
 			}
 		}
+		d.oldest.Store(first.came.UnixNano())
 		group, size := []*kept{first}, first.size
 	more:
 		for len(group) < recordDeliveries && size < recordBytes {
@@ -133,6 +149,7 @@ func (d *Door) run() {
 		for _, k := range group {
 			k.answer <- err
 		}
+		d.oldest.Store(0)
 	}
 }
 

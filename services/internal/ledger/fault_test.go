@@ -487,14 +487,19 @@ func TestDoorAnswersAfterCommit(t *testing.T) {
 	}
 	n.holdRequests()
 	answer := make(chan error, 1)
+	if d := door.Waiting(); d != 0 {
+		t.Errorf("nothing waits for the disk, for %v", d)
+	}
 	go func() { answer <- door.Keep(t.Context(), delivery("d2")) }()
 	<-n.held
+	eventually(t, "the wait for the disk grows", func() bool { return door.Waiting() > 20*time.Millisecond })
 	cutAnew(t, l, n)
 	if err := <-answer; err == nil {
 		t.Error("a delivery that never reached the log was acknowledged")
 	}
 	// The sender comes again, and finds the door working.
 	eventually(t, "the delivery is kept", func() bool { return door.Keep(t.Context(), delivery("d2")) == nil })
+	eventually(t, "nothing waits for the disk", func() bool { return door.Waiting() == 0 })
 	stands(t, js, StreamIntake, 2)
 }
 

@@ -10,6 +10,7 @@ package agreementv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -513,7 +514,7 @@ var File_baton_agreement_v1_agreement_service_proto protoreflect.FileDescriptor
 
 const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
-	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
+	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
 	"\x0eProposeRequest\x12'\n" +
 	"\bdocument\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x121\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xcf\x01\n" +
@@ -555,12 +556,12 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\tsigned_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bsignedAt\x12\x14\n" +
 	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x04 \x01(\fR\tpublicKey2\xe9\x02\n" +
-	"\x10AgreementService\x12L\n" +
-	"\aPropose\x12\".baton.agreement.v1.ProposeRequest\x1a\x1d.baton.agreement.v1.Agreement\x12F\n" +
-	"\x04Sign\x12\x1f.baton.agreement.v1.SignRequest\x1a\x1d.baton.agreement.v1.Agreement\x12V\n" +
-	"\fGetAgreement\x12'.baton.agreement.v1.GetAgreementRequest\x1a\x1d.baton.agreement.v1.Agreement\x12g\n" +
-	"\x0eListAgreements\x12).baton.agreement.v1.ListAgreementsRequest\x1a*.baton.agreement.v1.ListAgreementsResponseBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
+	"public_key\x18\x04 \x01(\fR\tpublicKey2\xf9\x03\n" +
+	"\x10AgreementService\x12k\n" +
+	"\aPropose\x12\".baton.agreement.v1.ProposeRequest\x1a\x1d.baton.agreement.v1.Agreement\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/agreements\x12t\n" +
+	"\x04Sign\x12\x1f.baton.agreement.v1.SignRequest\x1a\x1d.baton.agreement.v1.Agreement\",\x82\xd3\xe4\x93\x02&:\x01*\"!/api/v1/agreements/{version}:sign\x12|\n" +
+	"\fGetAgreement\x12'.baton.agreement.v1.GetAgreementRequest\x1a\x1d.baton.agreement.v1.Agreement\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/agreements/{version}\x12\x83\x01\n" +
+	"\x0eListAgreements\x12).baton.agreement.v1.ListAgreementsRequest\x1a*.baton.agreement.v1.ListAgreementsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/agreementsBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
 
 var (
 	file_baton_agreement_v1_agreement_service_proto_rawDescOnce sync.Once

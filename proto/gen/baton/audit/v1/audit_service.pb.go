@@ -10,6 +10,7 @@ package auditv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -742,7 +743,7 @@ var File_baton_audit_v1_audit_service_proto protoreflect.FileDescriptor
 
 const file_baton_audit_v1_audit_service_proto_rawDesc = "" +
 	"\n" +
-	"\"baton/audit/v1/audit_service.proto\x12\x0ebaton.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n" +
+	"\"baton/audit/v1/audit_service.proto\x12\x0ebaton.audit.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n" +
 	"\x14GetCheckpointRequest\x12-\n" +
 	"\x06stream\x18\x01 \x01(\tB\x15\xbaH\x12r\x10R\x06LEDGERR\x06INTAKER\x06stream\"G\n" +
 	"\x15GetCheckpointResponse\x12\x12\n" +
@@ -790,13 +791,13 @@ const file_baton_audit_v1_audit_service_proto_rawDesc = "" +
 	"unreadable\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value2\xe1\x03\n" +
-	"\fAuditService\x12\\\n" +
-	"\rGetCheckpoint\x12$.baton.audit.v1.GetCheckpointRequest\x1a%.baton.audit.v1.GetCheckpointResponse\x12b\n" +
-	"\x0fListCheckpoints\x12&.baton.audit.v1.ListCheckpointsRequest\x1a'.baton.audit.v1.ListCheckpointsResponse\x12_\n" +
-	"\x0eProveInclusion\x12%.baton.audit.v1.ProveInclusionRequest\x1a&.baton.audit.v1.ProveInclusionResponse\x12e\n" +
-	"\x10ProveConsistency\x12'.baton.audit.v1.ProveConsistencyRequest\x1a(.baton.audit.v1.ProveConsistencyResponse\x12G\n" +
-	"\x06Replay\x12\x1d.baton.audit.v1.ReplayRequest\x1a\x1c.baton.audit.v1.StoredRecord0\x01B=Z;github.com/leadbaton/baton/proto/gen/baton/audit/v1;auditv1b\x06proto3"
+	"\x05value\x18\x02 \x01(\tR\x05value2\xd3\x05\n" +
+	"\fAuditService\x12\x89\x01\n" +
+	"\rGetCheckpoint\x12$.baton.audit.v1.GetCheckpointRequest\x1a%.baton.audit.v1.GetCheckpointResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/streams/{stream}/checkpoint\x12\x90\x01\n" +
+	"\x0fListCheckpoints\x12&.baton.audit.v1.ListCheckpointsRequest\x1a'.baton.audit.v1.ListCheckpointsResponse\",\x82\xd3\xe4\x93\x02&\x12$/api/v1/streams/{stream}/checkpoints\x12\x9a\x01\n" +
+	"\x0eProveInclusion\x12%.baton.audit.v1.ProveInclusionRequest\x1a&.baton.audit.v1.ProveInclusionResponse\"9\x82\xd3\xe4\x93\x023\x121/api/v1/streams/{stream}/records/{sequence}/proof\x12\x93\x01\n" +
+	"\x10ProveConsistency\x12'.baton.audit.v1.ProveConsistencyRequest\x1a(.baton.audit.v1.ProveConsistencyResponse\",\x82\xd3\xe4\x93\x02&\x12$/api/v1/streams/{stream}/consistency\x12q\n" +
+	"\x06Replay\x12\x1d.baton.audit.v1.ReplayRequest\x1a\x1c.baton.audit.v1.StoredRecord\"(\x82\xd3\xe4\x93\x02\"\x12 /api/v1/streams/{stream}/records0\x01B=Z;github.com/leadbaton/baton/proto/gen/baton/audit/v1;auditv1b\x06proto3"
 
 var (
 	file_baton_audit_v1_audit_service_proto_rawDescOnce sync.Once

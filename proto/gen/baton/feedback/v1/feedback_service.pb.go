@@ -11,6 +11,7 @@ package feedbackv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -190,11 +191,515 @@ func (x *RecordOutcomeResponse) GetSequence() uint64 {
 	return 0
 }
 
+// ImportOutcomesRequest carries rows of a file, at most 500.
+type ImportOutcomesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source that names the leads.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Rows.
+	Rows          []*OutcomeRow `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportOutcomesRequest) Reset() {
+	*x = ImportOutcomesRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportOutcomesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportOutcomesRequest) ProtoMessage() {}
+
+func (x *ImportOutcomesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportOutcomesRequest.ProtoReflect.Descriptor instead.
+func (*ImportOutcomesRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ImportOutcomesRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ImportOutcomesRequest) GetRows() []*OutcomeRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// OutcomeRow is one outcome as another system states it.
+type OutcomeRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line in the file, for the answer.
+	Line int64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// Lead, as the source's own id resolves to it; it need not be here yet.
+	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Names the outcome: the same key on the same lead is one outcome, for ever.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// What.
+	Kind v1.OutcomeKind `protobuf:"varint,4,opt,name=kind,proto3,enum=baton.lead.v1.OutcomeKind" json:"kind,omitempty"`
+	// Who did it; empty = whoever has the lead.
+	Member string `protobuf:"bytes,5,opt,name=member,proto3" json:"member,omitempty"`
+	// Channel of a touch.
+	Channel string `protobuf:"bytes,6,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Reason for a lost deal, as a word.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Value of a won deal in minor units.
+	ValueMinor int64 `protobuf:"varint,8,opt,name=value_minor,json=valueMinor,proto3" json:"value_minor,omitempty"`
+	// ISO 4217 currency.
+	Currency string `protobuf:"bytes,9,opt,name=currency,proto3" json:"currency,omitempty"`
+	// When it happened.
+	OccurredAt    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeRow) Reset() {
+	*x = OutcomeRow{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeRow) ProtoMessage() {}
+
+func (x *OutcomeRow) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeRow.ProtoReflect.Descriptor instead.
+func (*OutcomeRow) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OutcomeRow) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *OutcomeRow) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetKind() v1.OutcomeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.OutcomeKind(0)
+}
+
+func (x *OutcomeRow) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetValueMinor() int64 {
+	if x != nil {
+		return x.ValueMinor
+	}
+	return 0
+}
+
+func (x *OutcomeRow) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+// ImportOutcomesResponse says what became of each row.
+type ImportOutcomesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One answer a row, in order.
+	Results       []*OutcomeResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportOutcomesResponse) Reset() {
+	*x = ImportOutcomesResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportOutcomesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportOutcomesResponse) ProtoMessage() {}
+
+func (x *ImportOutcomesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportOutcomesResponse.ProtoReflect.Descriptor instead.
+func (*ImportOutcomesResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ImportOutcomesResponse) GetResults() []*OutcomeResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// OutcomeResult is the answer to one row.
+type OutcomeResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line in the file.
+	Line int64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// "recorded", "waiting", "repeat" (it was recorded, or waits, already) or
+	// "refused".
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Why it was refused; empty = it was not.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeResult) Reset() {
+	*x = OutcomeResult{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeResult) ProtoMessage() {}
+
+func (x *OutcomeResult) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeResult.ProtoReflect.Descriptor instead.
+func (*OutcomeResult) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *OutcomeResult) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *OutcomeResult) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *OutcomeResult) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ListWaitingOutcomesRequest asks for the outcomes that wait.
+type ListWaitingOutcomesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWaitingOutcomesRequest) Reset() {
+	*x = ListWaitingOutcomesRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWaitingOutcomesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWaitingOutcomesRequest) ProtoMessage() {}
+
+func (x *ListWaitingOutcomesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWaitingOutcomesRequest.ProtoReflect.Descriptor instead.
+func (*ListWaitingOutcomesRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListWaitingOutcomesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListWaitingOutcomesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListWaitingOutcomesResponse is the outcomes that wait, in the order in which
+// they came.
+type ListWaitingOutcomesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Outcomes.
+	Outcomes []*WaitingOutcome `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListWaitingOutcomesResponse) Reset() {
+	*x = ListWaitingOutcomesResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListWaitingOutcomesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListWaitingOutcomesResponse) ProtoMessage() {}
+
+func (x *ListWaitingOutcomesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListWaitingOutcomesResponse.ProtoReflect.Descriptor instead.
+func (*ListWaitingOutcomesResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListWaitingOutcomesResponse) GetOutcomes() []*WaitingOutcome {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *ListWaitingOutcomesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// WaitingOutcome is an outcome that waits for its lead.
+type WaitingOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id that the lead will have.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Name of the source.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Key of the outcome.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// What.
+	Kind v1.OutcomeKind `protobuf:"varint,4,opt,name=kind,proto3,enum=baton.lead.v1.OutcomeKind" json:"kind,omitempty"`
+	// Who did it.
+	Member string `protobuf:"bytes,5,opt,name=member,proto3" json:"member,omitempty"`
+	// When it happened.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// Since when it waits.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitingOutcome) Reset() {
+	*x = WaitingOutcome{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitingOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitingOutcome) ProtoMessage() {}
+
+func (x *WaitingOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitingOutcome.ProtoReflect.Descriptor instead.
+func (*WaitingOutcome) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WaitingOutcome) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *WaitingOutcome) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *WaitingOutcome) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *WaitingOutcome) GetKind() v1.OutcomeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.OutcomeKind(0)
+}
+
+func (x *WaitingOutcome) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *WaitingOutcome) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *WaitingOutcome) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 var File_baton_feedback_v1_feedback_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\n" +
-	"(baton/feedback/v1/feedback_service.proto\x12\x11baton.feedback.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x03\n" +
+	"(baton/feedback/v1/feedback_service.proto\x12\x11baton.feedback.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x03\n" +
 	"\x14RecordOutcomeRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -210,9 +715,54 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\voccurred_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"occurredAt\"3\n" +
 	"\x15RecordOutcomeResponse\x12\x1a\n" +
-	"\bsequence\x18\x01 \x01(\x04R\bsequence2u\n" +
-	"\x0fFeedbackService\x12b\n" +
-	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponseBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\"z\n" +
+	"\x15ImportOutcomesRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12>\n" +
+	"\x04rows\x18\x02 \x03(\v2\x1d.baton.feedback.v1.OutcomeRowB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x04rows\"\xfb\x03\n" +
+	"\n" +
+	"OutcomeRow\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\"\n" +
+	"\alead_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12\x1c\n" +
+	"\x03key\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x03key\x12:\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x1a.baton.lead.v1.OutcomeKindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12=\n" +
+	"\x06member\x18\x05 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\x06member\x12>\n" +
+	"\achannel\x18\x06 \x01(\tB$\xbaH!r\x1fR\x00R\x04callR\x05emailR\ameetingR\x05otherR\achannel\x12;\n" +
+	"\x06reason\x18\a \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x06reason\x12(\n" +
+	"\vvalue_minor\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\n" +
+	"valueMinor\x120\n" +
+	"\bcurrency\x18\t \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\bcurrency\x12C\n" +
+	"\voccurred_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"occurredAt\"T\n" +
+	"\x16ImportOutcomesResponse\x12:\n" +
+	"\aresults\x18\x01 \x03(\v2 .baton.feedback.v1.OutcomeResultR\aresults\"Q\n" +
+	"\rOutcomeResult\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"d\n" +
+	"\x1aListWaitingOutcomesRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"\x84\x01\n" +
+	"\x1bListWaitingOutcomesResponse\x12=\n" +
+	"\boutcomes\x18\x01 \x03(\v2!.baton.feedback.v1.WaitingOutcomeR\boutcomes\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8a\x02\n" +
+	"\x0eWaitingOutcome\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12.\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x1a.baton.lead.v1.OutcomeKindR\x04kind\x12\x16\n" +
+	"\x06member\x18\x05 \x01(\tR\x06member\x12;\n" +
+	"\voccurred_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x120\n" +
+	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since2\xc8\x03\n" +
+	"\x0fFeedbackService\x12\x8f\x01\n" +
+	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/outcomes\x12\x89\x01\n" +
+	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x96\x01\n" +
+	"\x13ListWaitingOutcomes\x12-.baton.feedback.v1.ListWaitingOutcomesRequest\x1a..baton.feedback.v1.ListWaitingOutcomesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/outcomes:waitingBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
 	file_baton_feedback_v1_feedback_service_proto_rawDescOnce sync.Once
@@ -226,23 +776,42 @@ func file_baton_feedback_v1_feedback_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_feedback_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
-	(*RecordOutcomeRequest)(nil),  // 0: baton.feedback.v1.RecordOutcomeRequest
-	(*RecordOutcomeResponse)(nil), // 1: baton.feedback.v1.RecordOutcomeResponse
-	(v1.OutcomeKind)(0),           // 2: baton.lead.v1.OutcomeKind
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*RecordOutcomeRequest)(nil),        // 0: baton.feedback.v1.RecordOutcomeRequest
+	(*RecordOutcomeResponse)(nil),       // 1: baton.feedback.v1.RecordOutcomeResponse
+	(*ImportOutcomesRequest)(nil),       // 2: baton.feedback.v1.ImportOutcomesRequest
+	(*OutcomeRow)(nil),                  // 3: baton.feedback.v1.OutcomeRow
+	(*ImportOutcomesResponse)(nil),      // 4: baton.feedback.v1.ImportOutcomesResponse
+	(*OutcomeResult)(nil),               // 5: baton.feedback.v1.OutcomeResult
+	(*ListWaitingOutcomesRequest)(nil),  // 6: baton.feedback.v1.ListWaitingOutcomesRequest
+	(*ListWaitingOutcomesResponse)(nil), // 7: baton.feedback.v1.ListWaitingOutcomesResponse
+	(*WaitingOutcome)(nil),              // 8: baton.feedback.v1.WaitingOutcome
+	(v1.OutcomeKind)(0),                 // 9: baton.lead.v1.OutcomeKind
+	(*timestamppb.Timestamp)(nil),       // 10: google.protobuf.Timestamp
 }
 var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
-	2, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
-	3, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	0, // 2: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	1, // 3: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	9,  // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
+	10, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	3,  // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
+	9,  // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
+	10, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
+	5,  // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
+	8,  // 6: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
+	9,  // 7: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
+	10, // 8: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
+	10, // 9: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
+	0,  // 10: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,  // 11: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,  // 12: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	1,  // 13: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,  // 14: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	7,  // 15: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }
@@ -256,7 +825,7 @@ func file_baton_feedback_v1_feedback_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_feedback_service_proto_rawDesc), len(file_baton_feedback_v1_feedback_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

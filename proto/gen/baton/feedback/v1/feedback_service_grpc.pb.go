@@ -21,7 +21,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	FeedbackService_RecordOutcome_FullMethodName = "/baton.feedback.v1.FeedbackService/RecordOutcome"
+	FeedbackService_RecordOutcome_FullMethodName       = "/baton.feedback.v1.FeedbackService/RecordOutcome"
+	FeedbackService_ImportOutcomes_FullMethodName      = "/baton.feedback.v1.FeedbackService/ImportOutcomes"
+	FeedbackService_ListWaitingOutcomes_FullMethodName = "/baton.feedback.v1.FeedbackService/ListWaitingOutcomes"
 )
 
 // FeedbackServiceClient is the client API for FeedbackService service.
@@ -32,6 +34,11 @@ const (
 type FeedbackServiceClient interface {
 	// RecordOutcome records a touch, progress, a won or a lost deal.
 	RecordOutcome(ctx context.Context, in *RecordOutcomeRequest, opts ...grpc.CallOption) (*RecordOutcomeResponse, error)
+	// ImportOutcomes records what another system says became of leads. An outcome
+	// whose lead is not here yet waits for it.
+	ImportOutcomes(ctx context.Context, in *ImportOutcomesRequest, opts ...grpc.CallOption) (*ImportOutcomesResponse, error)
+	// ListWaitingOutcomes lists the outcomes that wait for their leads.
+	ListWaitingOutcomes(ctx context.Context, in *ListWaitingOutcomesRequest, opts ...grpc.CallOption) (*ListWaitingOutcomesResponse, error)
 }
 
 type feedbackServiceClient struct {
@@ -52,6 +59,26 @@ func (c *feedbackServiceClient) RecordOutcome(ctx context.Context, in *RecordOut
 	return out, nil
 }
 
+func (c *feedbackServiceClient) ImportOutcomes(ctx context.Context, in *ImportOutcomesRequest, opts ...grpc.CallOption) (*ImportOutcomesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportOutcomesResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ImportOutcomes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) ListWaitingOutcomes(ctx context.Context, in *ListWaitingOutcomesRequest, opts ...grpc.CallOption) (*ListWaitingOutcomesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListWaitingOutcomesResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ListWaitingOutcomes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FeedbackServiceServer is the server API for FeedbackService service.
 // All implementations must embed UnimplementedFeedbackServiceServer
 // for forward compatibility.
@@ -60,6 +87,11 @@ func (c *feedbackServiceClient) RecordOutcome(ctx context.Context, in *RecordOut
 type FeedbackServiceServer interface {
 	// RecordOutcome records a touch, progress, a won or a lost deal.
 	RecordOutcome(context.Context, *RecordOutcomeRequest) (*RecordOutcomeResponse, error)
+	// ImportOutcomes records what another system says became of leads. An outcome
+	// whose lead is not here yet waits for it.
+	ImportOutcomes(context.Context, *ImportOutcomesRequest) (*ImportOutcomesResponse, error)
+	// ListWaitingOutcomes lists the outcomes that wait for their leads.
+	ListWaitingOutcomes(context.Context, *ListWaitingOutcomesRequest) (*ListWaitingOutcomesResponse, error)
 	mustEmbedUnimplementedFeedbackServiceServer()
 }
 
@@ -72,6 +104,12 @@ type UnimplementedFeedbackServiceServer struct{}
 
 func (UnimplementedFeedbackServiceServer) RecordOutcome(context.Context, *RecordOutcomeRequest) (*RecordOutcomeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordOutcome not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ImportOutcomes(context.Context, *ImportOutcomesRequest) (*ImportOutcomesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportOutcomes not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ListWaitingOutcomes(context.Context, *ListWaitingOutcomesRequest) (*ListWaitingOutcomesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListWaitingOutcomes not implemented")
 }
 func (UnimplementedFeedbackServiceServer) mustEmbedUnimplementedFeedbackServiceServer() {}
 func (UnimplementedFeedbackServiceServer) testEmbeddedByValue()                         {}
@@ -112,6 +150,42 @@ func _FeedbackService_RecordOutcome_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FeedbackService_ImportOutcomes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportOutcomesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ImportOutcomes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ImportOutcomes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ImportOutcomes(ctx, req.(*ImportOutcomesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_ListWaitingOutcomes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListWaitingOutcomesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ListWaitingOutcomes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ListWaitingOutcomes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ListWaitingOutcomes(ctx, req.(*ListWaitingOutcomesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // FeedbackService_ServiceDesc is the grpc.ServiceDesc for FeedbackService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -122,6 +196,14 @@ var FeedbackService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordOutcome",
 			Handler:    _FeedbackService_RecordOutcome_Handler,
+		},
+		{
+			MethodName: "ImportOutcomes",
+			Handler:    _FeedbackService_ImportOutcomes_Handler,
+		},
+		{
+			MethodName: "ListWaitingOutcomes",
+			Handler:    _FeedbackService_ListWaitingOutcomes_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -10,6 +10,7 @@ package feedbackv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -595,7 +596,7 @@ var File_baton_feedback_v1_report_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\n" +
-	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n" +
+	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n" +
 	"\x10GetReportRequest\x12!\n" +
 	"\x06report\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06report\x12\x17\n" +
 	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x02by\x12.\n" +
@@ -646,10 +647,10 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\x15qualification_pending\x18\x05 \x01(\x04R\x14qualificationPending\x12'\n" +
 	"\x0frouting_pending\x18\x06 \x01(\x04R\x0eroutingPending\x12\x1b\n" +
 	"\tread_only\x18\a \x01(\tR\breadOnly\x12,\n" +
-	"\x03now\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03now2\xb4\x01\n" +
-	"\rReportService\x12K\n" +
-	"\tGetReport\x12#.baton.feedback.v1.GetReportRequest\x1a\x19.baton.feedback.v1.Report\x12V\n" +
-	"\tGetStatus\x12#.baton.feedback.v1.GetStatusRequest\x1a$.baton.feedback.v1.GetStatusResponseBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
+	"\x03now\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03now2\xee\x01\n" +
+	"\rReportService\x12m\n" +
+	"\tGetReport\x12#.baton.feedback.v1.GetReportRequest\x1a\x19.baton.feedback.v1.Report\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/reports/{report}\x12n\n" +
+	"\tGetStatus\x12#.baton.feedback.v1.GetStatusRequest\x1a$.baton.feedback.v1.GetStatusResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/statusBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
 	file_baton_feedback_v1_report_service_proto_rawDescOnce sync.Once

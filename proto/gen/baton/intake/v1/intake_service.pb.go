@@ -10,6 +10,9 @@ package intakev1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	v11 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -445,6 +448,924 @@ func (x *RowResult) GetError() string {
 	return ""
 }
 
+// SubmitBatchRequest is one submission of a stream.
+type SubmitBatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Place in the stream, as the sender counts; it comes back with the answer.
+	Index int64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// The submission.
+	Item          *SubmitRequest `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitBatchRequest) Reset() {
+	*x = SubmitBatchRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitBatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitBatchRequest) ProtoMessage() {}
+
+func (x *SubmitBatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitBatchRequest.ProtoReflect.Descriptor instead.
+func (*SubmitBatchRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SubmitBatchRequest) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *SubmitBatchRequest) GetItem() *SubmitRequest {
+	if x != nil {
+		return x.Item
+	}
+	return nil
+}
+
+// SubmitBatchResponse is the answer to one submission of a stream.
+type SubmitBatchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Place in the stream.
+	Index int64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// Set where it is on disk.
+	Accepted *SubmitResponse `protobuf:"bytes,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// Why it was not taken: the kind of fault as a word, then what to do. Empty =
+	// taken.
+	Fault string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	// The same in words.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmitBatchResponse) Reset() {
+	*x = SubmitBatchResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmitBatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmitBatchResponse) ProtoMessage() {}
+
+func (x *SubmitBatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmitBatchResponse.ProtoReflect.Descriptor instead.
+func (*SubmitBatchResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SubmitBatchResponse) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *SubmitBatchResponse) GetAccepted() *SubmitResponse {
+	if x != nil {
+		return x.Accepted
+	}
+	return nil
+}
+
+func (x *SubmitBatchResponse) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *SubmitBatchResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// RecordTouchRequest is one touch.
+type RecordTouchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The touch; its external id is the idempotency key.
+	Touch         *Touch `protobuf:"bytes,2,opt,name=touch,proto3" json:"touch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordTouchRequest) Reset() {
+	*x = RecordTouchRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordTouchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordTouchRequest) ProtoMessage() {}
+
+func (x *RecordTouchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordTouchRequest.ProtoReflect.Descriptor instead.
+func (*RecordTouchRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RecordTouchRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *RecordTouchRequest) GetTouch() *Touch {
+	if x != nil {
+		return x.Touch
+	}
+	return nil
+}
+
+// RecordTouchResponse acknowledges a touch that is on disk.
+type RecordTouchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the touch: the same for every repeat.
+	SubmissionId string `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Id of this delivery.
+	DeliveryId    string `protobuf:"bytes,2,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordTouchResponse) Reset() {
+	*x = RecordTouchResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordTouchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordTouchResponse) ProtoMessage() {}
+
+func (x *RecordTouchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordTouchResponse.ProtoReflect.Descriptor instead.
+func (*RecordTouchResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RecordTouchResponse) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *RecordTouchResponse) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+// ResolveLeadsRequest asks for leads by their source's ids, at most 1,000.
+type ResolveLeadsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The source's own ids.
+	ExternalIds   []string `protobuf:"bytes,2,rep,name=external_ids,json=externalIds,proto3" json:"external_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveLeadsRequest) Reset() {
+	*x = ResolveLeadsRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveLeadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveLeadsRequest) ProtoMessage() {}
+
+func (x *ResolveLeadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveLeadsRequest.ProtoReflect.Descriptor instead.
+func (*ResolveLeadsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ResolveLeadsRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ResolveLeadsRequest) GetExternalIds() []string {
+	if x != nil {
+		return x.ExternalIds
+	}
+	return nil
+}
+
+// ResolveLeadsResponse is the leads, in the order of the question.
+type ResolveLeadsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One answer an id.
+	Leads         []*ResolvedLead `protobuf:"bytes,1,rep,name=leads,proto3" json:"leads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveLeadsResponse) Reset() {
+	*x = ResolveLeadsResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveLeadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveLeadsResponse) ProtoMessage() {}
+
+func (x *ResolveLeadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveLeadsResponse.ProtoReflect.Descriptor instead.
+func (*ResolveLeadsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ResolveLeadsResponse) GetLeads() []*ResolvedLead {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+// ResolvedLead is the lead that a source's id stands for.
+type ResolvedLead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source's own id.
+	ExternalId string `protobuf:"bytes,1,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	// Id of the lead.
+	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Whether it is there.
+	Exists        bool `protobuf:"varint,3,opt,name=exists,proto3" json:"exists,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolvedLead) Reset() {
+	*x = ResolvedLead{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolvedLead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolvedLead) ProtoMessage() {}
+
+func (x *ResolvedLead) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolvedLead.ProtoReflect.Descriptor instead.
+func (*ResolvedLead) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ResolvedLead) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *ResolvedLead) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *ResolvedLead) GetExists() bool {
+	if x != nil {
+		return x.Exists
+	}
+	return false
+}
+
+// CheckSubmissionsRequest asks what would become of submissions, at most 500.
+type CheckSubmissionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Submissions.
+	Submissions   []*Submission `protobuf:"bytes,2,rep,name=submissions,proto3" json:"submissions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSubmissionsRequest) Reset() {
+	*x = CheckSubmissionsRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSubmissionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSubmissionsRequest) ProtoMessage() {}
+
+func (x *CheckSubmissionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSubmissionsRequest.ProtoReflect.Descriptor instead.
+func (*CheckSubmissionsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CheckSubmissionsRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *CheckSubmissionsRequest) GetSubmissions() []*Submission {
+	if x != nil {
+		return x.Submissions
+	}
+	return nil
+}
+
+// CheckSubmissionsResponse says what would become of each, in order.
+type CheckSubmissionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One answer a submission.
+	Results       []*CheckedSubmission `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSubmissionsResponse) Reset() {
+	*x = CheckSubmissionsResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSubmissionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSubmissionsResponse) ProtoMessage() {}
+
+func (x *CheckSubmissionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSubmissionsResponse.ProtoReflect.Descriptor instead.
+func (*CheckSubmissionsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CheckSubmissionsResponse) GetResults() []*CheckedSubmission {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// CheckedSubmission is what would become of one submission.
+type CheckedSubmission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "lead", "repeat", "revision", "known-person", "test", "spam",
+	// "needs-mapping".
+	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Lead that it would open or belong to.
+	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Features as the door would record them.
+	Features      *v1.Features `protobuf:"bytes,3,opt,name=features,proto3" json:"features,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckedSubmission) Reset() {
+	*x = CheckedSubmission{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckedSubmission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckedSubmission) ProtoMessage() {}
+
+func (x *CheckedSubmission) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckedSubmission.ProtoReflect.Descriptor instead.
+func (*CheckedSubmission) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CheckedSubmission) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *CheckedSubmission) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *CheckedSubmission) GetFeatures() *v1.Features {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+// DeclareAccountsRequest is companies, at most 500.
+type DeclareAccountsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Companies.
+	Accounts      []*AccountRow `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeclareAccountsRequest) Reset() {
+	*x = DeclareAccountsRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeclareAccountsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeclareAccountsRequest) ProtoMessage() {}
+
+func (x *DeclareAccountsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeclareAccountsRequest.ProtoReflect.Descriptor instead.
+func (*DeclareAccountsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeclareAccountsRequest) GetAccounts() []*AccountRow {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+// AccountRow is one company as somebody states it.
+type AccountRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line in the file, for the answer.
+	Line int64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// Domain, or an address of the company's site.
+	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	// Name; empty = not known.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Member who owns it; empty = nobody.
+	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Segment, as a word; empty = none.
+	Segment       string `protobuf:"bytes,5,opt,name=segment,proto3" json:"segment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountRow) Reset() {
+	*x = AccountRow{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountRow) ProtoMessage() {}
+
+func (x *AccountRow) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountRow.ProtoReflect.Descriptor instead.
+func (*AccountRow) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AccountRow) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *AccountRow) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *AccountRow) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AccountRow) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *AccountRow) GetSegment() string {
+	if x != nil {
+		return x.Segment
+	}
+	return ""
+}
+
+// DeclareAccountsResponse says what became of each row.
+type DeclareAccountsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One answer a row, in order.
+	Results       []*AccountResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeclareAccountsResponse) Reset() {
+	*x = DeclareAccountsResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeclareAccountsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeclareAccountsResponse) ProtoMessage() {}
+
+func (x *DeclareAccountsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeclareAccountsResponse.ProtoReflect.Descriptor instead.
+func (*DeclareAccountsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DeclareAccountsResponse) GetResults() []*AccountResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// AccountResult is the answer to one row.
+type AccountResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line in the file.
+	Line int64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// "new", "changed", "there" (it was known just so) or "refused".
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Why it was refused; empty = it was not.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountResult) Reset() {
+	*x = AccountResult{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountResult) ProtoMessage() {}
+
+func (x *AccountResult) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountResult.ProtoReflect.Descriptor instead.
+func (*AccountResult) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *AccountResult) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *AccountResult) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *AccountResult) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ListAccountsRequest asks for the companies.
+type ListAccountsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAccountsRequest) Reset() {
+	*x = ListAccountsRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAccountsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAccountsRequest) ProtoMessage() {}
+
+func (x *ListAccountsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAccountsRequest.ProtoReflect.Descriptor instead.
+func (*ListAccountsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListAccountsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAccountsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListAccountsResponse is the companies by domain.
+type ListAccountsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Companies.
+	Accounts []*v11.AccountDeclared `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAccountsResponse) Reset() {
+	*x = ListAccountsResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAccountsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAccountsResponse) ProtoMessage() {}
+
+func (x *ListAccountsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAccountsResponse.ProtoReflect.Descriptor instead.
+func (*ListAccountsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListAccountsResponse) GetAccounts() []*v11.AccountDeclared {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *ListAccountsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // ListSourcesRequest asks for the sources.
 type ListSourcesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -454,7 +1375,7 @@ type ListSourcesRequest struct {
 
 func (x *ListSourcesRequest) Reset() {
 	*x = ListSourcesRequest{}
-	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[6]
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -466,7 +1387,7 @@ func (x *ListSourcesRequest) String() string {
 func (*ListSourcesRequest) ProtoMessage() {}
 
 func (x *ListSourcesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[6]
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -479,7 +1400,7 @@ func (x *ListSourcesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSourcesRequest.ProtoReflect.Descriptor instead.
 func (*ListSourcesRequest) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{22}
 }
 
 // ListSourcesResponse is the sources.
@@ -493,7 +1414,7 @@ type ListSourcesResponse struct {
 
 func (x *ListSourcesResponse) Reset() {
 	*x = ListSourcesResponse{}
-	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[7]
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +1426,7 @@ func (x *ListSourcesResponse) String() string {
 func (*ListSourcesResponse) ProtoMessage() {}
 
 func (x *ListSourcesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[7]
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +1439,7 @@ func (x *ListSourcesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSourcesResponse.ProtoReflect.Descriptor instead.
 func (*ListSourcesResponse) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListSourcesResponse) GetSources() []*Source {
@@ -538,14 +1459,18 @@ type Source struct {
 	// Whether deliveries must be signed.
 	Signed bool `protobuf:"varint,3,opt,name=signed,proto3" json:"signed,omitempty"`
 	// Whether the address must carry a token.
-	Token         bool `protobuf:"varint,4,opt,name=token,proto3" json:"token,omitempty"`
+	Token bool `protobuf:"varint,4,opt,name=token,proto3" json:"token,omitempty"`
+	// What its address does.
+	State SourceState `protobuf:"varint,5,opt,name=state,proto3,enum=baton.intake.v1.SourceState" json:"state,omitempty"`
+	// Preset; empty = the tool maps itself.
+	Preset        string `protobuf:"bytes,6,opt,name=preset,proto3" json:"preset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[8]
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +1482,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[8]
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +1495,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Source) GetSourceId() string {
@@ -601,11 +1526,1658 @@ func (x *Source) GetToken() bool {
 	return false
 }
 
+func (x *Source) GetState() SourceState {
+	if x != nil {
+		return x.State
+	}
+	return SourceState_SOURCE_STATE_UNSPECIFIED
+}
+
+func (x *Source) GetPreset() string {
+	if x != nil {
+		return x.Preset
+	}
+	return ""
+}
+
+// GetSourceRequest asks for one source.
+type GetSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, or one that it had before.
+	Source        string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSourceRequest) Reset() {
+	*x = GetSourceRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSourceRequest) ProtoMessage() {}
+
+func (x *GetSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSourceRequest.ProtoReflect.Descriptor instead.
+func (*GetSourceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetSourceRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+// GetSourceResponse is one source in full. It holds no secret and no token.
+type GetSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source.
+	Source *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Its address below the door: "/hooks/<name>".
+	Path          string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSourceResponse) Reset() {
+	*x = GetSourceResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSourceResponse) ProtoMessage() {}
+
+func (x *GetSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSourceResponse.ProtoReflect.Descriptor instead.
+func (*GetSourceResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetSourceResponse) GetSource() *SourceDeclared {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *GetSourceResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+// AddSourceRequest makes a source known.
+type AddSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source. Id, version and token are given by the system, and what a preset
+	// knows need not be said: the rules hold for what becomes of it.
+	Source *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Whether its address carries a random token; always wise where nothing is
+	// signed.
+	Token bool `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"`
+	// Idempotency key.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AddSourceRequest) Reset() {
+	*x = AddSourceRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddSourceRequest) ProtoMessage() {}
+
+func (x *AddSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddSourceRequest.ProtoReflect.Descriptor instead.
+func (*AddSourceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *AddSourceRequest) GetSource() *SourceDeclared {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *AddSourceRequest) GetToken() bool {
+	if x != nil {
+		return x.Token
+	}
+	return false
+}
+
+func (x *AddSourceRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// AddSourceResponse is the source that was made.
+type AddSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source.
+	Source *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Its address below the door, token included; it is not shown again.
+	Path          string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddSourceResponse) Reset() {
+	*x = AddSourceResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddSourceResponse) ProtoMessage() {}
+
+func (x *AddSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddSourceResponse.ProtoReflect.Descriptor instead.
+func (*AddSourceResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *AddSourceResponse) GetSource() *SourceDeclared {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *AddSourceResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+// ChangeSourceRequest changes a source.
+type ChangeSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The source as it is to be; the rules hold for what becomes of it.
+	Source *SourceDeclared `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Members of source that count; the others stay as they are.
+	Fields []string `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
+	// Version that the author has seen; 0 = whichever it is. Another one is a
+	// conflict.
+	Version int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// Reason.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeSourceRequest) Reset() {
+	*x = ChangeSourceRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeSourceRequest) ProtoMessage() {}
+
+func (x *ChangeSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeSourceRequest.ProtoReflect.Descriptor instead.
+func (*ChangeSourceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ChangeSourceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ChangeSourceRequest) GetSource() *SourceDeclared {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *ChangeSourceRequest) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *ChangeSourceRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ChangeSourceRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ChangeSourceResponse is the source as it is now.
+type ChangeSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source.
+	Source        *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeSourceResponse) Reset() {
+	*x = ChangeSourceResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeSourceResponse) ProtoMessage() {}
+
+func (x *ChangeSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeSourceResponse.ProtoReflect.Descriptor instead.
+func (*ChangeSourceResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ChangeSourceResponse) GetSource() *SourceDeclared {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+// RotateSourceRequest asks for a new token.
+type RotateSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Until when the token before is taken; absent = seven days.
+	FormerEndsAt  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=former_ends_at,json=formerEndsAt,proto3" json:"former_ends_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSourceRequest) Reset() {
+	*x = RotateSourceRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSourceRequest) ProtoMessage() {}
+
+func (x *RotateSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSourceRequest.ProtoReflect.Descriptor instead.
+func (*RotateSourceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RotateSourceRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *RotateSourceRequest) GetFormerEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FormerEndsAt
+	}
+	return nil
+}
+
+// RotateSourceResponse is the new address.
+type RotateSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address below the door, token included; it is not shown again.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Until when the token before is taken.
+	FormerEndsAt  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=former_ends_at,json=formerEndsAt,proto3" json:"former_ends_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSourceResponse) Reset() {
+	*x = RotateSourceResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSourceResponse) ProtoMessage() {}
+
+func (x *RotateSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSourceResponse.ProtoReflect.Descriptor instead.
+func (*RotateSourceResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RotateSourceResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *RotateSourceResponse) GetFormerEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FormerEndsAt
+	}
+	return nil
+}
+
+// TestSourceRequest is a body as a tool would send it.
+type TestSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Content type.
+	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// Body, at most 1 MiB.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// Headers.
+	Headers map[string]string `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Query.
+	Query string `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
+	// Mapping to try in place of the source's.
+	Mapping       *Mapping `protobuf:"bytes,6,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestSourceRequest) Reset() {
+	*x = TestSourceRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestSourceRequest) ProtoMessage() {}
+
+func (x *TestSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestSourceRequest.ProtoReflect.Descriptor instead.
+func (*TestSourceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *TestSourceRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *TestSourceRequest) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *TestSourceRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *TestSourceRequest) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *TestSourceRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *TestSourceRequest) GetMapping() *Mapping {
+	if x != nil {
+		return x.Mapping
+	}
+	return nil
+}
+
+// TestSourceResponse is what a source would make of it.
+type TestSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "valid", "invalid", "unsigned".
+	Signature string `protobuf:"bytes,1,opt,name=signature,proto3" json:"signature,omitempty"`
+	// What was found, one a submission.
+	Items []*MappedItem `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// Why nothing could be read; empty = it could.
+	Fault         string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestSourceResponse) Reset() {
+	*x = TestSourceResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestSourceResponse) ProtoMessage() {}
+
+func (x *TestSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestSourceResponse.ProtoReflect.Descriptor instead.
+func (*TestSourceResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *TestSourceResponse) GetSignature() string {
+	if x != nil {
+		return x.Signature
+	}
+	return ""
+}
+
+func (x *TestSourceResponse) GetItems() []*MappedItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *TestSourceResponse) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+// MappedItem is one submission as it was understood. It holds personal data.
+type MappedItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "lead", "test", "spam", "ignored", "needs-mapping".
+	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The sender's own id; empty = none.
+	ExternalId string `protobuf:"bytes,2,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	// The submission.
+	Submission *Submission `protobuf:"bytes,3,opt,name=submission,proto3" json:"submission,omitempty"`
+	// How each field was found.
+	Found []*v1.FieldFound `protobuf:"bytes,4,rep,name=found,proto3" json:"found,omitempty"`
+	// Everything that stands in the body.
+	Leaves []*LeafFound `protobuf:"bytes,5,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	// What was odd, without anything of the content.
+	Notes         []string `protobuf:"bytes,6,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MappedItem) Reset() {
+	*x = MappedItem{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MappedItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MappedItem) ProtoMessage() {}
+
+func (x *MappedItem) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MappedItem.ProtoReflect.Descriptor instead.
+func (*MappedItem) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *MappedItem) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *MappedItem) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *MappedItem) GetSubmission() *Submission {
+	if x != nil {
+		return x.Submission
+	}
+	return nil
+}
+
+func (x *MappedItem) GetFound() []*v1.FieldFound {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
+func (x *MappedItem) GetLeaves() []*LeafFound {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *MappedItem) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+// LeafFound is one value of a body. It holds personal data.
+type LeafFound struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// What the person saw; empty = the key says it.
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// Kind, as the body says it.
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// Value, cut to 200 characters.
+	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	// Field that it was taken for; empty = kept under its own key.
+	Field string `protobuf:"bytes,5,opt,name=field,proto3" json:"field,omitempty"`
+	// Field that it might be; empty = none comes to mind.
+	Suggestion    string `protobuf:"bytes,6,opt,name=suggestion,proto3" json:"suggestion,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeafFound) Reset() {
+	*x = LeafFound{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeafFound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeafFound) ProtoMessage() {}
+
+func (x *LeafFound) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeafFound.ProtoReflect.Descriptor instead.
+func (*LeafFound) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *LeafFound) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *LeafFound) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *LeafFound) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *LeafFound) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *LeafFound) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *LeafFound) GetSuggestion() string {
+	if x != nil {
+		return x.Suggestion
+	}
+	return ""
+}
+
+// ListPresetsRequest asks for the presets.
+type ListPresetsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPresetsRequest) Reset() {
+	*x = ListPresetsRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPresetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPresetsRequest) ProtoMessage() {}
+
+func (x *ListPresetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPresetsRequest.ProtoReflect.Descriptor instead.
+func (*ListPresetsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{37}
+}
+
+// ListPresetsResponse is the presets.
+type ListPresetsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Presets by name.
+	Presets       []*Preset `protobuf:"bytes,1,rep,name=presets,proto3" json:"presets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPresetsResponse) Reset() {
+	*x = ListPresetsResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPresetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPresetsResponse) ProtoMessage() {}
+
+func (x *ListPresetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPresetsResponse.ProtoReflect.Descriptor instead.
+func (*ListPresetsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ListPresetsResponse) GetPresets() []*Preset {
+	if x != nil {
+		return x.Presets
+	}
+	return nil
+}
+
+// Preset is what is known of one tool.
+type Preset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, such as "typeform".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Title, such as "Typeform".
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// How its deliveries are verified, without a secret; absent = it cannot sign.
+	Verification *Verification `protobuf:"bytes,3,opt,name=verification,proto3" json:"verification,omitempty"`
+	// Where things are in its bodies.
+	Mapping *Mapping `protobuf:"bytes,4,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// What to do on the tool's side, in words.
+	Setup string `protobuf:"bytes,5,opt,name=setup,proto3" json:"setup,omitempty"`
+	// Handshake; empty = none.
+	Handshake string `protobuf:"bytes,6,opt,name=handshake,proto3" json:"handshake,omitempty"`
+	// Whether its deliveries lack the answers, which must be read.
+	Thin bool `protobuf:"varint,7,opt,name=thin,proto3" json:"thin,omitempty"`
+	// Methods besides POST.
+	Methods       []string `protobuf:"bytes,8,rep,name=methods,proto3" json:"methods,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Preset) Reset() {
+	*x = Preset{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Preset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Preset) ProtoMessage() {}
+
+func (x *Preset) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Preset.ProtoReflect.Descriptor instead.
+func (*Preset) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Preset) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Preset) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Preset) GetVerification() *Verification {
+	if x != nil {
+		return x.Verification
+	}
+	return nil
+}
+
+func (x *Preset) GetMapping() *Mapping {
+	if x != nil {
+		return x.Mapping
+	}
+	return nil
+}
+
+func (x *Preset) GetSetup() string {
+	if x != nil {
+		return x.Setup
+	}
+	return ""
+}
+
+func (x *Preset) GetHandshake() string {
+	if x != nil {
+		return x.Handshake
+	}
+	return ""
+}
+
+func (x *Preset) GetThin() bool {
+	if x != nil {
+		return x.Thin
+	}
+	return false
+}
+
+func (x *Preset) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+// ListDeliveriesRequest asks for deliveries.
+type ListDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source; empty = all.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// From when; absent = as far back as bodies are kept.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// To when, exclusive; absent = now.
+	To *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// Whether what was found in the bodies is answered as well: personal data.
+	Content bool `protobuf:"varint,4,opt,name=content,proto3" json:"content,omitempty"`
+	// Only those with this outcome, as in GetIntakeLedger; empty = all.
+	Outcome string `protobuf:"bytes,5,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesRequest) Reset() {
+	*x = ListDeliveriesRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesRequest) ProtoMessage() {}
+
+func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ListDeliveriesRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ListDeliveriesRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *ListDeliveriesRequest) GetContent() bool {
+	if x != nil {
+		return x.Content
+	}
+	return false
+}
+
+func (x *ListDeliveriesRequest) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDeliveriesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDeliveriesResponse is deliveries, latest first.
+type ListDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Deliveries.
+	Deliveries []*DeliveryListed `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveriesResponse) Reset() {
+	*x = ListDeliveriesResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveriesResponse) ProtoMessage() {}
+
+func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ListDeliveriesResponse) GetDeliveries() []*DeliveryListed {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+func (x *ListDeliveriesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeliveryListed is one delivery and what became of it.
+type DeliveryListed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id.
+	DeliveryId string `protobuf:"bytes,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	// Name of the source.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// When the door took it.
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// What became of it, one a submission, as in GetIntakeLedger.
+	Outcomes []string `protobuf:"bytes,4,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Leads that it opened or belongs to.
+	LeadIds []string `protobuf:"bytes,5,rep,name=lead_ids,json=leadIds,proto3" json:"lead_ids,omitempty"`
+	// What is wrong, in words; empty = nothing.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What was found, where it was asked for.
+	Items         []*MappedItem `protobuf:"bytes,7,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryListed) Reset() {
+	*x = DeliveryListed{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryListed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryListed) ProtoMessage() {}
+
+func (x *DeliveryListed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryListed.ProtoReflect.Descriptor instead.
+func (*DeliveryListed) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *DeliveryListed) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+func (x *DeliveryListed) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *DeliveryListed) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
+func (x *DeliveryListed) GetOutcomes() []string {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *DeliveryListed) GetLeadIds() []string {
+	if x != nil {
+		return x.LeadIds
+	}
+	return nil
+}
+
+func (x *DeliveryListed) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *DeliveryListed) GetItems() []*MappedItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// RemapSourceRequest asks for kept bodies to be read again.
+type RemapSourceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// From when; absent = as far back as bodies are kept.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Whether all are read again; false = only those that need mapping.
+	All bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// Whether nothing is said, only counted.
+	DryRun        bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemapSourceRequest) Reset() {
+	*x = RemapSourceRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemapSourceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemapSourceRequest) ProtoMessage() {}
+
+func (x *RemapSourceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemapSourceRequest.ProtoReflect.Descriptor instead.
+func (*RemapSourceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *RemapSourceRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *RemapSourceRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *RemapSourceRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *RemapSourceRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// RemapSourceResponse counts what became of it.
+type RemapSourceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Submissions that were read again.
+	Read int64 `protobuf:"varint,1,opt,name=read,proto3" json:"read,omitempty"`
+	// Leads that say something else now.
+	Changed int64 `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Leads that needed mapping and do no more.
+	Settled int64 `protobuf:"varint,3,opt,name=settled,proto3" json:"settled,omitempty"`
+	// Leads that still need mapping.
+	Open int64 `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	// Bodies whose day's key is gone.
+	Gone          int64 `protobuf:"varint,5,opt,name=gone,proto3" json:"gone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemapSourceResponse) Reset() {
+	*x = RemapSourceResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemapSourceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemapSourceResponse) ProtoMessage() {}
+
+func (x *RemapSourceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemapSourceResponse.ProtoReflect.Descriptor instead.
+func (*RemapSourceResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *RemapSourceResponse) GetRead() int64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *RemapSourceResponse) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *RemapSourceResponse) GetSettled() int64 {
+	if x != nil {
+		return x.Settled
+	}
+	return 0
+}
+
+func (x *RemapSourceResponse) GetOpen() int64 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *RemapSourceResponse) GetGone() int64 {
+	if x != nil {
+		return x.Gone
+	}
+	return 0
+}
+
+// GetIntakeLedgerRequest asks for a span.
+type GetIntakeLedgerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From when, by the time of receipt; absent = the beginning.
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// To when, exclusive; absent = now.
+	To *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Name of the source; empty = all.
+	Source        string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIntakeLedgerRequest) Reset() {
+	*x = GetIntakeLedgerRequest{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIntakeLedgerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIntakeLedgerRequest) ProtoMessage() {}
+
+func (x *GetIntakeLedgerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIntakeLedgerRequest.ProtoReflect.Descriptor instead.
+func (*GetIntakeLedgerRequest) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *GetIntakeLedgerRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *GetIntakeLedgerRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *GetIntakeLedgerRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+// GetIntakeLedgerResponse says what became of everything that was acknowledged:
+// each submission has exactly one outcome, and a request without a submission
+// counts once.
+type GetIntakeLedgerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Span that was counted.
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Its end, exclusive.
+	To *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Requests that the door acknowledged, counted in INTAKE.
+	Acknowledged int64 `protobuf:"varint,3,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	// Submissions in them.
+	Submissions int64 `protobuf:"varint,4,opt,name=submissions,proto3" json:"submissions,omitempty"`
+	// Outcomes, one row a source and outcome.
+	Rows []*IntakeCount `protobuf:"bytes,5,rep,name=rows,proto3" json:"rows,omitempty"`
+	// Requests that have no outcome yet.
+	Unworked int64 `protobuf:"varint,6,opt,name=unworked,proto3" json:"unworked,omitempty"`
+	// Requests that have theirs, counted in LEDGER. Together with unworked they are
+	// acknowledged, and the counts of the rows together are submissions, or
+	// something is wrong.
+	Worked        int64 `protobuf:"varint,7,opt,name=worked,proto3" json:"worked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIntakeLedgerResponse) Reset() {
+	*x = GetIntakeLedgerResponse{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIntakeLedgerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIntakeLedgerResponse) ProtoMessage() {}
+
+func (x *GetIntakeLedgerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIntakeLedgerResponse.ProtoReflect.Descriptor instead.
+func (*GetIntakeLedgerResponse) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *GetIntakeLedgerResponse) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *GetIntakeLedgerResponse) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *GetIntakeLedgerResponse) GetAcknowledged() int64 {
+	if x != nil {
+		return x.Acknowledged
+	}
+	return 0
+}
+
+func (x *GetIntakeLedgerResponse) GetSubmissions() int64 {
+	if x != nil {
+		return x.Submissions
+	}
+	return 0
+}
+
+func (x *GetIntakeLedgerResponse) GetRows() []*IntakeCount {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *GetIntakeLedgerResponse) GetUnworked() int64 {
+	if x != nil {
+		return x.Unworked
+	}
+	return 0
+}
+
+func (x *GetIntakeLedgerResponse) GetWorked() int64 {
+	if x != nil {
+		return x.Worked
+	}
+	return 0
+}
+
+// IntakeCount is how many submissions of a source had an outcome.
+type IntakeCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the source.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// "lead", "repeat", "revision", "touch", "test", "spam", "refused", "ignored",
+	// "held", "waiting-for-details" or "needs-mapping".
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// How many.
+	Count         int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IntakeCount) Reset() {
+	*x = IntakeCount{}
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IntakeCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IntakeCount) ProtoMessage() {}
+
+func (x *IntakeCount) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_intake_service_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IntakeCount.ProtoReflect.Descriptor instead.
+func (*IntakeCount) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_intake_service_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *IntakeCount) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *IntakeCount) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *IntakeCount) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 var File_baton_intake_v1_intake_service_proto protoreflect.FileDescriptor
 
 const file_baton_intake_v1_intake_service_proto_rawDesc = "" +
 	"\n" +
-	"$baton/intake/v1/intake_service.proto\x12\x0fbaton.intake.v1\x1a\x1cbaton/intake/v1/record.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n" +
+	"$baton/intake/v1/intake_service.proto\x12\x0fbaton.intake.v1\x1a\x1cbaton/intake/v1/record.proto\x1a\x19baton/lead/v1/event.proto\x1a\x1bbaton/person/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n" +
 	"\rSubmitRequest\x12!\n" +
 	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -642,19 +3214,219 @@ const file_baton_intake_v1_intake_service_proto_rawDesc = "" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x17\n" +
 	"\alead_id\x18\x02 \x01(\tR\x06leadId\x12\x1c\n" +
 	"\tduplicate\x18\x03 \x01(\bR\tduplicate\x12\x14\n" +
-	"\x05error\x18\x04 \x01(\tR\x05error\"\x14\n" +
+	"\x05error\x18\x04 \x01(\tR\x05error\"f\n" +
+	"\x12SubmitBatchRequest\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x03R\x05index\x12:\n" +
+	"\x04item\x18\x02 \x01(\v2\x1e.baton.intake.v1.SubmitRequestB\x06\xbaH\x03\xc8\x01\x01R\x04item\"\x92\x01\n" +
+	"\x13SubmitBatchResponse\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x03R\x05index\x12;\n" +
+	"\baccepted\x18\x02 \x01(\v2\x1f.baton.intake.v1.SubmitResponseR\baccepted\x12\x14\n" +
+	"\x05fault\x18\x03 \x01(\tR\x05fault\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"m\n" +
+	"\x12RecordTouchRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x124\n" +
+	"\x05touch\x18\x02 \x01(\v2\x16.baton.intake.v1.TouchB\x06\xbaH\x03\xc8\x01\x01R\x05touch\"[\n" +
+	"\x13RecordTouchResponse\x12#\n" +
+	"\rsubmission_id\x18\x01 \x01(\tR\fsubmissionId\x12\x1f\n" +
+	"\vdelivery_id\x18\x02 \x01(\tR\n" +
+	"deliveryId\"h\n" +
+	"\x13ResolveLeadsRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12.\n" +
+	"\fexternal_ids\x18\x02 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\vexternalIds\"K\n" +
+	"\x14ResolveLeadsResponse\x123\n" +
+	"\x05leads\x18\x01 \x03(\v2\x1d.baton.intake.v1.ResolvedLeadR\x05leads\"`\n" +
+	"\fResolvedLead\x12\x1f\n" +
+	"\vexternal_id\x18\x01 \x01(\tR\n" +
+	"externalId\x12\x17\n" +
+	"\alead_id\x18\x02 \x01(\tR\x06leadId\x12\x16\n" +
+	"\x06exists\x18\x03 \x01(\bR\x06exists\"\x88\x01\n" +
+	"\x17CheckSubmissionsRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12J\n" +
+	"\vsubmissions\x18\x02 \x03(\v2\x1b.baton.intake.v1.SubmissionB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\vsubmissions\"X\n" +
+	"\x18CheckSubmissionsResponse\x12<\n" +
+	"\aresults\x18\x01 \x03(\v2\".baton.intake.v1.CheckedSubmissionR\aresults\"{\n" +
+	"\x11CheckedSubmission\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x17\n" +
+	"\alead_id\x18\x02 \x01(\tR\x06leadId\x123\n" +
+	"\bfeatures\x18\x03 \x01(\v2\x17.baton.lead.v1.FeaturesR\bfeatures\"^\n" +
+	"\x16DeclareAccountsRequest\x12D\n" +
+	"\baccounts\x18\x01 \x03(\v2\x1b.baton.intake.v1.AccountRowB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\baccounts\"\xde\x01\n" +
+	"\n" +
+	"AccountRow\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\"\n" +
+	"\x06domain\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x06domain\x12\x1c\n" +
+	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12;\n" +
+	"\x05owner\x18\x04 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\x05owner\x12=\n" +
+	"\asegment\x18\x05 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\asegment\"S\n" +
+	"\x17DeclareAccountsResponse\x128\n" +
+	"\aresults\x18\x01 \x03(\v2\x1e.baton.intake.v1.AccountResultR\aresults\"Q\n" +
+	"\rAccountResult\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"]\n" +
+	"\x13ListAccountsRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\"|\n" +
+	"\x14ListAccountsResponse\x12<\n" +
+	"\baccounts\x18\x01 \x03(\v2 .baton.person.v1.AccountDeclaredR\baccounts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x14\n" +
 	"\x12ListSourcesRequest\"H\n" +
 	"\x13ListSourcesResponse\x121\n" +
-	"\asources\x18\x01 \x03(\v2\x17.baton.intake.v1.SourceR\asources\"g\n" +
+	"\asources\x18\x01 \x03(\v2\x17.baton.intake.v1.SourceR\asources\"\xb3\x01\n" +
 	"\x06Source\x12\x1b\n" +
 	"\tsource_id\x18\x01 \x01(\tR\bsourceId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06signed\x18\x03 \x01(\bR\x06signed\x12\x14\n" +
-	"\x05token\x18\x04 \x01(\bR\x05token2\x94\x02\n" +
-	"\rIntakeService\x12I\n" +
-	"\x06Submit\x12\x1e.baton.intake.v1.SubmitRequest\x1a\x1f.baton.intake.v1.SubmitResponse\x12^\n" +
-	"\rImportHistory\x12%.baton.intake.v1.ImportHistoryRequest\x1a&.baton.intake.v1.ImportHistoryResponse\x12X\n" +
-	"\vListSources\x12#.baton.intake.v1.ListSourcesRequest\x1a$.baton.intake.v1.ListSourcesResponseB?Z=github.com/leadbaton/baton/proto/gen/baton/intake/v1;intakev1b\x06proto3"
+	"\x05token\x18\x04 \x01(\bR\x05token\x122\n" +
+	"\x05state\x18\x05 \x01(\x0e2\x1c.baton.intake.v1.SourceStateR\x05state\x12\x16\n" +
+	"\x06preset\x18\x06 \x01(\tR\x06preset\"5\n" +
+	"\x10GetSourceRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\"`\n" +
+	"\x11GetSourceResponse\x127\n" +
+	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredR\x06source\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\"\x9c\x01\n" +
+	"\x10AddSourceRequest\x12?\n" +
+	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredB\x06\xbaH\x03\xd8\x01\x03R\x06source\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\bR\x05token\x121\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"`\n" +
+	"\x11AddSourceResponse\x127\n" +
+	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredR\x06source\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\"\xc9\x01\n" +
+	"\x13ChangeSourceRequest\x12\x1d\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x04name\x12?\n" +
+	"\x06source\x18\x02 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredB\x06\xbaH\x03\xd8\x01\x03R\x06source\x12\x16\n" +
+	"\x06fields\x18\x03 \x03(\tR\x06fields\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x03R\aversion\x12 \n" +
+	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"O\n" +
+	"\x14ChangeSourceResponse\x127\n" +
+	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredR\x06source\"z\n" +
+	"\x13RotateSourceRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12@\n" +
+	"\x0eformer_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fformerEndsAt\"l\n" +
+	"\x14RotateSourceResponse\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12@\n" +
+	"\x0eformer_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fformerEndsAt\"\xd3\x02\n" +
+	"\x11TestSourceRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12+\n" +
+	"\fcontent_type\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vcontentType\x12\x1d\n" +
+	"\x04body\x18\x03 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x04body\x12I\n" +
+	"\aheaders\x18\x04 \x03(\v2/.baton.intake.v1.TestSourceRequest.HeadersEntryR\aheaders\x12\x14\n" +
+	"\x05query\x18\x05 \x01(\tR\x05query\x122\n" +
+	"\amapping\x18\x06 \x01(\v2\x18.baton.intake.v1.MappingR\amapping\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"{\n" +
+	"\x12TestSourceResponse\x12\x1c\n" +
+	"\tsignature\x18\x01 \x01(\tR\tsignature\x121\n" +
+	"\x05items\x18\x02 \x03(\v2\x1b.baton.intake.v1.MappedItemR\x05items\x12\x14\n" +
+	"\x05fault\x18\x03 \x01(\tR\x05fault\"\xff\x01\n" +
+	"\n" +
+	"MappedItem\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x1f\n" +
+	"\vexternal_id\x18\x02 \x01(\tR\n" +
+	"externalId\x12;\n" +
+	"\n" +
+	"submission\x18\x03 \x01(\v2\x1b.baton.intake.v1.SubmissionR\n" +
+	"submission\x12/\n" +
+	"\x05found\x18\x04 \x03(\v2\x19.baton.lead.v1.FieldFoundR\x05found\x122\n" +
+	"\x06leaves\x18\x05 \x03(\v2\x1a.baton.intake.v1.LeafFoundR\x06leaves\x12\x14\n" +
+	"\x05notes\x18\x06 \x03(\tR\x05notes\"\x95\x01\n" +
+	"\tLeafFound\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\tR\x05value\x12\x14\n" +
+	"\x05field\x18\x05 \x01(\tR\x05field\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x06 \x01(\tR\n" +
+	"suggestion\"\x14\n" +
+	"\x12ListPresetsRequest\"H\n" +
+	"\x13ListPresetsResponse\x121\n" +
+	"\apresets\x18\x01 \x03(\v2\x17.baton.intake.v1.PresetR\apresets\"\x8b\x02\n" +
+	"\x06Preset\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12A\n" +
+	"\fverification\x18\x03 \x01(\v2\x1d.baton.intake.v1.VerificationR\fverification\x122\n" +
+	"\amapping\x18\x04 \x01(\v2\x18.baton.intake.v1.MappingR\amapping\x12\x14\n" +
+	"\x05setup\x18\x05 \x01(\tR\x05setup\x12\x1c\n" +
+	"\thandshake\x18\x06 \x01(\tR\thandshake\x12\x12\n" +
+	"\x04thin\x18\a \x01(\bR\x04thin\x12\x18\n" +
+	"\amethods\x18\b \x03(\tR\amethods\"\x99\x02\n" +
+	"\x15ListDeliveriesRequest\x12\x1f\n" +
+	"\x06source\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06source\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x18\n" +
+	"\acontent\x18\x04 \x01(\bR\acontent\x12!\n" +
+	"\aoutcome\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18 R\aoutcome\x12'\n" +
+	"\tpage_size\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\a \x01(\tR\tpageToken\"\x81\x01\n" +
+	"\x16ListDeliveriesResponse\x12?\n" +
+	"\n" +
+	"deliveries\x18\x01 \x03(\v2\x1f.baton.intake.v1.DeliveryListedR\n" +
+	"deliveries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x84\x02\n" +
+	"\x0eDeliveryListed\x12\x1f\n" +
+	"\vdelivery_id\x18\x01 \x01(\tR\n" +
+	"deliveryId\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12;\n" +
+	"\vreceived_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\x12\x1a\n" +
+	"\boutcomes\x18\x04 \x03(\tR\boutcomes\x12\x19\n" +
+	"\blead_ids\x18\x05 \x03(\tR\aleadIds\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x121\n" +
+	"\x05items\x18\a \x03(\v2\x1b.baton.intake.v1.MappedItemR\x05items\"\x92\x01\n" +
+	"\x12RemapSourceRequest\x12!\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\"\x85\x01\n" +
+	"\x13RemapSourceResponse\x12\x12\n" +
+	"\x04read\x18\x01 \x01(\x03R\x04read\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\x03R\achanged\x12\x18\n" +
+	"\asettled\x18\x03 \x01(\x03R\asettled\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\x03R\x04open\x12\x12\n" +
+	"\x04gone\x18\x05 \x01(\x03R\x04gone\"\x95\x01\n" +
+	"\x16GetIntakeLedgerRequest\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1f\n" +
+	"\x06source\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06source\"\xa1\x02\n" +
+	"\x17GetIntakeLedgerResponse\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\"\n" +
+	"\facknowledged\x18\x03 \x01(\x03R\facknowledged\x12 \n" +
+	"\vsubmissions\x18\x04 \x01(\x03R\vsubmissions\x120\n" +
+	"\x04rows\x18\x05 \x03(\v2\x1c.baton.intake.v1.IntakeCountR\x04rows\x12\x1a\n" +
+	"\bunworked\x18\x06 \x01(\x03R\bunworked\x12\x16\n" +
+	"\x06worked\x18\a \x01(\x03R\x06worked\"U\n" +
+	"\vIntakeCount\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count2\xb5\x12\n" +
+	"\rIntakeService\x12z\n" +
+	"\x06Submit\x12\x1e.baton.intake.v1.SubmitRequest\x1a\x1f.baton.intake.v1.SubmitResponse\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/sources/{source}/submissions\x12\x8b\x01\n" +
+	"\rImportHistory\x12%.baton.intake.v1.ImportHistoryRequest\x1a&.baton.intake.v1.ImportHistoryResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/sources/{source}/history\x12\x82\x01\n" +
+	"\vSubmitBatch\x12#.baton.intake.v1.SubmitBatchRequest\x1a$.baton.intake.v1.SubmitBatchResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/api/v1/submissions:batch(\x010\x01\x12\x85\x01\n" +
+	"\vRecordTouch\x12#.baton.intake.v1.RecordTouchRequest\x1a$.baton.intake.v1.RecordTouchResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/sources/{source}/touches\x12\x8e\x01\n" +
+	"\fResolveLeads\x12$.baton.intake.v1.ResolveLeadsRequest\x1a%.baton.intake.v1.ResolveLeadsResponse\"1\x82\xd3\xe4\x93\x02+:\x01*\"&/api/v1/sources/{source}/leads:resolve\x12\x9e\x01\n" +
+	"\x10CheckSubmissions\x12(.baton.intake.v1.CheckSubmissionsRequest\x1a).baton.intake.v1.CheckSubmissionsResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/api/v1/sources/{source}/submissions:check\x12\x81\x01\n" +
+	"\x0fDeclareAccounts\x12'.baton.intake.v1.DeclareAccountsRequest\x1a(.baton.intake.v1.DeclareAccountsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/api/v1/accounts\x12u\n" +
+	"\fListAccounts\x12$.baton.intake.v1.ListAccountsRequest\x1a%.baton.intake.v1.ListAccountsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/accounts\x12q\n" +
+	"\vListSources\x12#.baton.intake.v1.ListSourcesRequest\x1a$.baton.intake.v1.ListSourcesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/sources\x12t\n" +
+	"\tGetSource\x12!.baton.intake.v1.GetSourceRequest\x1a\".baton.intake.v1.GetSourceResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/sources/{source}\x12n\n" +
+	"\tAddSource\x12!.baton.intake.v1.AddSourceRequest\x1a\".baton.intake.v1.AddSourceResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/sources\x12~\n" +
+	"\fChangeSource\x12$.baton.intake.v1.ChangeSourceRequest\x1a%.baton.intake.v1.ChangeSourceResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*2\x16/api/v1/sources/{name}\x12\x87\x01\n" +
+	"\fRotateSource\x12$.baton.intake.v1.RotateSourceRequest\x1a%.baton.intake.v1.RotateSourceResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/api/v1/sources/{source}:rotate\x12\x7f\n" +
+	"\n" +
+	"TestSource\x12\".baton.intake.v1.TestSourceRequest\x1a#.baton.intake.v1.TestSourceResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/sources/{source}:test\x12q\n" +
+	"\vListPresets\x12#.baton.intake.v1.ListPresetsRequest\x1a$.baton.intake.v1.ListPresetsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/presets\x12}\n" +
+	"\x0eListDeliveries\x12&.baton.intake.v1.ListDeliveriesRequest\x1a'.baton.intake.v1.ListDeliveriesResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/deliveries\x12\x83\x01\n" +
+	"\vRemapSource\x12#.baton.intake.v1.RemapSourceRequest\x1a$.baton.intake.v1.RemapSourceResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/sources/{source}:remap\x12\x83\x01\n" +
+	"\x0fGetIntakeLedger\x12'.baton.intake.v1.GetIntakeLedgerRequest\x1a(.baton.intake.v1.GetIntakeLedgerResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/intake-ledgerB?Z=github.com/leadbaton/baton/proto/gen/baton/intake/v1;intakev1b\x06proto3"
 
 var (
 	file_baton_intake_v1_intake_service_proto_rawDescOnce sync.Once
@@ -668,40 +3440,156 @@ func file_baton_intake_v1_intake_service_proto_rawDescGZIP() []byte {
 	return file_baton_intake_v1_intake_service_proto_rawDescData
 }
 
-var file_baton_intake_v1_intake_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_baton_intake_v1_intake_service_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_baton_intake_v1_intake_service_proto_goTypes = []any{
-	(*SubmitRequest)(nil),         // 0: baton.intake.v1.SubmitRequest
-	(*SubmitResponse)(nil),        // 1: baton.intake.v1.SubmitResponse
-	(*ImportHistoryRequest)(nil),  // 2: baton.intake.v1.ImportHistoryRequest
-	(*HistoryRow)(nil),            // 3: baton.intake.v1.HistoryRow
-	(*ImportHistoryResponse)(nil), // 4: baton.intake.v1.ImportHistoryResponse
-	(*RowResult)(nil),             // 5: baton.intake.v1.RowResult
-	(*ListSourcesRequest)(nil),    // 6: baton.intake.v1.ListSourcesRequest
-	(*ListSourcesResponse)(nil),   // 7: baton.intake.v1.ListSourcesResponse
-	(*Source)(nil),                // 8: baton.intake.v1.Source
-	(*Submission)(nil),            // 9: baton.intake.v1.Submission
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*SubmitRequest)(nil),            // 0: baton.intake.v1.SubmitRequest
+	(*SubmitResponse)(nil),           // 1: baton.intake.v1.SubmitResponse
+	(*ImportHistoryRequest)(nil),     // 2: baton.intake.v1.ImportHistoryRequest
+	(*HistoryRow)(nil),               // 3: baton.intake.v1.HistoryRow
+	(*ImportHistoryResponse)(nil),    // 4: baton.intake.v1.ImportHistoryResponse
+	(*RowResult)(nil),                // 5: baton.intake.v1.RowResult
+	(*SubmitBatchRequest)(nil),       // 6: baton.intake.v1.SubmitBatchRequest
+	(*SubmitBatchResponse)(nil),      // 7: baton.intake.v1.SubmitBatchResponse
+	(*RecordTouchRequest)(nil),       // 8: baton.intake.v1.RecordTouchRequest
+	(*RecordTouchResponse)(nil),      // 9: baton.intake.v1.RecordTouchResponse
+	(*ResolveLeadsRequest)(nil),      // 10: baton.intake.v1.ResolveLeadsRequest
+	(*ResolveLeadsResponse)(nil),     // 11: baton.intake.v1.ResolveLeadsResponse
+	(*ResolvedLead)(nil),             // 12: baton.intake.v1.ResolvedLead
+	(*CheckSubmissionsRequest)(nil),  // 13: baton.intake.v1.CheckSubmissionsRequest
+	(*CheckSubmissionsResponse)(nil), // 14: baton.intake.v1.CheckSubmissionsResponse
+	(*CheckedSubmission)(nil),        // 15: baton.intake.v1.CheckedSubmission
+	(*DeclareAccountsRequest)(nil),   // 16: baton.intake.v1.DeclareAccountsRequest
+	(*AccountRow)(nil),               // 17: baton.intake.v1.AccountRow
+	(*DeclareAccountsResponse)(nil),  // 18: baton.intake.v1.DeclareAccountsResponse
+	(*AccountResult)(nil),            // 19: baton.intake.v1.AccountResult
+	(*ListAccountsRequest)(nil),      // 20: baton.intake.v1.ListAccountsRequest
+	(*ListAccountsResponse)(nil),     // 21: baton.intake.v1.ListAccountsResponse
+	(*ListSourcesRequest)(nil),       // 22: baton.intake.v1.ListSourcesRequest
+	(*ListSourcesResponse)(nil),      // 23: baton.intake.v1.ListSourcesResponse
+	(*Source)(nil),                   // 24: baton.intake.v1.Source
+	(*GetSourceRequest)(nil),         // 25: baton.intake.v1.GetSourceRequest
+	(*GetSourceResponse)(nil),        // 26: baton.intake.v1.GetSourceResponse
+	(*AddSourceRequest)(nil),         // 27: baton.intake.v1.AddSourceRequest
+	(*AddSourceResponse)(nil),        // 28: baton.intake.v1.AddSourceResponse
+	(*ChangeSourceRequest)(nil),      // 29: baton.intake.v1.ChangeSourceRequest
+	(*ChangeSourceResponse)(nil),     // 30: baton.intake.v1.ChangeSourceResponse
+	(*RotateSourceRequest)(nil),      // 31: baton.intake.v1.RotateSourceRequest
+	(*RotateSourceResponse)(nil),     // 32: baton.intake.v1.RotateSourceResponse
+	(*TestSourceRequest)(nil),        // 33: baton.intake.v1.TestSourceRequest
+	(*TestSourceResponse)(nil),       // 34: baton.intake.v1.TestSourceResponse
+	(*MappedItem)(nil),               // 35: baton.intake.v1.MappedItem
+	(*LeafFound)(nil),                // 36: baton.intake.v1.LeafFound
+	(*ListPresetsRequest)(nil),       // 37: baton.intake.v1.ListPresetsRequest
+	(*ListPresetsResponse)(nil),      // 38: baton.intake.v1.ListPresetsResponse
+	(*Preset)(nil),                   // 39: baton.intake.v1.Preset
+	(*ListDeliveriesRequest)(nil),    // 40: baton.intake.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),   // 41: baton.intake.v1.ListDeliveriesResponse
+	(*DeliveryListed)(nil),           // 42: baton.intake.v1.DeliveryListed
+	(*RemapSourceRequest)(nil),       // 43: baton.intake.v1.RemapSourceRequest
+	(*RemapSourceResponse)(nil),      // 44: baton.intake.v1.RemapSourceResponse
+	(*GetIntakeLedgerRequest)(nil),   // 45: baton.intake.v1.GetIntakeLedgerRequest
+	(*GetIntakeLedgerResponse)(nil),  // 46: baton.intake.v1.GetIntakeLedgerResponse
+	(*IntakeCount)(nil),              // 47: baton.intake.v1.IntakeCount
+	nil,                              // 48: baton.intake.v1.TestSourceRequest.HeadersEntry
+	(*Submission)(nil),               // 49: baton.intake.v1.Submission
+	(*timestamppb.Timestamp)(nil),    // 50: google.protobuf.Timestamp
+	(*Touch)(nil),                    // 51: baton.intake.v1.Touch
+	(*v1.Features)(nil),              // 52: baton.lead.v1.Features
+	(*v11.AccountDeclared)(nil),      // 53: baton.person.v1.AccountDeclared
+	(SourceState)(0),                 // 54: baton.intake.v1.SourceState
+	(*SourceDeclared)(nil),           // 55: baton.intake.v1.SourceDeclared
+	(*Mapping)(nil),                  // 56: baton.intake.v1.Mapping
+	(*v1.FieldFound)(nil),            // 57: baton.lead.v1.FieldFound
+	(*Verification)(nil),             // 58: baton.intake.v1.Verification
 }
 var file_baton_intake_v1_intake_service_proto_depIdxs = []int32{
-	9,  // 0: baton.intake.v1.SubmitRequest.submission:type_name -> baton.intake.v1.Submission
+	49, // 0: baton.intake.v1.SubmitRequest.submission:type_name -> baton.intake.v1.Submission
 	3,  // 1: baton.intake.v1.ImportHistoryRequest.rows:type_name -> baton.intake.v1.HistoryRow
-	9,  // 2: baton.intake.v1.HistoryRow.submission:type_name -> baton.intake.v1.Submission
-	10, // 3: baton.intake.v1.HistoryRow.received_at:type_name -> google.protobuf.Timestamp
-	10, // 4: baton.intake.v1.HistoryRow.first_touch_at:type_name -> google.protobuf.Timestamp
-	10, // 5: baton.intake.v1.HistoryRow.closed_at:type_name -> google.protobuf.Timestamp
+	49, // 2: baton.intake.v1.HistoryRow.submission:type_name -> baton.intake.v1.Submission
+	50, // 3: baton.intake.v1.HistoryRow.received_at:type_name -> google.protobuf.Timestamp
+	50, // 4: baton.intake.v1.HistoryRow.first_touch_at:type_name -> google.protobuf.Timestamp
+	50, // 5: baton.intake.v1.HistoryRow.closed_at:type_name -> google.protobuf.Timestamp
 	5,  // 6: baton.intake.v1.ImportHistoryResponse.results:type_name -> baton.intake.v1.RowResult
-	8,  // 7: baton.intake.v1.ListSourcesResponse.sources:type_name -> baton.intake.v1.Source
-	0,  // 8: baton.intake.v1.IntakeService.Submit:input_type -> baton.intake.v1.SubmitRequest
-	2,  // 9: baton.intake.v1.IntakeService.ImportHistory:input_type -> baton.intake.v1.ImportHistoryRequest
-	6,  // 10: baton.intake.v1.IntakeService.ListSources:input_type -> baton.intake.v1.ListSourcesRequest
-	1,  // 11: baton.intake.v1.IntakeService.Submit:output_type -> baton.intake.v1.SubmitResponse
-	4,  // 12: baton.intake.v1.IntakeService.ImportHistory:output_type -> baton.intake.v1.ImportHistoryResponse
-	7,  // 13: baton.intake.v1.IntakeService.ListSources:output_type -> baton.intake.v1.ListSourcesResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	0,  // 7: baton.intake.v1.SubmitBatchRequest.item:type_name -> baton.intake.v1.SubmitRequest
+	1,  // 8: baton.intake.v1.SubmitBatchResponse.accepted:type_name -> baton.intake.v1.SubmitResponse
+	51, // 9: baton.intake.v1.RecordTouchRequest.touch:type_name -> baton.intake.v1.Touch
+	12, // 10: baton.intake.v1.ResolveLeadsResponse.leads:type_name -> baton.intake.v1.ResolvedLead
+	49, // 11: baton.intake.v1.CheckSubmissionsRequest.submissions:type_name -> baton.intake.v1.Submission
+	15, // 12: baton.intake.v1.CheckSubmissionsResponse.results:type_name -> baton.intake.v1.CheckedSubmission
+	52, // 13: baton.intake.v1.CheckedSubmission.features:type_name -> baton.lead.v1.Features
+	17, // 14: baton.intake.v1.DeclareAccountsRequest.accounts:type_name -> baton.intake.v1.AccountRow
+	19, // 15: baton.intake.v1.DeclareAccountsResponse.results:type_name -> baton.intake.v1.AccountResult
+	53, // 16: baton.intake.v1.ListAccountsResponse.accounts:type_name -> baton.person.v1.AccountDeclared
+	24, // 17: baton.intake.v1.ListSourcesResponse.sources:type_name -> baton.intake.v1.Source
+	54, // 18: baton.intake.v1.Source.state:type_name -> baton.intake.v1.SourceState
+	55, // 19: baton.intake.v1.GetSourceResponse.source:type_name -> baton.intake.v1.SourceDeclared
+	55, // 20: baton.intake.v1.AddSourceRequest.source:type_name -> baton.intake.v1.SourceDeclared
+	55, // 21: baton.intake.v1.AddSourceResponse.source:type_name -> baton.intake.v1.SourceDeclared
+	55, // 22: baton.intake.v1.ChangeSourceRequest.source:type_name -> baton.intake.v1.SourceDeclared
+	55, // 23: baton.intake.v1.ChangeSourceResponse.source:type_name -> baton.intake.v1.SourceDeclared
+	50, // 24: baton.intake.v1.RotateSourceRequest.former_ends_at:type_name -> google.protobuf.Timestamp
+	50, // 25: baton.intake.v1.RotateSourceResponse.former_ends_at:type_name -> google.protobuf.Timestamp
+	48, // 26: baton.intake.v1.TestSourceRequest.headers:type_name -> baton.intake.v1.TestSourceRequest.HeadersEntry
+	56, // 27: baton.intake.v1.TestSourceRequest.mapping:type_name -> baton.intake.v1.Mapping
+	35, // 28: baton.intake.v1.TestSourceResponse.items:type_name -> baton.intake.v1.MappedItem
+	49, // 29: baton.intake.v1.MappedItem.submission:type_name -> baton.intake.v1.Submission
+	57, // 30: baton.intake.v1.MappedItem.found:type_name -> baton.lead.v1.FieldFound
+	36, // 31: baton.intake.v1.MappedItem.leaves:type_name -> baton.intake.v1.LeafFound
+	39, // 32: baton.intake.v1.ListPresetsResponse.presets:type_name -> baton.intake.v1.Preset
+	58, // 33: baton.intake.v1.Preset.verification:type_name -> baton.intake.v1.Verification
+	56, // 34: baton.intake.v1.Preset.mapping:type_name -> baton.intake.v1.Mapping
+	50, // 35: baton.intake.v1.ListDeliveriesRequest.from:type_name -> google.protobuf.Timestamp
+	50, // 36: baton.intake.v1.ListDeliveriesRequest.to:type_name -> google.protobuf.Timestamp
+	42, // 37: baton.intake.v1.ListDeliveriesResponse.deliveries:type_name -> baton.intake.v1.DeliveryListed
+	50, // 38: baton.intake.v1.DeliveryListed.received_at:type_name -> google.protobuf.Timestamp
+	35, // 39: baton.intake.v1.DeliveryListed.items:type_name -> baton.intake.v1.MappedItem
+	50, // 40: baton.intake.v1.RemapSourceRequest.from:type_name -> google.protobuf.Timestamp
+	50, // 41: baton.intake.v1.GetIntakeLedgerRequest.from:type_name -> google.protobuf.Timestamp
+	50, // 42: baton.intake.v1.GetIntakeLedgerRequest.to:type_name -> google.protobuf.Timestamp
+	50, // 43: baton.intake.v1.GetIntakeLedgerResponse.from:type_name -> google.protobuf.Timestamp
+	50, // 44: baton.intake.v1.GetIntakeLedgerResponse.to:type_name -> google.protobuf.Timestamp
+	47, // 45: baton.intake.v1.GetIntakeLedgerResponse.rows:type_name -> baton.intake.v1.IntakeCount
+	0,  // 46: baton.intake.v1.IntakeService.Submit:input_type -> baton.intake.v1.SubmitRequest
+	2,  // 47: baton.intake.v1.IntakeService.ImportHistory:input_type -> baton.intake.v1.ImportHistoryRequest
+	6,  // 48: baton.intake.v1.IntakeService.SubmitBatch:input_type -> baton.intake.v1.SubmitBatchRequest
+	8,  // 49: baton.intake.v1.IntakeService.RecordTouch:input_type -> baton.intake.v1.RecordTouchRequest
+	10, // 50: baton.intake.v1.IntakeService.ResolveLeads:input_type -> baton.intake.v1.ResolveLeadsRequest
+	13, // 51: baton.intake.v1.IntakeService.CheckSubmissions:input_type -> baton.intake.v1.CheckSubmissionsRequest
+	16, // 52: baton.intake.v1.IntakeService.DeclareAccounts:input_type -> baton.intake.v1.DeclareAccountsRequest
+	20, // 53: baton.intake.v1.IntakeService.ListAccounts:input_type -> baton.intake.v1.ListAccountsRequest
+	22, // 54: baton.intake.v1.IntakeService.ListSources:input_type -> baton.intake.v1.ListSourcesRequest
+	25, // 55: baton.intake.v1.IntakeService.GetSource:input_type -> baton.intake.v1.GetSourceRequest
+	27, // 56: baton.intake.v1.IntakeService.AddSource:input_type -> baton.intake.v1.AddSourceRequest
+	29, // 57: baton.intake.v1.IntakeService.ChangeSource:input_type -> baton.intake.v1.ChangeSourceRequest
+	31, // 58: baton.intake.v1.IntakeService.RotateSource:input_type -> baton.intake.v1.RotateSourceRequest
+	33, // 59: baton.intake.v1.IntakeService.TestSource:input_type -> baton.intake.v1.TestSourceRequest
+	37, // 60: baton.intake.v1.IntakeService.ListPresets:input_type -> baton.intake.v1.ListPresetsRequest
+	40, // 61: baton.intake.v1.IntakeService.ListDeliveries:input_type -> baton.intake.v1.ListDeliveriesRequest
+	43, // 62: baton.intake.v1.IntakeService.RemapSource:input_type -> baton.intake.v1.RemapSourceRequest
+	45, // 63: baton.intake.v1.IntakeService.GetIntakeLedger:input_type -> baton.intake.v1.GetIntakeLedgerRequest
+	1,  // 64: baton.intake.v1.IntakeService.Submit:output_type -> baton.intake.v1.SubmitResponse
+	4,  // 65: baton.intake.v1.IntakeService.ImportHistory:output_type -> baton.intake.v1.ImportHistoryResponse
+	7,  // 66: baton.intake.v1.IntakeService.SubmitBatch:output_type -> baton.intake.v1.SubmitBatchResponse
+	9,  // 67: baton.intake.v1.IntakeService.RecordTouch:output_type -> baton.intake.v1.RecordTouchResponse
+	11, // 68: baton.intake.v1.IntakeService.ResolveLeads:output_type -> baton.intake.v1.ResolveLeadsResponse
+	14, // 69: baton.intake.v1.IntakeService.CheckSubmissions:output_type -> baton.intake.v1.CheckSubmissionsResponse
+	18, // 70: baton.intake.v1.IntakeService.DeclareAccounts:output_type -> baton.intake.v1.DeclareAccountsResponse
+	21, // 71: baton.intake.v1.IntakeService.ListAccounts:output_type -> baton.intake.v1.ListAccountsResponse
+	23, // 72: baton.intake.v1.IntakeService.ListSources:output_type -> baton.intake.v1.ListSourcesResponse
+	26, // 73: baton.intake.v1.IntakeService.GetSource:output_type -> baton.intake.v1.GetSourceResponse
+	28, // 74: baton.intake.v1.IntakeService.AddSource:output_type -> baton.intake.v1.AddSourceResponse
+	30, // 75: baton.intake.v1.IntakeService.ChangeSource:output_type -> baton.intake.v1.ChangeSourceResponse
+	32, // 76: baton.intake.v1.IntakeService.RotateSource:output_type -> baton.intake.v1.RotateSourceResponse
+	34, // 77: baton.intake.v1.IntakeService.TestSource:output_type -> baton.intake.v1.TestSourceResponse
+	38, // 78: baton.intake.v1.IntakeService.ListPresets:output_type -> baton.intake.v1.ListPresetsResponse
+	41, // 79: baton.intake.v1.IntakeService.ListDeliveries:output_type -> baton.intake.v1.ListDeliveriesResponse
+	44, // 80: baton.intake.v1.IntakeService.RemapSource:output_type -> baton.intake.v1.RemapSourceResponse
+	46, // 81: baton.intake.v1.IntakeService.GetIntakeLedger:output_type -> baton.intake.v1.GetIntakeLedgerResponse
+	64, // [64:82] is the sub-list for method output_type
+	46, // [46:64] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_baton_intake_v1_intake_service_proto_init() }
@@ -716,7 +3604,7 @@ func file_baton_intake_v1_intake_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_intake_v1_intake_service_proto_rawDesc), len(file_baton_intake_v1_intake_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

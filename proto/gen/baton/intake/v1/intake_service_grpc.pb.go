@@ -21,16 +21,32 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	IntakeService_Submit_FullMethodName        = "/baton.intake.v1.IntakeService/Submit"
-	IntakeService_ImportHistory_FullMethodName = "/baton.intake.v1.IntakeService/ImportHistory"
-	IntakeService_ListSources_FullMethodName   = "/baton.intake.v1.IntakeService/ListSources"
+	IntakeService_Submit_FullMethodName           = "/baton.intake.v1.IntakeService/Submit"
+	IntakeService_ImportHistory_FullMethodName    = "/baton.intake.v1.IntakeService/ImportHistory"
+	IntakeService_SubmitBatch_FullMethodName      = "/baton.intake.v1.IntakeService/SubmitBatch"
+	IntakeService_RecordTouch_FullMethodName      = "/baton.intake.v1.IntakeService/RecordTouch"
+	IntakeService_ResolveLeads_FullMethodName     = "/baton.intake.v1.IntakeService/ResolveLeads"
+	IntakeService_CheckSubmissions_FullMethodName = "/baton.intake.v1.IntakeService/CheckSubmissions"
+	IntakeService_DeclareAccounts_FullMethodName  = "/baton.intake.v1.IntakeService/DeclareAccounts"
+	IntakeService_ListAccounts_FullMethodName     = "/baton.intake.v1.IntakeService/ListAccounts"
+	IntakeService_ListSources_FullMethodName      = "/baton.intake.v1.IntakeService/ListSources"
+	IntakeService_GetSource_FullMethodName        = "/baton.intake.v1.IntakeService/GetSource"
+	IntakeService_AddSource_FullMethodName        = "/baton.intake.v1.IntakeService/AddSource"
+	IntakeService_ChangeSource_FullMethodName     = "/baton.intake.v1.IntakeService/ChangeSource"
+	IntakeService_RotateSource_FullMethodName     = "/baton.intake.v1.IntakeService/RotateSource"
+	IntakeService_TestSource_FullMethodName       = "/baton.intake.v1.IntakeService/TestSource"
+	IntakeService_ListPresets_FullMethodName      = "/baton.intake.v1.IntakeService/ListPresets"
+	IntakeService_ListDeliveries_FullMethodName   = "/baton.intake.v1.IntakeService/ListDeliveries"
+	IntakeService_RemapSource_FullMethodName      = "/baton.intake.v1.IntakeService/RemapSource"
+	IntakeService_GetIntakeLedger_FullMethodName  = "/baton.intake.v1.IntakeService/GetIntakeLedger"
 )
 
 // IntakeServiceClient is the client API for IntakeService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// IntakeService takes submissions from programs and files.
+// IntakeService takes submissions from programs and files, and keeps the
+// sources that deliver them.
 type IntakeServiceClient interface {
 	// Submit keeps one submission. It answers once the submission is synced to
 	// disk; the same idempotency key from the same source is one lead, for ever.
@@ -38,8 +54,46 @@ type IntakeServiceClient interface {
 	// ImportHistory records leads and what became of them, with the file's own
 	// times. Nobody is notified and nothing is routed.
 	ImportHistory(ctx context.Context, in *ImportHistoryRequest, opts ...grpc.CallOption) (*ImportHistoryResponse, error)
+	// SubmitBatch keeps submissions as they come and answers each by its place in
+	// the stream, in any order, once it is synced. A stream that broke is sent
+	// again: what stands already is answered as it was.
+	SubmitBatch(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SubmitBatchRequest, SubmitBatchResponse], error)
+	// RecordTouch keeps a contact that is no submission of its own. A touch whose
+	// lead or person is not known yet waits for them.
+	RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error)
+	// ResolveLeads answers which leads a source's own ids stand for.
+	ResolveLeads(ctx context.Context, in *ResolveLeadsRequest, opts ...grpc.CallOption) (*ResolveLeadsResponse, error)
+	// CheckSubmissions says what would become of submissions, and keeps nothing.
+	CheckSubmissions(ctx context.Context, in *CheckSubmissionsRequest, opts ...grpc.CallOption) (*CheckSubmissionsResponse, error)
+	// DeclareAccounts makes companies known, or changes what is known of them.
+	DeclareAccounts(ctx context.Context, in *DeclareAccountsRequest, opts ...grpc.CallOption) (*DeclareAccountsResponse, error)
+	// ListAccounts lists the companies that are known, by domain.
+	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
 	// ListSources lists the sources and whether they are signed.
 	ListSources(ctx context.Context, in *ListSourcesRequest, opts ...grpc.CallOption) (*ListSourcesResponse, error)
+	// GetSource answers one source in full.
+	GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*GetSourceResponse, error)
+	// AddSource makes a source known. The token of its address is answered once
+	// and not kept.
+	AddSource(ctx context.Context, in *AddSourceRequest, opts ...grpc.CallOption) (*AddSourceResponse, error)
+	// ChangeSource changes a source: its name, preset, verification, mapping,
+	// state. What it does not name stays.
+	ChangeSource(ctx context.Context, in *ChangeSourceRequest, opts ...grpc.CallOption) (*ChangeSourceResponse, error)
+	// RotateSource gives a source's address a new token, and takes the one before
+	// for a while.
+	RotateSource(ctx context.Context, in *RotateSourceRequest, opts ...grpc.CallOption) (*RotateSourceResponse, error)
+	// TestSource says what a source would make of a body, and keeps nothing.
+	TestSource(ctx context.Context, in *TestSourceRequest, opts ...grpc.CallOption) (*TestSourceResponse, error)
+	// ListPresets lists the tools that have a name here.
+	ListPresets(ctx context.Context, in *ListPresetsRequest, opts ...grpc.CallOption) (*ListPresetsResponse, error)
+	// ListDeliveries lists what a source has delivered and what was found in it,
+	// latest first, for as long as the bodies are kept.
+	ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error)
+	// RemapSource reads a source's kept bodies again with its mapping of now.
+	RemapSource(ctx context.Context, in *RemapSourceRequest, opts ...grpc.CallOption) (*RemapSourceResponse, error)
+	// GetIntakeLedger counts what became of everything that was acknowledged in a
+	// span.
+	GetIntakeLedger(ctx context.Context, in *GetIntakeLedgerRequest, opts ...grpc.CallOption) (*GetIntakeLedgerResponse, error)
 }
 
 type intakeServiceClient struct {
@@ -70,6 +124,69 @@ func (c *intakeServiceClient) ImportHistory(ctx context.Context, in *ImportHisto
 	return out, nil
 }
 
+func (c *intakeServiceClient) SubmitBatch(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SubmitBatchRequest, SubmitBatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &IntakeService_ServiceDesc.Streams[0], IntakeService_SubmitBatch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SubmitBatchRequest, SubmitBatchResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntakeService_SubmitBatchClient = grpc.BidiStreamingClient[SubmitBatchRequest, SubmitBatchResponse]
+
+func (c *intakeServiceClient) RecordTouch(ctx context.Context, in *RecordTouchRequest, opts ...grpc.CallOption) (*RecordTouchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordTouchResponse)
+	err := c.cc.Invoke(ctx, IntakeService_RecordTouch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) ResolveLeads(ctx context.Context, in *ResolveLeadsRequest, opts ...grpc.CallOption) (*ResolveLeadsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResolveLeadsResponse)
+	err := c.cc.Invoke(ctx, IntakeService_ResolveLeads_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) CheckSubmissions(ctx context.Context, in *CheckSubmissionsRequest, opts ...grpc.CallOption) (*CheckSubmissionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckSubmissionsResponse)
+	err := c.cc.Invoke(ctx, IntakeService_CheckSubmissions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) DeclareAccounts(ctx context.Context, in *DeclareAccountsRequest, opts ...grpc.CallOption) (*DeclareAccountsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeclareAccountsResponse)
+	err := c.cc.Invoke(ctx, IntakeService_DeclareAccounts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAccountsResponse)
+	err := c.cc.Invoke(ctx, IntakeService_ListAccounts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *intakeServiceClient) ListSources(ctx context.Context, in *ListSourcesRequest, opts ...grpc.CallOption) (*ListSourcesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListSourcesResponse)
@@ -80,11 +197,102 @@ func (c *intakeServiceClient) ListSources(ctx context.Context, in *ListSourcesRe
 	return out, nil
 }
 
+func (c *intakeServiceClient) GetSource(ctx context.Context, in *GetSourceRequest, opts ...grpc.CallOption) (*GetSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSourceResponse)
+	err := c.cc.Invoke(ctx, IntakeService_GetSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) AddSource(ctx context.Context, in *AddSourceRequest, opts ...grpc.CallOption) (*AddSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AddSourceResponse)
+	err := c.cc.Invoke(ctx, IntakeService_AddSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) ChangeSource(ctx context.Context, in *ChangeSourceRequest, opts ...grpc.CallOption) (*ChangeSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChangeSourceResponse)
+	err := c.cc.Invoke(ctx, IntakeService_ChangeSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) RotateSource(ctx context.Context, in *RotateSourceRequest, opts ...grpc.CallOption) (*RotateSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateSourceResponse)
+	err := c.cc.Invoke(ctx, IntakeService_RotateSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) TestSource(ctx context.Context, in *TestSourceRequest, opts ...grpc.CallOption) (*TestSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestSourceResponse)
+	err := c.cc.Invoke(ctx, IntakeService_TestSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) ListPresets(ctx context.Context, in *ListPresetsRequest, opts ...grpc.CallOption) (*ListPresetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPresetsResponse)
+	err := c.cc.Invoke(ctx, IntakeService_ListPresets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeliveriesResponse)
+	err := c.cc.Invoke(ctx, IntakeService_ListDeliveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) RemapSource(ctx context.Context, in *RemapSourceRequest, opts ...grpc.CallOption) (*RemapSourceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemapSourceResponse)
+	err := c.cc.Invoke(ctx, IntakeService_RemapSource_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *intakeServiceClient) GetIntakeLedger(ctx context.Context, in *GetIntakeLedgerRequest, opts ...grpc.CallOption) (*GetIntakeLedgerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetIntakeLedgerResponse)
+	err := c.cc.Invoke(ctx, IntakeService_GetIntakeLedger_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // IntakeServiceServer is the server API for IntakeService service.
 // All implementations must embed UnimplementedIntakeServiceServer
 // for forward compatibility.
 //
-// IntakeService takes submissions from programs and files.
+// IntakeService takes submissions from programs and files, and keeps the
+// sources that deliver them.
 type IntakeServiceServer interface {
 	// Submit keeps one submission. It answers once the submission is synced to
 	// disk; the same idempotency key from the same source is one lead, for ever.
@@ -92,8 +300,46 @@ type IntakeServiceServer interface {
 	// ImportHistory records leads and what became of them, with the file's own
 	// times. Nobody is notified and nothing is routed.
 	ImportHistory(context.Context, *ImportHistoryRequest) (*ImportHistoryResponse, error)
+	// SubmitBatch keeps submissions as they come and answers each by its place in
+	// the stream, in any order, once it is synced. A stream that broke is sent
+	// again: what stands already is answered as it was.
+	SubmitBatch(grpc.BidiStreamingServer[SubmitBatchRequest, SubmitBatchResponse]) error
+	// RecordTouch keeps a contact that is no submission of its own. A touch whose
+	// lead or person is not known yet waits for them.
+	RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error)
+	// ResolveLeads answers which leads a source's own ids stand for.
+	ResolveLeads(context.Context, *ResolveLeadsRequest) (*ResolveLeadsResponse, error)
+	// CheckSubmissions says what would become of submissions, and keeps nothing.
+	CheckSubmissions(context.Context, *CheckSubmissionsRequest) (*CheckSubmissionsResponse, error)
+	// DeclareAccounts makes companies known, or changes what is known of them.
+	DeclareAccounts(context.Context, *DeclareAccountsRequest) (*DeclareAccountsResponse, error)
+	// ListAccounts lists the companies that are known, by domain.
+	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
 	// ListSources lists the sources and whether they are signed.
 	ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error)
+	// GetSource answers one source in full.
+	GetSource(context.Context, *GetSourceRequest) (*GetSourceResponse, error)
+	// AddSource makes a source known. The token of its address is answered once
+	// and not kept.
+	AddSource(context.Context, *AddSourceRequest) (*AddSourceResponse, error)
+	// ChangeSource changes a source: its name, preset, verification, mapping,
+	// state. What it does not name stays.
+	ChangeSource(context.Context, *ChangeSourceRequest) (*ChangeSourceResponse, error)
+	// RotateSource gives a source's address a new token, and takes the one before
+	// for a while.
+	RotateSource(context.Context, *RotateSourceRequest) (*RotateSourceResponse, error)
+	// TestSource says what a source would make of a body, and keeps nothing.
+	TestSource(context.Context, *TestSourceRequest) (*TestSourceResponse, error)
+	// ListPresets lists the tools that have a name here.
+	ListPresets(context.Context, *ListPresetsRequest) (*ListPresetsResponse, error)
+	// ListDeliveries lists what a source has delivered and what was found in it,
+	// latest first, for as long as the bodies are kept.
+	ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error)
+	// RemapSource reads a source's kept bodies again with its mapping of now.
+	RemapSource(context.Context, *RemapSourceRequest) (*RemapSourceResponse, error)
+	// GetIntakeLedger counts what became of everything that was acknowledged in a
+	// span.
+	GetIntakeLedger(context.Context, *GetIntakeLedgerRequest) (*GetIntakeLedgerResponse, error)
 	mustEmbedUnimplementedIntakeServiceServer()
 }
 
@@ -110,8 +356,53 @@ func (UnimplementedIntakeServiceServer) Submit(context.Context, *SubmitRequest) 
 func (UnimplementedIntakeServiceServer) ImportHistory(context.Context, *ImportHistoryRequest) (*ImportHistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportHistory not implemented")
 }
+func (UnimplementedIntakeServiceServer) SubmitBatch(grpc.BidiStreamingServer[SubmitBatchRequest, SubmitBatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method SubmitBatch not implemented")
+}
+func (UnimplementedIntakeServiceServer) RecordTouch(context.Context, *RecordTouchRequest) (*RecordTouchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordTouch not implemented")
+}
+func (UnimplementedIntakeServiceServer) ResolveLeads(context.Context, *ResolveLeadsRequest) (*ResolveLeadsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveLeads not implemented")
+}
+func (UnimplementedIntakeServiceServer) CheckSubmissions(context.Context, *CheckSubmissionsRequest) (*CheckSubmissionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckSubmissions not implemented")
+}
+func (UnimplementedIntakeServiceServer) DeclareAccounts(context.Context, *DeclareAccountsRequest) (*DeclareAccountsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeclareAccounts not implemented")
+}
+func (UnimplementedIntakeServiceServer) ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAccounts not implemented")
+}
 func (UnimplementedIntakeServiceServer) ListSources(context.Context, *ListSourcesRequest) (*ListSourcesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSources not implemented")
+}
+func (UnimplementedIntakeServiceServer) GetSource(context.Context, *GetSourceRequest) (*GetSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSource not implemented")
+}
+func (UnimplementedIntakeServiceServer) AddSource(context.Context, *AddSourceRequest) (*AddSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AddSource not implemented")
+}
+func (UnimplementedIntakeServiceServer) ChangeSource(context.Context, *ChangeSourceRequest) (*ChangeSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ChangeSource not implemented")
+}
+func (UnimplementedIntakeServiceServer) RotateSource(context.Context, *RotateSourceRequest) (*RotateSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateSource not implemented")
+}
+func (UnimplementedIntakeServiceServer) TestSource(context.Context, *TestSourceRequest) (*TestSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestSource not implemented")
+}
+func (UnimplementedIntakeServiceServer) ListPresets(context.Context, *ListPresetsRequest) (*ListPresetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPresets not implemented")
+}
+func (UnimplementedIntakeServiceServer) ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeliveries not implemented")
+}
+func (UnimplementedIntakeServiceServer) RemapSource(context.Context, *RemapSourceRequest) (*RemapSourceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemapSource not implemented")
+}
+func (UnimplementedIntakeServiceServer) GetIntakeLedger(context.Context, *GetIntakeLedgerRequest) (*GetIntakeLedgerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetIntakeLedger not implemented")
 }
 func (UnimplementedIntakeServiceServer) mustEmbedUnimplementedIntakeServiceServer() {}
 func (UnimplementedIntakeServiceServer) testEmbeddedByValue()                       {}
@@ -170,6 +461,103 @@ func _IntakeService_ImportHistory_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IntakeService_SubmitBatch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(IntakeServiceServer).SubmitBatch(&grpc.GenericServerStream[SubmitBatchRequest, SubmitBatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type IntakeService_SubmitBatchServer = grpc.BidiStreamingServer[SubmitBatchRequest, SubmitBatchResponse]
+
+func _IntakeService_RecordTouch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordTouchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).RecordTouch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_RecordTouch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).RecordTouch(ctx, req.(*RecordTouchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_ResolveLeads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveLeadsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).ResolveLeads(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_ResolveLeads_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).ResolveLeads(ctx, req.(*ResolveLeadsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_CheckSubmissions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckSubmissionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).CheckSubmissions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_CheckSubmissions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).CheckSubmissions(ctx, req.(*CheckSubmissionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_DeclareAccounts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeclareAccountsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).DeclareAccounts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_DeclareAccounts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).DeclareAccounts(ctx, req.(*DeclareAccountsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_ListAccounts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAccountsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).ListAccounts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_ListAccounts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).ListAccounts(ctx, req.(*ListAccountsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IntakeService_ListSources_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListSourcesRequest)
 	if err := dec(in); err != nil {
@@ -184,6 +572,168 @@ func _IntakeService_ListSources_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(IntakeServiceServer).ListSources(ctx, req.(*ListSourcesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_GetSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).GetSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_GetSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).GetSource(ctx, req.(*GetSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_AddSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AddSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).AddSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_AddSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).AddSource(ctx, req.(*AddSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_ChangeSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChangeSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).ChangeSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_ChangeSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).ChangeSource(ctx, req.(*ChangeSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_RotateSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).RotateSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_RotateSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).RotateSource(ctx, req.(*RotateSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_TestSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).TestSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_TestSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).TestSource(ctx, req.(*TestSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_ListPresets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPresetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).ListPresets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_ListPresets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).ListPresets(ctx, req.(*ListPresetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_ListDeliveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeliveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).ListDeliveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_ListDeliveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).ListDeliveries(ctx, req.(*ListDeliveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_RemapSource_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemapSourceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).RemapSource(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_RemapSource_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).RemapSource(ctx, req.(*RemapSourceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IntakeService_GetIntakeLedger_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetIntakeLedgerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IntakeServiceServer).GetIntakeLedger(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IntakeService_GetIntakeLedger_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IntakeServiceServer).GetIntakeLedger(ctx, req.(*GetIntakeLedgerRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -204,10 +754,73 @@ var IntakeService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _IntakeService_ImportHistory_Handler,
 		},
 		{
+			MethodName: "RecordTouch",
+			Handler:    _IntakeService_RecordTouch_Handler,
+		},
+		{
+			MethodName: "ResolveLeads",
+			Handler:    _IntakeService_ResolveLeads_Handler,
+		},
+		{
+			MethodName: "CheckSubmissions",
+			Handler:    _IntakeService_CheckSubmissions_Handler,
+		},
+		{
+			MethodName: "DeclareAccounts",
+			Handler:    _IntakeService_DeclareAccounts_Handler,
+		},
+		{
+			MethodName: "ListAccounts",
+			Handler:    _IntakeService_ListAccounts_Handler,
+		},
+		{
 			MethodName: "ListSources",
 			Handler:    _IntakeService_ListSources_Handler,
 		},
+		{
+			MethodName: "GetSource",
+			Handler:    _IntakeService_GetSource_Handler,
+		},
+		{
+			MethodName: "AddSource",
+			Handler:    _IntakeService_AddSource_Handler,
+		},
+		{
+			MethodName: "ChangeSource",
+			Handler:    _IntakeService_ChangeSource_Handler,
+		},
+		{
+			MethodName: "RotateSource",
+			Handler:    _IntakeService_RotateSource_Handler,
+		},
+		{
+			MethodName: "TestSource",
+			Handler:    _IntakeService_TestSource_Handler,
+		},
+		{
+			MethodName: "ListPresets",
+			Handler:    _IntakeService_ListPresets_Handler,
+		},
+		{
+			MethodName: "ListDeliveries",
+			Handler:    _IntakeService_ListDeliveries_Handler,
+		},
+		{
+			MethodName: "RemapSource",
+			Handler:    _IntakeService_RemapSource_Handler,
+		},
+		{
+			MethodName: "GetIntakeLedger",
+			Handler:    _IntakeService_GetIntakeLedger_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "SubmitBatch",
+			Handler:       _IntakeService_SubmitBatch_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "baton/intake/v1/intake_service.proto",
 }

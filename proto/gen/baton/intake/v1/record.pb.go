@@ -26,6 +26,60 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SourceState is what a source's address does with what comes.
+type SourceState int32
+
+const (
+	// Takes and works what comes.
+	SourceState_SOURCE_STATE_UNSPECIFIED SourceState = 0
+	// Takes what comes, answers 200, and holds it until the source is resumed.
+	SourceState_SOURCE_STATE_PAUSED SourceState = 1
+	// Was removed on purpose: answers 410 once nothing has come for a while, and
+	// holds what still comes until then.
+	SourceState_SOURCE_STATE_REMOVED SourceState = 2
+)
+
+// Enum value maps for SourceState.
+var (
+	SourceState_name = map[int32]string{
+		0: "SOURCE_STATE_UNSPECIFIED",
+		1: "SOURCE_STATE_PAUSED",
+		2: "SOURCE_STATE_REMOVED",
+	}
+	SourceState_value = map[string]int32{
+		"SOURCE_STATE_UNSPECIFIED": 0,
+		"SOURCE_STATE_PAUSED":      1,
+		"SOURCE_STATE_REMOVED":     2,
+	}
+)
+
+func (x SourceState) Enum() *SourceState {
+	p := new(SourceState)
+	*p = x
+	return p
+}
+
+func (x SourceState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SourceState) Descriptor() protoreflect.EnumDescriptor {
+	return file_baton_intake_v1_record_proto_enumTypes[0].Descriptor()
+}
+
+func (SourceState) Type() protoreflect.EnumType {
+	return &file_baton_intake_v1_record_proto_enumTypes[0]
+}
+
+func (x SourceState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SourceState.Descriptor instead.
+func (SourceState) EnumDescriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{0}
+}
+
 // IntakeRecord is one message of the INTAKE stream: the deliveries that arrived
 // together and share one sync to disk.
 type IntakeRecord struct {
@@ -100,7 +154,10 @@ type Delivery struct {
 	// Envelope of the body, sealed under the day's intake key: a DeliveryBody.
 	Body *v1.Sealed `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`
 	// W3C trace context of the request.
-	Traceparent   string `protobuf:"bytes,8,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	Traceparent string `protobuf:"bytes,8,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	// Set where this is what a source answered when it was asked for the details
+	// of an earlier delivery: that delivery's id.
+	DetailsOf     string `protobuf:"bytes,9,opt,name=details_of,json=detailsOf,proto3" json:"details_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,6 +248,13 @@ func (x *Delivery) GetTraceparent() string {
 	return ""
 }
 
+func (x *Delivery) GetDetailsOf() string {
+	if x != nil {
+		return x.DetailsOf
+	}
+	return ""
+}
+
 // DeliveryBody is what a delivery's seal holds.
 type DeliveryBody struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -201,7 +265,12 @@ type DeliveryBody struct {
 	// Query of the request's address, if any.
 	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
 	// Set where the submission came already mapped, by gRPC or from a file.
-	Submission    *Submission `protobuf:"bytes,4,opt,name=submission,proto3" json:"submission,omitempty"`
+	Submission *Submission `protobuf:"bytes,4,opt,name=submission,proto3" json:"submission,omitempty"`
+	// Set where a touch was recorded, by gRPC or from a file.
+	Touch *Touch `protobuf:"bytes,5,opt,name=touch,proto3" json:"touch,omitempty"`
+	// Headers that the source's verification or mapping names, lower case; never
+	// a signature, a token or a cookie.
+	Headers       map[string]string `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,6 +333,121 @@ func (x *DeliveryBody) GetSubmission() *Submission {
 	return nil
 }
 
+func (x *DeliveryBody) GetTouch() *Touch {
+	if x != nil {
+		return x.Touch
+	}
+	return nil
+}
+
+func (x *DeliveryBody) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// Touch is one contact between the company and a person that is no submission
+// of its own: a visit of a page, a download, a reply, a meeting.
+type Touch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sender's own id for it: the same id from the same source is one touch.
+	ExternalId string `protobuf:"bytes,1,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	// Kind, such as "pricing-page", "download", "reply", "webinar".
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// When it happened; absent = when it was received.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// Whose it is: a lead id, or an e-mail address or telephone number as typed.
+	LeadId string `protobuf:"bytes,4,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// E-mail address, as typed.
+	Email string `protobuf:"bytes,5,opt,name=email,proto3" json:"email,omitempty"`
+	// Telephone number, as typed.
+	Phone string `protobuf:"bytes,6,opt,name=phone,proto3" json:"phone,omitempty"`
+	// Where it came from.
+	Attribution   *v1.Attribution `protobuf:"bytes,7,opt,name=attribution,proto3" json:"attribution,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Touch) Reset() {
+	*x = Touch{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Touch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Touch) ProtoMessage() {}
+
+func (x *Touch) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Touch.ProtoReflect.Descriptor instead.
+func (*Touch) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Touch) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *Touch) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Touch) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *Touch) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *Touch) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *Touch) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *Touch) GetAttribution() *v1.Attribution {
+	if x != nil {
+		return x.Attribution
+	}
+	return nil
+}
+
 // Submission is a registration in Baton's own words.
 type Submission struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -281,7 +465,7 @@ type Submission struct {
 
 func (x *Submission) Reset() {
 	*x = Submission{}
-	mi := &file_baton_intake_v1_record_proto_msgTypes[3]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +477,7 @@ func (x *Submission) String() string {
 func (*Submission) ProtoMessage() {}
 
 func (x *Submission) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_record_proto_msgTypes[3]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +490,7 @@ func (x *Submission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Submission.ProtoReflect.Descriptor instead.
 func (*Submission) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{3}
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Submission) GetExternalId() string {
@@ -338,7 +522,7 @@ func (x *Submission) GetTest() bool {
 }
 
 // SourceDeclared makes a source known, or changes it: an event on
-// org.source.<source id>.
+// org.source.<source id>. It says all there is to say, so the last one holds.
 type SourceDeclared struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Permanent id.
@@ -352,14 +536,44 @@ type SourceDeclared struct {
 	// Fields that must stay empty: a filled one marks spam.
 	Honeypots []string `protobuf:"bytes,5,rep,name=honeypots,proto3" json:"honeypots,omitempty"`
 	// Where to send a browser after a form, exact addresses.
-	Redirects     []string `protobuf:"bytes,6,rep,name=redirects,proto3" json:"redirects,omitempty"`
+	Redirects []string `protobuf:"bytes,6,rep,name=redirects,proto3" json:"redirects,omitempty"`
+	// Preset that names this tool's shapes; empty = the tool maps itself.
+	Preset string `protobuf:"bytes,7,opt,name=preset,proto3" json:"preset,omitempty"`
+	// What the user settled about the mapping; it comes before the preset's.
+	Mapping *Mapping `protobuf:"bytes,8,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// Version of the source, counted up with each change.
+	Version int64 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
+	// What the address does.
+	State SourceState `protobuf:"varint,10,opt,name=state,proto3,enum=baton.intake.v1.SourceState" json:"state,omitempty"`
+	// Since when it is paused or removed.
+	StateSince *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=state_since,json=stateSince,proto3" json:"state_since,omitempty"`
+	// Names that it had before. Their addresses go on working.
+	FormerNames []string `protobuf:"bytes,12,rep,name=former_names,json=formerNames,proto3" json:"former_names,omitempty"`
+	// Region of telephone numbers without a country code, ISO 3166-1 alpha-2;
+	// empty = they are understood only with one, or by the person's country.
+	Region string `protobuf:"bytes,13,opt,name=region,proto3" json:"region,omitempty"`
+	// Tokens that the address took before, and until when it still takes them.
+	FormerTokens []*FormerToken `protobuf:"bytes,14,rep,name=former_tokens,json=formerTokens,proto3" json:"former_tokens,omitempty"`
+	// Origins whose scripts may post here, and that may register by a CloudEvents
+	// handshake: scheme, host and port, exactly.
+	Origins []string `protobuf:"bytes,15,rep,name=origins,proto3" json:"origins,omitempty"`
+	// Handshake that the address answers: "", "meta", "linkedin" or "cloudevents".
+	Handshake string `protobuf:"bytes,16,opt,name=handshake,proto3" json:"handshake,omitempty"`
+	// Where the handshake's own secret is: "file:PATH" or "env:NAME".
+	HandshakeRef string `protobuf:"bytes,17,opt,name=handshake_ref,json=handshakeRef,proto3" json:"handshake_ref,omitempty"`
+	// How the details of a thin delivery are read; absent = deliveries are whole.
+	Details *DetailsRead `protobuf:"bytes,18,opt,name=details,proto3" json:"details,omitempty"`
+	// Methods besides POST that are taken as one, such as "PUT".
+	Methods []string `protobuf:"bytes,19,rep,name=methods,proto3" json:"methods,omitempty"`
+	// Reason of this change, as its author gave it.
+	Reason        string `protobuf:"bytes,20,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SourceDeclared) Reset() {
 	*x = SourceDeclared{}
-	mi := &file_baton_intake_v1_record_proto_msgTypes[4]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -371,7 +585,7 @@ func (x *SourceDeclared) String() string {
 func (*SourceDeclared) ProtoMessage() {}
 
 func (x *SourceDeclared) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_record_proto_msgTypes[4]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -384,7 +598,7 @@ func (x *SourceDeclared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceDeclared.ProtoReflect.Descriptor instead.
 func (*SourceDeclared) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SourceDeclared) GetSourceId() string {
@@ -429,27 +643,210 @@ func (x *SourceDeclared) GetRedirects() []string {
 	return nil
 }
 
-// Verification says how a signature is checked. Algorithm and place come from
-// here, never from the request.
+func (x *SourceDeclared) GetPreset() string {
+	if x != nil {
+		return x.Preset
+	}
+	return ""
+}
+
+func (x *SourceDeclared) GetMapping() *Mapping {
+	if x != nil {
+		return x.Mapping
+	}
+	return nil
+}
+
+func (x *SourceDeclared) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SourceDeclared) GetState() SourceState {
+	if x != nil {
+		return x.State
+	}
+	return SourceState_SOURCE_STATE_UNSPECIFIED
+}
+
+func (x *SourceDeclared) GetStateSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StateSince
+	}
+	return nil
+}
+
+func (x *SourceDeclared) GetFormerNames() []string {
+	if x != nil {
+		return x.FormerNames
+	}
+	return nil
+}
+
+func (x *SourceDeclared) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *SourceDeclared) GetFormerTokens() []*FormerToken {
+	if x != nil {
+		return x.FormerTokens
+	}
+	return nil
+}
+
+func (x *SourceDeclared) GetOrigins() []string {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+func (x *SourceDeclared) GetHandshake() string {
+	if x != nil {
+		return x.Handshake
+	}
+	return ""
+}
+
+func (x *SourceDeclared) GetHandshakeRef() string {
+	if x != nil {
+		return x.HandshakeRef
+	}
+	return ""
+}
+
+func (x *SourceDeclared) GetDetails() *DetailsRead {
+	if x != nil {
+		return x.Details
+	}
+	return nil
+}
+
+func (x *SourceDeclared) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+func (x *SourceDeclared) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// FormerToken is a token that was replaced and is still taken for a while.
+type FormerToken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 of it.
+	TokenHash []byte `protobuf:"bytes,1,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	// Until when it is taken.
+	EndsAt        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FormerToken) Reset() {
+	*x = FormerToken{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FormerToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FormerToken) ProtoMessage() {}
+
+func (x *FormerToken) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FormerToken.ProtoReflect.Descriptor instead.
+func (*FormerToken) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FormerToken) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
+func (x *FormerToken) GetEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndsAt
+	}
+	return nil
+}
+
+// Verification says how the credential of a delivery is checked. Algorithm,
+// place and version come from here, never from the request.
 type Verification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "hmac-sha256".
+	// "hmac-sha256", "hmac-sha1", "sha256" (over secret and text), "ed25519",
+	// "equal" (the credential is the secret), "basic" (user:password) or
+	// "jws-hs256" (a JWS whose claims hold the body's SHA-256).
 	Algorithm string `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	// Header that carries it.
+	// Name of the header or query parameter that carries it, or path within the
+	// body.
 	Header string `protobuf:"bytes,2,opt,name=header,proto3" json:"header,omitempty"`
-	// Text in front of the digest, such as "sha256=".
+	// Text in front of the digest, such as "sha256=" or "v1,".
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// "hex" or "base64".
+	// "hex" or "base64" (either alphabet, padded or not); not for "equal" and
+	// "basic".
 	Encoding string `protobuf:"bytes,4,opt,name=encoding,proto3" json:"encoding,omitempty"`
 	// Where the secret is: "file:PATH" or "env:NAME". Never the secret itself.
-	SecretRef     string `protobuf:"bytes,5,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	SecretRef string `protobuf:"bytes,5,opt,name=secret_ref,json=secretRef,proto3" json:"secret_ref,omitempty"`
+	// Where the credential is: "" or "header", "query" or "body".
+	Place string `protobuf:"bytes,6,opt,name=place,proto3" json:"place,omitempty"`
+	// Element of a list like "t=1,v1=ab" that is the digest; empty = the whole.
+	Element string `protobuf:"bytes,7,opt,name=element,proto3" json:"element,omitempty"`
+	// Text that is signed: {body}, {timestamp}, {method}, {url}, {header:NAME} and
+	// everything else as it stands; empty = {body}.
+	Signed string `protobuf:"bytes,8,opt,name=signed,proto3" json:"signed,omitempty"`
+	// Whether several digests may stand there, divided by spaces; one that holds
+	// is enough.
+	Several bool `protobuf:"varint,9,opt,name=several,proto3" json:"several,omitempty"`
+	// How the key is made of the secret: "" (its bytes) or "base64".
+	KeyEncoding string `protobuf:"bytes,10,opt,name=key_encoding,json=keyEncoding,proto3" json:"key_encoding,omitempty"`
+	// Text in front of the secret that is no part of the key, such as "whsec_".
+	KeyPrefix string `protobuf:"bytes,11,opt,name=key_prefix,json=keyPrefix,proto3" json:"key_prefix,omitempty"`
+	// Header of the timestamp, or the element of the list, as "element:t"; empty =
+	// none is sent, and a delivery can be replayed by whoever has seen it.
+	Timestamp string `protobuf:"bytes,12,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
+	// Unit of the timestamp: "s" or "ms".
+	TimestampUnit string `protobuf:"bytes,13,opt,name=timestamp_unit,json=timestampUnit,proto3" json:"timestamp_unit,omitempty"`
+	// How far the timestamp may be from now, either way, in seconds; 0 = 300.
+	ToleranceSeconds int64 `protobuf:"varint,14,opt,name=tolerance_seconds,json=toleranceSeconds,proto3" json:"tolerance_seconds,omitempty"`
+	// Secrets besides the first, each with its end: for a change of secret.
+	More []*SecretRef `protobuf:"bytes,15,rep,name=more,proto3" json:"more,omitempty"`
+	// Address under which senders know this source's door, scheme to path, where
+	// {url} is signed; empty = the deployment's public address.
+	PublicUrl     string `protobuf:"bytes,16,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_baton_intake_v1_record_proto_msgTypes[5]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -461,7 +858,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_record_proto_msgTypes[5]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -474,7 +871,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Verification) GetAlgorithm() string {
@@ -512,6 +909,946 @@ func (x *Verification) GetSecretRef() string {
 	return ""
 }
 
+func (x *Verification) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *Verification) GetElement() string {
+	if x != nil {
+		return x.Element
+	}
+	return ""
+}
+
+func (x *Verification) GetSigned() string {
+	if x != nil {
+		return x.Signed
+	}
+	return ""
+}
+
+func (x *Verification) GetSeveral() bool {
+	if x != nil {
+		return x.Several
+	}
+	return false
+}
+
+func (x *Verification) GetKeyEncoding() string {
+	if x != nil {
+		return x.KeyEncoding
+	}
+	return ""
+}
+
+func (x *Verification) GetKeyPrefix() string {
+	if x != nil {
+		return x.KeyPrefix
+	}
+	return ""
+}
+
+func (x *Verification) GetTimestamp() string {
+	if x != nil {
+		return x.Timestamp
+	}
+	return ""
+}
+
+func (x *Verification) GetTimestampUnit() string {
+	if x != nil {
+		return x.TimestampUnit
+	}
+	return ""
+}
+
+func (x *Verification) GetToleranceSeconds() int64 {
+	if x != nil {
+		return x.ToleranceSeconds
+	}
+	return 0
+}
+
+func (x *Verification) GetMore() []*SecretRef {
+	if x != nil {
+		return x.More
+	}
+	return nil
+}
+
+func (x *Verification) GetPublicUrl() string {
+	if x != nil {
+		return x.PublicUrl
+	}
+	return ""
+}
+
+// SecretRef is a secret and until when it counts.
+type SecretRef struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "file:PATH" or "env:NAME".
+	Ref string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// Until when; absent = without end.
+	EndsAt        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecretRef) Reset() {
+	*x = SecretRef{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecretRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecretRef) ProtoMessage() {}
+
+func (x *SecretRef) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecretRef.ProtoReflect.Descriptor instead.
+func (*SecretRef) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SecretRef) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *SecretRef) GetEndsAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndsAt
+	}
+	return nil
+}
+
+// Mapping says where in a body things are. What it leaves open is found by
+// itself. Paths are as they are listed: members joined by dots, quoted where a
+// name holds one, places of lists in brackets.
+type Mapping struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Fields and where they are.
+	Fields []*FieldPath `protobuf:"bytes,1,rep,name=fields,proto3" json:"fields,omitempty"`
+	// Lists of question and answer.
+	Pairs []*PairList `protobuf:"bytes,2,rep,name=pairs,proto3" json:"pairs,omitempty"`
+	// Path of the list of submissions; empty = found by itself.
+	Items string `protobuf:"bytes,3,opt,name=items,proto3" json:"items,omitempty"`
+	// Path of the sender's own id for a submission, or "header:NAME"; several are
+	// joined.
+	Id []string `protobuf:"bytes,4,rep,name=id,proto3" json:"id,omitempty"`
+	// Path of the kind of event, or "header:NAME".
+	Event string `protobuf:"bytes,5,opt,name=event,proto3" json:"event,omitempty"`
+	// What each kind of event means; a kind that is not listed is ignored where any
+	// are listed.
+	Events map[string]string `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Marks of a test delivery.
+	Tests []*TestMark `protobuf:"bytes,7,rep,name=tests,proto3" json:"tests,omitempty"`
+	// Labels of keys that say nothing by themselves.
+	Labels map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Consents and where they are.
+	Consents []*ConsentPath `protobuf:"bytes,9,rep,name=consents,proto3" json:"consents,omitempty"`
+	// Paths of members that hold JSON as text.
+	Embedded      []string `protobuf:"bytes,10,rep,name=embedded,proto3" json:"embedded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mapping) Reset() {
+	*x = Mapping{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mapping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mapping) ProtoMessage() {}
+
+func (x *Mapping) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mapping.ProtoReflect.Descriptor instead.
+func (*Mapping) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Mapping) GetFields() []*FieldPath {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *Mapping) GetPairs() []*PairList {
+	if x != nil {
+		return x.Pairs
+	}
+	return nil
+}
+
+func (x *Mapping) GetItems() string {
+	if x != nil {
+		return x.Items
+	}
+	return ""
+}
+
+func (x *Mapping) GetId() []string {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Mapping) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Mapping) GetEvents() map[string]string {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Mapping) GetTests() []*TestMark {
+	if x != nil {
+		return x.Tests
+	}
+	return nil
+}
+
+func (x *Mapping) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Mapping) GetConsents() []*ConsentPath {
+	if x != nil {
+		return x.Consents
+	}
+	return nil
+}
+
+func (x *Mapping) GetEmbedded() []string {
+	if x != nil {
+		return x.Embedded
+	}
+	return nil
+}
+
+// FieldPath says where a field is.
+type FieldPath struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Field: "email", "phone", "name", "first_name", "last_name", "company",
+	// "job_title", "message", "country", "employees", "industry", "role", "product",
+	// "language", "contact_wish", "utm_source", … or "ignore".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// Paths; the first with a value counts.
+	Paths []string `protobuf:"bytes,2,rep,name=paths,proto3" json:"paths,omitempty"`
+	// What divides several values in one text; empty = nothing does.
+	Separator     string `protobuf:"bytes,3,opt,name=separator,proto3" json:"separator,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldPath) Reset() {
+	*x = FieldPath{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldPath) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldPath) ProtoMessage() {}
+
+func (x *FieldPath) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldPath.ProtoReflect.Descriptor instead.
+func (*FieldPath) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *FieldPath) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *FieldPath) GetPaths() []string {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *FieldPath) GetSeparator() string {
+	if x != nil {
+		return x.Separator
+	}
+	return ""
+}
+
+// PairList says how a list of question and answer is laid out.
+type PairList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the list.
+	List string `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	// Path of the key within an element; several: the first with a value.
+	Key []string `protobuf:"bytes,2,rep,name=key,proto3" json:"key,omitempty"`
+	// Path of what the person saw.
+	Label string `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
+	// Path of the kind of answer.
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// Path of the value; "@type" = under the member that the kind names.
+	Value         string `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PairList) Reset() {
+	*x = PairList{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PairList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PairList) ProtoMessage() {}
+
+func (x *PairList) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PairList.ProtoReflect.Descriptor instead.
+func (*PairList) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PairList) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *PairList) GetKey() []string {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *PairList) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *PairList) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *PairList) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// TestMark is how a sender marks a test.
+type TestMark struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Value that it has for a test; empty = any true value.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestMark) Reset() {
+	*x = TestMark{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestMark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestMark) ProtoMessage() {}
+
+func (x *TestMark) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestMark.ProtoReflect.Descriptor instead.
+func (*TestMark) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TestMark) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *TestMark) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// ConsentPath says where a consent is.
+type ConsentPath struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Purpose, such as "contact" or "newsletter".
+	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// Path of the answer.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Path of the text that the person saw; empty = none is sent.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsentPath) Reset() {
+	*x = ConsentPath{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsentPath) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsentPath) ProtoMessage() {}
+
+func (x *ConsentPath) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsentPath.ProtoReflect.Descriptor instead.
+func (*ConsentPath) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ConsentPath) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *ConsentPath) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ConsentPath) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// DetailsRead says how the details of a thin delivery are read.
+type DetailsRead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Address, with {PATH} for what stands in the delivery, such as
+	// "https://graph.example/v1/{leadgen_id}". Only https, and no address of a
+	// private network.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Where the bearer token is: "file:PATH" or "env:NAME".
+	TokenRef string `protobuf:"bytes,2,opt,name=token_ref,json=tokenRef,proto3" json:"token_ref,omitempty"`
+	// Headers to send besides, as they stand.
+	Headers map[string]string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Where the answer's submission is; empty = the whole answer.
+	Items         string `protobuf:"bytes,4,opt,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DetailsRead) Reset() {
+	*x = DetailsRead{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DetailsRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DetailsRead) ProtoMessage() {}
+
+func (x *DetailsRead) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DetailsRead.ProtoReflect.Descriptor instead.
+func (*DetailsRead) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *DetailsRead) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *DetailsRead) GetTokenRef() string {
+	if x != nil {
+		return x.TokenRef
+	}
+	return ""
+}
+
+func (x *DetailsRead) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *DetailsRead) GetItems() string {
+	if x != nil {
+		return x.Items
+	}
+	return ""
+}
+
+// DeliveryHeld says that a delivery waits: an event on org.delivery.<delivery id>.
+type DeliveryHeld struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery.
+	Delivery *v1.DeliveryRef `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Permanent id of the source.
+	SourceId string `protobuf:"bytes,2,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	// For what it waits: "paused" or "waiting-for-details".
+	Why string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	// What went wrong the last time that somebody tried; empty = nothing.
+	Fault string `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	// How often it was tried.
+	Attempts int64 `protobuf:"varint,5,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// When it is tried next; absent = when somebody says so.
+	NextAt        *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryHeld) Reset() {
+	*x = DeliveryHeld{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryHeld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryHeld) ProtoMessage() {}
+
+func (x *DeliveryHeld) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryHeld.ProtoReflect.Descriptor instead.
+func (*DeliveryHeld) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *DeliveryHeld) GetDelivery() *v1.DeliveryRef {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *DeliveryHeld) GetSourceId() string {
+	if x != nil {
+		return x.SourceId
+	}
+	return ""
+}
+
+func (x *DeliveryHeld) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *DeliveryHeld) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *DeliveryHeld) GetAttempts() int64 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *DeliveryHeld) GetNextAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAt
+	}
+	return nil
+}
+
+// DeliveryReleased ends a wait: an event on org.delivery.<delivery id>, in the
+// batch of what became of it.
+type DeliveryReleased struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery.
+	Delivery *v1.DeliveryRef `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// What ended it: "resumed", "details" or "given-up".
+	How           string `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryReleased) Reset() {
+	*x = DeliveryReleased{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryReleased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryReleased) ProtoMessage() {}
+
+func (x *DeliveryReleased) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryReleased.ProtoReflect.Descriptor instead.
+func (*DeliveryReleased) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeliveryReleased) GetDelivery() *v1.DeliveryRef {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *DeliveryReleased) GetHow() string {
+	if x != nil {
+		return x.How
+	}
+	return ""
+}
+
+// TouchWaiting says that a touch is on disk and that nobody is known yet whose
+// it is: an event on org.touch.<touch id>. It waits until they come, for as long
+// as its body can be opened.
+type TouchWaiting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery.
+	Delivery *v1.DeliveryRef `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Permanent id of the source.
+	SourceId string `protobuf:"bytes,2,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	// The delivery's body as INTAKE holds it, under the key of its day.
+	Body          *v1.Sealed `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TouchWaiting) Reset() {
+	*x = TouchWaiting{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TouchWaiting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TouchWaiting) ProtoMessage() {}
+
+func (x *TouchWaiting) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TouchWaiting.ProtoReflect.Descriptor instead.
+func (*TouchWaiting) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TouchWaiting) GetDelivery() *v1.DeliveryRef {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *TouchWaiting) GetSourceId() string {
+	if x != nil {
+		return x.SourceId
+	}
+	return ""
+}
+
+func (x *TouchWaiting) GetBody() *v1.Sealed {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// TouchJoined says whose a touch is: an event on org.touch.<touch id>, in the
+// batch of the lead's TouchAdded. A touch joins one lead, once.
+type TouchJoined struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery.
+	Delivery *v1.DeliveryRef `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Lead that it joined.
+	LeadId        string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TouchJoined) Reset() {
+	*x = TouchJoined{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TouchJoined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TouchJoined) ProtoMessage() {}
+
+func (x *TouchJoined) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TouchJoined.ProtoReflect.Descriptor instead.
+func (*TouchJoined) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TouchJoined) GetDelivery() *v1.DeliveryRef {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *TouchJoined) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+// DeliveryIgnored is the outcome of a delivery that is no lead and was not meant
+// to be one: a kind of event that the source does not map, an update of what is
+// not here. An event on org.delivery.<delivery id>.
+type DeliveryIgnored struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery.
+	Delivery *v1.DeliveryRef `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Permanent id of the source.
+	SourceId string `protobuf:"bytes,2,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	// Why, in words.
+	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryIgnored) Reset() {
+	*x = DeliveryIgnored{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryIgnored) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryIgnored) ProtoMessage() {}
+
+func (x *DeliveryIgnored) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryIgnored.ProtoReflect.Descriptor instead.
+func (*DeliveryIgnored) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DeliveryIgnored) GetDelivery() *v1.DeliveryRef {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *DeliveryIgnored) GetSourceId() string {
+	if x != nil {
+		return x.SourceId
+	}
+	return ""
+}
+
+func (x *DeliveryIgnored) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
 // DeliveryRefused is the outcome of a delivery that yields no lead: an event on
 // org.refusal.<delivery id>. The body stays in INTAKE until its day's key goes.
 type DeliveryRefused struct {
@@ -530,7 +1867,7 @@ type DeliveryRefused struct {
 
 func (x *DeliveryRefused) Reset() {
 	*x = DeliveryRefused{}
-	mi := &file_baton_intake_v1_record_proto_msgTypes[6]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +1879,7 @@ func (x *DeliveryRefused) String() string {
 func (*DeliveryRefused) ProtoMessage() {}
 
 func (x *DeliveryRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_record_proto_msgTypes[6]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +1892,7 @@ func (x *DeliveryRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryRefused.ProtoReflect.Descriptor instead.
 func (*DeliveryRefused) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{6}
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeliveryRefused) GetDelivery() *v1.DeliveryRef {
@@ -595,7 +1932,7 @@ const file_baton_intake_v1_record_proto_rawDesc = "" +
 	"\trecord_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\brecordId\x129\n" +
 	"\n" +
 	"deliveries\x18\x02 \x03(\v2\x19.baton.intake.v1.DeliveryR\n" +
-	"deliveries\"\xd6\x02\n" +
+	"deliveries\"\xfe\x02\n" +
 	"\bDelivery\x12*\n" +
 	"\vdelivery_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
 	"deliveryId\x12&\n" +
@@ -606,21 +1943,39 @@ const file_baton_intake_v1_record_proto_rawDesc = "" +
 	"\x06signed\x18\x05 \x01(\bR\x06signed\x12\x1f\n" +
 	"\x06digest\x18\x06 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12)\n" +
 	"\x04body\x18\a \x01(\v2\x15.baton.lead.v1.SealedR\x04body\x12 \n" +
-	"\vtraceparent\x18\b \x01(\tR\vtraceparent\"\x9c\x01\n" +
+	"\vtraceparent\x18\b \x01(\tR\vtraceparent\x12&\n" +
+	"\n" +
+	"details_of\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\tdetailsOf\"\xcc\x02\n" +
 	"\fDeliveryBody\x12\x10\n" +
 	"\x03raw\x18\x01 \x01(\fR\x03raw\x12'\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\x12\x14\n" +
 	"\x05query\x18\x03 \x01(\tR\x05query\x12;\n" +
 	"\n" +
 	"submission\x18\x04 \x01(\v2\x1b.baton.intake.v1.SubmissionR\n" +
-	"submission\"\xb9\x01\n" +
+	"submission\x12,\n" +
+	"\x05touch\x18\x05 \x01(\v2\x16.baton.intake.v1.TouchR\x05touch\x12D\n" +
+	"\aheaders\x18\x06 \x03(\v2*.baton.intake.v1.DeliveryBody.HeadersEntryR\aheaders\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x02\n" +
+	"\x05Touch\x12+\n" +
+	"\vexternal_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\n" +
+	"externalId\x124\n" +
+	"\x04kind\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,63}$R\x04kind\x12;\n" +
+	"\voccurred_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12 \n" +
+	"\alead_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06leadId\x12\x1e\n" +
+	"\x05email\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\x12\x1d\n" +
+	"\x05phone\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05phone\x12<\n" +
+	"\vattribution\x18\a \x01(\v2\x1a.baton.lead.v1.AttributionR\vattribution\"\xb9\x01\n" +
 	"\n" +
 	"Submission\x12)\n" +
 	"\vexternal_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\n" +
 	"externalId\x127\n" +
 	"\bpersonal\x18\x02 \x01(\v2\x1b.baton.lead.v1.PersonalDataR\bpersonal\x123\n" +
 	"\bfeatures\x18\x03 \x01(\v2\x17.baton.lead.v1.FeaturesR\bfeatures\x12\x12\n" +
-	"\x04test\x18\x04 \x01(\bR\x04test\"\x8c\x02\n" +
+	"\x04test\x18\x04 \x01(\bR\x04test\"\xae\a\n" +
 	"\x0eSourceDeclared\x12&\n" +
 	"\tsource_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bsourceId\x124\n" +
 	"\x04name\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12A\n" +
@@ -628,19 +1983,129 @@ const file_baton_intake_v1_record_proto_rawDesc = "" +
 	"\n" +
 	"token_hash\x18\x04 \x01(\fR\ttokenHash\x12\x1c\n" +
 	"\thoneypots\x18\x05 \x03(\tR\thoneypots\x12\x1c\n" +
-	"\tredirects\x18\x06 \x03(\tR\tredirects\"\xdf\x01\n" +
-	"\fVerification\x120\n" +
-	"\talgorithm\x18\x01 \x01(\tB\x12\xbaH\x0fr\rR\vhmac-sha256R\talgorithm\x12\x1f\n" +
-	"\x06header\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06header\x12\x16\n" +
-	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12.\n" +
-	"\bencoding\x18\x04 \x01(\tB\x12\xbaH\x0fr\rR\x03hexR\x06base64R\bencoding\x124\n" +
+	"\tredirects\x18\x06 \x03(\tR\tredirects\x12;\n" +
+	"\x06preset\x18\a \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,62})?$R\x06preset\x122\n" +
+	"\amapping\x18\b \x01(\v2\x18.baton.intake.v1.MappingR\amapping\x12\x18\n" +
+	"\aversion\x18\t \x01(\x03R\aversion\x122\n" +
+	"\x05state\x18\n" +
+	" \x01(\x0e2\x1c.baton.intake.v1.SourceStateR\x05state\x12;\n" +
+	"\vstate_since\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"stateSince\x12!\n" +
+	"\fformer_names\x18\f \x03(\tR\vformerNames\x12,\n" +
+	"\x06region\x18\r \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\x06region\x12A\n" +
+	"\rformer_tokens\x18\x0e \x03(\v2\x1c.baton.intake.v1.FormerTokenR\fformerTokens\x12\x18\n" +
+	"\aorigins\x18\x0f \x03(\tR\aorigins\x12B\n" +
+	"\thandshake\x18\x10 \x01(\tB$\xbaH!r\x1fR\x00R\x04metaR\blinkedinR\vcloudeventsR\thandshake\x12>\n" +
+	"\rhandshake_ref\x18\x11 \x01(\tB\x19\xbaH\x16r\x142\x12^((file|env):.+)?$R\fhandshakeRef\x126\n" +
+	"\adetails\x18\x12 \x01(\v2\x1c.baton.intake.v1.DetailsReadR\adetails\x12\x18\n" +
+	"\amethods\x18\x13 \x03(\tR\amethods\x12 \n" +
+	"\x06reason\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"r\n" +
+	"\vFormerToken\x12&\n" +
 	"\n" +
-	"secret_ref\x18\x05 \x01(\tB\x15\xbaH\x12r\x102\x0e^(file|env):.+R\tsecretRef\"\xaa\x01\n" +
+	"token_hash\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\ttokenHash\x12;\n" +
+	"\aends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06endsAt\"\x83\x06\n" +
+	"\fVerification\x12e\n" +
+	"\talgorithm\x18\x01 \x01(\tBG\xbaHDrBR\vhmac-sha256R\thmac-sha1R\x06sha256R\aed25519R\x05equalR\x05basicR\tjws-hs256R\talgorithm\x12\"\n" +
+	"\x06header\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06header\x12\x1f\n" +
+	"\x06prefix\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06prefix\x120\n" +
+	"\bencoding\x18\x04 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x03hexR\x06base64R\bencoding\x124\n" +
+	"\n" +
+	"secret_ref\x18\x05 \x01(\tB\x15\xbaH\x12r\x102\x0e^(file|env):.+R\tsecretRef\x122\n" +
+	"\x05place\x18\x06 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x06headerR\x05queryR\x04bodyR\x05place\x12!\n" +
+	"\aelement\x18\a \x01(\tB\a\xbaH\x04r\x02\x18\x10R\aelement\x12 \n" +
+	"\x06signed\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06signed\x12\x18\n" +
+	"\aseveral\x18\t \x01(\bR\aseveral\x122\n" +
+	"\fkey_encoding\x18\n" +
+	" \x01(\tB\x0f\xbaH\fr\n" +
+	"R\x00R\x06base64R\vkeyEncoding\x12&\n" +
+	"\n" +
+	"key_prefix\x18\v \x01(\tB\a\xbaH\x04r\x02\x18\x10R\tkeyPrefix\x12&\n" +
+	"\ttimestamp\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\ttimestamp\x125\n" +
+	"\x0etimestamp_unit\x18\r \x01(\tB\x0e\xbaH\vr\tR\x00R\x01sR\x02msR\rtimestampUnit\x128\n" +
+	"\x11tolerance_seconds\x18\x0e \x01(\x03B\v\xbaH\b\"\x06\x18\x80\xa3\x05(\x00R\x10toleranceSeconds\x12.\n" +
+	"\x04more\x18\x0f \x03(\v2\x1a.baton.intake.v1.SecretRefR\x04more\x12'\n" +
+	"\n" +
+	"public_url\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpublicUrl\"i\n" +
+	"\tSecretRef\x12'\n" +
+	"\x03ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^(file|env):.+R\x03ref\x123\n" +
+	"\aends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06endsAt\"\xe8\x04\n" +
+	"\aMapping\x122\n" +
+	"\x06fields\x18\x01 \x03(\v2\x1a.baton.intake.v1.FieldPathR\x06fields\x12/\n" +
+	"\x05pairs\x18\x02 \x03(\v2\x19.baton.intake.v1.PairListR\x05pairs\x12\x1e\n" +
+	"\x05items\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x05items\x12\x0e\n" +
+	"\x02id\x18\x04 \x03(\tR\x02id\x12\x1e\n" +
+	"\x05event\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x05event\x12m\n" +
+	"\x06events\x18\x06 \x03(\v2$.baton.intake.v1.Mapping.EventsEntryB/\xbaH,\x9a\x01)*'r%R\x06createR\x06updateR\x06ignoreR\x05eraseR\x04linkR\x06events\x12/\n" +
+	"\x05tests\x18\a \x03(\v2\x19.baton.intake.v1.TestMarkR\x05tests\x12<\n" +
+	"\x06labels\x18\b \x03(\v2$.baton.intake.v1.Mapping.LabelsEntryR\x06labels\x128\n" +
+	"\bconsents\x18\t \x03(\v2\x1c.baton.intake.v1.ConsentPathR\bconsents\x12\x1a\n" +
+	"\bembedded\x18\n" +
+	" \x03(\tR\bembedded\x1a9\n" +
+	"\vEventsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
+	"\tFieldPath\x12\x1f\n" +
+	"\x05field\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05field\x12\x1e\n" +
+	"\x05paths\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\x05paths\x12%\n" +
+	"\tseparator\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\bR\tseparator\"|\n" +
+	"\bPairList\x12\x1e\n" +
+	"\x04list\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04list\x12\x10\n" +
+	"\x03key\x18\x02 \x03(\tR\x03key\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12\x14\n" +
+	"\x05value\x18\x05 \x01(\tR\x05value\"@\n" +
+	"\bTestMark\x12\x1e\n" +
+	"\x04path\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04path\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"z\n" +
+	"\vConsentPath\x12:\n" +
+	"\apurpose\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,63}$R\apurpose\x12\x1b\n" +
+	"\x04path\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04path\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\x84\x02\n" +
+	"\vDetailsRead\x12\x1c\n" +
+	"\x03url\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\bR\x03url\x126\n" +
+	"\ttoken_ref\x18\x02 \x01(\tB\x19\xbaH\x16r\x142\x12^((file|env):.+)?$R\btokenRef\x12C\n" +
+	"\aheaders\x18\x03 \x03(\v2).baton.intake.v1.DetailsRead.HeadersEntryR\aheaders\x12\x1e\n" +
+	"\x05items\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x05items\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9d\x02\n" +
+	"\fDeliveryHeld\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12&\n" +
+	"\tsource_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bsourceId\x124\n" +
+	"\x03why\x18\x03 \x01(\tB\"\xbaH\x1fr\x1dR\x06pausedR\x13waiting-for-detailsR\x03why\x12\x1e\n" +
+	"\x05fault\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x05fault\x12\x1a\n" +
+	"\battempts\x18\x05 \x01(\x03R\battempts\x123\n" +
+	"\anext_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06nextAt\"m\n" +
+	"\x10DeliveryReleased\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12\x19\n" +
+	"\x03how\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03how\"\xa9\x01\n" +
+	"\fTouchWaiting\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12&\n" +
+	"\tsource_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bsourceId\x121\n" +
+	"\x04body\x18\x03 \x01(\v2\x15.baton.lead.v1.SealedB\x06\xbaH\x03\xc8\x01\x01R\x04body\"q\n" +
+	"\vTouchJoined\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12\"\n" +
+	"\alead_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\x89\x01\n" +
+	"\x0fDeliveryIgnored\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12\x1b\n" +
+	"\tsource_id\x18\x02 \x01(\tR\bsourceId\x12\x19\n" +
+	"\x03why\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03why\"\xaa\x01\n" +
 	"\x0fDeliveryRefused\x12>\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12\x1b\n" +
 	"\tsource_id\x18\x02 \x01(\tR\bsourceId\x12\x1d\n" +
 	"\x05fault\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05fault\x12\x1b\n" +
-	"\x04text\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04textB?Z=github.com/leadbaton/baton/proto/gen/baton/intake/v1;intakev1b\x06proto3"
+	"\x04text\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text*^\n" +
+	"\vSourceState\x12\x1c\n" +
+	"\x18SOURCE_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13SOURCE_STATE_PAUSED\x10\x01\x12\x18\n" +
+	"\x14SOURCE_STATE_REMOVED\x10\x02B?Z=github.com/leadbaton/baton/proto/gen/baton/intake/v1;intakev1b\x06proto3"
 
 var (
 	file_baton_intake_v1_record_proto_rawDescOnce sync.Once
@@ -654,35 +2119,82 @@ func file_baton_intake_v1_record_proto_rawDescGZIP() []byte {
 	return file_baton_intake_v1_record_proto_rawDescData
 }
 
-var file_baton_intake_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_baton_intake_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_baton_intake_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_baton_intake_v1_record_proto_goTypes = []any{
-	(*IntakeRecord)(nil),          // 0: baton.intake.v1.IntakeRecord
-	(*Delivery)(nil),              // 1: baton.intake.v1.Delivery
-	(*DeliveryBody)(nil),          // 2: baton.intake.v1.DeliveryBody
-	(*Submission)(nil),            // 3: baton.intake.v1.Submission
-	(*SourceDeclared)(nil),        // 4: baton.intake.v1.SourceDeclared
-	(*Verification)(nil),          // 5: baton.intake.v1.Verification
-	(*DeliveryRefused)(nil),       // 6: baton.intake.v1.DeliveryRefused
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),             // 8: baton.lead.v1.Sealed
-	(*v1.PersonalData)(nil),       // 9: baton.lead.v1.PersonalData
-	(*v1.Features)(nil),           // 10: baton.lead.v1.Features
-	(*v1.DeliveryRef)(nil),        // 11: baton.lead.v1.DeliveryRef
+	(SourceState)(0),              // 0: baton.intake.v1.SourceState
+	(*IntakeRecord)(nil),          // 1: baton.intake.v1.IntakeRecord
+	(*Delivery)(nil),              // 2: baton.intake.v1.Delivery
+	(*DeliveryBody)(nil),          // 3: baton.intake.v1.DeliveryBody
+	(*Touch)(nil),                 // 4: baton.intake.v1.Touch
+	(*Submission)(nil),            // 5: baton.intake.v1.Submission
+	(*SourceDeclared)(nil),        // 6: baton.intake.v1.SourceDeclared
+	(*FormerToken)(nil),           // 7: baton.intake.v1.FormerToken
+	(*Verification)(nil),          // 8: baton.intake.v1.Verification
+	(*SecretRef)(nil),             // 9: baton.intake.v1.SecretRef
+	(*Mapping)(nil),               // 10: baton.intake.v1.Mapping
+	(*FieldPath)(nil),             // 11: baton.intake.v1.FieldPath
+	(*PairList)(nil),              // 12: baton.intake.v1.PairList
+	(*TestMark)(nil),              // 13: baton.intake.v1.TestMark
+	(*ConsentPath)(nil),           // 14: baton.intake.v1.ConsentPath
+	(*DetailsRead)(nil),           // 15: baton.intake.v1.DetailsRead
+	(*DeliveryHeld)(nil),          // 16: baton.intake.v1.DeliveryHeld
+	(*DeliveryReleased)(nil),      // 17: baton.intake.v1.DeliveryReleased
+	(*TouchWaiting)(nil),          // 18: baton.intake.v1.TouchWaiting
+	(*TouchJoined)(nil),           // 19: baton.intake.v1.TouchJoined
+	(*DeliveryIgnored)(nil),       // 20: baton.intake.v1.DeliveryIgnored
+	(*DeliveryRefused)(nil),       // 21: baton.intake.v1.DeliveryRefused
+	nil,                           // 22: baton.intake.v1.DeliveryBody.HeadersEntry
+	nil,                           // 23: baton.intake.v1.Mapping.EventsEntry
+	nil,                           // 24: baton.intake.v1.Mapping.LabelsEntry
+	nil,                           // 25: baton.intake.v1.DetailsRead.HeadersEntry
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),             // 27: baton.lead.v1.Sealed
+	(*v1.Attribution)(nil),        // 28: baton.lead.v1.Attribution
+	(*v1.PersonalData)(nil),       // 29: baton.lead.v1.PersonalData
+	(*v1.Features)(nil),           // 30: baton.lead.v1.Features
+	(*v1.DeliveryRef)(nil),        // 31: baton.lead.v1.DeliveryRef
 }
 var file_baton_intake_v1_record_proto_depIdxs = []int32{
-	1,  // 0: baton.intake.v1.IntakeRecord.deliveries:type_name -> baton.intake.v1.Delivery
-	7,  // 1: baton.intake.v1.Delivery.received_at:type_name -> google.protobuf.Timestamp
-	8,  // 2: baton.intake.v1.Delivery.body:type_name -> baton.lead.v1.Sealed
-	3,  // 3: baton.intake.v1.DeliveryBody.submission:type_name -> baton.intake.v1.Submission
-	9,  // 4: baton.intake.v1.Submission.personal:type_name -> baton.lead.v1.PersonalData
-	10, // 5: baton.intake.v1.Submission.features:type_name -> baton.lead.v1.Features
-	5,  // 6: baton.intake.v1.SourceDeclared.verification:type_name -> baton.intake.v1.Verification
-	11, // 7: baton.intake.v1.DeliveryRefused.delivery:type_name -> baton.lead.v1.DeliveryRef
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	2,  // 0: baton.intake.v1.IntakeRecord.deliveries:type_name -> baton.intake.v1.Delivery
+	26, // 1: baton.intake.v1.Delivery.received_at:type_name -> google.protobuf.Timestamp
+	27, // 2: baton.intake.v1.Delivery.body:type_name -> baton.lead.v1.Sealed
+	5,  // 3: baton.intake.v1.DeliveryBody.submission:type_name -> baton.intake.v1.Submission
+	4,  // 4: baton.intake.v1.DeliveryBody.touch:type_name -> baton.intake.v1.Touch
+	22, // 5: baton.intake.v1.DeliveryBody.headers:type_name -> baton.intake.v1.DeliveryBody.HeadersEntry
+	26, // 6: baton.intake.v1.Touch.occurred_at:type_name -> google.protobuf.Timestamp
+	28, // 7: baton.intake.v1.Touch.attribution:type_name -> baton.lead.v1.Attribution
+	29, // 8: baton.intake.v1.Submission.personal:type_name -> baton.lead.v1.PersonalData
+	30, // 9: baton.intake.v1.Submission.features:type_name -> baton.lead.v1.Features
+	8,  // 10: baton.intake.v1.SourceDeclared.verification:type_name -> baton.intake.v1.Verification
+	10, // 11: baton.intake.v1.SourceDeclared.mapping:type_name -> baton.intake.v1.Mapping
+	0,  // 12: baton.intake.v1.SourceDeclared.state:type_name -> baton.intake.v1.SourceState
+	26, // 13: baton.intake.v1.SourceDeclared.state_since:type_name -> google.protobuf.Timestamp
+	7,  // 14: baton.intake.v1.SourceDeclared.former_tokens:type_name -> baton.intake.v1.FormerToken
+	15, // 15: baton.intake.v1.SourceDeclared.details:type_name -> baton.intake.v1.DetailsRead
+	26, // 16: baton.intake.v1.FormerToken.ends_at:type_name -> google.protobuf.Timestamp
+	9,  // 17: baton.intake.v1.Verification.more:type_name -> baton.intake.v1.SecretRef
+	26, // 18: baton.intake.v1.SecretRef.ends_at:type_name -> google.protobuf.Timestamp
+	11, // 19: baton.intake.v1.Mapping.fields:type_name -> baton.intake.v1.FieldPath
+	12, // 20: baton.intake.v1.Mapping.pairs:type_name -> baton.intake.v1.PairList
+	23, // 21: baton.intake.v1.Mapping.events:type_name -> baton.intake.v1.Mapping.EventsEntry
+	13, // 22: baton.intake.v1.Mapping.tests:type_name -> baton.intake.v1.TestMark
+	24, // 23: baton.intake.v1.Mapping.labels:type_name -> baton.intake.v1.Mapping.LabelsEntry
+	14, // 24: baton.intake.v1.Mapping.consents:type_name -> baton.intake.v1.ConsentPath
+	25, // 25: baton.intake.v1.DetailsRead.headers:type_name -> baton.intake.v1.DetailsRead.HeadersEntry
+	31, // 26: baton.intake.v1.DeliveryHeld.delivery:type_name -> baton.lead.v1.DeliveryRef
+	26, // 27: baton.intake.v1.DeliveryHeld.next_at:type_name -> google.protobuf.Timestamp
+	31, // 28: baton.intake.v1.DeliveryReleased.delivery:type_name -> baton.lead.v1.DeliveryRef
+	31, // 29: baton.intake.v1.TouchWaiting.delivery:type_name -> baton.lead.v1.DeliveryRef
+	27, // 30: baton.intake.v1.TouchWaiting.body:type_name -> baton.lead.v1.Sealed
+	31, // 31: baton.intake.v1.TouchJoined.delivery:type_name -> baton.lead.v1.DeliveryRef
+	31, // 32: baton.intake.v1.DeliveryIgnored.delivery:type_name -> baton.lead.v1.DeliveryRef
+	31, // 33: baton.intake.v1.DeliveryRefused.delivery:type_name -> baton.lead.v1.DeliveryRef
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_baton_intake_v1_record_proto_init() }
@@ -695,13 +2207,14 @@ func file_baton_intake_v1_record_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_intake_v1_record_proto_rawDesc), len(file_baton_intake_v1_record_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      1,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_baton_intake_v1_record_proto_goTypes,
 		DependencyIndexes: file_baton_intake_v1_record_proto_depIdxs,
+		EnumInfos:         file_baton_intake_v1_record_proto_enumTypes,
 		MessageInfos:      file_baton_intake_v1_record_proto_msgTypes,
 	}.Build()
 	File_baton_intake_v1_record_proto = out.File

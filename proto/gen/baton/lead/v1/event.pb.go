@@ -80,6 +80,59 @@ func (ContactWish) EnumDescriptor() ([]byte, []int) {
 	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{0}
 }
 
+// ConsentState is an answer to a question for consent.
+type ConsentState int32
+
+const (
+	// Not asked or not answered: unknown, never "yes".
+	ConsentState_CONSENT_STATE_UNSPECIFIED ConsentState = 0
+	// Given.
+	ConsentState_CONSENT_STATE_GIVEN ConsentState = 1
+	// Refused.
+	ConsentState_CONSENT_STATE_REFUSED ConsentState = 2
+)
+
+// Enum value maps for ConsentState.
+var (
+	ConsentState_name = map[int32]string{
+		0: "CONSENT_STATE_UNSPECIFIED",
+		1: "CONSENT_STATE_GIVEN",
+		2: "CONSENT_STATE_REFUSED",
+	}
+	ConsentState_value = map[string]int32{
+		"CONSENT_STATE_UNSPECIFIED": 0,
+		"CONSENT_STATE_GIVEN":       1,
+		"CONSENT_STATE_REFUSED":     2,
+	}
+)
+
+func (x ConsentState) Enum() *ConsentState {
+	p := new(ConsentState)
+	*p = x
+	return p
+}
+
+func (x ConsentState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConsentState) Descriptor() protoreflect.EnumDescriptor {
+	return file_baton_lead_v1_event_proto_enumTypes[1].Descriptor()
+}
+
+func (ConsentState) Type() protoreflect.EnumType {
+	return &file_baton_lead_v1_event_proto_enumTypes[1]
+}
+
+func (x ConsentState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConsentState.Descriptor instead.
+func (ConsentState) EnumDescriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
 // RefusalReason says why a kept submission is not worked.
 type RefusalReason int32
 
@@ -117,11 +170,11 @@ func (x RefusalReason) String() string {
 }
 
 func (RefusalReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_baton_lead_v1_event_proto_enumTypes[1].Descriptor()
+	return file_baton_lead_v1_event_proto_enumTypes[2].Descriptor()
 }
 
 func (RefusalReason) Type() protoreflect.EnumType {
-	return &file_baton_lead_v1_event_proto_enumTypes[1]
+	return &file_baton_lead_v1_event_proto_enumTypes[2]
 }
 
 func (x RefusalReason) Number() protoreflect.EnumNumber {
@@ -130,7 +183,7 @@ func (x RefusalReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RefusalReason.Descriptor instead.
 func (RefusalReason) EnumDescriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 // Stage of a lead, by the field's terms. Titles come from the agreement.
@@ -178,11 +231,11 @@ func (x Stage) String() string {
 }
 
 func (Stage) Descriptor() protoreflect.EnumDescriptor {
-	return file_baton_lead_v1_event_proto_enumTypes[2].Descriptor()
+	return file_baton_lead_v1_event_proto_enumTypes[3].Descriptor()
 }
 
 func (Stage) Type() protoreflect.EnumType {
-	return &file_baton_lead_v1_event_proto_enumTypes[2]
+	return &file_baton_lead_v1_event_proto_enumTypes[3]
 }
 
 func (x Stage) Number() protoreflect.EnumNumber {
@@ -191,7 +244,7 @@ func (x Stage) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Stage.Descriptor instead.
 func (Stage) EnumDescriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 // TurnKind says which count a turn belongs to.
@@ -239,11 +292,11 @@ func (x TurnKind) String() string {
 }
 
 func (TurnKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_baton_lead_v1_event_proto_enumTypes[3].Descriptor()
+	return file_baton_lead_v1_event_proto_enumTypes[4].Descriptor()
 }
 
 func (TurnKind) Type() protoreflect.EnumType {
-	return &file_baton_lead_v1_event_proto_enumTypes[3]
+	return &file_baton_lead_v1_event_proto_enumTypes[4]
 }
 
 func (x TurnKind) Number() protoreflect.EnumNumber {
@@ -252,7 +305,7 @@ func (x TurnKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TurnKind.Descriptor instead.
 func (TurnKind) EnumDescriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 // Consequence says where a rejected lead goes, as agreed for the reason.
@@ -296,11 +349,11 @@ func (x Consequence) String() string {
 }
 
 func (Consequence) Descriptor() protoreflect.EnumDescriptor {
-	return file_baton_lead_v1_event_proto_enumTypes[4].Descriptor()
+	return file_baton_lead_v1_event_proto_enumTypes[5].Descriptor()
 }
 
 func (Consequence) Type() protoreflect.EnumType {
-	return &file_baton_lead_v1_event_proto_enumTypes[4]
+	return &file_baton_lead_v1_event_proto_enumTypes[5]
 }
 
 func (x Consequence) Number() protoreflect.EnumNumber {
@@ -309,7 +362,7 @@ func (x Consequence) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Consequence.Descriptor instead.
 func (Consequence) EnumDescriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 // OutcomeKind says what became of a lead.
@@ -357,11 +410,11 @@ func (x OutcomeKind) String() string {
 }
 
 func (OutcomeKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_baton_lead_v1_event_proto_enumTypes[5].Descriptor()
+	return file_baton_lead_v1_event_proto_enumTypes[6].Descriptor()
 }
 
 func (OutcomeKind) Type() protoreflect.EnumType {
-	return &file_baton_lead_v1_event_proto_enumTypes[5]
+	return &file_baton_lead_v1_event_proto_enumTypes[6]
 }
 
 func (x OutcomeKind) Number() protoreflect.EnumNumber {
@@ -370,7 +423,7 @@ func (x OutcomeKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OutcomeKind.Descriptor instead.
 func (OutcomeKind) EnumDescriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 // Sealed is personal data at rest: AES-256-GCM under one key that the key store
@@ -651,9 +704,13 @@ type Features struct {
 	// Answers that the agreement declares as features: enumerations and numbers.
 	Answers map[string]*Value `protobuf:"bytes,12,rep,name=answers,proto3" json:"answers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Where the touch came from.
-	Attribution   *Attribution `protobuf:"bytes,13,opt,name=attribution,proto3" json:"attribution,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Attribution *Attribution `protobuf:"bytes,13,opt,name=attribution,proto3" json:"attribution,omitempty"`
+	// What the person agreed to, by purpose; what is missing is unknown, never yes.
+	Consents []*Consent `protobuf:"bytes,14,rep,name=consents,proto3" json:"consents,omitempty"`
+	// Whether the e-mail's domain is one of throw-away addresses.
+	DisposableEmail bool `protobuf:"varint,15,opt,name=disposable_email,json=disposableEmail,proto3" json:"disposable_email,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Features) Reset() {
@@ -777,6 +834,103 @@ func (x *Features) GetAttribution() *Attribution {
 	return nil
 }
 
+func (x *Features) GetConsents() []*Consent {
+	if x != nil {
+		return x.Consents
+	}
+	return nil
+}
+
+func (x *Features) GetDisposableEmail() bool {
+	if x != nil {
+		return x.DisposableEmail
+	}
+	return false
+}
+
+// Consent is what a person agreed to, with its evidence.
+type Consent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Purpose, such as "contact" or "newsletter".
+	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// The answer.
+	State ConsentState `protobuf:"varint,2,opt,name=state,proto3,enum=baton.lead.v1.ConsentState" json:"state,omitempty"`
+	// When it was answered; absent = when the submission was received.
+	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Where in the body it stood.
+	Path string `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	// SHA-256 of the text that the person saw; the text itself is sealed with the
+	// submission. Empty = no text was sent.
+	TextSha256    []byte `protobuf:"bytes,5,opt,name=text_sha256,json=textSha256,proto3" json:"text_sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Consent) Reset() {
+	*x = Consent{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Consent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Consent) ProtoMessage() {}
+
+func (x *Consent) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Consent.ProtoReflect.Descriptor instead.
+func (*Consent) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Consent) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *Consent) GetState() ConsentState {
+	if x != nil {
+		return x.State
+	}
+	return ConsentState_CONSENT_STATE_UNSPECIFIED
+}
+
+func (x *Consent) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Consent) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Consent) GetTextSha256() []byte {
+	if x != nil {
+		return x.TextSha256
+	}
+	return nil
+}
+
 // Value is one feature value. There are no doubles: decimals are scaled
 // integers under a name that says the unit.
 type Value struct {
@@ -795,7 +949,7 @@ type Value struct {
 
 func (x *Value) Reset() {
 	*x = Value{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[4]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +961,7 @@ func (x *Value) String() string {
 func (*Value) ProtoMessage() {}
 
 func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[4]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +974,7 @@ func (x *Value) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Value.ProtoReflect.Descriptor instead.
 func (*Value) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Value) GetKind() isValue_Kind {
@@ -895,14 +1049,23 @@ type Attribution struct {
 	// utm_term
 	Term string `protobuf:"bytes,4,opt,name=term,proto3" json:"term,omitempty"`
 	// utm_content
-	Content       string `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
+	Content string `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
+	// utm_id
+	Id string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
+	// Kind of click id that came with it, such as "gclid" or "li_fat_id"; the id
+	// itself is personal and sealed with the submission.
+	Click string `protobuf:"bytes,7,opt,name=click,proto3" json:"click,omitempty"`
+	// Host and path of the page that the form stood on, without its query.
+	Landing string `protobuf:"bytes,8,opt,name=landing,proto3" json:"landing,omitempty"`
+	// Host of the page before it.
+	Referrer      string `protobuf:"bytes,9,opt,name=referrer,proto3" json:"referrer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attribution) Reset() {
 	*x = Attribution{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[5]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1077,7 @@ func (x *Attribution) String() string {
 func (*Attribution) ProtoMessage() {}
 
 func (x *Attribution) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[5]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +1090,7 @@ func (x *Attribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribution.ProtoReflect.Descriptor instead.
 func (*Attribution) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Attribution) GetSource() string {
@@ -965,6 +1128,34 @@ func (x *Attribution) GetContent() string {
 	return ""
 }
 
+func (x *Attribution) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Attribution) GetClick() string {
+	if x != nil {
+		return x.Click
+	}
+	return ""
+}
+
+func (x *Attribution) GetLanding() string {
+	if x != nil {
+		return x.Landing
+	}
+	return ""
+}
+
+func (x *Attribution) GetReferrer() string {
+	if x != nil {
+		return x.Referrer
+	}
+	return ""
+}
+
 // DeliveryRef cites the record of the INTAKE stream that an event came from.
 type DeliveryRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -977,14 +1168,16 @@ type DeliveryRef struct {
 	// SHA-256 of the delivery's body as it came.
 	Digest []byte `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
 	// Place of the submission within the delivery, from 0.
-	Item          uint32 `protobuf:"varint,5,opt,name=item,proto3" json:"item,omitempty"`
+	Item uint32 `protobuf:"varint,5,opt,name=item,proto3" json:"item,omitempty"`
+	// When the door took it.
+	ReceivedAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliveryRef) Reset() {
 	*x = DeliveryRef{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[6]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1189,7 @@ func (x *DeliveryRef) String() string {
 func (*DeliveryRef) ProtoMessage() {}
 
 func (x *DeliveryRef) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[6]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1202,7 @@ func (x *DeliveryRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryRef.ProtoReflect.Descriptor instead.
 func (*DeliveryRef) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeliveryRef) GetDeliveryId() string {
@@ -1047,6 +1240,13 @@ func (x *DeliveryRef) GetItem() uint32 {
 	return 0
 }
 
+func (x *DeliveryRef) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
 // LeadReceived opens a lead: a registration was kept.
 type LeadReceived struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1075,14 +1275,19 @@ type LeadReceived struct {
 	Historical bool `protobuf:"varint,11,opt,name=historical,proto3" json:"historical,omitempty"`
 	// True where no e-mail and no telephone number was found: the mapping of this
 	// source needs a look.
-	NeedsMapping  bool `protobuf:"varint,12,opt,name=needs_mapping,json=needsMapping,proto3" json:"needs_mapping,omitempty"`
+	NeedsMapping bool `protobuf:"varint,12,opt,name=needs_mapping,json=needsMapping,proto3" json:"needs_mapping,omitempty"`
+	// Preset or mapping that was used, as "typeform" or "typeform+3" with the
+	// version of the source that settled something; empty = it mapped itself.
+	Mapping string `protobuf:"bytes,13,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How sure the mapping is, by field.
+	Found         []*FieldFound `protobuf:"bytes,14,rep,name=found,proto3" json:"found,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LeadReceived) Reset() {
 	*x = LeadReceived{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[7]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1299,7 @@ func (x *LeadReceived) String() string {
 func (*LeadReceived) ProtoMessage() {}
 
 func (x *LeadReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[7]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1312,7 @@ func (x *LeadReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadReceived.ProtoReflect.Descriptor instead.
 func (*LeadReceived) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LeadReceived) GetSourceId() string {
@@ -1194,6 +1399,184 @@ func (x *LeadReceived) GetNeedsMapping() bool {
 	return false
 }
 
+func (x *LeadReceived) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *LeadReceived) GetFound() []*FieldFound {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
+// FieldFound says how a field was found.
+type FieldFound struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The field.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// Where in the body.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// By what: "settled", "preset", "key", "label", "question", "type" or "value".
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// How sure, in percent.
+	Confidence    int32 `protobuf:"varint,4,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldFound) Reset() {
+	*x = FieldFound{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldFound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldFound) ProtoMessage() {}
+
+func (x *FieldFound) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldFound.ProtoReflect.Descriptor instead.
+func (*FieldFound) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *FieldFound) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *FieldFound) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *FieldFound) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *FieldFound) GetConfidence() int32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+// LeadRemapped says that a kept body was read again with another mapping.
+type LeadRemapped struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery that was read again.
+	Delivery *DeliveryRef `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Features of the body as it is read now.
+	Features *Features `protobuf:"bytes,2,opt,name=features,proto3" json:"features,omitempty"`
+	// Personal data as it is read now.
+	Personal *Sealed `protobuf:"bytes,3,opt,name=personal,proto3" json:"personal,omitempty"`
+	// True where still nothing was found to reach the person by.
+	NeedsMapping bool `protobuf:"varint,4,opt,name=needs_mapping,json=needsMapping,proto3" json:"needs_mapping,omitempty"`
+	// Preset or mapping that was used.
+	Mapping string `protobuf:"bytes,5,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How sure the mapping is, by field.
+	Found         []*FieldFound `protobuf:"bytes,6,rep,name=found,proto3" json:"found,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeadRemapped) Reset() {
+	*x = LeadRemapped{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeadRemapped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeadRemapped) ProtoMessage() {}
+
+func (x *LeadRemapped) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeadRemapped.ProtoReflect.Descriptor instead.
+func (*LeadRemapped) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *LeadRemapped) GetDelivery() *DeliveryRef {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *LeadRemapped) GetFeatures() *Features {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+func (x *LeadRemapped) GetPersonal() *Sealed {
+	if x != nil {
+		return x.Personal
+	}
+	return nil
+}
+
+func (x *LeadRemapped) GetNeedsMapping() bool {
+	if x != nil {
+		return x.NeedsMapping
+	}
+	return false
+}
+
+func (x *LeadRemapped) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *LeadRemapped) GetFound() []*FieldFound {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
 // SubmissionRepeated says that a sender delivered the same submission again.
 type SubmissionRepeated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1205,7 +1588,7 @@ type SubmissionRepeated struct {
 
 func (x *SubmissionRepeated) Reset() {
 	*x = SubmissionRepeated{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[8]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1600,7 @@ func (x *SubmissionRepeated) String() string {
 func (*SubmissionRepeated) ProtoMessage() {}
 
 func (x *SubmissionRepeated) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[8]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1613,7 @@ func (x *SubmissionRepeated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmissionRepeated.ProtoReflect.Descriptor instead.
 func (*SubmissionRepeated) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubmissionRepeated) GetDelivery() *DeliveryRef {
@@ -1260,7 +1643,7 @@ type SubmissionRevised struct {
 
 func (x *SubmissionRevised) Reset() {
 	*x = SubmissionRevised{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[9]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1655,7 @@ func (x *SubmissionRevised) String() string {
 func (*SubmissionRevised) ProtoMessage() {}
 
 func (x *SubmissionRevised) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[9]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1668,7 @@ func (x *SubmissionRevised) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmissionRevised.ProtoReflect.Descriptor instead.
 func (*SubmissionRevised) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SubmissionRevised) GetDelivery() *DeliveryRef {
@@ -1332,14 +1715,16 @@ type TouchAdded struct {
 	// Kind of the touch.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Submission id of the delivery that joined.
-	SubmissionId  string `protobuf:"bytes,3,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	SubmissionId string `protobuf:"bytes,3,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Where it came from.
+	Attribution   *Attribution `protobuf:"bytes,4,opt,name=attribution,proto3" json:"attribution,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TouchAdded) Reset() {
 	*x = TouchAdded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[10]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +1736,7 @@ func (x *TouchAdded) String() string {
 func (*TouchAdded) ProtoMessage() {}
 
 func (x *TouchAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[10]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +1749,7 @@ func (x *TouchAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TouchAdded.ProtoReflect.Descriptor instead.
 func (*TouchAdded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TouchAdded) GetDelivery() *DeliveryRef {
@@ -1388,6 +1773,13 @@ func (x *TouchAdded) GetSubmissionId() string {
 	return ""
 }
 
+func (x *TouchAdded) GetAttribution() *Attribution {
+	if x != nil {
+		return x.Attribution
+	}
+	return nil
+}
+
 // LeadRefused ends a lead at the door: kept, listed, never worked.
 type LeadRefused struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1401,7 +1793,7 @@ type LeadRefused struct {
 
 func (x *LeadRefused) Reset() {
 	*x = LeadRefused{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[11]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1805,7 @@ func (x *LeadRefused) String() string {
 func (*LeadRefused) ProtoMessage() {}
 
 func (x *LeadRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[11]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1818,7 @@ func (x *LeadRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadRefused.ProtoReflect.Descriptor instead.
 func (*LeadRefused) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{11}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LeadRefused) GetReason() RefusalReason {
@@ -1449,15 +1841,18 @@ type PersonAttached struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the person.
 	PersonId string `protobuf:"bytes,1,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
-	// What matched: "email", "phone", or "new".
-	MatchedBy     string `protobuf:"bytes,2,opt,name=matched_by,json=matchedBy,proto3" json:"matched_by,omitempty"`
+	// What matched: "email", "phone", "name-and-company" (alike, not equal), or
+	// "new"; "remap" where a body that was read again says who it is.
+	MatchedBy string `protobuf:"bytes,2,opt,name=matched_by,json=matchedBy,proto3" json:"matched_by,omitempty"`
+	// How sure the match is, in percent; 0 = exact.
+	Confidence    int32 `protobuf:"varint,3,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PersonAttached) Reset() {
 	*x = PersonAttached{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[12]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1864,7 @@ func (x *PersonAttached) String() string {
 func (*PersonAttached) ProtoMessage() {}
 
 func (x *PersonAttached) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[12]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1877,7 @@ func (x *PersonAttached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PersonAttached.ProtoReflect.Descriptor instead.
 func (*PersonAttached) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{12}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PersonAttached) GetPersonId() string {
@@ -1497,6 +1892,172 @@ func (x *PersonAttached) GetMatchedBy() string {
 		return x.MatchedBy
 	}
 	return ""
+}
+
+func (x *PersonAttached) GetConfidence() int32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+// AccountMatched says which declared company a lead belongs to, as far as its
+// body says. It is said in the batch of the reading that it follows from; the
+// last one holds. All in it is of companies.
+type AccountMatched struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Registrable domain of the account; empty = none is sure enough.
+	AccountDomain string `protobuf:"bytes,1,opt,name=account_domain,json=accountDomain,proto3" json:"account_domain,omitempty"`
+	// How sure, in percent; 100 = the same domain.
+	Confidence int32 `protobuf:"varint,2,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// What matched: "domain" or "name"; empty where nothing did.
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// Who was looked at, the one that is taken first. At most five.
+	Candidates []*AccountCandidate `protobuf:"bytes,4,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	// What decided between candidates who are equally sure: "owned" (somebody owns
+	// only this one), or "order" (the first domain by the alphabet); empty = none
+	// were.
+	TieBreak      string `protobuf:"bytes,5,opt,name=tie_break,json=tieBreak,proto3" json:"tie_break,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountMatched) Reset() {
+	*x = AccountMatched{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountMatched) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountMatched) ProtoMessage() {}
+
+func (x *AccountMatched) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountMatched.ProtoReflect.Descriptor instead.
+func (*AccountMatched) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AccountMatched) GetAccountDomain() string {
+	if x != nil {
+		return x.AccountDomain
+	}
+	return ""
+}
+
+func (x *AccountMatched) GetConfidence() int32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+func (x *AccountMatched) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *AccountMatched) GetCandidates() []*AccountCandidate {
+	if x != nil {
+		return x.Candidates
+	}
+	return nil
+}
+
+func (x *AccountMatched) GetTieBreak() string {
+	if x != nil {
+		return x.TieBreak
+	}
+	return ""
+}
+
+// AccountCandidate is a declared company that a lead may belong to.
+type AccountCandidate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Registrable domain of the account.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// How sure, in percent.
+	Confidence int32 `protobuf:"varint,2,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// What is alike: "domain" or "name".
+	By string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	// Whether somebody of sales owned it then.
+	Owned         bool `protobuf:"varint,4,opt,name=owned,proto3" json:"owned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountCandidate) Reset() {
+	*x = AccountCandidate{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountCandidate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountCandidate) ProtoMessage() {}
+
+func (x *AccountCandidate) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountCandidate.ProtoReflect.Descriptor instead.
+func (*AccountCandidate) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AccountCandidate) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *AccountCandidate) GetConfidence() int32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+func (x *AccountCandidate) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *AccountCandidate) GetOwned() bool {
+	if x != nil {
+		return x.Owned
+	}
+	return false
 }
 
 // Criterion is one line of an explanation: what was asked, what was found.
@@ -1522,7 +2083,7 @@ type Criterion struct {
 
 func (x *Criterion) Reset() {
 	*x = Criterion{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[13]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +2095,7 @@ func (x *Criterion) String() string {
 func (*Criterion) ProtoMessage() {}
 
 func (x *Criterion) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[13]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +2108,7 @@ func (x *Criterion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Criterion.ProtoReflect.Descriptor instead.
 func (*Criterion) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{13}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Criterion) GetId() string {
@@ -1612,7 +2173,7 @@ type NamedValue struct {
 
 func (x *NamedValue) Reset() {
 	*x = NamedValue{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[14]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +2185,7 @@ func (x *NamedValue) String() string {
 func (*NamedValue) ProtoMessage() {}
 
 func (x *NamedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[14]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +2198,7 @@ func (x *NamedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedValue.ProtoReflect.Descriptor instead.
 func (*NamedValue) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{14}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NamedValue) GetName() string {
@@ -1673,7 +2234,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[15]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +2246,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[15]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +2259,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{15}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Explanation) GetSummary() string {
@@ -1749,7 +2310,7 @@ type QualificationHeld struct {
 
 func (x *QualificationHeld) Reset() {
 	*x = QualificationHeld{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[16]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1761,7 +2322,7 @@ func (x *QualificationHeld) String() string {
 func (*QualificationHeld) ProtoMessage() {}
 
 func (x *QualificationHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[16]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1774,7 +2335,7 @@ func (x *QualificationHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QualificationHeld.ProtoReflect.Descriptor instead.
 func (*QualificationHeld) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{16}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QualificationHeld) GetRule() string {
@@ -1814,7 +2375,7 @@ type LeadQualified struct {
 
 func (x *LeadQualified) Reset() {
 	*x = LeadQualified{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[17]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +2387,7 @@ func (x *LeadQualified) String() string {
 func (*LeadQualified) ProtoMessage() {}
 
 func (x *LeadQualified) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[17]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +2400,7 @@ func (x *LeadQualified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQualified.ProtoReflect.Descriptor instead.
 func (*LeadQualified) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{17}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LeadQualified) GetStage() Stage {
@@ -1908,7 +2469,7 @@ type LeadNurtured struct {
 
 func (x *LeadNurtured) Reset() {
 	*x = LeadNurtured{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[18]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2481,7 @@ func (x *LeadNurtured) String() string {
 func (*LeadNurtured) ProtoMessage() {}
 
 func (x *LeadNurtured) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[18]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2494,7 @@ func (x *LeadNurtured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadNurtured.ProtoReflect.Descriptor instead.
 func (*LeadNurtured) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{18}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LeadNurtured) GetAgreementVersion() int64 {
@@ -1989,7 +2550,7 @@ type CallRecorded struct {
 
 func (x *CallRecorded) Reset() {
 	*x = CallRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[19]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +2562,7 @@ func (x *CallRecorded) String() string {
 func (*CallRecorded) ProtoMessage() {}
 
 func (x *CallRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[19]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +2575,7 @@ func (x *CallRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRecorded.ProtoReflect.Descriptor instead.
 func (*CallRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{19}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CallRecorded) GetCallId() string {
@@ -2104,7 +2665,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[20]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2116,7 +2677,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[20]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2129,7 +2690,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{20}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Candidate) GetMember() string {
@@ -2233,7 +2794,7 @@ type LeadOffered struct {
 
 func (x *LeadOffered) Reset() {
 	*x = LeadOffered{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2806,7 @@ func (x *LeadOffered) String() string {
 func (*LeadOffered) ProtoMessage() {}
 
 func (x *LeadOffered) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2819,7 @@ func (x *LeadOffered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadOffered.ProtoReflect.Descriptor instead.
 func (*LeadOffered) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LeadOffered) GetAgreementVersion() int64 {
@@ -2363,7 +2924,7 @@ type LeadQueued struct {
 
 func (x *LeadQueued) Reset() {
 	*x = LeadQueued{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2936,7 @@ func (x *LeadQueued) String() string {
 func (*LeadQueued) ProtoMessage() {}
 
 func (x *LeadQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2949,7 @@ func (x *LeadQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQueued.ProtoReflect.Descriptor instead.
 func (*LeadQueued) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeadQueued) GetAgreementVersion() int64 {
@@ -2460,7 +3021,7 @@ type OfferAccepted struct {
 
 func (x *OfferAccepted) Reset() {
 	*x = OfferAccepted{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +3033,7 @@ func (x *OfferAccepted) String() string {
 func (*OfferAccepted) ProtoMessage() {}
 
 func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +3046,7 @@ func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferAccepted.ProtoReflect.Descriptor instead.
 func (*OfferAccepted) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *OfferAccepted) GetMember() string {
@@ -2523,7 +3084,7 @@ type OfferRejected struct {
 
 func (x *OfferRejected) Reset() {
 	*x = OfferRejected{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +3096,7 @@ func (x *OfferRejected) String() string {
 func (*OfferRejected) ProtoMessage() {}
 
 func (x *OfferRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +3109,7 @@ func (x *OfferRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRejected.ProtoReflect.Descriptor instead.
 func (*OfferRejected) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OfferRejected) GetMember() string {
@@ -2610,7 +3171,7 @@ type OfferTimedOut struct {
 
 func (x *OfferTimedOut) Reset() {
 	*x = OfferTimedOut{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +3183,7 @@ func (x *OfferTimedOut) String() string {
 func (*OfferTimedOut) ProtoMessage() {}
 
 func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2635,7 +3196,7 @@ func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferTimedOut.ProtoReflect.Descriptor instead.
 func (*OfferTimedOut) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OfferTimedOut) GetMember() string {
@@ -2692,7 +3253,7 @@ type OutcomeRecorded struct {
 
 func (x *OutcomeRecorded) Reset() {
 	*x = OutcomeRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +3265,7 @@ func (x *OutcomeRecorded) String() string {
 func (*OutcomeRecorded) ProtoMessage() {}
 
 func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +3278,7 @@ func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRecorded.ProtoReflect.Descriptor instead.
 func (*OutcomeRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OutcomeRecorded) GetKind() OutcomeKind {
@@ -2794,7 +3355,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +3367,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +3380,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -2877,7 +3438,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x05other\x18\t \x03(\v2\x15.baton.lead.v1.AnswerR\x05other\"0\n" +
 	"\x06Answer\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xf4\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xd3\x05\n" +
 	"\bFeatures\x12.\n" +
 	"\acountry\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\acountry\x12%\n" +
 	"\temployees\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\temployees\x12#\n" +
@@ -2894,28 +3455,43 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"free_email\x18\v \x01(\bR\tfreeEmail\x12>\n" +
 	"\aanswers\x18\f \x03(\v2$.baton.lead.v1.Features.AnswersEntryR\aanswers\x12<\n" +
-	"\vattribution\x18\r \x01(\v2\x1a.baton.lead.v1.AttributionR\vattribution\x1aP\n" +
+	"\vattribution\x18\r \x01(\v2\x1a.baton.lead.v1.AttributionR\vattribution\x122\n" +
+	"\bconsents\x18\x0e \x03(\v2\x16.baton.lead.v1.ConsentR\bconsents\x12)\n" +
+	"\x10disposable_email\x18\x0f \x01(\bR\x0fdisposableEmail\x1aP\n" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12*\n" +
-	"\x05value\x18\x02 \x01(\v2\x14.baton.lead.v1.ValueR\x05value:\x028\x01\"U\n" +
+	"\x05value\x18\x02 \x01(\v2\x14.baton.lead.v1.ValueR\x05value:\x028\x01\"\xcc\x01\n" +
+	"\aConsent\x12#\n" +
+	"\apurpose\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\apurpose\x121\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1b.baton.lead.v1.ConsentStateR\x05state\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1c\n" +
+	"\x04path\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04path\x12\x1f\n" +
+	"\vtext_sha256\x18\x05 \x01(\fR\n" +
+	"textSha256\"U\n" +
 	"\x05Value\x12\x14\n" +
 	"\x04text\x18\x01 \x01(\tH\x00R\x04text\x12\x18\n" +
 	"\x06number\x18\x02 \x01(\x03H\x00R\x06number\x12\x14\n" +
 	"\x04flag\x18\x03 \x01(\bH\x00R\x04flagB\x06\n" +
-	"\x04kind\"\xb4\x01\n" +
+	"\x04kind\"\xb6\x02\n" +
 	"\vAttribution\x12\x1f\n" +
 	"\x06source\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06source\x12\x1f\n" +
 	"\x06medium\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06medium\x12#\n" +
 	"\bcampaign\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcampaign\x12\x1b\n" +
 	"\x04term\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04term\x12!\n" +
-	"\acontent\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\acontent\"\xa0\x01\n" +
+	"\acontent\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\acontent\x12\x17\n" +
+	"\x02id\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02id\x12\x1d\n" +
+	"\x05click\x18\a \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x05click\x12\"\n" +
+	"\alanding\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\alanding\x12$\n" +
+	"\breferrer\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\breferrer\"\xdd\x01\n" +
 	"\vDeliveryRef\x12*\n" +
 	"\vdelivery_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
 	"deliveryId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\rR\x05index\x12\x1f\n" +
 	"\x06digest\x18\x04 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12\x12\n" +
-	"\x04item\x18\x05 \x01(\rR\x04item\"\x91\x04\n" +
+	"\x04item\x18\x05 \x01(\rR\x04item\x12;\n" +
+	"\vreceived_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\"\xe5\x04\n" +
 	"\fLeadReceived\x12&\n" +
 	"\tsource_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bsourceId\x12!\n" +
 	"\x06source\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06source\x12.\n" +
@@ -2932,7 +3508,24 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"historical\x18\v \x01(\bR\n" +
 	"historical\x12#\n" +
-	"\rneeds_mapping\x18\f \x01(\bR\fneedsMapping\"T\n" +
+	"\rneeds_mapping\x18\f \x01(\bR\fneedsMapping\x12!\n" +
+	"\amapping\x18\r \x01(\tB\a\xbaH\x04r\x02\x18PR\amapping\x12/\n" +
+	"\x05found\x18\x0e \x03(\v2\x19.baton.lead.v1.FieldFoundR\x05found\"\x8d\x01\n" +
+	"\n" +
+	"FieldFound\x12\x1d\n" +
+	"\x05field\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05field\x12\x1c\n" +
+	"\x04path\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04path\x12\x17\n" +
+	"\x02by\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\x12)\n" +
+	"\n" +
+	"confidence\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"confidence\"\xb7\x02\n" +
+	"\fLeadRemapped\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12;\n" +
+	"\bfeatures\x18\x02 \x01(\v2\x17.baton.lead.v1.FeaturesB\x06\xbaH\x03\xc8\x01\x01R\bfeatures\x121\n" +
+	"\bpersonal\x18\x03 \x01(\v2\x15.baton.lead.v1.SealedR\bpersonal\x12#\n" +
+	"\rneeds_mapping\x18\x04 \x01(\bR\fneedsMapping\x12!\n" +
+	"\amapping\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18PR\amapping\x12/\n" +
+	"\x05found\x18\x06 \x03(\v2\x19.baton.lead.v1.FieldFoundR\x05found\"T\n" +
 	"\x12SubmissionRepeated\x12>\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\"\xfa\x01\n" +
 	"\x11SubmissionRevised\x12>\n" +
@@ -2940,20 +3533,42 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\bfeatures\x18\x02 \x01(\v2\x17.baton.lead.v1.FeaturesB\x06\xbaH\x03\xc8\x01\x01R\bfeatures\x121\n" +
 	"\bpersonal\x18\x03 \x01(\v2\x15.baton.lead.v1.SealedR\bpersonal\x12\x19\n" +
 	"\bbody_mac\x18\x04 \x01(\fR\abodyMac\x12\x1a\n" +
-	"\bconflict\x18\x05 \x01(\bR\bconflict\"\x90\x01\n" +
+	"\bconflict\x18\x05 \x01(\bR\bconflict\"\xce\x01\n" +
 	"\n" +
 	"TouchAdded\x12>\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12\x1d\n" +
 	"\x04kind\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04kind\x12#\n" +
-	"\rsubmission_id\x18\x03 \x01(\tR\fsubmissionId\"l\n" +
+	"\rsubmission_id\x18\x03 \x01(\tR\fsubmissionId\x12<\n" +
+	"\vattribution\x18\x04 \x01(\v2\x1a.baton.lead.v1.AttributionR\vattribution\"l\n" +
 	"\vLeadRefused\x12@\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1c.baton.lead.v1.RefusalReasonB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06reason\x12\x1b\n" +
-	"\x04rule\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04rule\"q\n" +
+	"\x04rule\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04rule\"\xb5\x01\n" +
 	"\x0ePersonAttached\x12&\n" +
-	"\tperson_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bpersonId\x127\n" +
+	"\tperson_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bpersonId\x12P\n" +
 	"\n" +
-	"matched_by\x18\x02 \x01(\tB\x18\xbaH\x15r\x13R\x05emailR\x05phoneR\x03newR\tmatchedBy\"\xc7\x01\n" +
+	"matched_by\x18\x02 \x01(\tB1\xbaH.r,R\x05emailR\x05phoneR\x10name-and-companyR\x05remapR\x03newR\tmatchedBy\x12)\n" +
+	"\n" +
+	"confidence\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"confidence\"\x92\x02\n" +
+	"\x0eAccountMatched\x12/\n" +
+	"\x0eaccount_domain\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\raccountDomain\x12)\n" +
+	"\n" +
+	"confidence\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"confidence\x12%\n" +
+	"\x02by\x18\x03 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06domainR\x04nameR\x02by\x12I\n" +
+	"\n" +
+	"candidates\x18\x04 \x03(\v2\x1f.baton.lead.v1.AccountCandidateB\b\xbaH\x05\x92\x01\x02\x10\x05R\n" +
+	"candidates\x122\n" +
+	"\ttie_break\x18\x05 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x05ownedR\x05orderR\btieBreak\"\x9c\x01\n" +
+	"\x10AccountCandidate\x12\"\n" +
+	"\x06domain\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xfd\x01R\x06domain\x12)\n" +
+	"\n" +
+	"confidence\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"confidence\x12#\n" +
+	"\x02by\x18\x03 \x01(\tB\x13\xbaH\x10r\x0eR\x06domainR\x04nameR\x02by\x12\x14\n" +
+	"\x05owned\x18\x04 \x01(\bR\x05owned\"\xc7\x01\n" +
 	"\tCriterion\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1c\n" +
@@ -3084,6 +3699,10 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x18CONTACT_WISH_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CONTACT_WISH_CONTACT\x10\x01\x12\x1d\n" +
 	"\x19CONTACT_WISH_CONTENT_ONLY\x10\x02*a\n" +
+	"\fConsentState\x12\x1d\n" +
+	"\x19CONSENT_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13CONSENT_STATE_GIVEN\x10\x01\x12\x19\n" +
+	"\x15CONSENT_STATE_REFUSED\x10\x02*a\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REFUSAL_REASON_SPAM\x10\x01\x12\x17\n" +
@@ -3125,88 +3744,105 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 	return file_baton_lead_v1_event_proto_rawDescData
 }
 
-var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
-	(RefusalReason)(0),            // 1: baton.lead.v1.RefusalReason
-	(Stage)(0),                    // 2: baton.lead.v1.Stage
-	(TurnKind)(0),                 // 3: baton.lead.v1.TurnKind
-	(Consequence)(0),              // 4: baton.lead.v1.Consequence
-	(OutcomeKind)(0),              // 5: baton.lead.v1.OutcomeKind
-	(*Sealed)(nil),                // 6: baton.lead.v1.Sealed
-	(*PersonalData)(nil),          // 7: baton.lead.v1.PersonalData
-	(*Answer)(nil),                // 8: baton.lead.v1.Answer
-	(*Features)(nil),              // 9: baton.lead.v1.Features
-	(*Value)(nil),                 // 10: baton.lead.v1.Value
-	(*Attribution)(nil),           // 11: baton.lead.v1.Attribution
-	(*DeliveryRef)(nil),           // 12: baton.lead.v1.DeliveryRef
-	(*LeadReceived)(nil),          // 13: baton.lead.v1.LeadReceived
-	(*SubmissionRepeated)(nil),    // 14: baton.lead.v1.SubmissionRepeated
-	(*SubmissionRevised)(nil),     // 15: baton.lead.v1.SubmissionRevised
-	(*TouchAdded)(nil),            // 16: baton.lead.v1.TouchAdded
-	(*LeadRefused)(nil),           // 17: baton.lead.v1.LeadRefused
-	(*PersonAttached)(nil),        // 18: baton.lead.v1.PersonAttached
-	(*Criterion)(nil),             // 19: baton.lead.v1.Criterion
-	(*NamedValue)(nil),            // 20: baton.lead.v1.NamedValue
-	(*Explanation)(nil),           // 21: baton.lead.v1.Explanation
-	(*QualificationHeld)(nil),     // 22: baton.lead.v1.QualificationHeld
-	(*LeadQualified)(nil),         // 23: baton.lead.v1.LeadQualified
-	(*LeadNurtured)(nil),          // 24: baton.lead.v1.LeadNurtured
-	(*CallRecorded)(nil),          // 25: baton.lead.v1.CallRecorded
-	(*Candidate)(nil),             // 26: baton.lead.v1.Candidate
-	(*LeadOffered)(nil),           // 27: baton.lead.v1.LeadOffered
-	(*LeadQueued)(nil),            // 28: baton.lead.v1.LeadQueued
-	(*OfferAccepted)(nil),         // 29: baton.lead.v1.OfferAccepted
-	(*OfferRejected)(nil),         // 30: baton.lead.v1.OfferRejected
-	(*OfferTimedOut)(nil),         // 31: baton.lead.v1.OfferTimedOut
-	(*OutcomeRecorded)(nil),       // 32: baton.lead.v1.OutcomeRecorded
-	(*HandlingFailed)(nil),        // 33: baton.lead.v1.HandlingFailed
-	nil,                           // 34: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 35: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
+	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
+	(RefusalReason)(0),            // 2: baton.lead.v1.RefusalReason
+	(Stage)(0),                    // 3: baton.lead.v1.Stage
+	(TurnKind)(0),                 // 4: baton.lead.v1.TurnKind
+	(Consequence)(0),              // 5: baton.lead.v1.Consequence
+	(OutcomeKind)(0),              // 6: baton.lead.v1.OutcomeKind
+	(*Sealed)(nil),                // 7: baton.lead.v1.Sealed
+	(*PersonalData)(nil),          // 8: baton.lead.v1.PersonalData
+	(*Answer)(nil),                // 9: baton.lead.v1.Answer
+	(*Features)(nil),              // 10: baton.lead.v1.Features
+	(*Consent)(nil),               // 11: baton.lead.v1.Consent
+	(*Value)(nil),                 // 12: baton.lead.v1.Value
+	(*Attribution)(nil),           // 13: baton.lead.v1.Attribution
+	(*DeliveryRef)(nil),           // 14: baton.lead.v1.DeliveryRef
+	(*LeadReceived)(nil),          // 15: baton.lead.v1.LeadReceived
+	(*FieldFound)(nil),            // 16: baton.lead.v1.FieldFound
+	(*LeadRemapped)(nil),          // 17: baton.lead.v1.LeadRemapped
+	(*SubmissionRepeated)(nil),    // 18: baton.lead.v1.SubmissionRepeated
+	(*SubmissionRevised)(nil),     // 19: baton.lead.v1.SubmissionRevised
+	(*TouchAdded)(nil),            // 20: baton.lead.v1.TouchAdded
+	(*LeadRefused)(nil),           // 21: baton.lead.v1.LeadRefused
+	(*PersonAttached)(nil),        // 22: baton.lead.v1.PersonAttached
+	(*AccountMatched)(nil),        // 23: baton.lead.v1.AccountMatched
+	(*AccountCandidate)(nil),      // 24: baton.lead.v1.AccountCandidate
+	(*Criterion)(nil),             // 25: baton.lead.v1.Criterion
+	(*NamedValue)(nil),            // 26: baton.lead.v1.NamedValue
+	(*Explanation)(nil),           // 27: baton.lead.v1.Explanation
+	(*QualificationHeld)(nil),     // 28: baton.lead.v1.QualificationHeld
+	(*LeadQualified)(nil),         // 29: baton.lead.v1.LeadQualified
+	(*LeadNurtured)(nil),          // 30: baton.lead.v1.LeadNurtured
+	(*CallRecorded)(nil),          // 31: baton.lead.v1.CallRecorded
+	(*Candidate)(nil),             // 32: baton.lead.v1.Candidate
+	(*LeadOffered)(nil),           // 33: baton.lead.v1.LeadOffered
+	(*LeadQueued)(nil),            // 34: baton.lead.v1.LeadQueued
+	(*OfferAccepted)(nil),         // 35: baton.lead.v1.OfferAccepted
+	(*OfferRejected)(nil),         // 36: baton.lead.v1.OfferRejected
+	(*OfferTimedOut)(nil),         // 37: baton.lead.v1.OfferTimedOut
+	(*OutcomeRecorded)(nil),       // 38: baton.lead.v1.OutcomeRecorded
+	(*HandlingFailed)(nil),        // 39: baton.lead.v1.HandlingFailed
+	nil,                           // 40: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 41: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 42: google.protobuf.Timestamp
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
-	8,  // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
+	9,  // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	34, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
-	11, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
-	12, // 4: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	36, // 5: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
-	9,  // 6: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
-	6,  // 7: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
-	12, // 8: baton.lead.v1.SubmissionRepeated.delivery:type_name -> baton.lead.v1.DeliveryRef
-	12, // 9: baton.lead.v1.SubmissionRevised.delivery:type_name -> baton.lead.v1.DeliveryRef
-	9,  // 10: baton.lead.v1.SubmissionRevised.features:type_name -> baton.lead.v1.Features
-	6,  // 11: baton.lead.v1.SubmissionRevised.personal:type_name -> baton.lead.v1.Sealed
-	12, // 12: baton.lead.v1.TouchAdded.delivery:type_name -> baton.lead.v1.DeliveryRef
-	1,  // 13: baton.lead.v1.LeadRefused.reason:type_name -> baton.lead.v1.RefusalReason
-	20, // 14: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
-	19, // 15: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
-	2,  // 16: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
-	21, // 17: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	21, // 18: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	36, // 19: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	35, // 20: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
-	6,  // 21: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
-	36, // 22: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
-	3,  // 23: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
-	26, // 24: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	26, // 25: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	36, // 26: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	4,  // 27: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	6,  // 28: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	36, // 29: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	36, // 30: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	5,  // 31: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	6,  // 32: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	10, // 33: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	10, // 34: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	40, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	13, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
+	11, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
+	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
+	42, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	42, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	14, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
+	42, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	10, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
+	7,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
+	16, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
+	14, // 13: baton.lead.v1.LeadRemapped.delivery:type_name -> baton.lead.v1.DeliveryRef
+	10, // 14: baton.lead.v1.LeadRemapped.features:type_name -> baton.lead.v1.Features
+	7,  // 15: baton.lead.v1.LeadRemapped.personal:type_name -> baton.lead.v1.Sealed
+	16, // 16: baton.lead.v1.LeadRemapped.found:type_name -> baton.lead.v1.FieldFound
+	14, // 17: baton.lead.v1.SubmissionRepeated.delivery:type_name -> baton.lead.v1.DeliveryRef
+	14, // 18: baton.lead.v1.SubmissionRevised.delivery:type_name -> baton.lead.v1.DeliveryRef
+	10, // 19: baton.lead.v1.SubmissionRevised.features:type_name -> baton.lead.v1.Features
+	7,  // 20: baton.lead.v1.SubmissionRevised.personal:type_name -> baton.lead.v1.Sealed
+	14, // 21: baton.lead.v1.TouchAdded.delivery:type_name -> baton.lead.v1.DeliveryRef
+	13, // 22: baton.lead.v1.TouchAdded.attribution:type_name -> baton.lead.v1.Attribution
+	2,  // 23: baton.lead.v1.LeadRefused.reason:type_name -> baton.lead.v1.RefusalReason
+	24, // 24: baton.lead.v1.AccountMatched.candidates:type_name -> baton.lead.v1.AccountCandidate
+	26, // 25: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
+	25, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
+	3,  // 27: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
+	27, // 28: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
+	27, // 29: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
+	42, // 30: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	41, // 31: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	7,  // 32: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
+	42, // 33: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	4,  // 34: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
+	32, // 35: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
+	32, // 36: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
+	42, // 37: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	5,  // 38: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	7,  // 39: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	42, // 40: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	42, // 41: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	6,  // 42: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	7,  // 43: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	12, // 44: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	12, // 45: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -3214,19 +3850,19 @@ func file_baton_lead_v1_event_proto_init() {
 	if File_baton_lead_v1_event_proto != nil {
 		return
 	}
-	file_baton_lead_v1_event_proto_msgTypes[4].OneofWrappers = []any{
+	file_baton_lead_v1_event_proto_msgTypes[5].OneofWrappers = []any{
 		(*Value_Text)(nil),
 		(*Value_Number)(nil),
 		(*Value_Flag)(nil),
 	}
-	file_baton_lead_v1_event_proto_msgTypes[19].OneofWrappers = []any{}
+	file_baton_lead_v1_event_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   30,
+			NumEnums:      7,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -10,6 +10,7 @@ package leadv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -236,7 +237,16 @@ type Lead struct {
 	// What a service could not handle, if it could not.
 	Failure string `protobuf:"bytes,27,opt,name=failure,proto3" json:"failure,omitempty"`
 	// Reason of the last rejection or loss.
-	Reason        string `protobuf:"bytes,28,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,28,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Which declared company it belongs to, and who else was looked at; absent =
+	// none is like it.
+	Account *AccountMatched `protobuf:"bytes,29,opt,name=account,proto3" json:"account,omitempty"`
+	// Touch that brought it; it never changes.
+	First *Touchpoint `protobuf:"bytes,30,opt,name=first,proto3" json:"first,omitempty"`
+	// Latest touch of the person.
+	Last *Touchpoint `protobuf:"bytes,31,opt,name=last,proto3" json:"last,omitempty"`
+	// Latest touch before it was first offered to sales; absent = it never was.
+	Handoff       *Touchpoint `protobuf:"bytes,32,opt,name=handoff,proto3" json:"handoff,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +477,98 @@ func (x *Lead) GetReason() string {
 	return ""
 }
 
+func (x *Lead) GetAccount() *AccountMatched {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Lead) GetFirst() *Touchpoint {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Lead) GetLast() *Touchpoint {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *Lead) GetHandoff() *Touchpoint {
+	if x != nil {
+		return x.Handoff
+	}
+	return nil
+}
+
+// Touchpoint is when somebody came to us, and from where.
+type Touchpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// From where; absent = that was not said.
+	Attribution *Attribution `protobuf:"bytes,2,opt,name=attribution,proto3" json:"attribution,omitempty"`
+	// Lead that it stands on.
+	LeadId        string `protobuf:"bytes,3,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Touchpoint) Reset() {
+	*x = Touchpoint{}
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Touchpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Touchpoint) ProtoMessage() {}
+
+func (x *Touchpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Touchpoint.ProtoReflect.Descriptor instead.
+func (*Touchpoint) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Touchpoint) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Touchpoint) GetAttribution() *Attribution {
+	if x != nil {
+		return x.Attribution
+	}
+	return nil
+}
+
+func (x *Touchpoint) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
 // GetHistoryRequest asks for one lead's events.
 type GetHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -478,7 +580,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +592,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +605,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetHistoryRequest) GetLeadId() string {
@@ -524,7 +626,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +638,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +651,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetHistoryResponse) GetEntries() []*HistoryEntry {
@@ -598,7 +700,7 @@ type HistoryEntry struct {
 
 func (x *HistoryEntry) Reset() {
 	*x = HistoryEntry{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +712,7 @@ func (x *HistoryEntry) String() string {
 func (*HistoryEntry) ProtoMessage() {}
 
 func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +725,7 @@ func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
 func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HistoryEntry) GetSequence() uint64 {
@@ -748,7 +850,7 @@ type ListLeadsRequest struct {
 
 func (x *ListLeadsRequest) Reset() {
 	*x = ListLeadsRequest{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +862,7 @@ func (x *ListLeadsRequest) String() string {
 func (*ListLeadsRequest) ProtoMessage() {}
 
 func (x *ListLeadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +875,7 @@ func (x *ListLeadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLeadsRequest.ProtoReflect.Descriptor instead.
 func (*ListLeadsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{5}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListLeadsRequest) GetPageSize() int32 {
@@ -817,7 +919,7 @@ type ListLeadsResponse struct {
 
 func (x *ListLeadsResponse) Reset() {
 	*x = ListLeadsResponse{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +931,7 @@ func (x *ListLeadsResponse) String() string {
 func (*ListLeadsResponse) ProtoMessage() {}
 
 func (x *ListLeadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +944,7 @@ func (x *ListLeadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLeadsResponse.ProtoReflect.Descriptor instead.
 func (*ListLeadsResponse) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListLeadsResponse) GetLeads() []*Lead {
@@ -870,7 +972,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +984,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +997,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchEventsRequest) GetFromSequence() uint64 {
@@ -909,11 +1011,11 @@ var File_baton_lead_v1_lead_service_proto protoreflect.FileDescriptor
 
 const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\n" +
-	" baton/lead/v1/lead_service.proto\x12\rbaton.lead.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x01\n" +
+	" baton/lead/v1/lead_service.proto\x12\rbaton.lead.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x01\n" +
 	"\x0eGetLeadRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
-	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\xa0\b\n" +
+	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\xee\t\n" +
 	"\x04Lead\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12*\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StateR\x05state\x12*\n" +
@@ -950,7 +1052,16 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\x06offers\x18\x19 \x01(\x05R\x06offers\x12\x1a\n" +
 	"\bconflict\x18\x1a \x01(\bR\bconflict\x12\x18\n" +
 	"\afailure\x18\x1b \x01(\tR\afailure\x12\x16\n" +
-	"\x06reason\x18\x1c \x01(\tR\x06reason\"7\n" +
+	"\x06reason\x18\x1c \x01(\tR\x06reason\x127\n" +
+	"\aaccount\x18\x1d \x01(\v2\x1d.baton.lead.v1.AccountMatchedR\aaccount\x12/\n" +
+	"\x05first\x18\x1e \x01(\v2\x19.baton.lead.v1.TouchpointR\x05first\x12-\n" +
+	"\x04last\x18\x1f \x01(\v2\x19.baton.lead.v1.TouchpointR\x04last\x123\n" +
+	"\ahandoff\x18  \x01(\v2\x19.baton.lead.v1.TouchpointR\ahandoff\"\x8f\x01\n" +
+	"\n" +
+	"Touchpoint\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12<\n" +
+	"\vattribution\x18\x02 \x01(\v2\x1a.baton.lead.v1.AttributionR\vattribution\x12\x17\n" +
+	"\alead_id\x18\x03 \x01(\tR\x06leadId\"7\n" +
 	"\x11GetHistoryRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"K\n" +
 	"\x12GetHistoryResponse\x125\n" +
@@ -1001,13 +1112,13 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"STATE_LOST\x10\t\x12\x13\n" +
 	"\x0fSTATE_NURTURING\x10\n" +
 	"\x12\x11\n" +
-	"\rSTATE_REFUSED\x10\v2\xc0\x02\n" +
-	"\vLeadService\x12=\n" +
-	"\aGetLead\x12\x1d.baton.lead.v1.GetLeadRequest\x1a\x13.baton.lead.v1.Lead\x12Q\n" +
+	"\rSTATE_REFUSED\x10\v2\xbf\x03\n" +
+	"\vLeadService\x12^\n" +
+	"\aGetLead\x12\x1d.baton.lead.v1.GetLeadRequest\x1a\x13.baton.lead.v1.Lead\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/leads/{lead_id}\x12z\n" +
 	"\n" +
-	"GetHistory\x12 .baton.lead.v1.GetHistoryRequest\x1a!.baton.lead.v1.GetHistoryResponse\x12N\n" +
-	"\tListLeads\x12\x1f.baton.lead.v1.ListLeadsRequest\x1a .baton.lead.v1.ListLeadsResponse\x12O\n" +
-	"\vWatchEvents\x12!.baton.lead.v1.WatchEventsRequest\x1a\x1b.baton.lead.v1.HistoryEntry0\x01B;Z9github.com/leadbaton/baton/proto/gen/baton/lead/v1;leadv1b\x06proto3"
+	"GetHistory\x12 .baton.lead.v1.GetHistoryRequest\x1a!.baton.lead.v1.GetHistoryResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/leads/{lead_id}/history\x12e\n" +
+	"\tListLeads\x12\x1f.baton.lead.v1.ListLeadsRequest\x1a .baton.lead.v1.ListLeadsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/leads\x12m\n" +
+	"\vWatchEvents\x12!.baton.lead.v1.WatchEventsRequest\x1a\x1b.baton.lead.v1.HistoryEntry\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/events:watch0\x01B;Z9github.com/leadbaton/baton/proto/gen/baton/lead/v1;leadv1b\x06proto3"
 
 var (
 	file_baton_lead_v1_lead_service_proto_rawDescOnce sync.Once
@@ -1022,54 +1133,63 @@ func file_baton_lead_v1_lead_service_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_lead_v1_lead_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_lead_v1_lead_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_baton_lead_v1_lead_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_baton_lead_v1_lead_service_proto_goTypes = []any{
 	(State)(0),                    // 0: baton.lead.v1.State
 	(*GetLeadRequest)(nil),        // 1: baton.lead.v1.GetLeadRequest
 	(*Lead)(nil),                  // 2: baton.lead.v1.Lead
-	(*GetHistoryRequest)(nil),     // 3: baton.lead.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),    // 4: baton.lead.v1.GetHistoryResponse
-	(*HistoryEntry)(nil),          // 5: baton.lead.v1.HistoryEntry
-	(*ListLeadsRequest)(nil),      // 6: baton.lead.v1.ListLeadsRequest
-	(*ListLeadsResponse)(nil),     // 7: baton.lead.v1.ListLeadsResponse
-	(*WatchEventsRequest)(nil),    // 8: baton.lead.v1.WatchEventsRequest
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(Stage)(0),                    // 10: baton.lead.v1.Stage
-	(*Features)(nil),              // 11: baton.lead.v1.Features
-	(*PersonalData)(nil),          // 12: baton.lead.v1.PersonalData
-	(*Explanation)(nil),           // 13: baton.lead.v1.Explanation
-	(*Candidate)(nil),             // 14: baton.lead.v1.Candidate
+	(*Touchpoint)(nil),            // 3: baton.lead.v1.Touchpoint
+	(*GetHistoryRequest)(nil),     // 4: baton.lead.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),    // 5: baton.lead.v1.GetHistoryResponse
+	(*HistoryEntry)(nil),          // 6: baton.lead.v1.HistoryEntry
+	(*ListLeadsRequest)(nil),      // 7: baton.lead.v1.ListLeadsRequest
+	(*ListLeadsResponse)(nil),     // 8: baton.lead.v1.ListLeadsResponse
+	(*WatchEventsRequest)(nil),    // 9: baton.lead.v1.WatchEventsRequest
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(Stage)(0),                    // 11: baton.lead.v1.Stage
+	(*Features)(nil),              // 12: baton.lead.v1.Features
+	(*PersonalData)(nil),          // 13: baton.lead.v1.PersonalData
+	(*Explanation)(nil),           // 14: baton.lead.v1.Explanation
+	(*Candidate)(nil),             // 15: baton.lead.v1.Candidate
+	(*AccountMatched)(nil),        // 16: baton.lead.v1.AccountMatched
+	(*Attribution)(nil),           // 17: baton.lead.v1.Attribution
 }
 var file_baton_lead_v1_lead_service_proto_depIdxs = []int32{
-	9,  // 0: baton.lead.v1.GetLeadRequest.as_of:type_name -> google.protobuf.Timestamp
-	9,  // 1: baton.lead.v1.GetLeadRequest.known_at:type_name -> google.protobuf.Timestamp
+	10, // 0: baton.lead.v1.GetLeadRequest.as_of:type_name -> google.protobuf.Timestamp
+	10, // 1: baton.lead.v1.GetLeadRequest.known_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: baton.lead.v1.Lead.state:type_name -> baton.lead.v1.State
-	10, // 3: baton.lead.v1.Lead.stage:type_name -> baton.lead.v1.Stage
-	9,  // 4: baton.lead.v1.Lead.received_at:type_name -> google.protobuf.Timestamp
-	9,  // 5: baton.lead.v1.Lead.take_by:type_name -> google.protobuf.Timestamp
-	11, // 6: baton.lead.v1.Lead.features:type_name -> baton.lead.v1.Features
-	12, // 7: baton.lead.v1.Lead.personal:type_name -> baton.lead.v1.PersonalData
-	13, // 8: baton.lead.v1.Lead.explanation:type_name -> baton.lead.v1.Explanation
-	14, // 9: baton.lead.v1.Lead.considered:type_name -> baton.lead.v1.Candidate
-	9,  // 10: baton.lead.v1.Lead.first_touch_at:type_name -> google.protobuf.Timestamp
-	5,  // 11: baton.lead.v1.GetHistoryResponse.entries:type_name -> baton.lead.v1.HistoryEntry
-	9,  // 12: baton.lead.v1.HistoryEntry.occurred_at:type_name -> google.protobuf.Timestamp
-	9,  // 13: baton.lead.v1.HistoryEntry.recorded_at:type_name -> google.protobuf.Timestamp
-	0,  // 14: baton.lead.v1.ListLeadsRequest.state:type_name -> baton.lead.v1.State
-	2,  // 15: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
-	1,  // 16: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
-	3,  // 17: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
-	6,  // 18: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
-	8,  // 19: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
-	2,  // 20: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
-	4,  // 21: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
-	7,  // 22: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
-	5,  // 23: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
-	20, // [20:24] is the sub-list for method output_type
-	16, // [16:20] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	11, // 3: baton.lead.v1.Lead.stage:type_name -> baton.lead.v1.Stage
+	10, // 4: baton.lead.v1.Lead.received_at:type_name -> google.protobuf.Timestamp
+	10, // 5: baton.lead.v1.Lead.take_by:type_name -> google.protobuf.Timestamp
+	12, // 6: baton.lead.v1.Lead.features:type_name -> baton.lead.v1.Features
+	13, // 7: baton.lead.v1.Lead.personal:type_name -> baton.lead.v1.PersonalData
+	14, // 8: baton.lead.v1.Lead.explanation:type_name -> baton.lead.v1.Explanation
+	15, // 9: baton.lead.v1.Lead.considered:type_name -> baton.lead.v1.Candidate
+	10, // 10: baton.lead.v1.Lead.first_touch_at:type_name -> google.protobuf.Timestamp
+	16, // 11: baton.lead.v1.Lead.account:type_name -> baton.lead.v1.AccountMatched
+	3,  // 12: baton.lead.v1.Lead.first:type_name -> baton.lead.v1.Touchpoint
+	3,  // 13: baton.lead.v1.Lead.last:type_name -> baton.lead.v1.Touchpoint
+	3,  // 14: baton.lead.v1.Lead.handoff:type_name -> baton.lead.v1.Touchpoint
+	10, // 15: baton.lead.v1.Touchpoint.at:type_name -> google.protobuf.Timestamp
+	17, // 16: baton.lead.v1.Touchpoint.attribution:type_name -> baton.lead.v1.Attribution
+	6,  // 17: baton.lead.v1.GetHistoryResponse.entries:type_name -> baton.lead.v1.HistoryEntry
+	10, // 18: baton.lead.v1.HistoryEntry.occurred_at:type_name -> google.protobuf.Timestamp
+	10, // 19: baton.lead.v1.HistoryEntry.recorded_at:type_name -> google.protobuf.Timestamp
+	0,  // 20: baton.lead.v1.ListLeadsRequest.state:type_name -> baton.lead.v1.State
+	2,  // 21: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
+	1,  // 22: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
+	4,  // 23: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
+	7,  // 24: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
+	9,  // 25: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
+	2,  // 26: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
+	5,  // 27: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
+	8,  // 28: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
+	6,  // 29: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
+	26, // [26:30] is the sub-list for method output_type
+	22, // [22:26] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_lead_service_proto_init() }
@@ -1084,7 +1204,7 @@ func file_baton_lead_v1_lead_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_lead_service_proto_rawDesc), len(file_baton_lead_v1_lead_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

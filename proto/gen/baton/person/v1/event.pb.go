@@ -75,7 +75,8 @@ func (x *LeadAttached) GetLeadId() string {
 // active owner, across all their leads.
 type OwnerChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// New owner; empty = nobody.
+	// New owner; empty = whoever had the lead has it no more: another who has an
+	// open lead of the person is their owner then, else nobody.
 	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	// Lead that brought it about.
 	LeadId        string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
@@ -127,6 +128,406 @@ func (x *OwnerChanged) GetLeadId() string {
 	return ""
 }
 
+// LeadDetached says that a lead belongs to another person now, because its body
+// was read again. The lead's own subject carries PersonAttached in the same batch.
+type LeadDetached struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Whose it is now.
+	PersonId      string `protobuf:"bytes,2,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeadDetached) Reset() {
+	*x = LeadDetached{}
+	mi := &file_baton_person_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeadDetached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeadDetached) ProtoMessage() {}
+
+func (x *LeadDetached) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_person_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeadDetached.ProtoReflect.Descriptor instead.
+func (*LeadDetached) Descriptor() ([]byte, []int) {
+	return file_baton_person_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LeadDetached) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *LeadDetached) GetPersonId() string {
+	if x != nil {
+		return x.PersonId
+	}
+	return ""
+}
+
+// MatchSuggested says that two persons may be one: alike, but not sure enough to
+// join by itself. It stands on the later person's subject.
+type MatchSuggested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The other person.
+	OtherId string `protobuf:"bytes,1,opt,name=other_id,json=otherId,proto3" json:"other_id,omitempty"`
+	// How sure, in percent.
+	Confidence int32 `protobuf:"varint,2,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// What is alike, as words: "name", "company", "domain", "phone-tail".
+	Alike         []string `protobuf:"bytes,3,rep,name=alike,proto3" json:"alike,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchSuggested) Reset() {
+	*x = MatchSuggested{}
+	mi := &file_baton_person_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchSuggested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchSuggested) ProtoMessage() {}
+
+func (x *MatchSuggested) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_person_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchSuggested.ProtoReflect.Descriptor instead.
+func (*MatchSuggested) Descriptor() ([]byte, []int) {
+	return file_baton_person_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MatchSuggested) GetOtherId() string {
+	if x != nil {
+		return x.OtherId
+	}
+	return ""
+}
+
+func (x *MatchSuggested) GetConfidence() int32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
+func (x *MatchSuggested) GetAlike() []string {
+	if x != nil {
+		return x.Alike
+	}
+	return nil
+}
+
+// PersonMerged says that this person and another are one from now on. Both
+// persons' subjects carry it in one batch. Facts do not move: the timeline of the
+// one who stays is the union of both.
+type PersonMerged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who stays.
+	IntoId string `protobuf:"bytes,1,opt,name=into_id,json=intoId,proto3" json:"into_id,omitempty"`
+	// Who is found under the other's id from now on.
+	FromId string `protobuf:"bytes,2,opt,name=from_id,json=fromId,proto3" json:"from_id,omitempty"`
+	// Why: "suggested" or "by-hand".
+	Why string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	// Reason that the author gave.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersonMerged) Reset() {
+	*x = PersonMerged{}
+	mi := &file_baton_person_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersonMerged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersonMerged) ProtoMessage() {}
+
+func (x *PersonMerged) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_person_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersonMerged.ProtoReflect.Descriptor instead.
+func (*PersonMerged) Descriptor() ([]byte, []int) {
+	return file_baton_person_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PersonMerged) GetIntoId() string {
+	if x != nil {
+		return x.IntoId
+	}
+	return ""
+}
+
+func (x *PersonMerged) GetFromId() string {
+	if x != nil {
+		return x.FromId
+	}
+	return ""
+}
+
+func (x *PersonMerged) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *PersonMerged) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// PersonUnmerged takes a merge back: both are as they were. Both persons'
+// subjects carry it in one batch.
+type PersonUnmerged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who stayed.
+	IntoId string `protobuf:"bytes,1,opt,name=into_id,json=intoId,proto3" json:"into_id,omitempty"`
+	// Who stands alone again.
+	FromId string `protobuf:"bytes,2,opt,name=from_id,json=fromId,proto3" json:"from_id,omitempty"`
+	// Reason that the author gave.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersonUnmerged) Reset() {
+	*x = PersonUnmerged{}
+	mi := &file_baton_person_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersonUnmerged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersonUnmerged) ProtoMessage() {}
+
+func (x *PersonUnmerged) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_person_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersonUnmerged.ProtoReflect.Descriptor instead.
+func (*PersonUnmerged) Descriptor() ([]byte, []int) {
+	return file_baton_person_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PersonUnmerged) GetIntoId() string {
+	if x != nil {
+		return x.IntoId
+	}
+	return ""
+}
+
+func (x *PersonUnmerged) GetFromId() string {
+	if x != nil {
+		return x.FromId
+	}
+	return ""
+}
+
+func (x *PersonUnmerged) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MatchDismissed says that two persons who are alike are two.
+type MatchDismissed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The other person.
+	OtherId string `protobuf:"bytes,1,opt,name=other_id,json=otherId,proto3" json:"other_id,omitempty"`
+	// Reason that the author gave.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchDismissed) Reset() {
+	*x = MatchDismissed{}
+	mi := &file_baton_person_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchDismissed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchDismissed) ProtoMessage() {}
+
+func (x *MatchDismissed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_person_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchDismissed.ProtoReflect.Descriptor instead.
+func (*MatchDismissed) Descriptor() ([]byte, []int) {
+	return file_baton_person_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MatchDismissed) GetOtherId() string {
+	if x != nil {
+		return x.OtherId
+	}
+	return ""
+}
+
+func (x *MatchDismissed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// AccountDeclared makes a company known whose people may become leads, or
+// changes what is known of it: an event on org.account.<account id>. It says all
+// there is to say, so the last one holds.
+type AccountDeclared struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: it follows from the domain.
+	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
+	// Registrable domain, lower case, in ASCII.
+	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	// Name of the company; empty = not known.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Member who owns it; empty = nobody.
+	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Segment, as a word such as "enterprise"; empty = none.
+	Segment       string `protobuf:"bytes,5,opt,name=segment,proto3" json:"segment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountDeclared) Reset() {
+	*x = AccountDeclared{}
+	mi := &file_baton_person_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountDeclared) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountDeclared) ProtoMessage() {}
+
+func (x *AccountDeclared) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_person_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountDeclared.ProtoReflect.Descriptor instead.
+func (*AccountDeclared) Descriptor() ([]byte, []int) {
+	return file_baton_person_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AccountDeclared) GetAccountId() string {
+	if x != nil {
+		return x.AccountId
+	}
+	return ""
+}
+
+func (x *AccountDeclared) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *AccountDeclared) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AccountDeclared) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *AccountDeclared) GetSegment() string {
+	if x != nil {
+		return x.Segment
+	}
+	return ""
+}
+
 var File_baton_person_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_person_v1_event_proto_rawDesc = "" +
@@ -136,7 +537,37 @@ const file_baton_person_v1_event_proto_rawDesc = "" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"S\n" +
 	"\fOwnerChanged\x12\x1f\n" +
 	"\x06member\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12\"\n" +
-	"\alead_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadIdB?Z=github.com/leadbaton/baton/proto/gen/baton/person/v1;personv1b\x06proto3"
+	"\alead_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"Z\n" +
+	"\fLeadDetached\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12&\n" +
+	"\tperson_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bpersonId\"w\n" +
+	"\x0eMatchSuggested\x12$\n" +
+	"\bother_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\aotherId\x12)\n" +
+	"\n" +
+	"confidence\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
+	"confidence\x12\x14\n" +
+	"\x05alike\x18\x03 \x03(\tR\x05alike\"\x93\x01\n" +
+	"\fPersonMerged\x12\"\n" +
+	"\ainto_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06intoId\x12\"\n" +
+	"\afrom_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06fromId\x12\x19\n" +
+	"\x03why\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03why\x12 \n" +
+	"\x06reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"|\n" +
+	"\x0ePersonUnmerged\x12\"\n" +
+	"\ainto_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06intoId\x12\"\n" +
+	"\afrom_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06fromId\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"X\n" +
+	"\x0eMatchDismissed\x12$\n" +
+	"\bother_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\aotherId\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\xbf\x01\n" +
+	"\x0fAccountDeclared\x12(\n" +
+	"\n" +
+	"account_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\taccountId\x12\"\n" +
+	"\x06domain\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x03\x18\xfd\x01R\x06domain\x12\x1c\n" +
+	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1d\n" +
+	"\x05owner\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05owner\x12!\n" +
+	"\asegment\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\asegmentB?Z=github.com/leadbaton/baton/proto/gen/baton/person/v1;personv1b\x06proto3"
 
 var (
 	file_baton_person_v1_event_proto_rawDescOnce sync.Once
@@ -150,10 +581,16 @@ func file_baton_person_v1_event_proto_rawDescGZIP() []byte {
 	return file_baton_person_v1_event_proto_rawDescData
 }
 
-var file_baton_person_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_baton_person_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_baton_person_v1_event_proto_goTypes = []any{
-	(*LeadAttached)(nil), // 0: baton.person.v1.LeadAttached
-	(*OwnerChanged)(nil), // 1: baton.person.v1.OwnerChanged
+	(*LeadAttached)(nil),    // 0: baton.person.v1.LeadAttached
+	(*OwnerChanged)(nil),    // 1: baton.person.v1.OwnerChanged
+	(*LeadDetached)(nil),    // 2: baton.person.v1.LeadDetached
+	(*MatchSuggested)(nil),  // 3: baton.person.v1.MatchSuggested
+	(*PersonMerged)(nil),    // 4: baton.person.v1.PersonMerged
+	(*PersonUnmerged)(nil),  // 5: baton.person.v1.PersonUnmerged
+	(*MatchDismissed)(nil),  // 6: baton.person.v1.MatchDismissed
+	(*AccountDeclared)(nil), // 7: baton.person.v1.AccountDeclared
 }
 var file_baton_person_v1_event_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -174,7 +611,7 @@ func file_baton_person_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_person_v1_event_proto_rawDesc), len(file_baton_person_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -11,6 +11,7 @@ package qualificationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -25,6 +26,162 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// PreviewRequest is features of leads, at most 500.
+type PreviewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Features, one lead each.
+	Features      []*v1.Features `protobuf:"bytes,1,rep,name=features,proto3" json:"features,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewRequest) Reset() {
+	*x = PreviewRequest{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewRequest) ProtoMessage() {}
+
+func (x *PreviewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewRequest.ProtoReflect.Descriptor instead.
+func (*PreviewRequest) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *PreviewRequest) GetFeatures() []*v1.Features {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+// PreviewResponse is how each would qualify, in order.
+type PreviewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Agreement version in force; 0 = none, and all would wait.
+	AgreementVersion int64 `protobuf:"varint,1,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// One answer a lead.
+	Results       []*Previewed `protobuf:"bytes,2,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewResponse) Reset() {
+	*x = PreviewResponse{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewResponse) ProtoMessage() {}
+
+func (x *PreviewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewResponse.ProtoReflect.Descriptor instead.
+func (*PreviewResponse) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PreviewResponse) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *PreviewResponse) GetResults() []*Previewed {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// Previewed is how one lead would qualify.
+type Previewed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "mql", "nurturing" or "held".
+	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Why.
+	Explanation   *v1.Explanation `protobuf:"bytes,2,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Previewed) Reset() {
+	*x = Previewed{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Previewed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Previewed) ProtoMessage() {}
+
+func (x *Previewed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Previewed.ProtoReflect.Descriptor instead.
+func (*Previewed) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Previewed) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *Previewed) GetExplanation() *v1.Explanation {
+	if x != nil {
+		return x.Explanation
+	}
+	return nil
+}
 
 // RecordCallRequest is one call.
 type RecordCallRequest struct {
@@ -51,7 +208,7 @@ type RecordCallRequest struct {
 
 func (x *RecordCallRequest) Reset() {
 	*x = RecordCallRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -63,7 +220,7 @@ func (x *RecordCallRequest) String() string {
 func (*RecordCallRequest) ProtoMessage() {}
 
 func (x *RecordCallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -76,7 +233,7 @@ func (x *RecordCallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCallRequest.ProtoReflect.Descriptor instead.
 func (*RecordCallRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{0}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RecordCallRequest) GetLeadId() string {
@@ -148,7 +305,7 @@ type RecordCallResponse struct {
 
 func (x *RecordCallResponse) Reset() {
 	*x = RecordCallResponse{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -160,7 +317,7 @@ func (x *RecordCallResponse) String() string {
 func (*RecordCallResponse) ProtoMessage() {}
 
 func (x *RecordCallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -173,7 +330,7 @@ func (x *RecordCallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCallResponse.ProtoReflect.Descriptor instead.
 func (*RecordCallResponse) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{1}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RecordCallResponse) GetCallId() string {
@@ -201,7 +358,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -213,7 +370,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -226,7 +383,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ExplainRequest) GetLeadId() string {
@@ -247,7 +404,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +416,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +429,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ExplainResponse) GetDecisions() []*Decision {
@@ -311,7 +468,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +480,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +493,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Decision) GetType() string {
@@ -413,7 +570,15 @@ var File_baton_qualification_v1_qualification_service_proto protoreflect.FileDes
 
 const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\n" +
-	"2baton/qualification/v1/qualification_service.proto\x12\x16baton.qualification.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x03\n" +
+	"2baton/qualification/v1/qualification_service.proto\x12\x16baton.qualification.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"R\n" +
+	"\x0ePreviewRequest\x12@\n" +
+	"\bfeatures\x18\x01 \x03(\v2\x17.baton.lead.v1.FeaturesB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\bfeatures\"{\n" +
+	"\x0fPreviewResponse\x12+\n" +
+	"\x11agreement_version\x18\x01 \x01(\x03R\x10agreementVersion\x12;\n" +
+	"\aresults\x18\x02 \x03(\v2!.baton.qualification.v1.PreviewedR\aresults\"c\n" +
+	"\tPreviewed\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12<\n" +
+	"\vexplanation\x18\x02 \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\"\xf6\x03\n" +
 	"\x11RecordCallRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -449,11 +614,12 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\rlogic_version\x18\b \x01(\tR\flogicVersion\x12<\n" +
 	"\vexplanation\x18\t \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\x12\x1a\n" +
 	"\bsequence\x18\n" +
-	" \x01(\x04R\bsequence2\xd7\x01\n" +
-	"\x14QualificationService\x12c\n" +
+	" \x01(\x04R\bsequence2\xb7\x03\n" +
+	"\x14QualificationService\x12\x8d\x01\n" +
 	"\n" +
-	"RecordCall\x12).baton.qualification.v1.RecordCallRequest\x1a*.baton.qualification.v1.RecordCallResponse\x12Z\n" +
-	"\aExplain\x12&.baton.qualification.v1.ExplainRequest\x1a'.baton.qualification.v1.ExplainResponseBMZKgithub.com/leadbaton/baton/proto/gen/baton/qualification/v1;qualificationv1b\x06proto3"
+	"RecordCall\x12).baton.qualification.v1.RecordCallRequest\x1a*.baton.qualification.v1.RecordCallResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/leads/{lead_id}/calls\x12\x87\x01\n" +
+	"\aExplain\x12&.baton.qualification.v1.ExplainRequest\x1a'.baton.qualification.v1.ExplainResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/leads/{lead_id}/explanation\x12\x84\x01\n" +
+	"\aPreview\x12&.baton.qualification.v1.PreviewRequest\x1a'.baton.qualification.v1.PreviewResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/qualification:previewBMZKgithub.com/leadbaton/baton/proto/gen/baton/qualification/v1;qualificationv1b\x06proto3"
 
 var (
 	file_baton_qualification_v1_qualification_service_proto_rawDescOnce sync.Once
@@ -467,36 +633,45 @@ func file_baton_qualification_v1_qualification_service_proto_rawDescGZIP() []byt
 	return file_baton_qualification_v1_qualification_service_proto_rawDescData
 }
 
-var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_baton_qualification_v1_qualification_service_proto_goTypes = []any{
-	(*RecordCallRequest)(nil),     // 0: baton.qualification.v1.RecordCallRequest
-	(*RecordCallResponse)(nil),    // 1: baton.qualification.v1.RecordCallResponse
-	(*ExplainRequest)(nil),        // 2: baton.qualification.v1.ExplainRequest
-	(*ExplainResponse)(nil),       // 3: baton.qualification.v1.ExplainResponse
-	(*Decision)(nil),              // 4: baton.qualification.v1.Decision
-	nil,                           // 5: baton.qualification.v1.RecordCallRequest.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(v1.Stage)(0),                 // 7: baton.lead.v1.Stage
-	(*v1.Explanation)(nil),        // 8: baton.lead.v1.Explanation
-	(*v1.Value)(nil),              // 9: baton.lead.v1.Value
+	(*PreviewRequest)(nil),        // 0: baton.qualification.v1.PreviewRequest
+	(*PreviewResponse)(nil),       // 1: baton.qualification.v1.PreviewResponse
+	(*Previewed)(nil),             // 2: baton.qualification.v1.Previewed
+	(*RecordCallRequest)(nil),     // 3: baton.qualification.v1.RecordCallRequest
+	(*RecordCallResponse)(nil),    // 4: baton.qualification.v1.RecordCallResponse
+	(*ExplainRequest)(nil),        // 5: baton.qualification.v1.ExplainRequest
+	(*ExplainResponse)(nil),       // 6: baton.qualification.v1.ExplainResponse
+	(*Decision)(nil),              // 7: baton.qualification.v1.Decision
+	nil,                           // 8: baton.qualification.v1.RecordCallRequest.AnswersEntry
+	(*v1.Features)(nil),           // 9: baton.lead.v1.Features
+	(*v1.Explanation)(nil),        // 10: baton.lead.v1.Explanation
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(v1.Stage)(0),                 // 12: baton.lead.v1.Stage
+	(*v1.Value)(nil),              // 13: baton.lead.v1.Value
 }
 var file_baton_qualification_v1_qualification_service_proto_depIdxs = []int32{
-	5, // 0: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
-	6, // 1: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	4, // 2: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
-	7, // 3: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
-	6, // 4: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
-	8, // 5: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
-	9, // 6: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	0, // 7: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
-	2, // 8: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
-	1, // 9: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
-	3, // 10: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	9,  // 0: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
+	2,  // 1: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
+	10, // 2: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
+	8,  // 3: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
+	11, // 4: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	7,  // 5: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
+	12, // 6: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
+	11, // 7: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
+	10, // 8: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
+	13, // 9: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	3,  // 10: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
+	5,  // 11: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
+	0,  // 12: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
+	4,  // 13: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
+	6,  // 14: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
+	1,  // 15: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_baton_qualification_v1_qualification_service_proto_init() }
@@ -504,14 +679,14 @@ func file_baton_qualification_v1_qualification_service_proto_init() {
 	if File_baton_qualification_v1_qualification_service_proto != nil {
 		return
 	}
-	file_baton_qualification_v1_qualification_service_proto_msgTypes[0].OneofWrappers = []any{}
+	file_baton_qualification_v1_qualification_service_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_qualification_v1_qualification_service_proto_rawDesc), len(file_baton_qualification_v1_qualification_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	QualificationService_RecordCall_FullMethodName = "/baton.qualification.v1.QualificationService/RecordCall"
 	QualificationService_Explain_FullMethodName    = "/baton.qualification.v1.QualificationService/Explain"
+	QualificationService_Preview_FullMethodName    = "/baton.qualification.v1.QualificationService/Preview"
 )
 
 // QualificationServiceClient is the client API for QualificationService service.
@@ -35,6 +36,9 @@ type QualificationServiceClient interface {
 	RecordCall(ctx context.Context, in *RecordCallRequest, opts ...grpc.CallOption) (*RecordCallResponse, error)
 	// Explain lists the qualification decisions on a lead, each with its reasons.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+	// Preview says how leads with these features would qualify now, and records
+	// nothing.
+	Preview(ctx context.Context, in *PreviewRequest, opts ...grpc.CallOption) (*PreviewResponse, error)
 }
 
 type qualificationServiceClient struct {
@@ -65,6 +69,16 @@ func (c *qualificationServiceClient) Explain(ctx context.Context, in *ExplainReq
 	return out, nil
 }
 
+func (c *qualificationServiceClient) Preview(ctx context.Context, in *PreviewRequest, opts ...grpc.CallOption) (*PreviewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewResponse)
+	err := c.cc.Invoke(ctx, QualificationService_Preview_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QualificationServiceServer is the server API for QualificationService service.
 // All implementations must embed UnimplementedQualificationServiceServer
 // for forward compatibility.
@@ -75,6 +89,9 @@ type QualificationServiceServer interface {
 	RecordCall(context.Context, *RecordCallRequest) (*RecordCallResponse, error)
 	// Explain lists the qualification decisions on a lead, each with its reasons.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
+	// Preview says how leads with these features would qualify now, and records
+	// nothing.
+	Preview(context.Context, *PreviewRequest) (*PreviewResponse, error)
 	mustEmbedUnimplementedQualificationServiceServer()
 }
 
@@ -90,6 +107,9 @@ func (UnimplementedQualificationServiceServer) RecordCall(context.Context, *Reco
 }
 func (UnimplementedQualificationServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedQualificationServiceServer) Preview(context.Context, *PreviewRequest) (*PreviewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Preview not implemented")
 }
 func (UnimplementedQualificationServiceServer) mustEmbedUnimplementedQualificationServiceServer() {}
 func (UnimplementedQualificationServiceServer) testEmbeddedByValue()                              {}
@@ -148,6 +168,24 @@ func _QualificationService_Explain_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _QualificationService_Preview_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QualificationServiceServer).Preview(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: QualificationService_Preview_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QualificationServiceServer).Preview(ctx, req.(*PreviewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // QualificationService_ServiceDesc is the grpc.ServiceDesc for QualificationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +200,10 @@ var QualificationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Explain",
 			Handler:    _QualificationService_Explain_Handler,
+		},
+		{
+			MethodName: "Preview",
+			Handler:    _QualificationService_Preview_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -11,6 +11,7 @@ package routingv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -1220,7 +1221,7 @@ var File_baton_routing_v1_routing_service_proto protoreflect.FileDescriptor
 
 const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\n" +
-	"&baton/routing/v1/routing_service.proto\x12\x10baton.routing.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"5\n" +
+	"&baton/routing/v1/routing_service.proto\x12\x10baton.routing.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"5\n" +
 	"\x0fGetOwnerRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\xc8\x01\n" +
 	"\x10GetOwnerResponse\x12\x17\n" +
@@ -1309,18 +1310,18 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\n" +
 	"blocked_by\x18\x03 \x01(\tR\tblockedBy\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12>\n" +
-	"\rlook_again_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vlookAgainAt2\x8e\x06\n" +
-	"\x0eRoutingService\x12Q\n" +
-	"\bGetOwner\x12!.baton.routing.v1.GetOwnerRequest\x1a\".baton.routing.v1.GetOwnerResponse\x12K\n" +
-	"\x06Accept\x12\x1f.baton.routing.v1.AcceptRequest\x1a .baton.routing.v1.AcceptResponse\x12K\n" +
-	"\x06Reject\x12\x1f.baton.routing.v1.RejectRequest\x1a .baton.routing.v1.RejectResponse\x12U\n" +
-	"\x0fSetAvailability\x12(.baton.routing.v1.SetAvailabilityRequest\x1a\x18.baton.routing.v1.Member\x12T\n" +
-	"\tAddMember\x12\".baton.routing.v1.AddMemberRequest\x1a#.baton.routing.v1.AddMemberResponse\x12W\n" +
+	"\rlook_again_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vlookAgainAt2\xed\b\n" +
+	"\x0eRoutingService\x12x\n" +
+	"\bGetOwner\x12!.baton.routing.v1.GetOwnerRequest\x1a\".baton.routing.v1.GetOwnerResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/leads/{lead_id}/owner\x12v\n" +
+	"\x06Accept\x12\x1f.baton.routing.v1.AcceptRequest\x1a .baton.routing.v1.AcceptResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/leads/{lead_id}:accept\x12v\n" +
+	"\x06Reject\x12\x1f.baton.routing.v1.RejectRequest\x1a .baton.routing.v1.RejectResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/leads/{lead_id}:reject\x12\x87\x01\n" +
+	"\x0fSetAvailability\x12(.baton.routing.v1.SetAvailabilityRequest\x1a\x18.baton.routing.v1.Member\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/members/{member}/availability\x12p\n" +
+	"\tAddMember\x12\".baton.routing.v1.AddMemberRequest\x1a#.baton.routing.v1.AddMemberResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/members\x12\x88\x01\n" +
 	"\n" +
-	"RenewToken\x12#.baton.routing.v1.RenewTokenRequest\x1a$.baton.routing.v1.RenewTokenResponse\x12W\n" +
-	"\x10DeactivateMember\x12).baton.routing.v1.DeactivateMemberRequest\x1a\x18.baton.routing.v1.Member\x12Z\n" +
-	"\vListMembers\x12$.baton.routing.v1.ListMembersRequest\x1a%.baton.routing.v1.ListMembersResponse\x12T\n" +
-	"\tListQueue\x12\".baton.routing.v1.ListQueueRequest\x1a#.baton.routing.v1.ListQueueResponseBAZ?github.com/leadbaton/baton/proto/gen/baton/routing/v1;routingv1b\x06proto3"
+	"RenewToken\x12#.baton.routing.v1.RenewTokenRequest\x1a$.baton.routing.v1.RenewTokenResponse\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/members/{member}:renew-token\x12\x87\x01\n" +
+	"\x10DeactivateMember\x12).baton.routing.v1.DeactivateMemberRequest\x1a\x18.baton.routing.v1.Member\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/members/{member}:deactivate\x12s\n" +
+	"\vListMembers\x12$.baton.routing.v1.ListMembersRequest\x1a%.baton.routing.v1.ListMembersResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/members\x12k\n" +
+	"\tListQueue\x12\".baton.routing.v1.ListQueueRequest\x1a#.baton.routing.v1.ListQueueResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/queueBAZ?github.com/leadbaton/baton/proto/gen/baton/routing/v1;routingv1b\x06proto3"
 
 var (
 	file_baton_routing_v1_routing_service_proto_rawDescOnce sync.Once

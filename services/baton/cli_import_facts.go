@@ -1,0 +1,177 @@
+package main
+
+import (
+	"maps"
+	"net/mail"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/internal/access"
+)
+
+var outcomeKinds = map[string]leadv1.OutcomeKind{
+	"touch": leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, "working": leadv1.OutcomeKind_OUTCOME_KIND_WORKING,
+	"won": leadv1.OutcomeKind_OUTCOME_KIND_WON, "lost": leadv1.OutcomeKind_OUTCOME_KIND_LOST,
+}
+
+// external reads the source's own id of the row's lead.
+func (m *mapping) external(rec *record) (string, *refusal) {
+	id := m.text(rec.cells, fieldExternalID)
+	switch {
+	case id == "":
+		return "", &refusal{m.own[fieldExternalID].name, "external_id is empty; it says which lead is meant"}
+	case len(id) > 512:
+		return "", &refusal{m.own[fieldExternalID].name, "external_id is longer than 512 bytes"}
+	}
+	return id, nil
+}
+
+// when reads the time of a fact, which must be there.
+func (m *mapping) when(rec *record) (*timestamppb.Timestamp, *refusal) {
+	t, no := m.date(rec.cells, fieldAt)
+	switch {
+	case no != nil:
+		return nil, no
+	case t == nil:
+		return nil, &refusal{m.own[fieldAt].name, fieldAt + " is empty"}
+	}
+	return timestamppb.New(*t), nil
+}
+
+// factKey names a fact for ever: by the source's own id for it, or by all that
+// its columns hold. It is a digest: the log holds it in the clear.
+func (m *mapping) factKey(rec *record) string {
+	if id := m.text(rec.cells, fieldID); id != "" {
+		return "id:" + digest([]byte(id))
+	}
+	var b strings.Builder
+	for _, field := range slices.Sorted(maps.Keys(m.own)) {
+		b.WriteString(field + "\x00" + m.text(rec.cells, field) + "\x00")
+	}
+	return "row:" + digest([]byte(b.String()))
+}
+
+// outcome is a row as what became of a lead. Its lead is not resolved yet.
+func (m *mapping) outcome(rec *record) (*feedbackv1.OutcomeRow, string, *refusal) {
+	if no := m.unfit(rec); no != nil {
+		return nil, "", no
+	}
+	external, no := m.external(rec)
+	if no != nil {
+		return nil, "", no
+	}
+	row := &feedbackv1.OutcomeRow{Line: rec.line, LeadId: "unresolved", Key: m.factKey(rec)}
+	if row.OccurredAt, no = m.when(rec); no != nil {
+		return nil, "", no
+	}
+	word, no := m.outcomeWord(rec.cells, []string{"touch", "working", "won", "lost"})
+	if no != nil {
+		return nil, "", no
+	}
+	row.Kind = outcomeKinds[word]
+	if row.Member, no = m.handle(rec.cells, fieldMember); no != nil {
+		return nil, "", no
+	}
+	switch word {
+	case "touch":
+		row.Channel = strings.ToLower(m.text(rec.cells, fieldChannel))
+	case "lost":
+		row.Reason = strings.Join(strings.Fields(strings.ToLower(m.text(rec.cells, fieldReason))), "-")
+	case "won":
+		if row.ValueMinor, row.Currency, no = m.money(rec.cells); no != nil {
+			return nil, "", no
+		}
+	}
+	if err := access.Validate(row); err != nil {
+		return nil, "", &refusal{reason: access.FaultOf(err).Error()}
+	}
+	return row, external, nil
+}
+
+// activity is a row as a touch. Its lead is not resolved yet; where the row
+// names none, the address or the number says whose it is.
+func (m *mapping) activity(source string, rec *record) (*intakev1.RecordTouchRequest, string, *refusal) {
+	if no := m.unfit(rec); no != nil {
+		return nil, "", no
+	}
+	touch := &intakev1.Touch{
+		ExternalId: m.factKey(rec), Email: m.text(rec.cells, fieldEmail), Phone: m.text(rec.cells, fieldPhone),
+		Kind: strings.Join(strings.Fields(strings.ToLower(m.text(rec.cells, fieldKind))), "-"),
+	}
+	external := m.text(rec.cells, fieldExternalID)
+	if external == "" && touch.GetEmail() == "" && touch.GetPhone() == "" {
+		return nil, "", &refusal{reason: "nothing says whose it is: external_id, email and phone are empty"}
+	}
+	var no *refusal
+	if touch.OccurredAt, no = m.when(rec); no != nil {
+		return nil, "", no
+	}
+	at := &leadv1.Attribution{
+		Source: m.text(rec.cells, "utm_source"), Medium: m.text(rec.cells, "utm_medium"), Campaign: m.text(rec.cells, "utm_campaign"),
+		Term: m.text(rec.cells, "utm_term"), Content: m.text(rec.cells, "utm_content"),
+	}
+	if at.GetSource()+at.GetMedium()+at.GetCampaign()+at.GetTerm()+at.GetContent() != "" {
+		touch.Attribution = at
+	}
+	req := &intakev1.RecordTouchRequest{Source: source, Touch: touch}
+	if err := access.Validate(req); err != nil {
+		return nil, "", &refusal{reason: access.FaultOf(err).Error()}
+	}
+	return req, external, nil
+}
+
+// member is a row as somebody of the company.
+func (m *mapping) member(rec *record) (*routingv1.AddMemberRequest, *refusal) {
+	if no := m.unfit(rec); no != nil {
+		return nil, no
+	}
+	req := &routingv1.AddMemberRequest{Name: m.text(rec.cells, fieldName), Email: m.text(rec.cells, fieldEmail)}
+	var no *refusal
+	if req.Member, no = m.handle(rec.cells, fieldHandle); no != nil {
+		return nil, no
+	}
+	if req.GetMember() == "" {
+		return nil, &refusal{m.own[fieldHandle].name, "the handle is empty"}
+	}
+	for _, role := range strings.FieldsFunc(strings.ToLower(m.text(rec.cells, fieldRoles)), func(r rune) bool { return strings.ContainsRune(",;|/ ", r) }) {
+		if !access.IsRole(role) {
+			return nil, &refusal{m.own[fieldRoles].name, "there is no such role; the roles are " + strings.Join(access.Roles(), ", ")}
+		}
+		req.Roles = append(req.Roles, role)
+	}
+	if _, err := mail.ParseAddress(req.GetEmail()); err != nil && req.GetEmail() != "" {
+		return nil, &refusal{m.own[fieldEmail].name, "the e-mail address does not parse"}
+	}
+	if err := access.Validate(req); err != nil {
+		return nil, &refusal{reason: access.FaultOf(err).Error()}
+	}
+	return req, nil
+}
+
+// account is a row as a company.
+func (m *mapping) account(rec *record) (*intakev1.AccountRow, *refusal) {
+	if no := m.unfit(rec); no != nil {
+		return nil, no
+	}
+	row := &intakev1.AccountRow{
+		Line: rec.line, Domain: m.text(rec.cells, fieldDomain), Name: m.text(rec.cells, fieldName),
+		Segment: strings.Join(strings.Fields(strings.ToLower(m.text(rec.cells, fieldSegment))), "-"),
+	}
+	var no *refusal
+	if row.Owner, no = m.handle(rec.cells, fieldOwner); no != nil {
+		return nil, no
+	}
+	if row.GetDomain() == "" {
+		return nil, &refusal{m.own[fieldDomain].name, "the domain is empty"}
+	}
+	if err := access.Validate(row); err != nil {
+		return nil, &refusal{reason: access.FaultOf(err).Error()}
+	}
+	return row, nil
+}

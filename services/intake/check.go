@@ -1,0 +1,114 @@
+package intake
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	"github.com/leadbaton/baton/services/internal/keys"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// What would become of a submission.
+const (
+	checkedLead         = "lead"
+	checkedRepeat       = "repeat"
+	checkedRevision     = "revision"
+	checkedKnownPerson  = "known-person"
+	checkedTest         = "test"
+	checkedSpam         = "spam"
+	checkedNeedsMapping = "needs-mapping"
+)
+
+// ResolveLeads answers which leads a source's own ids stand for. An id follows
+// from the source and the sender's own id, so a lead has one before it is here.
+func (s *Server) ResolveLeads(ctx context.Context, req *intakev1.ResolveLeadsRequest) (*intakev1.ResolveLeadsResponse, error) {
+	src, err := s.source(req.GetSource())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Log.Fresh(ctx); err != nil {
+		return nil, err
+	}
+	ids := Ids{s.Keys}
+	out := &intakev1.ResolveLeadsResponse{}
+	for _, external := range req.GetExternalIds() {
+		out.Leads = append(out.Leads, &intakev1.ResolvedLead{ExternalId: external, LeadId: ids.Lead(ids.Submission(src.GetSourceId(), external, ""))})
+	}
+	s.Log.Follower().View(func(v *ledger.View) {
+		for _, l := range out.GetLeads() {
+			l.Exists = v.Place(lead.SubjectOf(l.GetLeadId())).Seq != 0
+		}
+	})
+	return out, nil
+}
+
+// CheckSubmissions says what would become of submissions, each for itself as
+// the log stands now. It goes the door's own way and keeps nothing: no delivery,
+// no key, no person.
+func (s *Server) CheckSubmissions(ctx context.Context, req *intakev1.CheckSubmissionsRequest) (*intakev1.CheckSubmissionsResponse, error) {
+	src, err := s.source(req.GetSource())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Log.Fresh(ctx); err != nil {
+		return nil, err
+	}
+	ids := Ids{s.Keys}
+	out := &intakev1.CheckSubmissionsResponse{}
+	var found []Mapped
+	var macs [][]byte
+	var contacts []keys.Contact
+	for _, sub := range req.GetSubmissions() {
+		m := mapped(proto.Clone(sub).(*intakev1.Submission))
+		complete(&m, src, s.Domains, s.Clock.Now())
+		result := &intakev1.CheckedSubmission{Features: m.Submission.GetFeatures()}
+		if key := sub.GetExternalId(); key != "" {
+			result.LeadId = ids.Lead(ids.Submission(src.GetSourceId(), key, ""))
+		}
+		out.Results = append(out.Results, result)
+		found, contacts = append(found, m), append(contacts, keys.Contact{Email: EmailKey(m.Email), Phone: m.Phone})
+		macs = append(macs, s.Keys.MAC("body", []byte(src.GetSourceId()), canonical(m.Submission)))
+	}
+	persons, err := s.Keys.Find(ctx, contacts)
+	if err != nil {
+		return nil, err
+	}
+	s.Log.Follower().View(func(v *ledger.View) {
+		for i, result := range out.GetResults() {
+			state := &lead.State{}
+			if result.GetLeadId() != "" {
+				if state, err = v.Lead(result.GetLeadId()); err != nil {
+					return
+				}
+			}
+			result.Outcome = wouldBe(state, &found[i], macs[i], persons[i])
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// wouldBe is the outcome that the door would come to. What is here already
+// comes before what the submission holds: a repeat of a test is a repeat.
+func wouldBe(s *lead.State, m *Mapped, mac []byte, person string) string {
+	switch {
+	case s.ID != "" && (s.Historical || string(s.BodyMAC) == string(mac)):
+		return checkedRepeat
+	case s.ID != "":
+		return checkedRevision
+	case m.Spam != "":
+		return checkedSpam
+	case m.Submission.GetTest():
+		return checkedTest
+	case m.NeedsMapping:
+		return checkedNeedsMapping
+	case person != "":
+		return checkedKnownPerson
+	}
+	return checkedLead
+}
