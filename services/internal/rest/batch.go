@@ -42,6 +42,9 @@ func (b batches) serve(w http.ResponseWriter, r *http.Request, _ map[string]stri
 		return
 	}
 	out := lines{to: w, flush: http.NewResponseController(w)}
+	// A stream that ends before its sender does leaves the connection unfit for
+	// another request.
+	w.Header().Set("Connection", "close")
 	// HTTP/2 is full-duplex by itself and says so by an error here.
 	_ = out.flush.EnableFullDuplex()
 	stream, err := b.client.SubmitBatch(ctx)
