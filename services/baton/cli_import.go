@@ -190,10 +190,13 @@ func (t *importTally) String() string {
 		return fmt.Sprintf("%s: %s can be accepted, %s rejected; nothing was sent", counted(t.Rows, "row", "rows"), grouped(t.Accepted), grouped(t.Rejected)) + s
 	}
 	kinds := grouped(t.New) + " new, " + grouped(t.There) + " already there"
+	if t.Unsure > 0 && t.Unsure == t.Accepted {
+		kinds = "new or already there"
+	}
 	if t.Waiting > 0 {
 		kinds += ", " + grouped(t.Waiting) + " waiting for their leads"
 	}
-	if t.Unsure > 0 {
+	if t.Unsure > 0 && t.Unsure < t.Accepted {
 		kinds += ", " + grouped(t.Unsure) + " new or already there"
 	}
 	said := fmt.Sprintf("%s: %s accepted (%s), %s rejected", counted(t.Rows, "row", "rows"), grouped(t.Accepted), kinds, grouped(t.Rejected))

@@ -264,8 +264,8 @@ func sourceRotate() *cobra.Command {
 		Short: "Give the address a new token; the old one works a while longer",
 		Long: `Gives a source's address a new token and prints it, once. The token before it, or
 the address without one, is taken for seven days more, so that nothing is lost
-while the tool is changed. --until ends that earlier: a token that got into wrong
-hands ends at once with --until now.`,
+while the tool is changed. --until ends that earlier, and what was taken before it
+as well: a token that got into wrong hands ends at once with --until now.`,
 		Example: `  baton source rotate landing
   baton source rotate landing --until 2026-09-01
   baton source rotate landing --until now`,
@@ -288,9 +288,9 @@ hands ends at once with --until now.`,
 			if c.format == formatJSON {
 				return writeMessage(c.cmd.OutOrStdout(), got)
 			}
-			before := "The one before is taken until " + stamp(got.GetFormerEndsAt()) + "."
+			before := "The one before is taken until " + stamp(got.GetFormerEndsAt()) + "; none from earlier is taken for longer."
 			if *until == "now" {
-				before = "The one before is taken no more."
+				before = "None from before is taken any more."
 			}
 			_, err = fmt.Fprintf(c.cmd.OutOrStdout(), "POST %s\n\nThe token is shown this once. %s\n", got.GetPath(), before)
 			return err

@@ -268,6 +268,9 @@ func (c *call) remap(s settling) error {
 	}
 	_, err = fmt.Fprintf(out, "%s read again: %s %s, %s settled, %s still to be mapped, %s gone with the key of its day.\n",
 		counted(got.GetRead(), "submission", "submissions"), counted(got.GetChanged(), "lead", "leads"), says, grouped(got.GetSettled()), grouped(got.GetOpen()), grouped(got.GetGone()))
+	if err == nil && got.GetRead() == 0 && !s.all {
+		_, err = fmt.Fprintf(out, "Only leads that need mapping were looked at; all others too:\n\n  baton source map %s --apply --all\n", c.args[0])
+	}
 	return err
 }
 

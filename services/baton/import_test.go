@@ -200,6 +200,12 @@ func TestCheckKnowsPersons(t *testing.T) {
 	h.settle()
 	same(t, "somebody is known", check(all...), []string{"revision", "known-person", "known-person", "needs-mapping", "test"})
 	same(t, "a repeat", check(sub("1", "a@b.example", "+49301234567")), []string{"repeat"})
+
+	// What is found out about a submission does not make another of it.
+	h.change("web", &intakev1.SourceDeclared{Region: "DE"}, "region")
+	must[*intakev1.SubmitResponse](t)(service.Submit(h.as(""), &intakev1.SubmitRequest{Source: "web", IdempotencyKey: "6", Submission: sub("", "x@mailinator.com", "030 1234567")}))
+	h.settle()
+	same(t, "a repeat by region and with a throw-away address", check(sub("6", "x@mailinator.com", "030 1234567")), []string{"repeat"})
 }
 
 // outcome rows that come in any order leave the same lead.

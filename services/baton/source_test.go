@@ -100,6 +100,8 @@ func TestASourceIsData(t *testing.T) {
 	refusedAs(t, "a preset that there is not", err, fault.NotFound, "baton source presets")
 	_, err = h.intake().AddSource(ctx, &intakev1.AddSourceRequest{Source: &intakev1.SourceDeclared{Name: "Not A Name"}})
 	refusedAs(t, "a name that is none", err, fault.Invalid, "name")
+	_, err = h.intake().AddSource(ctx, &intakev1.AddSourceRequest{Source: &intakev1.SourceDeclared{Name: "x", Verification: &intakev1.Verification{Algorithm: "md5", Header: "X-Sign", SecretRef: "env:X"}}})
+	refusedAs(t, "a signature that no delivery could have", err, fault.Invalid, "hmac-sha256")
 
 	// Renamed: the old address works, finds the same source, and nobody takes it.
 	_, landing := h.add(&intakev1.SourceDeclared{Name: "landing"}, false)
@@ -135,7 +137,7 @@ func TestASourceIsData(t *testing.T) {
 	now := h.source("zap")
 	same(t, "the end of the one before", []any{len(now.GetFormerTokens()), now.GetFormerTokens()[0].GetTokenHash(), now.GetFormerTokens()[0].GetEndsAt().AsTime()}, []any{1, with.GetTokenHash(), monday.Add(7 * 24 * time.Hour)})
 	must[*intakev1.RotateSourceResponse](t)(h.intake().RotateSource(ctx, &intakev1.RotateSourceRequest{Source: "zap", FormerEndsAt: timestamppb.New(monday.Add(-time.Hour))}))
-	same(t, "tokens that a leak ended", len(h.source("zap").GetFormerTokens()), 1)
+	same(t, "tokens that a leak ended", len(h.source("zap").GetFormerTokens()), 0)
 
 	// A restart undoes nothing of what somebody changed, and says so.
 	h.change("web", &intakev1.SourceDeclared{Honeypots: []string{"fax"}}, "honeypots")
@@ -334,10 +336,24 @@ func TestAMappingThatIsSettledIsAppliedToWhatCame(t *testing.T) {
 	same(t, "the person of the same address", h.lead(third).GetPersonId(), known.GetPersonId())
 	same(t, "who it is no more", h.types("person."+was), []string{"LeadAttached", "LeadDetached"})
 
+	// Who turns out to be like somebody else is suggested, as at the door.
+	h.json("web", `{"name":"Jane Smith","company":"Acme","email":"jane.smith@acme.example"}`)
+	h.json("odd", `{"reach":{"y":"jayne.smith@acme.example!","n":"Jayne Smith","c":"Acme"},"z":"4"}`)
+	h.settle()
+	same(t, "who may be one before", h.matches(), []string(nil))
+	h.change("odd", &intakev1.SourceDeclared{Mapping: &intakev1.Mapping{Fields: []*intakev1.FieldPath{
+		{Field: "email", Paths: []string{"reach.y"}, Separator: "!"}, {Field: "name", Paths: []string{"reach.n"}}, {Field: "company", Paths: []string{"reach.c"}},
+	}}}, "mapping")
+	must[*intakev1.RemapSourceResponse](t)(h.intake().RemapSource(h.as(""), &intakev1.RemapSourceRequest{Source: "odd", All: true}))
+	h.settle()
+	if got := h.matches(); len(got) != 1 || !strings.HasSuffix(got[0], " 94 name+company") {
+		t.Errorf("who may be one: %v", got)
+	}
+
 	// After its day's key is gone, a body cannot be read any more, and that counts.
 	must[int](t)(h.keys.DropDaysBefore(t.Context(), monday.Add(48*time.Hour)))
 	gone := must[*intakev1.RemapSourceResponse](t)(h.intake().RemapSource(h.as(""), &intakev1.RemapSourceRequest{Source: "odd", All: true}))
-	same(t, "gone", []int64{gone.GetRead(), gone.GetGone()}, []int64{0, 3})
+	same(t, "gone", []int64{gone.GetRead(), gone.GetGone()}, []int64{0, 4})
 	whole(t, h)
 }
 
@@ -441,7 +457,7 @@ func TestSourceCommands(t *testing.T) {
 	has(t, type_("source", "presets"), "typeform", "Typeform")
 	has(t, type_("source", "add", "forms", "--preset", "typeform", "--secret", "env:FORMS"), "POST /hooks/forms", "signed (hmac-sha256", "env:FORMS", "In the form, Connect, Webhooks")
 	has(t, type_("source", "add", "landing", "--with-token", "--region", "de"), "POST /hooks/landing/", "shown this once", "unsigned", "DE")
-	has(t, type_("source", "rotate", "landing", "--until", "now"), "POST /hooks/landing/", "taken no more")
+	has(t, type_("source", "rotate", "landing", "--until", "now"), "POST /hooks/landing/", "None from before")
 	has(t, type_("source", "pause", "landing", "--reason", "rebuilt"), "paused since 2026-03-02T09:00:00Z")
 	has(t, type_("source", "resume", "landing"), "takes leads")
 	has(t, type_("source", "rename", "landing", "contact"), "Former names", "landing")
@@ -455,6 +471,7 @@ func TestSourceCommands(t *testing.T) {
 	has(t, type_("source", "map", "web"), "k2", "zoe at maschinen", "--set FIELD=PATH")
 	has(t, type_("source", "map", "web", "--set", "email=k2", "--ignore", "k1"), "Settled: email", "k2", "Settled: ignore", "--apply")
 	has(t, type_("source", "map", "web", "--apply", "--dry-run"), "1 submission read again")
+	has(t, type_("source", "map", "landing", "--apply"), "0 submissions read again", "baton source map landing --apply --all")
 	has(t, type_("intake", "ledger"), "web", "needs-mapping", "1 request acknowledged = 1 with an outcome + 0 not worked yet.", "Their 1 submission have 1 outcome")
 	has(t, type_("source", "list", "--format", "json"), `"state"`, `"SOURCE_STATE_REMOVED"`)
 }

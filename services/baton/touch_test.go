@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,6 +58,16 @@ func TestTouchJoinsItsLead(t *testing.T) {
 	if said := h.sentences(first); !strings.Contains(said, "A touch was recorded: webinar, from mail, campaign spring.") {
 		t.Errorf("the history says\n%s", said)
 	}
+
+	// Its number is read as one of the source's region, as a submission's is.
+	h.change("web", &intakev1.SourceDeclared{Region: "DE"}, "region")
+	h.touch(&intakev1.Touch{ExternalId: "t0", Kind: "webinar", Phone: "030 555 0199"})
+	regional := h.submit("regional", url.Values{"phone": {"030 555 0199"}})
+	h.settle()
+	same(t, "touches that came before the number", len(h.touches(regional)), 1)
+	h.touch(&intakev1.Touch{ExternalId: "t00", Kind: "webinar", Phone: "+49 30 5550199"})
+	h.settle()
+	same(t, "touches of the number", len(h.touches(regional)), 2)
 
 	// The same id is the same touch, whatever else it says.
 	again := h.touch(&intakev1.Touch{ExternalId: "t1", Kind: "webinar", LeadId: first, OccurredAt: timestamppb.New(when)})

@@ -39,9 +39,11 @@ type intakeRow struct {
 // intakeWaiting is deliveries that wait for somebody or something.
 type intakeWaiting struct {
 	Outcome, Title, Advice string
-	Deliveries             []intakeDelivery
-	More                   bool
-	Problem                string
+	// Command of the operator that helps; empty = none does.
+	Command    string
+	Deliveries []intakeDelivery
+	More       bool
+	Problem    string
 }
 
 type intakeDelivery struct {
@@ -51,10 +53,10 @@ type intakeDelivery struct {
 }
 
 // waitingKinds are the outcomes that are not the end of it.
-var waitingKinds = []struct{ outcome, title, advice string }{
-	{"needs-mapping", "Need mapping", "Nothing to reach the person by was found. Settle where it stands: baton source map NAME"},
-	{"held", "Held", "Their source is paused or removed. They are worked when it is resumed: baton source resume NAME"},
-	{"waiting-for-details", "Waiting for details", "The tool sends no answers of its own accord, and is asked for them."},
+var waitingKinds = []struct{ outcome, title, advice, command string }{
+	{"needs-mapping", "Need mapping", "Nothing to reach the person by was found. Settle where it stands:", "baton source map NAME"},
+	{"held", "Held", "Their source is paused or removed. They are worked when it is resumed:", "baton source resume NAME"},
+	{"waiting-for-details", "Waiting for details", "The tool sends no answers of its own accord, and is asked for them.", ""},
 }
 
 func (c *console) showIntake(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -108,7 +110,7 @@ func (c *console) showIntake(w http.ResponseWriter, r *http.Request, v *visit) e
 		if err := withdrawn(err); err != nil {
 			return err
 		}
-		one := intakeWaiting{Outcome: kind.outcome, Title: kind.title, Advice: kind.advice, Problem: missing(err), More: list.GetNextPageToken() != ""}
+		one := intakeWaiting{Outcome: kind.outcome, Title: kind.title, Advice: kind.advice, Command: kind.command, Problem: missing(err), More: list.GetNextPageToken() != ""}
 		for _, d := range list.GetDeliveries() {
 			one.Deliveries = append(one.Deliveries, intakeDelivery{
 				ID: d.GetDeliveryId(), Source: d.GetSource(), Text: d.GetText(), Received: instant(d.GetReceivedAt()), Leads: d.GetLeadIds(),

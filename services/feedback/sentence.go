@@ -204,7 +204,8 @@ func qualificationSentence(body proto.Message) string {
 	case *leadv1.LeadQualified:
 		return fmt.Sprintf("Qualified as %s by version %d of the agreement: %s", stageWord(b.GetStage()), b.GetAgreementVersion(), b.GetExplanation().GetSummary())
 	case *leadv1.LeadNurtured:
-		s := fmt.Sprintf("Stays with marketing by version %d of the agreement: %s", b.GetAgreementVersion(), b.GetExplanation().GetSummary())
+		why := strings.TrimPrefix(b.GetExplanation().GetSummary(), "Stays with marketing: ")
+		s := fmt.Sprintf("Stays with marketing by version %d of the agreement: %s", b.GetAgreementVersion(), why)
 		if b.GetRecheckAt() != nil {
 			s = strings.TrimSuffix(s, ".") + "; looked at again on " + momentOf(b.GetRecheckAt())
 		}

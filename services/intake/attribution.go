@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 )
 
@@ -89,6 +91,34 @@ func (m *mapper) attribution() {
 	if at.Source+at.Medium+at.Campaign+at.Term+at.Content+at.Id+at.Click+at.Landing+at.Referrer != "" {
 		m.features.Attribution = at
 	}
+}
+
+// inTheClear is an attribution in a sender's own words as the mapper would have
+// found it: nothing personal, no query, of a click only whose it is.
+func inTheClear(a *leadv1.Attribution) *leadv1.Attribution {
+	if a == nil {
+		return nil
+	}
+	a = proto.Clone(a).(*leadv1.Attribution)
+	for _, word := range []*string{&a.Source, &a.Medium, &a.Campaign, &a.Term, &a.Content, &a.Id} {
+		*word = campaignWord(*word)
+	}
+	a.Click = clickIDs[norm(a.GetClick())]
+	page := func(text string) *url.URL {
+		if text != "" && !strings.Contains(text, "//") {
+			text = "//" + text
+		}
+		return pageOf(text)
+	}
+	landed, referrer := page(a.GetLanding()), page(a.GetReferrer())
+	a.Landing, a.Referrer = "", ""
+	if landed != nil {
+		a.Landing = landing(landed)
+	}
+	if referrer != nil {
+		a.Referrer = cut(referrer.Host, maxAddress)
+	}
+	return a
 }
 
 // pageOf reads the address of a page; nil = it is none.

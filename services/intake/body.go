@@ -136,13 +136,6 @@ func Parse(contentType, query string, raw []byte) (Fields, error) {
 	return parse(request{contentType: contentType, query: query, raw: raw}, nil)
 }
 
-// ParseSigned is Parse for a body whose signature was valid. A known sender's
-// bytes are not refused for a wrong content type: what is neither JSON nor a
-// form is kept as one message.
-func ParseSigned(contentType, query string, raw []byte) (Fields, error) {
-	return parse(request{contentType: contentType, query: query, raw: raw, signed: true}, nil)
-}
-
 // ParseDelivery reads a kept body exactly as the door read it, by the source's
 // mapping as it is now: what the user settled, then the preset, then by itself.
 func ParseDelivery(d *intakev1.Delivery, body *intakev1.DeliveryBody, src *intakev1.SourceDeclared) (Fields, error) {

@@ -301,19 +301,19 @@ func TestParseAtTheLimits(t *testing.T) {
 	}
 }
 
-func TestParseSigned(t *testing.T) {
+func TestTextOfKnownSender(t *testing.T) {
 	text := []byte("Hello, World!")
 	if _, err := Parse("application/json", "", text); err == nil {
 		t.Error("text under a JSON type was taken from a stranger")
 	}
-	got, err := ParseSigned("application/json", "", text)
+	got, err := parse(request{contentType: "application/json", raw: text, signed: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"message=Hello, World!"}, said(got.Items[0])); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := ParseSigned("application/json", "", []byte(`{"a":`)); err == nil {
+	if _, err := parse(request{contentType: "application/json", raw: []byte(`{"a":`), signed: true}, nil); err == nil {
 		t.Error("JSON that is cut off was taken")
 	}
 }

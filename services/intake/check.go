@@ -3,24 +3,15 @@ package intake
 import (
 	"context"
 
-	"google.golang.org/protobuf/proto"
-
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	"github.com/leadbaton/baton/services/internal/keys"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
 
-// What would become of a submission.
-const (
-	checkedLead         = "lead"
-	checkedRepeat       = "repeat"
-	checkedRevision     = "revision"
-	checkedKnownPerson  = "known-person"
-	checkedTest         = "test"
-	checkedSpam         = "spam"
-	checkedNeedsMapping = "needs-mapping"
-)
+// checkedKnownPerson is what would become of a submission that opens a lead of
+// somebody who is known; every other word is that of the outcome.
+const checkedKnownPerson = "known-person"
 
 // ResolveLeads answers which leads a source's own ids stand for. An id follows
 // from the source and the sender's own id, so a lead has one before it is here.
@@ -62,15 +53,14 @@ func (s *Server) CheckSubmissions(ctx context.Context, req *intakev1.CheckSubmis
 	var macs [][]byte
 	var contacts []keys.Contact
 	for _, sub := range req.GetSubmissions() {
-		m := mapped(proto.Clone(sub).(*intakev1.Submission))
-		complete(&m, src, s.Domains, s.Clock.Now())
+		m := worded(sub, src, s.Domains, s.Clock.Now())
 		result := &intakev1.CheckedSubmission{Features: m.Submission.GetFeatures()}
 		if key := sub.GetExternalId(); key != "" {
 			result.LeadId = ids.Lead(ids.Submission(src.GetSourceId(), key, ""))
 		}
 		out.Results = append(out.Results, result)
 		found, contacts = append(found, m), append(contacts, keys.Contact{Email: EmailKey(m.Email), Phone: m.Phone})
-		macs = append(macs, s.Keys.MAC("body", []byte(src.GetSourceId()), canonical(m.Submission)))
+		macs = append(macs, s.Keys.MAC("body", []byte(src.GetSourceId()), canonical(sub)))
 	}
 	persons, err := s.Keys.Find(ctx, contacts)
 	if err != nil {
@@ -98,17 +88,17 @@ func (s *Server) CheckSubmissions(ctx context.Context, req *intakev1.CheckSubmis
 func wouldBe(s *lead.State, m *Mapped, mac []byte, person string) string {
 	switch {
 	case s.ID != "" && (s.Historical || string(s.BodyMAC) == string(mac)):
-		return checkedRepeat
+		return OutcomeRepeat
 	case s.ID != "":
-		return checkedRevision
+		return OutcomeRevision
 	case m.Spam != "":
-		return checkedSpam
+		return OutcomeSpam
 	case m.Submission.GetTest():
-		return checkedTest
+		return OutcomeTest
 	case m.NeedsMapping:
-		return checkedNeedsMapping
+		return OutcomeNeedsMapping
 	case person != "":
 		return checkedKnownPerson
 	}
-	return checkedLead
+	return OutcomeLead
 }

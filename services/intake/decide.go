@@ -157,14 +157,19 @@ func fillIn(preset *intakev1.Preset, out *intakev1.SourceDeclared, said func(fie
 const formerTokens = 7 * 24 * time.Hour
 
 // DecideRotation answers a source with a new token. The one before is taken until
-// its end; where the end has passed it counts no more, and neither does any
-// other whose end has.
+// its end, and none from earlier for longer: whoever ends a token ends the older
+// ones with it. Where the end has passed they count no more.
 func DecideRotation(old *intakev1.SourceDeclared, tokenHash []byte, ends, now time.Time) *intakev1.SourceDeclared {
 	out := proto.Clone(old).(*intakev1.SourceDeclared)
 	before := old.GetTokenHash()
 	if len(before) == 0 {
 		// The address had none: it goes on working without one for as long.
 		before = TokenHash("")
+	}
+	for _, former := range out.GetFormerTokens() {
+		if former.GetEndsAt().AsTime().After(ends) {
+			former.EndsAt = timestamppb.New(ends)
+		}
 	}
 	out.FormerTokens = append(out.GetFormerTokens(), &intakev1.FormerToken{TokenHash: before, EndsAt: timestamppb.New(ends)})
 	out.FormerTokens = slices.DeleteFunc(out.FormerTokens, func(t *intakev1.FormerToken) bool { return !t.GetEndsAt().AsTime().After(now) })

@@ -25,7 +25,3 @@ var disposableMail = set(
 	"temp-mail.org", "tempail.com", "tempmail.com", "tempmailo.com", "throwawaymail.com", "trashmail.com", "trashmail.de",
 	"trashmail.net", "wegwerfemail.de", "yopmail.com", "yopmail.fr", "yopmail.net",
 )
-
-// FreeMail says whether a normalised address is one of a free-mail provider
-// that is known without a list.
-func FreeMail(email string) bool { return (*Domains)(nil).Free(domainOf(email)) }

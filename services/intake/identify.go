@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 )
@@ -62,6 +64,18 @@ func zoneOf(p *leadv1.PersonalData) string {
 		}
 	}
 	return ""
+}
+
+// worded is all that is known of a submission that came in Baton's own words: by
+// gRPC or from a file. The submission itself stays as it was sent.
+func worded(sub *intakev1.Submission, src *intakev1.SourceDeclared, domains *Domains, received time.Time) Mapped {
+	m := Mapped{Submission: proto.Clone(sub).(*intakev1.Submission)}
+	if f := m.Submission.GetFeatures(); f != nil {
+		f.Attribution = inTheClear(f.GetAttribution())
+	}
+	complete(&m, src, domains, received)
+	m.NeedsMapping = m.Email == "" && m.Phone == ""
+	return m
 }
 
 // understood is all that is known of one submission of a body.

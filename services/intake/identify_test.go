@@ -215,6 +215,34 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// What comes by gRPC or from a file goes through the rules that a form goes
+// through, and what its sender claims to have found out counts for nothing.
+func TestWorded(t *testing.T) {
+	sub := &intakev1.Submission{
+		Personal: &leadv1.PersonalData{Email: "not an address", Phone: "030 5550 1234", Other: []*leadv1.Answer{{Key: "rendered_at", Value: "1772452799"}}},
+		Features: &leadv1.Features{HasEmail: true, FreeEmail: true, Attribution: &leadv1.Attribution{
+			Campaign: "ana@b.example", Click: "EAIaIQobChMI", Landing: "https://b.example/prices?email=ana%40b.example", Referrer: "search.example/?q=ana",
+		}},
+	}
+	given := proto.Clone(sub)
+	m := worded(sub, &intakev1.SourceDeclared{Region: "DE"}, nil, atNoon)
+	if m.Phone != "+493055501234" || m.NeedsMapping || m.Spam != SpamTooFast {
+		t.Errorf("phone %q, needs mapping %v, spam %q", m.Phone, m.NeedsMapping, m.Spam)
+	}
+	want := &leadv1.Features{HasPhone: true, Country: "DE", Attribution: &leadv1.Attribution{Landing: "b.example/prices", Referrer: "search.example"}}
+	if diff := cmp.Diff(want, m.Submission.GetFeatures(), protocmp.Transform()); diff != "" {
+		t.Errorf("features (-want +got)\n%s", diff)
+	}
+	if !proto.Equal(given, sub) {
+		t.Error("the submission did not stay as it was sent")
+	}
+	for _, click := range []string{"gclid", "li_fat_id"} {
+		if got := inTheClear(&leadv1.Attribution{Click: click, Landing: "b.example/a"}); got.GetClick() != click || got.GetLanding() != "b.example/a" {
+			t.Errorf("%s became %v", click, got)
+		}
+	}
+}
+
 func TestSpamRules(t *testing.T) {
 	rendered := func(key, at string) *leadv1.PersonalData {
 		return &leadv1.PersonalData{Name: "Ana Lima", Other: []*leadv1.Answer{{Key: key, Value: at}}}

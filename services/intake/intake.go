@@ -3,15 +3,16 @@
 //
 // It promises: a delivery that was answered with success is on disk; it ends
 // in exactly one outcome in LEDGER (a new lead, a repeat, a revision, a touch
-// that joined a lead or waits for one, a refusal that says why, or a wait that
-// says for what); the same submission is one lead for ever, and the same touch
+// that joined a lead or waits for one, a refusal or an ignored event that says
+// why, or a wait that says for what); the same submission is one lead for ever, and the same touch
 // one touch; one bad delivery harms no other; and nothing personal leaves the
 // seal.
 //
 // It hears INTAKE; it says LeadReceived, LeadRemapped, SubmissionRepeated,
 // SubmissionRevised, TouchAdded, TouchJoined, TouchWaiting, LeadRefused,
-// PersonAttached, AccountMatched, LeadAttached, LeadDetached, DeliveryRefused, DeliveryIgnored,
-// DeliveryHeld, DeliveryReleased and SourceDeclared.
+// PersonAttached, AccountMatched, LeadAttached, LeadDetached, MatchSuggested,
+// DeliveryRefused, DeliveryIgnored, DeliveryHeld, DeliveryReleased and
+// SourceDeclared.
 package intake
 
 import (

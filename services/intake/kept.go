@@ -14,8 +14,6 @@ const (
 	// the most bytes of one: a header that means something is short.
 	maxKeptHeaders = 32
 	maxKeptHeader  = 1024
-	// headerPath marks a place of a mapping that is a header.
-	headerPath = "header:"
 	// ceHeaders begin all headers of a CloudEvent in binary mode.
 	ceHeaders = "ce-"
 )
@@ -44,13 +42,7 @@ func keptQuery(src *intakev1.SourceDeclared, raw string) string {
 // among them.
 func keptHeaders(src *intakev1.SourceDeclared, h http.Header) map[string]string {
 	names := signedHeaders(src.GetVerification().GetSigned())
-	for _, m := range []*intakev1.Mapping{src.GetMapping(), PresetOf(src.GetPreset()).GetMapping()} {
-		for _, path := range append([]string{m.GetEvent()}, m.GetId()...) {
-			if name, ok := strings.CutPrefix(path, headerPath); ok {
-				names = append(names, name)
-			}
-		}
-	}
+	names = append(names, MappingHeaders(src)...)
 	if h.Get("Ce-Id") != "" && h.Get("Ce-Specversion") != "" {
 		var all []string
 		for name := range h {

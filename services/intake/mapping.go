@@ -534,7 +534,6 @@ func (m *mapper) identity() {
 		if email, ok := NormaliseEmail(p.Email); ok {
 			m.out.Email = email
 			m.features.HasEmail = true
-			m.features.FreeEmail = FreeMail(email)
 		} else {
 			m.notes.add("the e-mail address does not parse; it was kept as typed")
 		}

@@ -208,7 +208,7 @@ func TestMap(t *testing.T) {
 			want: Mapped{
 				Submission: &intakev1.Submission{
 					Personal: &leadv1.PersonalData{Email: "ana@gmail.com"},
-					Features: &leadv1.Features{HasEmail: true, FreeEmail: true, Attribution: &leadv1.Attribution{Campaign: strings.Repeat("ü", 64), Content: "2026-10-02"}},
+					Features: &leadv1.Features{HasEmail: true, Attribution: &leadv1.Attribution{Campaign: strings.Repeat("ü", 64), Content: "2026-10-02"}},
 				},
 				Email: "ana@gmail.com",
 			},

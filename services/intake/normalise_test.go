@@ -92,9 +92,3 @@ func TestLanguage(t *testing.T) {
 		}
 	}
 }
-
-func TestFreeMail(t *testing.T) {
-	if !FreeMail("a@gmail.com") || FreeMail("a@b.example") || FreeMail("gmail.com@b.example") {
-		t.Error("the domain decides, and only the domain")
-	}
-}

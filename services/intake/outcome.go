@@ -155,29 +155,6 @@ func (b *outcomes) attach(leadID string, g *keys.Grant, cause, trace string, s *
 	s.Evolve(body, b.view.Now, b.view.Now)
 }
 
-// mapped makes of a submission in Baton's own words what the mapper makes of a
-// form.
-func mapped(sub *intakev1.Submission) Mapped {
-	m := Mapped{Submission: sub}
-	m.Email, _ = NormaliseEmail(sub.GetPersonal().GetEmail())
-	var country string
-	m.Phone, country, _ = NormalisePhone(sub.GetPersonal().GetPhone(), sub.GetFeatures().GetCountry())
-	f := sub.GetFeatures()
-	if f == nil {
-		f = &leadv1.Features{}
-		sub.Features = f
-	}
-	f.Attribution = cleaned(f.GetAttribution())
-	f.HasEmail, f.HasPhone = m.Email != "", m.Phone != ""
-	f.HasCompany = sub.GetPersonal().GetCompany() != ""
-	f.FreeEmail = m.Email != "" && FreeMail(m.Email)
-	if f.GetCountry() == "" {
-		f.Country = country
-	}
-	m.NeedsMapping = m.Email == "" && m.Phone == ""
-	return m
-}
-
 // canonical is an unambiguous spelling of a submission.
 func canonical(sub *intakev1.Submission) []byte {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(sub)

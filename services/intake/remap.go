@@ -242,14 +242,19 @@ func (r *remapping) say(ctx context.Context, s *lead.State, at uint64, ref *lead
 		if found := r.Accounts.accountOf(&m, r.Domains, s.Account); found != nil {
 			also(lead.SubjectOf(s.ID), found)
 		}
+		onLead, onPerson := attached(s.ID, &grant, r.People)
 		if grant.PersonID == s.PersonID {
-			return drafts, nil
+			onPerson = onPerson[1:] // the lead is theirs already
+		} else {
+			onLead.MatchedBy = "remap"
+			also(lead.SubjectOf(s.ID), onLead)
+			if s.PersonID != "" {
+				also(lead.SubjectPerson+s.PersonID, &personv1.LeadDetached{LeadId: s.ID, PersonId: grant.PersonID})
+			}
 		}
-		also(lead.SubjectOf(s.ID), &leadv1.PersonAttached{PersonId: grant.PersonID, MatchedBy: "remap"})
-		if s.PersonID != "" {
-			also(lead.SubjectPerson+s.PersonID, &personv1.LeadDetached{LeadId: s.ID, PersonId: grant.PersonID})
+		for _, said := range onPerson {
+			also(lead.SubjectPerson+grant.PersonID, said)
 		}
-		also(lead.SubjectPerson+grant.PersonID, &personv1.LeadAttached{LeadId: s.ID})
 		return drafts, nil
 	})
 	return wrote, err

@@ -248,6 +248,9 @@ func TestKeptHeaders(t *testing.T) {
 	}{
 		{"none", &intakev1.SourceDeclared{}, http.Header{"X-Delivery": {"1"}, "Cookie": {"c"}}, nil},
 		{"what the mapping names", named, http.Header{"X-Delivery": {"7"}, "X-Event": {"created\x00\xff"}, "X-Other": {"x"}}, map[string]string{"x-delivery": "7", "x-event": "created\uFFFD"}},
+		{"fields and marks", &intakev1.SourceDeclared{Mapping: &intakev1.Mapping{
+			Fields: []*intakev1.FieldPath{{Field: "utm_source", Paths: []string{"header:X-Campaign"}}}, Tests: []*intakev1.TestMark{{Path: "header:X-Test", Value: "1"}},
+		}}, http.Header{"X-Campaign": {"spring"}, "X-Test": {"1"}}, map[string]string{"x-campaign": "spring", "x-test": "1"}},
 		{"what is signed", &intakev1.SourceDeclared{Verification: PresetOf("framer").GetVerification()}, http.Header{"Framer-Webhook-Submission-Id": {"s-1"}, "Framer-Signature": {"x"}}, map[string]string{"framer-webhook-submission-id": "s-1"}},
 		{"an id that is signed", &intakev1.SourceDeclared{Verification: PresetOf("standard-webhooks").GetVerification()}, http.Header{"Webhook-Id": {"msg_1"}, "Webhook-Signature": {"x"}}, map[string]string{"webhook-id": "msg_1"}},
 		{"credentials, though they are named", greedy, secrets, nil},

@@ -84,7 +84,7 @@ func (s *Server) RecordTouch(ctx context.Context, req *intakev1.RecordTouchReque
 		return nil, err
 	}
 	touch := req.GetTouch()
-	email, phone := reach(touch)
+	email, phone := reach(touch, src)
 	switch {
 	case touch.GetLeadId() == "" && email == "" && phone == "":
 		return nil, fault.New(fault.Invalid, "touch: nothing says whose it is; set lead_id, or an email or phone that can be one")
@@ -149,13 +149,13 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 	var fresh []*past
 	var admissions []keys.Admission
 	for _, row := range rows {
-		p := &past{row: row, result: &intakev1.RowResult{Line: row.GetLine()}, mapped: mapped(row.GetSubmission())}
+		p := &past{row: row, result: &intakev1.RowResult{Line: row.GetLine()}}
 		results = append(results, p.result)
 		if why := s.implausible(row); why != "" {
 			p.result.Error = why
 			continue
 		}
-		complete(&p.mapped, src, s.Domains, row.GetReceivedAt().AsTime())
+		p.mapped = worded(row.GetSubmission(), src, s.Domains, row.GetReceivedAt().AsTime())
 		p.sub = ids.Submission(src.GetSourceId(), row.GetSubmission().GetExternalId(), "")
 		p.id = ids.Lead(p.sub)
 		p.result.LeadId = p.id
@@ -209,7 +209,7 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 	for i, p := range fresh {
 		arrivals[i] = &task{leadID: p.id, mapped: p.mapped}
 	}
-	return results, (&Worker{Log: s.Log, Keys: s.Keys, Touches: s.Touches}).arrived(ctx, arrivals)
+	return results, (&Worker{Log: s.Log, Keys: s.Keys, Sources: s.Sources, Touches: s.Touches}).arrived(ctx, arrivals)
 }
 
 // implausible says why a row cannot be a fact of the past.

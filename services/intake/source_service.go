@@ -147,6 +147,11 @@ func (s *Server) declare(ctx context.Context, cause string, decide func(*SourceC
 		if err := access.Validate(src); err != nil {
 			return nil, err
 		}
+		if v := src.GetVerification(); v != nil {
+			if err := CheckVerification(v); err != nil {
+				return nil, err
+			}
+		}
 		said := cause
 		if said == "" {
 			said = lead.CommandPrefix + newToken()

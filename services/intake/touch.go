@@ -52,8 +52,8 @@ func (t *touching) occurred() time.Time {
 
 // reach is what a touch knows its person by, in the spelling that persons are
 // kept under.
-func reach(t *intakev1.Touch) (email, phone string) {
-	m := mapped(&intakev1.Submission{Personal: &leadv1.PersonalData{Email: t.GetEmail(), Phone: t.GetPhone()}})
+func reach(t *intakev1.Touch, src *intakev1.SourceDeclared) (email, phone string) {
+	m := worded(&intakev1.Submission{Personal: &leadv1.PersonalData{Email: t.GetEmail(), Phone: t.GetPhone()}}, src, nil, time.Time{})
 	return m.Email, m.Phone
 }
 
@@ -120,7 +120,7 @@ func (w *Worker) whose(ctx context.Context, t *touching) (err error) {
 		t.leads = []string{id}
 		return nil
 	}
-	email, phone := reach(t.touch)
+	email, phone := reach(t.touch, w.Sources.ByID(t.sourceID))
 	persons, err := w.Keys.Find(ctx, []keys.Contact{{Email: EmailKey(email), Phone: phone}})
 	if err != nil || persons[0] == "" {
 		return err
@@ -225,26 +225,13 @@ func (b *outcomes) belongs(t *touching) (*lead.State, error) {
 
 // join says on both subjects that a touch belongs to a lead.
 func (b *outcomes) join(t *touching, s *lead.State) {
-	added := &leadv1.TouchAdded{Delivery: t.ref, Kind: t.touch.GetKind(), SubmissionId: t.id, Attribution: cleaned(t.touch.GetAttribution())}
+	added := &leadv1.TouchAdded{Delivery: t.ref, Kind: t.touch.GetKind(), SubmissionId: t.id, Attribution: inTheClear(t.touch.GetAttribution())}
 	draft := ledger.Draft{Cause: t.ref.GetDeliveryId(), Correlation: s.ID, Position: int(s.Events), Occurred: t.occurred(), TraceParent: t.trace}
 	onLead, onTouch := draft, draft
 	onLead.Subject, onLead.Body = lead.SubjectOf(s.ID), added
 	onTouch.Subject, onTouch.Body = subjectTouch+t.id, &intakev1.TouchJoined{Delivery: t.ref, LeadId: s.ID}
 	b.drafts = append(b.drafts, onLead, onTouch)
 	s.Evolve(added, draft.Occurred, b.view.Now)
-}
-
-// cleaned is an attribution in a sender's own words, fit to be read in the
-// clear: what looks personal is dropped, as the mapper drops it.
-func cleaned(a *leadv1.Attribution) *leadv1.Attribution {
-	if a == nil {
-		return nil
-	}
-	a = proto.Clone(a).(*leadv1.Attribution)
-	for _, word := range []*string{&a.Source, &a.Medium, &a.Campaign, &a.Term, &a.Content, &a.Id} {
-		*word = campaignWord(*word)
-	}
-	return a
 }
 
 // Touches is the fold of the touches that wait, and knows for whom.
@@ -367,7 +354,7 @@ func (w *Worker) readWaiting(ctx context.Context) error {
 		if id := touch.GetLeadId(); id != "" {
 			marks = w.marks(id, "", "")
 		} else if touch != nil {
-			email, phone := reach(touch)
+			email, phone := reach(touch, w.Sources.ByID(event.GetSourceId()))
 			marks = w.marks("", email, phone)
 		}
 		t.mu.Lock()

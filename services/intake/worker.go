@@ -202,7 +202,7 @@ func (w *Worker) read(ctx context.Context, d *intakev1.Delivery, ref *leadv1.Del
 		return worked{}, fault.New(fault.Invalid, "the source of this delivery is not known to the log")
 	}
 	if sub := body.GetSubmission(); sub != nil {
-		t := w.task(ctx, d, ref, source, mapped(sub), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
+		t := w.task(ctx, d, ref, source, worded(sub, source, w.Domains, d.GetReceivedAt().AsTime()), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
 		return worked{tasks: ending([]*task{t}, out)}, nil
 	}
 	if touch := body.GetTouch(); touch != nil {
@@ -215,7 +215,7 @@ func (w *Worker) read(ctx context.Context, d *intakev1.Delivery, ref *leadv1.Del
 	var got worked
 	for i, item := range fields.Items {
 		r := refOfItem(ref, i)
-		m := Map(item, rules, source)
+		m := understood(item, rules, source, w.Domains, d.GetReceivedAt().AsTime())
 		if lacksDetails(source, m) {
 			got.holds = append(got.holds, hold{ref: r, sourceID: d.GetSourceId(), why: whyDetails, trace: d.GetTraceparent()})
 			continue
@@ -262,7 +262,6 @@ func ending(tasks []*task, out release) []*task {
 
 func (w *Worker) task(ctx context.Context, d *intakev1.Delivery, ref *leadv1.DeliveryRef, src *intakev1.SourceDeclared, m Mapped, name, stand string, canonical []byte) *task {
 	ids := Ids{w.Keys}
-	complete(&m, src, w.Domains, d.GetReceivedAt().AsTime())
 	t := &task{ref: ref, delivery: d, source: src, mapped: m, named: name != ""}
 	t.submissionID = ids.Submission(src.GetSourceId(), name, stand)
 	t.leadID = ids.Lead(t.submissionID)
