@@ -252,11 +252,8 @@ func routingSentence(body proto.Message) string {
 		if b.GetPool() != "" {
 			where = "Waits in the line of pool " + b.GetPool()
 		}
-		s := where + ": " + b.GetText()
-		if b.GetLookAgainAt() != nil {
-			s = strings.TrimSuffix(s, ".") + "; looked at again on " + momentOf(b.GetLookAgainAt())
-		}
-		return s
+		// The text says when it is looked at again.
+		return where + ": " + b.GetText()
 	case *leadv1.OfferAccepted:
 		return fmt.Sprintf("%s accepted offer %d", b.GetMember(), b.GetOffer())
 	case *leadv1.OfferRejected:

@@ -3,6 +3,7 @@ package intake
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -181,9 +182,8 @@ func (w *Worker) hold(ctx context.Context, holds []hold) error {
 // was about when it was killed is done again, once.
 func (w *Worker) KeepReleasing(ctx context.Context) {
 	for ctx.Err() == nil {
-		w.busy.Add(1)
+		w.waits.Store(atWork)
 		next, err := w.releaseReady(ctx)
-		w.busy.Add(-1)
 		if err != nil {
 			if w.Logger != nil && ctx.Err() == nil {
 				w.Logger.WarnContext(ctx, "deliveries that were held could not be worked and are tried again", "error", err.Error())
@@ -195,6 +195,7 @@ func (w *Worker) KeepReleasing(ctx context.Context) {
 		if !next.IsZero() {
 			reached, stop = w.Log.Clock().Until(next)
 		}
+		w.waits.Store(nanos(next))
 		select {
 		case <-w.Held.nudge:
 		case <-reached:
@@ -202,6 +203,17 @@ func (w *Worker) KeepReleasing(ctx context.Context) {
 		}
 		stop()
 	}
+}
+
+// atWork stands for no instant: a worker that works waits for none.
+const atWork = math.MaxInt64
+
+// nanos is an instant as one number; none lies after all others.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return atWork - 1
+	}
+	return t.UnixNano()
 }
 
 // releaseReady works everything that is ready, and answers when more will be.
@@ -229,20 +241,20 @@ func (w *Worker) releaseReady(ctx context.Context) (next time.Time, err error) {
 	return time.Time{}, nil
 }
 
-// Idle says whether nothing that is held is ready to be worked.
+// Idle says whether nothing that is held is ready to be worked, and the worker
+// waits until something will be, or wakes before: who moves a virtual clock
+// finds that instant there.
 func (w *Worker) Idle(context.Context) (idle bool) {
-	if w.busy.Load() != 0 {
-		return false
-	}
 	w.Log.Follower().View(func(v *ledger.View) {
 		paused, _ := w.Held.ready(whyPaused, v.Now, 1)
 		var thin []*wait
+		var next time.Time
 		if w.Details != nil {
-			thin, _ = w.Held.ready(whyDetails, v.Now, 1)
+			thin, next = w.Held.ready(whyDetails, v.Now, 1)
 		}
-		idle = len(paused)+len(thin) == 0
+		idle = len(paused)+len(thin) == 0 && w.waits.Load() <= nanos(next)
 	})
-	return idle && w.busy.Load() == 0
+	return idle
 }
 
 // resume gives deliveries that were held the outcomes that they would have had.

@@ -44,7 +44,8 @@ type Worker struct {
 	// Logger takes what an operator should know; nil = nothing is logged.
 	Logger *slog.Logger
 
-	busy atomic.Int64
+	// waits is the instant for which the worker of held deliveries waits.
+	waits atomic.Int64
 }
 
 // refusal is a delivery that yields no lead.

@@ -330,35 +330,35 @@ func (k *Desk) retry(ctx context.Context) {
 	}
 }
 
-// work is the one goroutine that decides.
+// work is the one goroutine that decides. What it has done counts as busy until
+// it waits for the instant that is due next: who sees an idle desk and moves a
+// virtual clock finds that instant there.
 func (k *Desk) work(ctx context.Context) {
 	k.busy.Add(1)
 	k.retry(ctx)
-	k.busy.Add(-1)
+	done := int64(1)
 	for {
 		reached, stop := make(<-chan struct{}), func() {}
 		if due := k.due(); !due.IsZero() {
 			reached, stop = k.l.clock.Until(due)
 		}
-		var items []*Item
+		k.busy.Add(-done)
+		done = 1
 		select {
-		case items = <-k.notices:
+		case items := <-k.notices:
 			k.handle(ctx, items)
-			k.busy.Add(-1)
 		case first := <-k.commands:
-			items = append(items, first)
+			items := []*Item{first}
 			for len(items) < k.cfg.Batch && len(k.commands) > 0 {
 				items = append(items, <-k.commands)
 			}
 			k.handle(ctx, items)
-			k.busy.Add(-int64(len(items)))
+			done = int64(len(items))
 		case <-reached:
 			k.busy.Add(1)
 			k.wake(ctx)
-			k.busy.Add(-1)
 		case <-k.nudge:
 			k.wake(ctx)
-			k.busy.Add(-1)
 		case <-ctx.Done():
 			stop()
 			return

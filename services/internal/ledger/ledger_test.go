@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -243,4 +244,56 @@ func TestDeskLooksSaysAndAcksLast(t *testing.T) {
 	})
 	cancel()
 	<-desk.Stopped()
+}
+
+// watched is a clock that tells when somebody begins to wait.
+type watched struct {
+	*clock.Virtual
+	until func()
+}
+
+func (w *watched) Until(t time.Time) (<-chan struct{}, func()) {
+	w.until()
+	return w.Virtual.Until(t)
+}
+
+// due has nothing to say, and a clock that runs on by an hour at a time.
+type due struct{ echo }
+
+func (*due) Due(v *View) time.Time { return v.Woken.Truncate(time.Hour).Add(time.Hour) }
+
+// Who sees an idle desk and moves the clock does not move it past what falls
+// due: the desk is idle only once it waits for that.
+func TestIdleDeskWaitsForItsClock(t *testing.T) {
+	var desk atomic.Pointer[Desk]
+	var early, waits atomic.Int64
+	time := &watched{Virtual: clock.NewVirtual(noon)}
+	time.until = func() {
+		if k := desk.Load(); k != nil {
+			waits.Add(1)
+			if k.Idle(t.Context()) {
+				early.Add(1)
+			}
+		}
+	}
+	l := open(t, t.TempDir(), Config{Clock: time})
+	k, err := l.Desk(t.Context(), &due{}, DeskConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk.Store(k)
+	for range 3 {
+		k.Nudge()
+		if err := l.Settle(t.Context(), k.Idle); err != nil {
+			t.Fatal(err)
+		}
+		next, ok := time.Next()
+		if !ok || !next.After(time.Now()) {
+			t.Fatalf("at %s an idle desk waits for %s (%t)", time.Now(), next, ok)
+		}
+		time.Set(next)
+	}
+	if waits.Load() == 0 || early.Load() > 0 {
+		t.Errorf("%d of %d times the desk seemed idle before it waited for what is due", early.Load(), waits.Load())
+	}
 }
