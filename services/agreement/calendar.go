@@ -130,8 +130,14 @@ func (c *Calendar) stretches(from, until int64, yield func(from, to int64) bool)
 		_, seconds := local.Zone()
 		offset := int64(seconds)
 		end := until
-		if _, change := local.ZoneBounds(); change.Unix() > at && change.Unix() < end {
-			end = change.Unix()
+		if _, change := local.ZoneBounds(); !change.IsZero() {
+			// On the last day of a leap year Go answers a bound that has passed: look
+			// again a day later.
+			bound := change.Unix()
+			if bound <= at {
+				bound = at + daySeconds
+			}
+			end = min(end, bound)
 		}
 		for at < end {
 			day := floorDiv(at+offset, daySeconds)

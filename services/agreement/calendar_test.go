@@ -251,6 +251,28 @@ func TestCalendarLaws(t *testing.T) {
 	})
 }
 
+// Summer time comes, too, to who counts across the last day of a leap year.
+func TestCalendarCrossesALeapYearsEnd(t *testing.T) {
+	berlin, _ := zone("Europe/Berlin")
+	c := &Calendar{id: "c", zone: berlin}
+	for day := range c.week {
+		c.week[day] = []span{{9 * 3600, 10 * 3600}}
+	}
+	for _, from := range []string{"2028-12-30T12:00:00Z", "2028-12-31T00:00:00Z", "2028-12-31T12:00:00Z", "2028-12-31T23:30:00Z", "2029-01-01T00:00:00Z"} {
+		start := at(t, from)
+		days := 0
+		for now := start; now.Before(at(t, "2029-06-15T00:00:00Z")); now = now.Add(time.Minute) {
+			if local := now.In(berlin); local.Hour() == 9 && local.Minute() == 59 {
+				days++
+			}
+		}
+		due, ok := c.Add(start, time.Duration(days)*time.Hour)
+		if want := at(t, "2029-06-14T10:00:00+02:00"); !ok || !due.Equal(want) {
+			t.Errorf("%d hours of work from %s end at %v, want %v", days, from, due, want)
+		}
+	}
+}
+
 func BenchmarkCalendarAdd(b *testing.B) {
 	c := office(b)
 	from := at(b, "2026-03-06T14:00:00+01:00")
