@@ -25,24 +25,27 @@ type Agreement struct {
 	marketing party
 	sales     party
 
-	glossary         []Term
-	industries       wordList
-	roles            wordList
-	products         wordList
-	answers          []Question
-	answerKeys       map[string]int
-	profile          profile
-	personas         personas
-	stages           [len(stageNames)]StageRules
-	horizon          int64
-	questionsVersion string
-	questions        []Question
-	nurture          nurture
-	handoffs         []handoff
-	pools            []Pool
-	calendars        []*Calendar
-	reasons          []Reason
-	sections         []Term
+	glossary       []Term
+	industries     wordList
+	roles          wordList
+	products       wordList
+	answers        []Question
+	answerKeys     map[string]int
+	touches        []Term
+	signals        []signal
+	profile        profile
+	personas       personas
+	stages         [len(stageNames)]stage
+	horizon        int64
+	questionnaires []Questionnaire
+	nurture        nurture
+	overlays       []overlay
+	priorities     []Priority
+	handoffs       []handoff
+	pools          []Pool
+	calendars      []*Calendar
+	reasons        []Reason
+	sections       []Term
 }
 
 type party struct {
@@ -61,6 +64,10 @@ type criterion struct {
 	must     bool
 	points   int64
 	when     *condition
+	// halves is the time in which the points of a touch halve; 0 = they stay.
+	halves time.Duration
+	// question of a call that decides it; empty = none does.
+	question string
 }
 
 type personas struct {
@@ -76,6 +83,27 @@ type persona struct {
 type nurture struct {
 	recheckAfter time.Duration
 	owner        string
+	plan         []PlannedTouch
+	same         bool
+}
+
+// signal is what shows that somebody wants to talk now.
+type signal struct {
+	Signal
+	when *condition
+}
+
+// stage is a stage with what has to be known and to hold in it.
+type stage struct {
+	StageRules
+	requires []*variable
+	criteria []criterion
+}
+
+// overlay changes what holds for a part of the leads until a date.
+type overlay struct {
+	Overlay
+	when *condition
 }
 
 type handoff struct {
@@ -97,6 +125,56 @@ type StageRules struct {
 	Text, Enter, Exit string
 	// LeaveWithin is how long a lead may stay.
 	LeaveWithin time.Duration
+	// Responsible does the work, Informed hears of it; Owner is accountable.
+	Responsible, Informed []string
+}
+
+// Signal shows that somebody wants to talk now: it promotes a lead whatever its
+// points.
+type Signal struct {
+	ID, Title, Text string
+	// TakeWithin is the working time to take such a lead; 0 = the pool's own.
+	TakeWithin time.Duration
+}
+
+// PlannedTouch is one step of the nurture plan.
+type PlannedTouch struct {
+	// Touch is its kind, one of the agreed touches.
+	Touch, Text string
+	// After is how long after the step before, or after the lead came to nurture.
+	After time.Duration
+}
+
+// Overlay is an exception for a part of the leads, which expires by itself.
+type Overlay struct {
+	ID, Text string
+	// From is zero where it holds from the beginning of the version; it holds until
+	// just before Until.
+	From, Until time.Time
+	// PointsNeeded, Pool and TakeWithin replace what holds otherwise.
+	PointsNeeded *int64
+	Pool         string
+	TakeWithin   time.Duration
+}
+
+// Priority says which department takes precedence where, and how long.
+type Priority struct {
+	ID, Text string
+	// Leads is "marketing" or "sales".
+	Leads string
+	// Scope says in words what it is about, such as a segment or a product.
+	Scope string
+	// From and Until bound it; zero = no bound.
+	From, Until time.Time
+}
+
+// Questionnaire is what is asked in calls about leads of one stage.
+type Questionnaire struct {
+	// Stage of the lead; unspecified = every stage that has none of its own.
+	Stage     leadv1.Stage
+	Version   string
+	Text      string
+	Questions []Question
 }
 
 // Handoff is a rule that gives leads of a stage to a pool.
@@ -104,6 +182,10 @@ type Handoff struct {
 	ID, Text string
 	Stage    leadv1.Stage
 	Pool     string
+	// Overlay is the exception that chose the pool or the time; empty = none.
+	Overlay string
+	// TakeWithin is the working time that the exception gives; 0 = the pool's own.
+	TakeWithin time.Duration
 }
 
 // PoolMember is one member of a pool.
@@ -186,13 +268,58 @@ func (a *Agreement) Horizon() int64 { return a.horizon }
 // again.
 func (a *Agreement) RecheckAfter() time.Duration { return a.nurture.recheckAfter }
 
+// BackToSamePerson says whether somebody who sent a lead back to marketing may
+// get it again.
+func (a *Agreement) BackToSamePerson() bool { return a.nurture.same }
+
 // NurtureOwner is who answers for the leads that stay with marketing.
 func (a *Agreement) NurtureOwner() string { return a.nurture.owner }
 
-// Questionnaire is what a qualifier asks in a call.
-func (a *Agreement) Questionnaire() (version string, questions []Question) {
-	return a.questionsVersion, slices.Clone(a.questions)
+// Questionnaire is what is asked in a call about a lead of a stage; ok is false
+// where nothing is agreed.
+func (a *Agreement) Questionnaire(of leadv1.Stage) (q Questionnaire, ok bool) {
+	for _, one := range a.questionnaires {
+		switch one.Stage {
+		case of:
+			one.Questions = slices.Clone(one.Questions)
+			return one, true
+		case leadv1.Stage_STAGE_UNSPECIFIED:
+			q, ok = one, true
+		}
+	}
+	q.Questions = slices.Clone(q.Questions)
+	return q, ok
 }
+
+// Questionnaires lists them in the order of the document.
+func (a *Agreement) Questionnaires() []Questionnaire { return slices.Clone(a.questionnaires) }
+
+// Touches lists the kinds of touches that conditions can count.
+func (a *Agreement) Touches() []Term { return slices.Clone(a.touches) }
+
+// Signals lists the hot signals in the order of the document.
+func (a *Agreement) Signals() []Signal {
+	out := make([]Signal, len(a.signals))
+	for i, s := range a.signals {
+		out[i] = s.Signal
+	}
+	return out
+}
+
+// Plan is the nurture plan, step by step.
+func (a *Agreement) Plan() []PlannedTouch { return slices.Clone(a.nurture.plan) }
+
+// Overlays lists the exceptions in the order of the document.
+func (a *Agreement) Overlays() []Overlay {
+	out := make([]Overlay, len(a.overlays))
+	for i, o := range a.overlays {
+		out[i] = o.Overlay
+	}
+	return out
+}
+
+// Priorities lists which department takes precedence where.
+func (a *Agreement) Priorities() []Priority { return slices.Clone(a.priorities) }
 
 // StageTitle is what people call a stage; its short name where the agreement has
 // no title for it.
@@ -210,7 +337,7 @@ func (a *Agreement) Stage(s leadv1.Stage) (StageRules, bool) {
 	if i < 0 || i >= len(a.stages) {
 		return StageRules{}, false
 	}
-	return a.stages[i], true
+	return a.stages[i].StageRules, true
 }
 
 // Pool answers one pool.

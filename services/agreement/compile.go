@@ -3,6 +3,7 @@ package agreement
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 )
@@ -38,6 +39,29 @@ type draft struct {
 	profileAt  place
 	// answerKeys are the keys of each answer, in the order of the answers.
 	answerKeys [][]reference
+	// required are the facts that have to be known at a stage.
+	required []required
+	// asked are questions that criteria of stages name, planned the touches of the
+	// nurture plan, signalsAt the conditions of the signals, in their order.
+	asked, planned []reference
+	signalsAt      []place
+	halves         []halving
+	// questionnaireAt is where the questions of all calls stand, questionsAt where
+	// each list of questions does.
+	questionnaireAt place
+	questionsAt     []place
+}
+
+// required is a fact that has to be known at a stage.
+type required struct {
+	reference
+	stage *stage
+}
+
+// halving is a criterion whose points may halve, and where that is written.
+type halving struct {
+	place
+	criterion *criterion
 }
 
 // pending is a condition that is read but not compiled: what it may mention is
@@ -95,6 +119,20 @@ func (d *draft) compileConditions() {
 			*p.into = compiled
 		}
 	}
+	d.resolveRequired(v)
+}
+
+// resolveRequired looks up the facts that have to be known.
+func (d *draft) resolveRequired(v *vocabulary) {
+	names := append(v.group("lead").names(), v.group("answers").names()...)
+	for _, r := range d.required {
+		group, field, _ := strings.Cut(r.id, ".")
+		if !slices.Contains(names, r.id) {
+			d.add(r.place, "there is no %q that a lead could be required to have%s; name one of %s", r.id, suggest(r.id, names), strings.Join(names, ", "))
+			continue
+		}
+		r.stage.requires = append(r.stage.requires, v.group(group).find(field))
+	}
 }
 
 // check holds the parts of the document against each other.
@@ -107,6 +145,60 @@ func (d *draft) check() {
 	d.checkPoints()
 	d.checkHandoffs()
 	d.checkPools()
+	d.checkTouches()
+	d.checkQuestions()
+}
+
+// checkTouches holds what is said about touches against the agreed ones.
+func (d *draft) checkTouches() {
+	var kinds []string
+	for _, t := range d.agreement.touches {
+		kinds = append(kinds, t.Name)
+	}
+	for _, p := range d.planned {
+		if p.id != "" && !slices.Contains(kinds, p.id) {
+			d.add(p.place, "there is no touch %q%s; declare it under `touches`", p.id, suggest(p.id, kinds))
+		}
+	}
+	touched := func(c *condition) bool {
+		return slices.ContainsFunc(c.variables, func(v *variable) bool { return v.touch != "" })
+	}
+	for i, s := range d.agreement.signals {
+		// A condition that could not be read has its own problem already.
+		if i < len(d.signalsAt) && s.when != always && !touched(s.when) {
+			d.add(d.signalsAt[i], "a signal is something that the person does; count a touch, such as touches.count(\"order-intent\", days:7) > 0")
+		}
+	}
+	for _, h := range d.halves {
+		if h.line != 0 && h.criterion.when != always && !touched(h.criterion.when) {
+			d.add(h.place, "points halve with the age of a touch, and this condition counts none; use touches.count or remove `halves_every`")
+		}
+	}
+}
+
+// checkQuestions holds the questionnaires of several stages together, and what
+// names their questions.
+func (d *draft) checkQuestions() {
+	var ids []string
+	first := map[string]Question{}
+	for i, sheet := range d.agreement.questionnaires {
+		for _, q := range sheet.Questions {
+			other, asked := first[q.ID]
+			if !asked {
+				first[q.ID] = q
+				ids = append(ids, q.ID)
+				continue
+			}
+			if other.Type != q.Type || other.Scale != q.Scale || other.Unit != q.Unit || !slices.Equal(other.Values, q.Values) {
+				d.add(d.questionsAt[i], "the question %q is asked at another stage with another type, unit or other values; conditions could not tell the two apart, so give one another id", q.ID)
+			}
+		}
+	}
+	for _, a := range d.asked {
+		if a.id != "" && !slices.Contains(ids, a.id) {
+			d.add(a.place, "no question %q is asked in calls%s; add it to a questionnaire", a.id, suggest(a.id, ids))
+		}
+	}
 }
 
 func (d *draft) checkPoints() {

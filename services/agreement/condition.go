@@ -74,7 +74,7 @@ func (v *vocabulary) compile(source string) (*condition, []complaint) {
 	if strings.TrimSpace(source) == "" {
 		return nil, []complaint{{text: "the condition is empty; write one, such as lead.employees >= 20"}}
 	}
-	parsed, issues := v.env.Parse(source)
+	parsed, issues := v.env.Parse(unlabel(source))
 	if issues.Err() != nil {
 		// After the first syntax error the parser guesses; its guesses mislead.
 		first := issues.Errors()[0]
@@ -262,13 +262,15 @@ func (w *walker) name(e celast.Expr) {
 	name, all := e.AsIdent(), w.vocabulary.names()
 	if g := w.vocabulary.group(name); g != nil {
 		example := "lead.employees"
-		if names := g.names(); len(names) > 0 {
+		if name == touchesName {
+			example = "touches.count(\"pricing-page\", days:14)"
+		} else if names := g.names(); len(names) > 0 {
 			example = names[0]
 		}
 		w.refuse(w.offset(e), fmt.Sprintf("%s alone says nothing; name what you ask about, such as %s", name, example))
 		return
 	}
-	hint := suggest(name, append(slices.Clone(all), "lead", "answers", "call"))
+	hint := suggest(name, append(slices.Clone(all), "lead", "answers", "call", touchesName))
 	if hint == "" {
 		hint = fmt.Sprintf(" (text needs quotes: %q)", name)
 	}
@@ -307,6 +309,8 @@ func (w *walker) selection(e celast.Expr) {
 	switch g.name {
 	case "answers":
 		w.complain(at, fmt.Sprintf("no answer %q is declared%s; declare it under `answers`", s.FieldName(), suggest(name, g.names())))
+	case touchesName:
+		w.refuse(at, fmt.Sprintf("there is no %s; touches can be counted: touches.count(\"pricing-page\", days:14)", name))
 	case "call.answers":
 		w.complain(at, fmt.Sprintf("no question %q is asked in calls%s; add it to `questionnaire`", s.FieldName(), suggest(name, g.names())))
 	default:
@@ -334,6 +338,9 @@ func (w *walker) call(call celast.CallExpr, at int) {
 	at = w.word(at, name)
 	switch {
 	case allowed[name]:
+	case name == "count":
+		w.count(call, at)
+		return
 	case name == "matches":
 		w.refuse(at, "patterns (matches) are not allowed: their cost has no bound; use ==, in, startsWith, endsWith or contains")
 	case name == "double":
@@ -342,7 +349,7 @@ func (w *walker) call(call celast.CallExpr, at int) {
 		w.refuse(at, "brackets after a name are not allowed; write the name with a dot, such as answers.budget")
 		return
 	default:
-		w.refuse(at, fmt.Sprintf("the function %s is not allowed%s; a condition may use has, startsWith, endsWith, contains, in and the signs && || ! == != < <= > >= + - * / %%",
+		w.refuse(at, fmt.Sprintf("the function %s is not allowed%s; a condition may use has, touches.count, startsWith, endsWith, contains, in and the signs && || ! == != < <= > >= + - * / %%",
 			name, suggest(name, []string{"has", "startsWith", "endsWith", "contains"})))
 	}
 	if call.IsMemberFunction() {
@@ -435,7 +442,11 @@ func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 	return nil
 }
 
-func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
+	if function == "count" {
+		// One look at each touch that a lead keeps, a hundredth of a step each.
+		return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Min: 2, Max: 2}}
+	}
 	return nil
 }
 
@@ -452,7 +463,7 @@ func plainType(name string) string {
 		return "yes or no"
 	case "double":
 		return "a decimal number"
-	case "baton.lead", "baton.answers", "baton.call":
+	case "baton.lead", "baton.answers", "baton.call", "baton.touches":
 		return strings.TrimPrefix(name, "baton.") + " alone"
 	case "baton.call_answers":
 		return "call.answers alone"

@@ -29,15 +29,20 @@ func (d *draft) document(root value) {
 		may("glossary", d.terms(&a.glossary)),
 		may("words", d.words),
 		may("answers", func(v value) { a.answers = d.questions(v, true) }),
+		may("touches", d.touches),
+		may("signals", d.signals),
 		must("profile", "(the customer profile)", d.profile),
 		must("personas", "with at least one persona", d.personas),
 		must("stages", "with LEAD, MQL, SAL and SQL", d.stages),
-		may("questionnaire", d.questionnaire),
+		may("questionnaire", d.oneQuestionnaire),
+		may("questionnaires", d.readQuestionnaires),
 		must("nurture", "with recheck_after and owner", d.nurture),
 		must("handoffs", "with at least one rule", d.readHandoffs),
 		must("pools", "with at least one pool", d.readPools),
 		must("calendars", "with at least one calendar", d.readCalendars),
 		must("reasons", "with at least one reason for rejecting a lead", d.reasons),
+		may("overlays", d.readOverlays),
+		may("priorities", d.priorities),
 		may("meetings", d.section("meetings")),
 		may("responsibilities", d.section("responsibilities")),
 		may("goals", d.section("goals")),
@@ -45,13 +50,21 @@ func (d *draft) document(root value) {
 }
 
 func (d *draft) inForceFrom(v value) {
-	text, _ := v.scalar()
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		d.add(v.atLeastKey(), "%s is written here; a time with its zone is expected, such as 2026-01-01T00:00:00Z", v.kind())
-		return
+	d.instantInto(&d.agreement.inForce)(v)
+	d.agreement.hasStart = !d.agreement.inForce.IsZero()
+}
+
+// instantInto reads a time with its zone.
+func (d *draft) instantInto(to *time.Time) func(value) {
+	return func(v value) {
+		text, _ := v.scalar()
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			d.add(v.atLeastKey(), "%s is written here; a time with its zone is expected, such as 2026-01-01T00:00:00Z", v.kind())
+			return
+		}
+		*to = t.UTC()
 	}
-	d.agreement.inForce, d.agreement.hasStart = t.UTC(), true
 }
 
 func (d *draft) readParties(v value) {
@@ -202,7 +215,7 @@ func (d *draft) questions(v value, form bool) []Question {
 	for _, item := range list {
 		q := Question{}
 		var keysAt []reference
-		idAt, typeAt, unitAt, scaleAt, valuesAt := item.place, item.key, place{}, place{}, place{}
+		idAt, typeAt, unitAt, scaleAt, valuesAt, decidesAt := item.place, item.key, place{}, place{}, place{}, place{}
 		fields := []field{
 			must("id", "to name the answer in conditions", func(v value) {
 				idAt = v.place
@@ -228,6 +241,12 @@ func (d *draft) questions(v value, form bool) []Question {
 				scaleAt = v.key
 				q.Scale, _ = d.integer(v, 0, 6)
 			}),
+		}
+		if !form {
+			fields = append(fields, may("decides", func(v value) {
+				decidesAt = v.place
+				q.Decides = d.choice(v, DecidesFit, DecidesHorizon)
+			}))
 		}
 		if form {
 			fields = append(fields, may("keys", func(v value) {
@@ -255,6 +274,14 @@ func (d *draft) questions(v value, form bool) []Question {
 				}
 			}
 		}
+		switch {
+		case q.Decides == DecidesFit && q.Type != kindFlag:
+			d.add(decidesAt, "only a question with a yes or a no can decide the fit; write `type: flag`")
+		case q.Decides == DecidesHorizon && (q.Type != kindNumber || q.Scale != 0):
+			d.add(decidesAt, "only a whole number of months can decide the horizon; write `type: number` without a scale")
+		case q.Decides != "" && slices.ContainsFunc(out, func(other Question) bool { return other.Decides == q.Decides }):
+			d.add(decidesAt, "another question decides the %s already; one of them can", q.Decides)
+		}
 		if d.unique(seen, q.ID, idAt, "answer") {
 			out = append(out, q)
 			if form {
@@ -264,6 +291,12 @@ func (d *draft) questions(v value, form bool) []Question {
 	}
 	return out
 }
+
+// What a question of a call can decide, as Question.Decides says it.
+const (
+	DecidesFit     = "fit"
+	DecidesHorizon = "horizon"
+)
 
 // name reads an id that conditions can write after a dot.
 func (d *draft) name(v value) string {
@@ -327,6 +360,8 @@ func (d *draft) profile(v value) {
 func (d *draft) criterion(item value, c *criterion, seen map[string]int) {
 	var mustAt, pointsAt place
 	c.when = always
+	d.halves = append(d.halves, halving{criterion: c})
+	halves := &d.halves[len(d.halves)-1]
 	ok := d.fields(item, "the criterion",
 		must("id", "to name it", d.uniqueID(&c.id, seen, "criterion")),
 		must("text", "with the criterion in words", d.textInto(&c.text)),
@@ -336,9 +371,12 @@ func (d *draft) criterion(item value, c *criterion, seen map[string]int) {
 			pointsAt = v.key
 			c.points, _ = d.integer(v, -1000, 1000)
 		}),
+		may("halves_every", func(v value) { halves.place = v.key; c.halves = d.duration(v) }),
 	)
 	switch {
 	case !ok:
+	case halves.line != 0 && pointsAt.line == 0:
+		d.add(halves.place, "only points can halve; write `points:` or remove `halves_every`")
 	case mustAt.line != 0 && pointsAt.line != 0:
 		d.add(pointsAt, "a criterion is either a must-have or gives points; keep one of `must` and `points`")
 	case mustAt.line != 0 && !c.must:
@@ -402,6 +440,14 @@ func (d *draft) stages(v value) {
 				must("enter", "with the rule by which a lead comes in", d.textInto(&s.Enter)),
 				must("exit", "with the rule by which a lead goes on", d.textInto(&s.Exit)),
 				must("leave_within", "with the longest time in it, such as 3d", d.durationInto(&s.LeaveWithin)),
+				may("responsible", d.namesInto(&s.Responsible)),
+				may("informed", d.namesInto(&s.Informed)),
+			}
+			if name == "MQL" {
+				parts = append(parts, may("requires", d.requires(s)))
+			}
+			if name == "SAL" || name == "SQL" {
+				parts = append(parts, may("criteria", d.callCriteria(s)))
 			}
 			if name == "SQL" {
 				parts = append(parts, must("horizon_months", "with the months within which somebody wants to buy", d.integerInto(&d.agreement.horizon, 1, 240)))
@@ -412,12 +458,121 @@ func (d *draft) stages(v value) {
 	d.fields(v, "stages", fields...)
 }
 
-func (d *draft) questionnaire(v value) {
-	a := d.agreement
-	d.fields(v, "the questionnaire",
-		must("version", "that calls cite", d.textInto(&a.questionsVersion)),
-		must("questions", "with at least one question", func(v value) { a.questions = d.questions(v, false) }),
-	)
+// namesInto reads one name or a list of names.
+func (d *draft) namesInto(to *[]string) func(value) {
+	return func(v value) {
+		if text, ok := v.scalar(); ok && text != "" {
+			*to = []string{d.text(v)}
+			return
+		}
+		list, _ := d.items(v)
+		for _, item := range list {
+			if text := d.text(item); text != "" {
+				*to = append(*to, text)
+			}
+		}
+	}
+}
+
+// requires reads which facts must be known. What they are is looked up once the
+// vocabulary is made.
+func (d *draft) requires(s *stage) func(value) {
+	return func(v value) {
+		list, _ := d.items(v)
+		for _, item := range list {
+			if name := d.text(item); name != "" {
+				d.required = append(d.required, required{reference{item.place, name}, s})
+			}
+		}
+	}
+}
+
+// callCriteria reads what a call must have found out for a stage.
+func (d *draft) callCriteria(s *stage) func(value) {
+	return func(v value) {
+		list, _ := d.items(v)
+		s.criteria = make([]criterion, len(list))
+		seen := map[string]int{"call": v.line, "fit": v.line, "horizon": v.line}
+		for i, item := range list {
+			c := &s.criteria[i]
+			c.when, c.must = always, true
+			d.fields(item, "the criterion",
+				must("id", "to name it", d.uniqueID(&c.id, seen, "criterion")),
+				must("text", "with the criterion in words", d.textInto(&c.text)),
+				must("when", "with its condition", d.condition(&c.when)),
+				may("question", func(v value) {
+					c.question = d.name(v)
+					d.asked = append(d.asked, reference{v.place, c.question})
+				}),
+			)
+		}
+	}
+}
+
+// touches reads the kinds of touches that conditions can count.
+func (d *draft) touches(v value) {
+	list, _ := d.entries(v)
+	for _, e := range list {
+		if name := d.wordID(e.name, e.key); name != "" {
+			d.agreement.touches = append(d.agreement.touches, Term{Name: name, Text: d.text(e.value)})
+		}
+	}
+}
+
+func (d *draft) signals(v value) {
+	list, _ := d.items(v)
+	d.agreement.signals = make([]signal, len(list))
+	seen := make(map[string]int)
+	for i, item := range list {
+		s := &d.agreement.signals[i]
+		s.when = always
+		d.fields(item, "the signal",
+			must("id", "to name it", d.uniqueID(&s.ID, seen, "signal")),
+			must("title", "that people read", d.textInto(&s.Title)),
+			must("text", "with the signal in words", d.textInto(&s.Text)),
+			must("when", "with its condition, such as touches.count(\"order-intent\", days:7) > 0", func(v value) {
+				d.signalsAt = append(d.signalsAt, v.place)
+				d.condition(&s.when)(v)
+			}),
+			may("take_within", d.durationInto(&s.TakeWithin)),
+		)
+	}
+}
+
+// oneQuestionnaire reads the questions of all calls.
+func (d *draft) oneQuestionnaire(v value) {
+	d.questionnaireAt = v.key
+	q := Questionnaire{}
+	d.fields(v, "the questionnaire", d.questionnaireFields(&q)...)
+	d.agreement.questionnaires = append(d.agreement.questionnaires, q)
+}
+
+func (d *draft) questionnaireFields(q *Questionnaire) []field {
+	return []field{
+		must("version", "that calls cite", d.textInto(&q.Version)),
+		may("text", d.textInto(&q.Text)),
+		must("questions", "with at least one question", func(v value) {
+			d.questionsAt = append(d.questionsAt, v.key)
+			q.Questions = d.questions(v, false)
+		}),
+	}
+}
+
+// readQuestionnaires reads the questions of the calls at each stage.
+func (d *draft) readQuestionnaires(v value) {
+	if d.questionnaireAt.line != 0 {
+		d.add(v.key, "there is a `questionnaire` for all calls already; keep one of the two")
+	}
+	var fields []field
+	// A lead that nobody has looked at is not called.
+	for i, name := range stageNames[1:] {
+		fields = append(fields, may(name, func(v value) {
+			q := Questionnaire{Stage: leadv1.Stage_STAGE_MQL + leadv1.Stage(i)}
+			d.fields(v, "the questionnaire of "+name, d.questionnaireFields(&q)...)
+			d.agreement.questionnaires = append(d.agreement.questionnaires, q)
+		}))
+	}
+	d.fields(v, "questionnaires", fields...)
 }
 
 func (d *draft) nurture(v value) {
@@ -425,7 +580,85 @@ func (d *draft) nurture(v value) {
 	d.fields(v, "nurture",
 		must("recheck_after", "with the time until a lead is looked at again, such as 30d", d.durationInto(&n.recheckAfter)),
 		must("owner", "with who answers for these leads", d.textInto(&n.owner)),
+		may("back_to_same_person", func(v value) { n.same = d.flag(v) }),
+		may("plan", func(v value) {
+			list, _ := d.items(v)
+			n.plan = make([]PlannedTouch, len(list))
+			for i, item := range list {
+				step := &n.plan[i]
+				d.fields(item, "the step of the plan",
+					must("after", "with the time after the step before, such as 7d", d.durationInto(&step.After)),
+					must("touch", "with one of the agreed touches", func(v value) {
+						step.Touch = d.id(v)
+						d.planned = append(d.planned, reference{v.place, step.Touch})
+					}),
+					must("text", "with what marketing does", d.textInto(&step.Text)),
+				)
+			}
+		}),
 	)
+}
+
+func (d *draft) readOverlays(v value) {
+	list, _ := d.items(v)
+	d.agreement.overlays = make([]overlay, len(list))
+	seen := make(map[string]int)
+	for i, item := range list {
+		o := &d.agreement.overlays[i]
+		o.when = always
+		untilAt := item.key
+		ok := d.fields(item, "the overlay",
+			must("id", "to name it", d.uniqueID(&o.ID, seen, "overlay")),
+			must("text", "with the exception in words", d.textInto(&o.Text)),
+			may("when", d.condition(&o.when)),
+			may("from", d.instantInto(&o.From)),
+			must("until", "with the time at which it ends, such as 2027-07-01T00:00:00Z", func(v value) {
+				untilAt = v.place
+				d.instantInto(&o.Until)(v)
+			}),
+			may("points_needed", func(v value) {
+				if n, ok := d.integer(v, 0, 1_000_000); ok {
+					o.PointsNeeded = &n
+				}
+			}),
+			may("pool", func(v value) {
+				o.Pool = d.id(v)
+				d.handoffs = append(d.handoffs, reference{v.place, o.Pool})
+			}),
+			may("take_within", d.durationInto(&o.TakeWithin)),
+		)
+		switch {
+		case !ok:
+		case !o.Until.IsZero() && !o.From.Before(o.Until):
+			d.add(untilAt, "the overlay ends before it begins; write an `until` after its `from`")
+		case o.PointsNeeded == nil && o.Pool == "" && o.TakeWithin == 0:
+			d.add(item.key, "the overlay changes nothing; add `points_needed`, `pool` or `take_within`")
+		}
+	}
+}
+
+func (d *draft) priorities(v value) {
+	list, _ := d.items(v)
+	d.agreement.priorities = make([]Priority, len(list))
+	seen := make(map[string]int)
+	for i, item := range list {
+		p := &d.agreement.priorities[i]
+		untilAt := item.key
+		d.fields(item, "the priority",
+			must("id", "to name it", d.uniqueID(&p.ID, seen, "priority")),
+			must("leads", "with marketing or sales", func(v value) { p.Leads = d.choice(v, Marketing, Sales) }),
+			must("text", "with what it means", d.textInto(&p.Text)),
+			may("scope", d.textInto(&p.Scope)),
+			may("from", d.instantInto(&p.From)),
+			may("until", func(v value) {
+				untilAt = v.place
+				d.instantInto(&p.Until)(v)
+			}),
+		)
+		if !p.Until.IsZero() && !p.From.Before(p.Until) {
+			d.add(untilAt, "the priority ends before it begins; write an `until` after its `from`")
+		}
+	}
 }
 
 func (d *draft) readHandoffs(v value) {

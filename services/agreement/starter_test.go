@@ -46,7 +46,7 @@ func TestStarterPassesItsOwnChecks(t *testing.T) {
 	if len(a.Pools()) != 2 || len(a.Glossary()) == 0 || len(a.Sections()) == 0 || a.Accountable(Sales) == "" || a.NurtureOwner() == "" {
 		t.Error("the starter lacks a part")
 	}
-	if version, questions := a.Questionnaire(); version == "" || len(questions) == 0 {
+	if sheet, ok := a.Questionnaire(leadv1.Stage_STAGE_MQL); !ok || sheet.Version == "" || len(sheet.Questions) == 0 {
 		t.Error("the starter has no questionnaire")
 	}
 }

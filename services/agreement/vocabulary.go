@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/text/language"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // Facts are what a condition may read: the recorded features of a lead and, if
@@ -23,6 +25,16 @@ type Facts struct {
 	Features *leadv1.Features
 	// Call is the recorded call; nil = none.
 	Call *leadv1.CallRecorded
+	// Touches are those that count, in any order.
+	Touches []lead.Arrival
+	// Now is the recorded time of the decision: touches are counted back from it,
+	// and exceptions end by it.
+	Now time.Time
+}
+
+// FactsOf are the facts of a lead at an instant, without its calls.
+func FactsOf(s *lead.State, now time.Time) Facts {
+	return Facts{Features: s.Features, Touches: s.Journey, Now: now}
 }
 
 // errNotStated is what reading an unknown fact gives. A comparison with it has
@@ -43,6 +55,8 @@ type variable struct {
 	// literal judges a text that a condition compares it with; the answer is a
 	// problem, or empty. nil = any text.
 	literal func(string) string
+	// touch is the kind of touch that it counts; empty = it counts none.
+	touch string
 }
 
 // value writes the variable's fact in words.
@@ -106,6 +120,8 @@ type vocabulary struct {
 	env    *cel.Env
 	groups []*group
 	byType map[string]*group
+	// touches are the counts that conditions asked for so far.
+	touches *touchCounts
 }
 
 func (v *vocabulary) group(name string) *group {
@@ -152,11 +168,17 @@ var baseEnv = sync.OnceValues(func() (*cel.Env, error) {
 func newVocabulary(a *Agreement) (*vocabulary, error) {
 	v := &vocabulary{byType: make(map[string]*group)}
 	callAnswers := &group{name: "call.answers"}
-	for i := range a.questions {
-		q := &a.questions[i]
-		callAnswers.variables = append(callAnswers.variables, q.variable("call.answers.", "of the call", func(f *Facts) *leadv1.Value {
-			return f.Call.GetAnswers()[q.ID]
-		}))
+	for i := range a.questionnaires {
+		for j := range a.questionnaires[i].Questions {
+			q := &a.questionnaires[i].Questions[j]
+			if callAnswers.find(q.ID) != nil {
+				// The same question in the calls of another stage.
+				continue
+			}
+			callAnswers.variables = append(callAnswers.variables, q.variable("call.answers.", "of the call", func(f *Facts) *leadv1.Value {
+				return f.Call.GetAnswers()[q.ID]
+			}))
+		}
 	}
 	answers := &group{name: "answers"}
 	for i := range a.answers {
@@ -165,7 +187,8 @@ func newVocabulary(a *Agreement) (*vocabulary, error) {
 			return f.Features.GetAnswers()[q.ID]
 		}))
 	}
-	v.groups = []*group{leadGroup(a), answers, {name: "call", variables: callVariables(), inner: callAnswers}, callAnswers}
+	v.touches = newTouchCounts(a.touches)
+	v.groups = []*group{leadGroup(a), answers, {name: "call", variables: callVariables(), inner: callAnswers}, callAnswers, {name: touchesName}}
 	for _, g := range v.groups {
 		g.index()
 		v.byType[g.typeName()] = g
@@ -184,6 +207,8 @@ func newVocabulary(a *Agreement) (*vocabulary, error) {
 		cel.Variable("lead", cel.ObjectType("baton.lead")),
 		cel.Variable("answers", cel.ObjectType("baton.answers")),
 		cel.Variable("call", cel.ObjectType("baton.call")),
+		cel.Variable(touchesName, touchesType),
+		countFunction,
 	)
 	return v, err
 }
@@ -275,6 +300,8 @@ func (a activation) ResolveName(name string) (any, bool) {
 	switch name {
 	case "lead", "answers", "call":
 		return a.facts, true
+	case touchesName:
+		return touchesValue{a.facts}, true
 	}
 	return nil, false
 }
@@ -315,7 +342,7 @@ func leadGroup(a *Agreement) *group {
 				case leadv1.ContactWish_CONTACT_WISH_CONTENT_ONLY:
 					return "content-only", true
 				default:
-					return "unknown", true
+					return wishUnknown, true
 				}
 			},
 		},
@@ -395,9 +422,12 @@ func oneOfList(list, place string, words []string) func(string) string {
 	}
 }
 
+// wishUnknown is the wish for contact of which nothing is known.
+const wishUnknown = "unknown"
+
 // contactWish judges a literal that is compared with the wish for contact.
 func contactWish(text string) string {
-	words := []string{"contact", "content-only", "unknown"}
+	words := []string{"contact", "content-only", wishUnknown}
 	if (&wordList{words: words}).has(text) {
 		return ""
 	}

@@ -1,6 +1,8 @@
 package agreement
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -132,6 +134,8 @@ type Question struct {
 	// Scale is how many decimal places a number has: with 2, 12.50 is kept as
 	// the whole number 1250.
 	Scale int64
+	// Decides says what a question of a call settles: "fit", "horizon", or empty.
+	Decides string
 
 	values wordList
 }
@@ -166,6 +170,35 @@ func (q *Question) read(text string) (*leadv1.Value, bool) {
 		return &leadv1.Value{Kind: &leadv1.Value_Flag{Flag: flag}}, ok
 	}
 	return nil, false
+}
+
+// Accepts says what is wrong with a typed answer to the question; nil = nothing.
+func (q *Question) Accepts(v *leadv1.Value) error {
+	switch kind := v.GetKind().(type) {
+	case *leadv1.Value_Text:
+		if q.Type == kindText && q.values.has(kind.Text) {
+			return nil
+		}
+	case *leadv1.Value_Number:
+		if q.Type == kindNumber {
+			return nil
+		}
+	case *leadv1.Value_Flag:
+		if q.Type == kindFlag {
+			return nil
+		}
+	}
+	switch q.Type {
+	case kindText:
+		return fmt.Errorf("one of %s is expected as text", strings.Join(q.Values, ", "))
+	case kindFlag:
+		return errors.New("a flag is expected: yes or no")
+	}
+	unit := q.Unit
+	if unit == "" {
+		unit = "its unit"
+	}
+	return fmt.Errorf("a whole number is expected, in %s with %d decimal places", unit, q.Scale)
 }
 
 // parseFlag reads what forms send for a yes or a no.

@@ -118,6 +118,9 @@ func tree(text string, found *findings) (root ast.Node, ok bool) {
 				at.line, at.col = tk.Position.Line, max(tk.Position.Column, 1)
 			}
 		}
+		if at.line <= len(found.lines) && strings.Contains(string(found.lines[at.line-1]), "days: ") {
+			message += "; a colon with a blank behind it ends the text: write days:14 without the blank, or put the condition into quotes"
+		}
 		found.add(at, "this is not valid YAML: %s", message)
 		return nil, false
 	}

@@ -59,6 +59,7 @@ type App struct {
 	groups   *routing.Groups
 	keeper   *routing.Keeper
 	line     *qualification.Line
+	later    *qualification.Later
 	sources  *intake.Sources
 	persons  *intake.People
 	accounts *intake.Accounts
@@ -109,7 +110,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(),
+		cfg: cfg, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
 		sources:  intake.NewSources(),
 		persons:  intake.NewPeople(),
 		accounts: intake.NewAccounts(),
@@ -167,7 +168,7 @@ func (a *App) start(ctx context.Context) error {
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
-	}, a.register, a.roster, pools, a.line, a.speed,
+	}, a.register, a.roster, pools, a.line, a.later, a.speed,
 		a.sources,
 		a.persons,
 		a.accounts,
@@ -271,7 +272,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 	case qualification.Name:
 		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register)}
 		if writable {
-			desk, err := a.desk(qualification.New(a.register, a.line), qualification.Hears)
+			desk, err := a.desk(qualification.New(a.register, a.line, a.later), qualification.Hears)
 			if err != nil {
 				return err
 			}

@@ -157,7 +157,11 @@ func (c *call) answers(typed []string) (map[string]*leadv1.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, questions := compiled.Questionnaire()
+	// The server knows which stage the lead is at, and refuses what is not asked there.
+	var questions []agreement.Question
+	for _, sheet := range compiled.Questionnaires() {
+		questions = append(questions, sheet.Questions...)
+	}
 	out := map[string]*leadv1.Value{}
 	for _, one := range typed {
 		id, text, _ := strings.Cut(one, "=")

@@ -124,7 +124,8 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	// depend on it: after a restart it is not there.
 	r.s.Deliveries, r.s.Calls, r.s.DecidedCall = nil, nil, ""
 	r.s.Explanation, r.s.Considered, r.s.RoutingSummary = nil, nil, ""
-	r.s.Personal, r.s.BodyMAC, r.s.Declined, r.s.TimedOut = nil, nil, nil, nil
+	r.s.Personal, r.s.BodyMAC, r.s.Declined, r.s.TimedOut, r.s.Returned = nil, nil, nil, nil, nil
+	r.s.Journey, r.s.Came, r.s.CameBefore = nil, 0, 0
 	r.s.First, r.s.Last, r.s.Handoff = lead.Touch{}, lead.Touch{}, lead.Touch{}
 }
 

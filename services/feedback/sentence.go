@@ -210,6 +210,12 @@ func qualificationSentence(body proto.Message) string {
 			s = strings.TrimSuffix(s, ".") + "; looked at again on " + momentOf(b.GetRecheckAt())
 		}
 		return s
+	case *leadv1.NurtureAdvanced:
+		s := fmt.Sprintf("Touch %d of the nurture plan was made: %s", b.GetMade(), b.GetTouch())
+		if b.GetNextTouch() == "" {
+			return s + "; the plan (agreement version " + strconv.FormatInt(b.GetAgreementVersion(), 10) + ") holds no more"
+		}
+		return s + fmt.Sprintf("; next is %s, due on %s", b.GetNextTouch(), momentOf(b.GetNextTouchDue()))
 	case *leadv1.CallRecorded:
 		return callSentence(b)
 	case *qualificationv1.LineAdvanced:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 )
@@ -59,6 +60,21 @@ type State struct {
 	Explanation      *leadv1.Explanation
 	RecheckAt        time.Time
 	NurtureReason    string
+	// NurtureMade counts the touches of the nurture plan that were made since the
+	// lead was last left with marketing; NextTouch is the kind of the next one, due
+	// by NextTouchDue. Empty = the plan holds no more.
+	NurtureMade  int32
+	NextTouch    string
+	NextTouchDue time.Time
+	// Signal promoted the lead at once; TakeWithin is the working time that it
+	// gives to take it. Empty = none did.
+	Signal     string
+	TakeWithin time.Duration
+	// Journey are the latest touches, in the order in which they became known, and
+	// Came counts them all. CameBefore are those that were known when the lead was
+	// last left with marketing.
+	Journey          []Arrival
+	Came, CameBefore int64
 	// BlockedBy and BlockedText say what a held or waiting lead waits for.
 	BlockedBy, BlockedText string
 	// Calls are the recorded calls; Decided is the last one that a decision used.
@@ -74,9 +90,11 @@ type State struct {
 	// Declined and TimedOut are members who had their chance since the lead was
 	// last qualified, in order.
 	Declined, TimedOut []string
-	RoutingSummary     string
-	Considered         []*leadv1.Candidate
-	WaitingSince       time.Time
+	// Returned are the members who sent the lead back to marketing, ever.
+	Returned       []string
+	RoutingSummary string
+	Considered     []*leadv1.Candidate
+	WaitingSince   time.Time
 	// LookAgainAt is when a waiting lead is looked at again; zero = as soon as
 	// somebody can.
 	LookAgainAt time.Time
@@ -185,6 +203,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		}
 		s.delivered(e.GetDelivery())
 		s.came(occurred, e.GetAttribution())
+		s.arrived(e.GetKind(), occurred)
 	case *leadv1.LeadRefused:
 		s.State, s.Reason = leadv1.State_STATE_REFUSED, e.GetReason().String()
 	case *leadv1.PersonAttached:
@@ -198,14 +217,27 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 	case *leadv1.LeadQualified:
 		s.qualified(e, recorded)
 	case *leadv1.LeadNurtured:
+		// Looked at on its date, and left where it was: its plan goes on.
+		again := s.State == leadv1.State_STATE_NURTURING && s.NurtureReason == e.GetReason() && e.GetCallId() == ""
 		s.State = leadv1.State_STATE_NURTURING
 		s.AgreementVersion, s.Explanation = e.GetAgreementVersion(), e.GetExplanation()
 		s.RecheckAt, s.NurtureReason = e.GetRecheckAt().AsTime(), e.GetReason()
 		s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED
-		if e.GetReason() == ReasonCall {
+		if !again {
+			s.NurtureMade, s.CameBefore = 0, s.Came
+		}
+		s.planned(s.NurtureMade, e.GetNextTouch(), e.GetNextTouchDue())
+		s.Signal, s.TakeWithin = "", 0
+		switch {
+		case e.GetCallId() != "":
+			s.DecidedCall = e.GetCallId()
+		case e.GetReason() == ReasonCall:
+			// As it was said before the call was named.
 			s.DecidedCall = s.UndecidedCall().GetCallId()
 		}
 		s.free()
+	case *leadv1.NurtureAdvanced:
+		s.planned(e.GetMade(), e.GetNextTouch(), e.GetNextTouchDue())
 	case *leadv1.CallRecorded:
 		s.Calls = append(s.Calls, e)
 		s.touched(occurred)
@@ -239,6 +271,9 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.Declined = append(s.Declined, e.GetMember())
 		s.Reason, s.Consequence = e.GetReason(), e.GetConsequence()
 		s.Rejections++
+		if e.GetConsequence() == leadv1.Consequence_CONSEQUENCE_NURTURE && !slices.Contains(s.Returned, e.GetMember()) {
+			s.Returned = append(s.Returned, e.GetMember())
+		}
 		s.free()
 		switch e.GetConsequence() {
 		case leadv1.Consequence_CONSEQUENCE_DISQUALIFY:
@@ -286,9 +321,19 @@ func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
 		s.Persona = e.GetPersona()
 	}
 	s.RecheckAt, s.NurtureReason = time.Time{}, ""
+	s.planned(0, "", nil)
+	s.Signal, s.TakeWithin = e.GetSignal(), e.GetTakeWithin().AsDuration()
 	s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED
 	if e.GetCallId() != "" {
 		s.DecidedCall = e.GetCallId()
+	}
+}
+
+// planned notes how far the nurture plan is, and what it wants next.
+func (s *State) planned(made int32, next string, due *timestamppb.Timestamp) {
+	s.NurtureMade, s.NextTouch, s.NextTouchDue = made, next, time.Time{}
+	if due != nil {
+		s.NextTouchDue = due.AsTime()
 	}
 }
 
@@ -358,6 +403,8 @@ func (s *State) Clone() *State {
 	c.Calls = slices.Clip(s.Calls)
 	c.Declined = slices.Clip(s.Declined)
 	c.TimedOut = slices.Clip(s.TimedOut)
+	c.Returned = slices.Clip(s.Returned)
 	c.Commands = slices.Clip(s.Commands)
+	c.Journey = slices.Clip(s.Journey)
 	return &c
 }

@@ -111,9 +111,24 @@ func TestEvolve(t *testing.T) {
 		}},
 		"touched again": {past(opened()), &leadv1.TouchAdded{Delivery: ref("d2"), Kind: SameForm}, func(s *State) {
 			s.Joined, s.Deliveries = 1, []string{"d1", "d2"}
+			s.Came, s.Journey = 1, []Arrival{{SameForm, noon}}
 		}},
 		"touched otherwise": {past(opened()), &leadv1.TouchAdded{Delivery: ref("d2"), Kind: "webinar"}, func(s *State) {
 			s.Deliveries = append(s.Deliveries, "d2")
+			s.Came, s.Journey = 1, []Arrival{{"webinar", noon}}
+		}},
+		"touched by the plan": {past(opened(), planned()), &leadv1.NurtureAdvanced{AgreementVersion: 1, Touch: "letter", Made: 1, NextTouch: "call", NextTouchDue: timestamppb.New(later)}, func(s *State) {
+			s.NurtureMade, s.NextTouch, s.NextTouchDue = 1, "call", later
+		}},
+		"touched by the end of the plan": {past(opened(), planned()), &leadv1.NurtureAdvanced{AgreementVersion: 1, Touch: "letter", Made: 1}, func(s *State) {
+			s.NurtureMade, s.NextTouch, s.NextTouchDue = 1, "", time.Time{}
+		}},
+		"looked at on its date": {past(opened(), planned(), &leadv1.TouchAdded{Delivery: ref("d2"), Kind: "letter"}, &leadv1.NurtureAdvanced{Touch: "letter", Made: 1, NextTouch: "call", NextTouchDue: timestamppb.New(later)}), &leadv1.LeadNurtured{AgreementVersion: 2, Reason: ReasonProfile, RecheckAt: timestamppb.New(later), NextTouch: "call", NextTouchDue: timestamppb.New(later)}, func(s *State) {
+			s.AgreementVersion, s.RecheckAt, s.Explanation = 2, later, nil
+		}},
+		"left with marketing for another reason": {past(opened(), planned(), &leadv1.TouchAdded{Delivery: ref("d2"), Kind: "letter"}, &leadv1.NurtureAdvanced{Touch: "letter", Made: 1, NextTouch: "call", NextTouchDue: timestamppb.New(later)}), &leadv1.LeadNurtured{AgreementVersion: 2, Reason: ReasonPersona, RecheckAt: timestamppb.New(later), NextTouch: "letter", NextTouchDue: timestamppb.New(noon)}, func(s *State) {
+			s.AgreementVersion, s.RecheckAt, s.Explanation, s.NurtureReason = 2, later, nil, ReasonPersona
+			s.NurtureMade, s.CameBefore, s.NextTouch, s.NextTouchDue = 0, 1, "letter", noon
 		}},
 		"read again with another mapping": {past(opened()), &leadv1.LeadRemapped{Delivery: ref("d1"), Features: &leadv1.Features{Employees: 9}, Personal: &leadv1.Sealed{KeyId: "k2"}}, func(s *State) {
 			s.Features, s.Personal, s.NeedsMapping = &leadv1.Features{Employees: 9}, &leadv1.Sealed{KeyId: "k2"}, false
@@ -188,6 +203,7 @@ func TestEvolve(t *testing.T) {
 		"rejected by its owner back to marketing": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}), rejectedAs(leadv1.Consequence_CONSEQUENCE_NURTURE), func(s *State) {
 			s.State, s.Owner, s.Declined = leadv1.State_STATE_QUALIFIED, "", []string{"ana"}
 			s.Reason, s.Consequence, s.Rejections = "no-fit", leadv1.Consequence_CONSEQUENCE_NURTURE, 1
+			s.Returned = []string{"ana"}
 		}},
 		"rejected for good": {past(opened(), asMQL(), offeredTo("ana", 1)), rejectedAs(leadv1.Consequence_CONSEQUENCE_DISQUALIFY), func(s *State) {
 			s.State, s.ClosedAt, s.OfferedTo, s.TakeBy, s.Declined = leadv1.State_STATE_LOST, noon, "", time.Time{}, []string{"ana"}
@@ -253,6 +269,11 @@ func TestEvolve(t *testing.T) {
 			t.Errorf("no row says what %s does", name)
 		}
 	}
+}
+
+// planned leaves a lead with marketing, with a plan.
+func planned() *leadv1.LeadNurtured {
+	return &leadv1.LeadNurtured{AgreementVersion: 1, Reason: ReasonProfile, RecheckAt: timestamppb.New(noon), NextTouch: "letter", NextTouchDue: timestamppb.New(noon)}
 }
 
 func TestWhatIsNotOfALeadLeavesItAlone(t *testing.T) {

@@ -27,6 +27,30 @@ func (s *State) came(at time.Time, from *leadv1.Attribution) {
 	}
 }
 
+// Arrival is one touch as conditions see it: what kind it was, and when.
+type Arrival struct {
+	Kind string
+	At   time.Time
+}
+
+// journeyMost is how many touches of a lead conditions can look back at: the
+// latest that became known.
+const journeyMost = 200
+
+func (s *State) arrived(kind string, at time.Time) {
+	s.Came++
+	if len(s.Journey) == journeyMost {
+		s.Journey = append([]Arrival(nil), s.Journey[1:]...)
+	}
+	s.Journey = append(s.Journey, Arrival{kind, at})
+}
+
+// New are the touches that became known since the lead was last left with
+// marketing; all of them where it never was.
+func (s *State) New() []Arrival {
+	return s.Journey[max(0, len(s.Journey)-int(s.Came-s.CameBefore)):]
+}
+
 // handed notes the touch that led to the handoff: the latest one before the
 // lead was first offered to sales.
 func (s *State) handed() {

@@ -278,7 +278,7 @@ func TestExplanationNamesTheValues(t *testing.T) {
 	for _, c := range profile.GetCriteria() {
 		ids = append(ids, c.GetId())
 	}
-	if want := []string{"contactable", "may-be-contacted", "region", "size", "business", "soon", "champion"}; !slices.Equal(ids, want) {
+	if want := []string{"contactable", "may-be-contacted", "region", "size", "business", "soon", "interested", "champion"}; !slices.Equal(ids, want) {
 		t.Errorf("the criteria are %v, want %v", ids, want)
 	}
 	size := profile.GetCriteria()[3]
@@ -437,7 +437,7 @@ func TestBatch(t *testing.T) {
 	leads := folded(named("a", in(leadv1.State_STATE_RECEIVED, good())), named("b", in(leadv1.State_STATE_RECEIVED, good())), named("done", in(leadv1.State_STATE_WON, good())))
 	items := []*ledger.Item{{Lead: "a", Cause: "e1"}, {Lead: "", Cause: "e2"}, {Lead: "b", Cause: "e3"}, {Lead: "a", Cause: "e4"}, {Lead: "done", Cause: "e5"}, {Lead: "none", Cause: "e6"}}
 	line := NewLine()
-	held, err := New(&agreement.Register{}, line).decide(noon, leads, items)
+	held, err := New(&agreement.Register{}, line, NewLater()).decide(noon, leads, items)
 	if err != nil || len(held) != 3 {
 		t.Fatalf("%d drafts, %v", len(held), err)
 	}
@@ -451,7 +451,7 @@ func TestBatch(t *testing.T) {
 	}
 	line.Apply(&ledger.Event{Subject: SubjectLine, Body: held[2].Body})
 
-	q := New(register(noon.Add(time.Hour)), line)
+	q := New(register(noon.Add(time.Hour)), line, NewLater())
 	if version := q.register.InForce(noon); version != nil {
 		t.Fatal("the agreement is in force before its time")
 	}
@@ -479,7 +479,7 @@ func TestCallsAreRecordedOnce(t *testing.T) {
 	first, again, other := record("a", "c1"), record("a", "c1"), record("a", "c2")
 	ended, nowhere, repeated := record("won", "c3"), record("none", "c4"), record("done", "c9")
 	foreign := &ledger.Item{Lead: "a", Cause: "cmd:x", Command: "something else"}
-	drafts, err := New(register(noon), NewLine()).decide(noon, leads, []*ledger.Item{first, again, other, ended, nowhere, repeated, foreign})
+	drafts, err := New(register(noon), NewLine(), NewLater()).decide(noon, leads, []*ledger.Item{first, again, other, ended, nowhere, repeated, foreign})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,12 @@
 // be derived again from the log alone.
 //
 // It hears lead.* and org.agreement.*; it says QualificationHeld,
-// LeadQualified, LeadNurtured, CallRecorded, and LineAdvanced for its line.
+// LeadQualified, LeadNurtured, NurtureAdvanced, CallRecorded, and LineAdvanced for
+// its line.
 package qualification
 
 import (
+	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -34,11 +36,12 @@ var Hears = []string{"lead.*", "org.agreement.*"}
 type Qualification struct {
 	register *agreement.Register
 	line     *Line
+	later    *Later
 }
 
-// New makes the service on top of two folds.
-func New(register *agreement.Register, line *Line) *Qualification {
-	return &Qualification{register: register, line: line}
+// New makes the service on top of three folds.
+func New(register *agreement.Register, line *Line, later *Later) *Qualification {
+	return &Qualification{register: register, line: line, later: later}
 }
 
 // Service implements ledger.Decider.
@@ -67,7 +70,7 @@ func (q *Qualification) decide(now time.Time, leads func(id string) (*lead.State
 			if commanded[item.Cause] {
 				continue
 			}
-			if d, ok := q.command(state, item); ok {
+			if d, ok := q.command(state, item, now); ok {
 				commanded[item.Cause] = true
 				drafts = append(drafts, d)
 			}
@@ -89,7 +92,7 @@ func (q *Qualification) decide(now time.Time, leads func(id string) (*lead.State
 			Subject: lead.SubjectOf(item.Lead), Body: body, Cause: item.Cause, Correlation: item.Lead, TraceParent: item.Trace,
 			Agreement: in.Version, Logic: Logic,
 		})
-		if _, held := body.(*leadv1.QualificationHeld); held {
+		if held, ok := body.(*leadv1.QualificationHeld); ok && held.GetRule() == RuleNoAgreement {
 			line.Held = append(line.Held, item.Lead)
 		} else if q.line.Has(item.Lead) {
 			line.Freed = append(line.Freed, item.Lead)
@@ -101,23 +104,39 @@ func (q *Qualification) decide(now time.Time, leads func(id string) (*lead.State
 	return drafts, nil
 }
 
-// Due is when another agreement comes into force, while somebody waits for it.
+// Due is when a lead is looked at again, or when another agreement comes into
+// force while somebody waits for one.
 func (q *Qualification) Due(v *ledger.View) time.Time {
-	if q.line.Len() == 0 {
-		return time.Time{}
+	due := q.later.Next()
+	if q.line.Len() == 0 && len(q.later.lacking) == 0 {
+		return due
 	}
-	return q.register.NextChange(v.Woken)
+	if change := q.register.NextChange(v.Woken); !change.IsZero() && (due.IsZero() || change.Before(due)) {
+		due = change
+	}
+	return due
 }
 
-// Wake answers the held leads, oldest first, once an agreement can decide them.
+// wakeMost bounds one wake-up: the rest follows at once.
+const wakeMost = 100
+
+// Wake answers the leads whose date has come; the held ones, oldest first, once an
+// agreement can decide them; and those that lack a fact, once another one is in
+// force.
 func (q *Qualification) Wake(v *ledger.View) []*ledger.Item {
 	version := q.register.InForce(v.Now)
 	if version == nil {
 		return nil
 	}
 	var items []*ledger.Item
-	for _, id := range q.line.First(100) {
+	for _, id := range q.later.Due(v.Now, wakeMost) {
+		items = append(items, &ledger.Item{Lead: id, Cause: "recheck:" + id + ":" + q.later.at[id].Format(time.RFC3339)})
+	}
+	for _, id := range q.line.First(wakeMost - len(items)) {
 		items = append(items, &ledger.Item{Lead: id, Cause: "agreement:" + id + ":" + version.InForceFrom.Format(time.RFC3339)})
+	}
+	for _, id := range q.later.Lacking(version.Number, wakeMost-len(items)) {
+		items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("agreement:%s:%d", id, version.Number)})
 	}
 	return items
 }
@@ -125,10 +144,10 @@ func (q *Qualification) Wake(v *ledger.View) []*ledger.Item {
 // Rederive answers what the decision that an event holds must be, from the
 // lead and the agreements as they stood at its basis.
 func Rederive(e *ledger.Event, state *lead.State, register *agreement.Register) (proto.Message, error) {
-	if e.Logic != Logic {
+	if e.Logic != Logic && e.Logic != first {
 		return nil, fault.New(fault.NotFound, "the logic %q is not one that this version of Baton can run", e.Logic)
 	}
-	in := Input{Lead: state, Now: e.Recorded}
+	in := Input{Lead: state, Now: e.Recorded, Logic: e.Logic}
 	if version := register.InForce(e.Recorded); version != nil {
 		in.Agreement, in.Version = version.Agreement, version.Number
 	}

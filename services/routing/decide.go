@@ -17,7 +17,12 @@ import (
 
 // Logic names this version of the deciding code. A change of behaviour is a
 // new name; the old one stays runnable.
-const Logic = "routing/1"
+const Logic = "routing/2"
+
+// first is the logic under which whoever had sent a lead back could be offered it
+// again at once. Whatever else is new since rests on parts of the agreement that
+// its documents do not have.
+const first = "routing/1"
 
 // Unrouted is the group of leads for which no handoff rule chooses a pool.
 const Unrouted = "unrouted"
@@ -25,6 +30,8 @@ const Unrouted = "unrouted"
 // Input is everything that a decision may read.
 type Input struct {
 	Lead *lead.State
+	// Logic that decides; empty = this one.
+	Logic string
 	// Agreement in force at Now, and its number.
 	Agreement *agreement.Agreement
 	Version   int64
@@ -95,7 +102,7 @@ func timeOut(in Input) *Said {
 
 // handoff finds the rule of the lead's stage, or of the nearest stage below.
 func handoff(in Input) (agreement.Handoff, bool) {
-	facts := agreement.Facts{Features: in.Lead.Features}
+	facts := agreement.FactsOf(in.Lead, in.Now)
 	if n := len(in.Lead.Calls); n > 0 {
 		facts.Call = in.Lead.Calls[n-1]
 	}
@@ -133,12 +140,26 @@ func assign(in Input) *Said {
 	for i, w := range windows {
 		considered[at[i]].WindowFrom, considered[at[i]].WindowTo = w.From, w.To
 	}
-	takeBy, ok := calendar.Add(in.Now, pool.TakeWithin)
+	within := takeWithin(in, pool, rule)
+	takeBy, ok := calendar.Add(in.Now, within)
 	if !ok {
-		takeBy = in.Now.Add(pool.TakeWithin)
+		takeBy = in.Now.Add(within)
 	}
 	member := eligible[chosen].Member
 	return offer(in, pool, rule, considered, eligible, member, rotation.Turns()+1, windows[chosen], takeBy)
+}
+
+// takeWithin is the working time that a member has: an exception's, or the
+// pool's; a signal can only make it shorter.
+func takeWithin(in Input, pool agreement.Pool, rule agreement.Handoff) time.Duration {
+	within := pool.TakeWithin
+	if rule.TakeWithin > 0 {
+		within = rule.TakeWithin
+	}
+	if in.Lead.TakeWithin > 0 {
+		within = min(within, in.Lead.TakeWithin)
+	}
+	return within
 }
 
 func offer(in Input, pool agreement.Pool, rule agreement.Handoff, considered []*leadv1.Candidate, eligible []Seat, member string, turn int64, window Window, takeBy time.Time) *Said {
@@ -158,7 +179,7 @@ func offer(in Input, pool agreement.Pool, rule agreement.Handoff, considered []*
 		Body: &leadv1.LeadOffered{
 			AgreementVersion: in.Version, Pool: pool.ID, Group: pool.Group, Member: member, Offer: s.Offers + 1,
 			TakeBy: timestamppb.New(takeBy), Rule: rule.ID, Turn: leadv1.TurnKind_TURN_KIND_ROTATION, TurnNumber: turn,
-			Considered: considered, Summary: summary,
+			Considered: considered, Summary: summary, Overlay: rule.Overlay,
 		},
 		Group: pool.Group, Step: step,
 	}
@@ -208,11 +229,17 @@ func reopened(in Input, pool agreement.Pool) bool {
 		if m == nil || m.Deactivated || slices.Contains(in.Lead.Declined, seat.Member) {
 			continue
 		}
-		if !slices.Contains(in.Lead.TimedOut, seat.Member) {
+		if !slices.Contains(in.Lead.TimedOut, seat.Member) && !barred(in, seat.Member) {
 			return false
 		}
 	}
 	return true
+}
+
+// barred says whether somebody sent the lead back to marketing and does not get
+// it again, unless the agreement lets them or nobody else is left.
+func barred(in Input, member string) bool {
+	return in.Logic != first && !in.Agreement.BackToSamePerson() && slices.Contains(in.Lead.Returned, member)
 }
 
 func unfit(in Input, seat agreement.PoolMember, onDuty, reopened bool, load int64) (reason, text string) {
@@ -233,6 +260,8 @@ func unfit(in Input, seat agreement.PoolMember, onDuty, reopened bool, load int6
 		return "declined", "has declined this lead"
 	case !reopened && slices.Contains(in.Lead.TimedOut, seat.Member):
 		return "timed-out", "let this lead run out"
+	case !reopened && barred(in, seat.Member):
+		return "returned", "sent this lead back to marketing"
 	case seat.Capacity > 0 && load >= seat.Capacity:
 		return "full", fmt.Sprintf("holds %d of at most %d leads", load, seat.Capacity)
 	}
@@ -249,7 +278,7 @@ func blocking(in Input, pool agreement.Pool, calendar *agreement.Calendar, consi
 		}
 	}
 	var parts []string
-	for _, reason := range []string{"off-duty", "full", "timed-out", "away", "declined", "deactivated", "not-known"} {
+	for _, reason := range []string{"off-duty", "full", "timed-out", "away", "declined", "returned", "deactivated", "not-known"} {
 		if count[reason] == 0 {
 			continue
 		}
@@ -263,7 +292,7 @@ func blocking(in Input, pool agreement.Pool, calendar *agreement.Calendar, consi
 		rule = "empty-pool"
 	case "deactivated", "not-known":
 		rule = "empty-pool"
-	case "timed-out":
+	case "timed-out", "returned":
 		rule = "declined"
 	case "off-duty":
 		if next, ok := calendar.NextOnDuty(in.Now); ok && (look.IsZero() || next.Before(look)) {

@@ -23,8 +23,10 @@ func Rederive(groups *Groups, roster *Roster, register *agreement.Register, lead
 			r.steps[strings.TrimPrefix(e.Subject, lead.SubjectPool)] = body.GetSteps()
 		}
 	}
+	// A batch is one decision after the other, by one logic.
+	r.turn.logic = events[0].Logic
 	for _, e := range events {
-		if e.Logic != Logic {
+		if (e.Logic != Logic && e.Logic != first) || e.Logic != r.turn.logic {
 			r.differ[e.Seq] = fmt.Sprintf("the logic %q is not one that this version of Baton can run", e.Logic)
 			continue
 		}

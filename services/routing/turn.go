@@ -20,6 +20,8 @@ type Turn struct {
 	agreement *agreement.Agreement
 	version   int64
 	now       time.Time
+	// logic that decides; empty = this one.
+	logic string
 
 	leads  map[string]*lead.State
 	counts map[string]*Counts
@@ -66,7 +68,7 @@ func (t *Turn) Counts(group string) *Counts {
 
 // Next answers what is due next on a lead; nil = nothing.
 func (t *Turn) Next(s *lead.State) *Said {
-	return Decide(Input{Lead: s, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts, Now: t.now})
+	return Decide(Input{Lead: s, Logic: t.logic, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts, Now: t.now})
 }
 
 // Take moves the batch on by what was said about a lead. One that goes to

@@ -14,6 +14,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -2076,7 +2077,9 @@ type Criterion struct {
 	// Points given; 0 for a must-have.
 	Points int64 `protobuf:"varint,6,opt,name=points,proto3" json:"points,omitempty"`
 	// True for a must-have.
-	Must          bool `protobuf:"varint,7,opt,name=must,proto3" json:"must,omitempty"`
+	Must bool `protobuf:"varint,7,opt,name=must,proto3" json:"must,omitempty"`
+	// Question of the questionnaire that decided it; empty = none did.
+	Question      string `protobuf:"bytes,8,opt,name=question,proto3" json:"question,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2160,6 +2163,13 @@ func (x *Criterion) GetMust() bool {
 	return false
 }
 
+func (x *Criterion) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
 // NamedValue is one input of a condition and the value it had.
 type NamedValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2227,9 +2237,15 @@ type Explanation struct {
 	// Points needed; 0 where points do not matter.
 	PointsNeeded int64 `protobuf:"varint,4,opt,name=points_needed,json=pointsNeeded,proto3" json:"points_needed,omitempty"`
 	// What was missing, in words.
-	Missing       []string `protobuf:"bytes,5,rep,name=missing,proto3" json:"missing,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Missing []string `protobuf:"bytes,5,rep,name=missing,proto3" json:"missing,omitempty"`
+	// Signal that promoted the lead whatever its points; empty = none did.
+	Signal string `protobuf:"bytes,6,opt,name=signal,proto3" json:"signal,omitempty"`
+	// Overlays of the agreement that applied to the lead at that time.
+	Overlays []string `protobuf:"bytes,7,rep,name=overlays,proto3" json:"overlays,omitempty"`
+	// Version of the questionnaire that the decision rests on; empty = no call.
+	QuestionnaireVersion string `protobuf:"bytes,8,opt,name=questionnaire_version,json=questionnaireVersion,proto3" json:"questionnaire_version,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Explanation) Reset() {
@@ -2295,6 +2311,27 @@ func (x *Explanation) GetMissing() []string {
 		return x.Missing
 	}
 	return nil
+}
+
+func (x *Explanation) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
+func (x *Explanation) GetOverlays() []string {
+	if x != nil {
+		return x.Overlays
+	}
+	return nil
+}
+
+func (x *Explanation) GetQuestionnaireVersion() string {
+	if x != nil {
+		return x.QuestionnaireVersion
+	}
+	return ""
 }
 
 // QualificationHeld says that a lead waits before qualification, and for what.
@@ -2368,7 +2405,12 @@ type LeadQualified struct {
 	// Call that the decision rests on; required for SAL and SQL.
 	CallId string `protobuf:"bytes,6,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
 	// Why.
-	Explanation   *Explanation `protobuf:"bytes,7,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	Explanation *Explanation `protobuf:"bytes,7,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// Signal by which it was promoted at once; empty = none.
+	Signal string `protobuf:"bytes,8,opt,name=signal,proto3" json:"signal,omitempty"`
+	// Working time within which a lead with that signal must be taken, where it is
+	// shorter than the pool's own; absent = the pool's own.
+	TakeWithin    *durationpb.Duration `protobuf:"bytes,9,opt,name=take_within,json=takeWithin,proto3" json:"take_within,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2452,17 +2494,37 @@ func (x *LeadQualified) GetExplanation() *Explanation {
 	return nil
 }
 
+func (x *LeadQualified) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
+func (x *LeadQualified) GetTakeWithin() *durationpb.Duration {
+	if x != nil {
+		return x.TakeWithin
+	}
+	return nil
+}
+
 // LeadNurtured leaves a lead with marketing, with a date to look again.
 type LeadNurtured struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version of the agreement that decided.
 	AgreementVersion int64 `protobuf:"varint,1,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
-	// Reason, as a word: "profile", "persona", "points", "content-only", "call", "rejected".
+	// Reason, as a word: "profile", "persona", "content-only", "call", "rejected".
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why.
 	Explanation *Explanation `protobuf:"bytes,3,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// When to look again.
-	RecheckAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=recheck_at,json=recheckAt,proto3" json:"recheck_at,omitempty"`
+	RecheckAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=recheck_at,json=recheckAt,proto3" json:"recheck_at,omitempty"`
+	// Kind of the touch that the nurture plan wants next; empty = no more.
+	NextTouch string `protobuf:"bytes,5,opt,name=next_touch,json=nextTouch,proto3" json:"next_touch,omitempty"`
+	// By when.
+	NextTouchDue *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=next_touch_due,json=nextTouchDue,proto3" json:"next_touch_due,omitempty"`
+	// Call that the decision rests on; empty = none.
+	CallId        string `protobuf:"bytes,7,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2525,6 +2587,110 @@ func (x *LeadNurtured) GetRecheckAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *LeadNurtured) GetNextTouch() string {
+	if x != nil {
+		return x.NextTouch
+	}
+	return ""
+}
+
+func (x *LeadNurtured) GetNextTouchDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextTouchDue
+	}
+	return nil
+}
+
+func (x *LeadNurtured) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+// NurtureAdvanced says that a touch of the nurture plan was made, and what is
+// due next.
+type NurtureAdvanced struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version of the agreement that holds the plan.
+	AgreementVersion int64 `protobuf:"varint,1,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// Kind of the touch that was made.
+	Touch string `protobuf:"bytes,2,opt,name=touch,proto3" json:"touch,omitempty"`
+	// Touches of the plan made so far.
+	Made int32 `protobuf:"varint,3,opt,name=made,proto3" json:"made,omitempty"`
+	// Kind of the touch that the plan wants next; empty = no more.
+	NextTouch string `protobuf:"bytes,4,opt,name=next_touch,json=nextTouch,proto3" json:"next_touch,omitempty"`
+	// By when.
+	NextTouchDue  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=next_touch_due,json=nextTouchDue,proto3" json:"next_touch_due,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NurtureAdvanced) Reset() {
+	*x = NurtureAdvanced{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NurtureAdvanced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NurtureAdvanced) ProtoMessage() {}
+
+func (x *NurtureAdvanced) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NurtureAdvanced.ProtoReflect.Descriptor instead.
+func (*NurtureAdvanced) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *NurtureAdvanced) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *NurtureAdvanced) GetTouch() string {
+	if x != nil {
+		return x.Touch
+	}
+	return ""
+}
+
+func (x *NurtureAdvanced) GetMade() int32 {
+	if x != nil {
+		return x.Made
+	}
+	return 0
+}
+
+func (x *NurtureAdvanced) GetNextTouch() string {
+	if x != nil {
+		return x.NextTouch
+	}
+	return ""
+}
+
+func (x *NurtureAdvanced) GetNextTouchDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextTouchDue
+	}
+	return nil
+}
+
 // CallRecorded is a call with the person, recorded by whoever made it.
 type CallRecorded struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2543,14 +2709,18 @@ type CallRecorded struct {
 	// Answers to the agreed questionnaire: enumerations and numbers.
 	Answers map[string]*Value `protobuf:"bytes,7,rep,name=answers,proto3" json:"answers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Free text, always sealed.
-	Note          *Sealed `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Note *Sealed `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	// Stage that the lead stood at, which says whose questionnaire was asked.
+	Stage Stage `protobuf:"varint,9,opt,name=stage,proto3,enum=baton.lead.v1.Stage" json:"stage,omitempty"`
+	// Version of that questionnaire; empty = none was agreed.
+	QuestionnaireVersion string `protobuf:"bytes,10,opt,name=questionnaire_version,json=questionnaireVersion,proto3" json:"questionnaire_version,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *CallRecorded) Reset() {
 	*x = CallRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2732,7 @@ func (x *CallRecorded) String() string {
 func (*CallRecorded) ProtoMessage() {}
 
 func (x *CallRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2745,7 @@ func (x *CallRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRecorded.ProtoReflect.Descriptor instead.
 func (*CallRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CallRecorded) GetCallId() string {
@@ -2634,6 +2804,20 @@ func (x *CallRecorded) GetNote() *Sealed {
 	return nil
 }
 
+func (x *CallRecorded) GetStage() Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return Stage_STAGE_UNSPECIFIED
+}
+
+func (x *CallRecorded) GetQuestionnaireVersion() string {
+	if x != nil {
+		return x.QuestionnaireVersion
+	}
+	return ""
+}
+
 // Candidate is one person who was considered for a lead.
 type Candidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2642,7 +2826,7 @@ type Candidate struct {
 	// Whether the lead could go there.
 	Eligible bool `protobuf:"varint,2,opt,name=eligible,proto3" json:"eligible,omitempty"`
 	// Why not, as a word: "away", "deactivated", "off-duty", "full", "declined",
-	// "timed-out", "not-known".
+	// "timed-out", "returned", "not-known".
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why not, in plain words.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
@@ -2665,7 +2849,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +2861,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +2874,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Candidate) GetMember() string {
@@ -2787,14 +2971,16 @@ type LeadOffered struct {
 	// Everybody who was considered, and why each other was not chosen.
 	Considered []*Candidate `protobuf:"bytes,10,rep,name=considered,proto3" json:"considered,omitempty"`
 	// One plain sentence.
-	Summary       string `protobuf:"bytes,11,opt,name=summary,proto3" json:"summary,omitempty"`
+	Summary string `protobuf:"bytes,11,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Overlay of the agreement that chose the pool or the time; empty = none.
+	Overlay       string `protobuf:"bytes,12,opt,name=overlay,proto3" json:"overlay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LeadOffered) Reset() {
 	*x = LeadOffered{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +2992,7 @@ func (x *LeadOffered) String() string {
 func (*LeadOffered) ProtoMessage() {}
 
 func (x *LeadOffered) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +3005,7 @@ func (x *LeadOffered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadOffered.ProtoReflect.Descriptor instead.
 func (*LeadOffered) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LeadOffered) GetAgreementVersion() int64 {
@@ -2899,6 +3085,13 @@ func (x *LeadOffered) GetSummary() string {
 	return ""
 }
 
+func (x *LeadOffered) GetOverlay() string {
+	if x != nil {
+		return x.Overlay
+	}
+	return ""
+}
+
 // LeadQueued says that nobody could take a lead and which rule blocks it.
 type LeadQueued struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2924,7 +3117,7 @@ type LeadQueued struct {
 
 func (x *LeadQueued) Reset() {
 	*x = LeadQueued{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2936,7 +3129,7 @@ func (x *LeadQueued) String() string {
 func (*LeadQueued) ProtoMessage() {}
 
 func (x *LeadQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2949,7 +3142,7 @@ func (x *LeadQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQueued.ProtoReflect.Descriptor instead.
 func (*LeadQueued) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LeadQueued) GetAgreementVersion() int64 {
@@ -3021,7 +3214,7 @@ type OfferAccepted struct {
 
 func (x *OfferAccepted) Reset() {
 	*x = OfferAccepted{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3226,7 @@ func (x *OfferAccepted) String() string {
 func (*OfferAccepted) ProtoMessage() {}
 
 func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3239,7 @@ func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferAccepted.ProtoReflect.Descriptor instead.
 func (*OfferAccepted) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OfferAccepted) GetMember() string {
@@ -3084,7 +3277,7 @@ type OfferRejected struct {
 
 func (x *OfferRejected) Reset() {
 	*x = OfferRejected{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3289,7 @@ func (x *OfferRejected) String() string {
 func (*OfferRejected) ProtoMessage() {}
 
 func (x *OfferRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3302,7 @@ func (x *OfferRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRejected.ProtoReflect.Descriptor instead.
 func (*OfferRejected) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OfferRejected) GetMember() string {
@@ -3171,7 +3364,7 @@ type OfferTimedOut struct {
 
 func (x *OfferTimedOut) Reset() {
 	*x = OfferTimedOut{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3183,7 +3376,7 @@ func (x *OfferTimedOut) String() string {
 func (*OfferTimedOut) ProtoMessage() {}
 
 func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3196,7 +3389,7 @@ func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferTimedOut.ProtoReflect.Descriptor instead.
 func (*OfferTimedOut) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OfferTimedOut) GetMember() string {
@@ -3253,7 +3446,7 @@ type OutcomeRecorded struct {
 
 func (x *OutcomeRecorded) Reset() {
 	*x = OutcomeRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +3458,7 @@ func (x *OutcomeRecorded) String() string {
 func (*OutcomeRecorded) ProtoMessage() {}
 
 func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +3471,7 @@ func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRecorded.ProtoReflect.Descriptor instead.
 func (*OutcomeRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OutcomeRecorded) GetKind() OutcomeKind {
@@ -3355,7 +3548,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3560,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3573,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -3415,7 +3608,7 @@ var File_baton_lead_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x19baton/lead/v1/event.proto\x12\rbaton.lead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n" +
+	"\x19baton/lead/v1/event.proto\x12\rbaton.lead.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n" +
 	"\x06Sealed\x12 \n" +
 	"\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05keyId\x12\x1d\n" +
 	"\x05nonce\x18\x02 \x01(\fB\a\xbaH\x04z\x02h\fR\x05nonce\x12\x1e\n" +
@@ -3568,7 +3761,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"confidence\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\n" +
 	"confidence\x12#\n" +
 	"\x02by\x18\x03 \x01(\tB\x13\xbaH\x10r\x0eR\x06domainR\x04nameR\x02by\x12\x14\n" +
-	"\x05owned\x18\x04 \x01(\bR\x05owned\"\xc7\x01\n" +
+	"\x05owned\x18\x04 \x01(\bR\x05owned\"\xe3\x01\n" +
 	"\tCriterion\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1c\n" +
@@ -3576,20 +3769,24 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x06values\x18\x04 \x03(\v2\x19.baton.lead.v1.NamedValueR\x06values\x12\x10\n" +
 	"\x03met\x18\x05 \x01(\bR\x03met\x12\x16\n" +
 	"\x06points\x18\x06 \x01(\x03R\x06points\x12\x12\n" +
-	"\x04must\x18\a \x01(\bR\x04must\"6\n" +
+	"\x04must\x18\a \x01(\bR\x04must\x12\x1a\n" +
+	"\bquestion\x18\b \x01(\tR\bquestion\"6\n" +
 	"\n" +
 	"NamedValue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xbd\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xa6\x02\n" +
 	"\vExplanation\x12!\n" +
 	"\asummary\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\asummary\x124\n" +
 	"\bcriteria\x18\x02 \x03(\v2\x18.baton.lead.v1.CriterionR\bcriteria\x12\x16\n" +
 	"\x06points\x18\x03 \x01(\x03R\x06points\x12#\n" +
 	"\rpoints_needed\x18\x04 \x01(\x03R\fpointsNeeded\x12\x18\n" +
-	"\amissing\x18\x05 \x03(\tR\amissing\"M\n" +
+	"\amissing\x18\x05 \x03(\tR\amissing\x12\x16\n" +
+	"\x06signal\x18\x06 \x01(\tR\x06signal\x12\x1a\n" +
+	"\boverlays\x18\a \x03(\tR\boverlays\x123\n" +
+	"\x15questionnaire_version\x18\b \x01(\tR\x14questionnaireVersion\"M\n" +
 	"\x11QualificationHeld\x12\x1b\n" +
 	"\x04rule\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04rule\x12\x1b\n" +
-	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\"\xca\x02\n" +
+	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\"\xa7\x03\n" +
 	"\rLeadQualified\x128\n" +
 	"\x05stage\x18\x01 \x01(\x0e2\x14.baton.lead.v1.StageB\f\xbaH\t\x82\x01\x06\x10\x01 \x00 \x01R\x05stage\x124\n" +
 	"\x11agreement_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12'\n" +
@@ -3597,13 +3794,27 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\apersona\x18\x04 \x01(\tR\apersona\x12'\n" +
 	"\x0fpersona_version\x18\x05 \x01(\tR\x0epersonaVersion\x12\x17\n" +
 	"\acall_id\x18\x06 \x01(\tR\x06callId\x12D\n" +
-	"\vexplanation\x18\a \x01(\v2\x1a.baton.lead.v1.ExplanationB\x06\xbaH\x03\xc8\x01\x01R\vexplanation\"\xe6\x01\n" +
+	"\vexplanation\x18\a \x01(\v2\x1a.baton.lead.v1.ExplanationB\x06\xbaH\x03\xc8\x01\x01R\vexplanation\x12\x1f\n" +
+	"\x06signal\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x06signal\x12:\n" +
+	"\vtake_within\x18\t \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"takeWithin\"\xf2\x02\n" +
 	"\fLeadNurtured\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1f\n" +
 	"\x06reason\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06reason\x12D\n" +
 	"\vexplanation\x18\x03 \x01(\v2\x1a.baton.lead.v1.ExplanationB\x06\xbaH\x03\xc8\x01\x01R\vexplanation\x129\n" +
 	"\n" +
-	"recheck_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\trecheckAt\"\xbe\x03\n" +
+	"recheck_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\trecheckAt\x12&\n" +
+	"\n" +
+	"next_touch\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\tnextTouch\x12@\n" +
+	"\x0enext_touch_due\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\fnextTouchDue\x12 \n" +
+	"\acall_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x06callId\"\xef\x01\n" +
+	"\x0fNurtureAdvanced\x124\n" +
+	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1f\n" +
+	"\x05touch\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05touch\x12\x1b\n" +
+	"\x04made\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x04made\x12&\n" +
+	"\n" +
+	"next_touch\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tnextTouch\x12@\n" +
+	"\x0enext_touch_due\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\fnextTouchDue\"\xa8\x04\n" +
 	"\fCallRecorded\x12\"\n" +
 	"\acall_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06callId\x12!\n" +
 	"\x06member\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1c\n" +
@@ -3613,7 +3824,10 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x0ehorizon_months\x18\x06 \x01(\x03B\n" +
 	"\xbaH\a\"\x05\x18\xf0\x01(\x00H\x00R\rhorizonMonths\x88\x01\x01\x12B\n" +
 	"\aanswers\x18\a \x03(\v2(.baton.lead.v1.CallRecorded.AnswersEntryR\aanswers\x12)\n" +
-	"\x04note\x18\b \x01(\v2\x15.baton.lead.v1.SealedR\x04note\x1aP\n" +
+	"\x04note\x18\b \x01(\v2\x15.baton.lead.v1.SealedR\x04note\x12*\n" +
+	"\x05stage\x18\t \x01(\x0e2\x14.baton.lead.v1.StageR\x05stage\x12<\n" +
+	"\x15questionnaire_version\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x14questionnaireVersion\x1aP\n" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12*\n" +
 	"\x05value\x18\x02 \x01(\v2\x14.baton.lead.v1.ValueR\x05value:\x028\x01B\x11\n" +
@@ -3630,7 +3844,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\vwindow_from\x18\t \x01(\x03R\n" +
 	"windowFrom\x12\x1b\n" +
 	"\twindow_to\x18\n" +
-	" \x01(\x03R\bwindowTo\"\xdc\x03\n" +
+	" \x01(\x03R\bwindowTo\"\xff\x03\n" +
 	"\vLeadOffered\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1b\n" +
 	"\x04pool\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04pool\x12\x1d\n" +
@@ -3647,7 +3861,8 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"considered\x18\n" +
 	" \x03(\v2\x18.baton.lead.v1.CandidateB\b\xbaH\x05\x92\x01\x02\b\x01R\n" +
 	"considered\x12!\n" +
-	"\asummary\x18\v \x01(\tB\a\xbaH\x04r\x02\x10\x01R\asummary\"\xc8\x02\n" +
+	"\asummary\x18\v \x01(\tB\a\xbaH\x04r\x02\x10\x01R\asummary\x12!\n" +
+	"\aoverlay\x18\f \x01(\tB\a\xbaH\x04r\x02\x18@R\aoverlay\"\xc8\x02\n" +
 	"\n" +
 	"LeadQueued\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x12\n" +
@@ -3745,7 +3960,7 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
 	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
@@ -3778,30 +3993,32 @@ var file_baton_lead_v1_event_proto_goTypes = []any{
 	(*QualificationHeld)(nil),     // 28: baton.lead.v1.QualificationHeld
 	(*LeadQualified)(nil),         // 29: baton.lead.v1.LeadQualified
 	(*LeadNurtured)(nil),          // 30: baton.lead.v1.LeadNurtured
-	(*CallRecorded)(nil),          // 31: baton.lead.v1.CallRecorded
-	(*Candidate)(nil),             // 32: baton.lead.v1.Candidate
-	(*LeadOffered)(nil),           // 33: baton.lead.v1.LeadOffered
-	(*LeadQueued)(nil),            // 34: baton.lead.v1.LeadQueued
-	(*OfferAccepted)(nil),         // 35: baton.lead.v1.OfferAccepted
-	(*OfferRejected)(nil),         // 36: baton.lead.v1.OfferRejected
-	(*OfferTimedOut)(nil),         // 37: baton.lead.v1.OfferTimedOut
-	(*OutcomeRecorded)(nil),       // 38: baton.lead.v1.OutcomeRecorded
-	(*HandlingFailed)(nil),        // 39: baton.lead.v1.HandlingFailed
-	nil,                           // 40: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 41: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 42: google.protobuf.Timestamp
+	(*NurtureAdvanced)(nil),       // 31: baton.lead.v1.NurtureAdvanced
+	(*CallRecorded)(nil),          // 32: baton.lead.v1.CallRecorded
+	(*Candidate)(nil),             // 33: baton.lead.v1.Candidate
+	(*LeadOffered)(nil),           // 34: baton.lead.v1.LeadOffered
+	(*LeadQueued)(nil),            // 35: baton.lead.v1.LeadQueued
+	(*OfferAccepted)(nil),         // 36: baton.lead.v1.OfferAccepted
+	(*OfferRejected)(nil),         // 37: baton.lead.v1.OfferRejected
+	(*OfferTimedOut)(nil),         // 38: baton.lead.v1.OfferTimedOut
+	(*OutcomeRecorded)(nil),       // 39: baton.lead.v1.OutcomeRecorded
+	(*HandlingFailed)(nil),        // 40: baton.lead.v1.HandlingFailed
+	nil,                           // 41: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 42: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 43: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 44: google.protobuf.Duration
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	9,  // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	40, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	41, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
 	13, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
 	11, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
 	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
-	42, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
-	42, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	43, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	43, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
 	14, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	42, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	43, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
 	10, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
 	7,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
 	16, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
@@ -3821,28 +4038,32 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	25, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
 	3,  // 27: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
 	27, // 28: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	27, // 29: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	42, // 30: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	41, // 31: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
-	7,  // 32: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
-	42, // 33: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
-	4,  // 34: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
-	32, // 35: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	32, // 36: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	42, // 37: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	5,  // 38: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	7,  // 39: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	42, // 40: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	42, // 41: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	6,  // 42: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	7,  // 43: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	12, // 44: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	12, // 45: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	44, // 29: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
+	27, // 30: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
+	43, // 31: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	43, // 32: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
+	43, // 33: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
+	42, // 34: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	7,  // 35: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
+	3,  // 36: baton.lead.v1.CallRecorded.stage:type_name -> baton.lead.v1.Stage
+	43, // 37: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	4,  // 38: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
+	33, // 39: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
+	33, // 40: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
+	43, // 41: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	5,  // 42: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	7,  // 43: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	43, // 44: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	43, // 45: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	6,  // 46: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	7,  // 47: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	12, // 48: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	12, // 49: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	50, // [50:50] is the sub-list for method output_type
+	50, // [50:50] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -3855,14 +4076,14 @@ func file_baton_lead_v1_event_proto_init() {
 		(*Value_Number)(nil),
 		(*Value_Flag)(nil),
 	}
-	file_baton_lead_v1_event_proto_msgTypes[24].OneofWrappers = []any{}
+	file_baton_lead_v1_event_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   35,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
