@@ -78,6 +78,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /leads/{id}", c.page(c.showLead))
 	mux.Handle("POST /leads/{id}/accept", c.page(c.accept))
 	mux.Handle("POST /leads/{id}/reject", c.page(c.reject))
+	mux.Handle("POST /leads/{id}/calls", c.page(c.recordCall))
 	mux.Handle("GET /intake", c.page(c.showIntake))
 	mux.Handle("GET /reports/{name}", c.page(c.showReport))
 	mux.Handle("GET /agreement", c.page(c.showAgreement))

@@ -70,6 +70,7 @@ type fixed struct {
 	watches []uint64
 	accepts []*routingv1.AcceptRequest
 	rejects []*routingv1.RejectRequest
+	calls   []*qualificationv1.RecordCallRequest
 	lists   []*leadv1.ListLeadsRequest
 	// ledgers are the requests for the ledger of intake; odd makes its sums not hold.
 	ledgers []*intakev1.GetIntakeLedgerRequest
@@ -427,6 +428,30 @@ func (f *fixed) ListLeads(ctx context.Context, ask *leadv1.ListLeadsRequest) (*l
 		out.NextPageToken = "after=3&x"
 	}
 	return out, nil
+}
+
+func (f *fixed) GetQuestionnaire(context.Context, *qualificationv1.GetQuestionnaireRequest) (*qualificationv1.Questionnaire, error) {
+	if f.empty {
+		return &qualificationv1.Questionnaire{}, nil
+	}
+	return &qualificationv1.Questionnaire{
+		Stage: leadv1.Stage_STAGE_MQL, StageTitle: "Kettle MQL", Version: "q7", Text: "First call.", AgreementVersion: 2, HorizonMonths: 6,
+		Questions: []*qualificationv1.Question{
+			{Id: "need", Text: "Which <kettle>?", Type: "text", Values: []string{"small", "large"}},
+			{Id: "fits", Text: "Is it a customer?", Type: "flag", Decides: "fit"},
+			{Id: "budget", Text: "How much?", Type: "number", Unit: "EUR", Scale: 2},
+		},
+	}, nil
+}
+
+func (f *fixed) RecordCall(_ context.Context, ask *qualificationv1.RecordCallRequest) (*qualificationv1.RecordCallResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, ask)
+	if ask.GetNote() == "refuse" {
+		return nil, status.Error(codes.FailedPrecondition, "a call cannot change that")
+	}
+	return &qualificationv1.RecordCallResponse{CallId: "c1", Sequence: 11}, nil
 }
 
 func (f *fixed) Explain(context.Context, *qualificationv1.ExplainRequest) (*qualificationv1.ExplainResponse, error) {

@@ -15,6 +15,7 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/internal/access"
 )
 
 type leadView struct {
@@ -36,6 +37,8 @@ type leadView struct {
 	WhyProblem string
 
 	Act *act
+	// Call is what a qualifier asks; nil where the reader is none.
+	Call *callForm
 	// Problem is what stood against the last try to do something.
 	Problem string
 	Stream  string
@@ -69,14 +72,21 @@ func (c *console) showLead(w http.ResponseWriter, r *http.Request, v *visit) err
 // renderLead shows a lead; problem and tried are what stood against the last try
 // to do something with it, and what was typed.
 func (c *console) renderLead(w http.ResponseWriter, r *http.Request, v *visit, code int, problem string, tried *act) error {
+	return c.renderLeadWith(w, r, v, code, problem, func(view *leadView) {
+		if view.Act != nil && tried != nil {
+			view.Act.Reason, view.Act.Note = tried.Reason, tried.Note
+		}
+	})
+}
+
+// renderLeadWith shows a lead; keep puts what was typed back into its form.
+func (c *console) renderLeadWith(w http.ResponseWriter, r *http.Request, v *visit, code int, problem string, keep func(*leadView)) error {
 	view, err := c.lookAtLead(r.Context(), v, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	view.Problem = problem
-	if view.Act != nil && tried != nil {
-		view.Act.Reason, view.Act.Note = tried.Reason, tried.Note
-	}
+	keep(view)
 	c.render(w, r, code, "lead", v.session, pageData{Title: "Lead " + shortID(view.ID), Nav: "leads", Body: view})
 	return nil
 }
@@ -91,12 +101,18 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 		history *leadv1.GetHistoryResponse
 		why     *qualificationv1.ExplainResponse
 		owner   *routingv1.GetOwnerResponse
-		errs    [4]error
+		sheet   *qualificationv1.Questionnaire
+		errs    [5]error
 	)
 	parts.Go(func() { l, errs[0] = v.leads.GetLead(ctx, &leadv1.GetLeadRequest{LeadId: id}) })
 	parts.Go(func() { history, errs[1] = v.leads.GetHistory(ctx, &leadv1.GetHistoryRequest{LeadId: id}) })
 	parts.Go(func() { why, errs[2] = v.qualification.Explain(ctx, &qualificationv1.ExplainRequest{LeadId: id}) })
 	parts.Go(func() { owner, errs[3] = v.routing.GetOwner(ctx, &routingv1.GetOwnerRequest{LeadId: id}) })
+	if v.reader.Has(access.Qualifier) {
+		parts.Go(func() {
+			sheet, errs[4] = v.qualification.GetQuestionnaire(ctx, &qualificationv1.GetQuestionnaireRequest{LeadId: id})
+		})
+	}
 	parts.Wait()
 	if err := firstOf(errs[0], withdrawn(errs[1:]...), withdrawn(statusErr)); err != nil {
 		return nil, err
@@ -112,6 +128,9 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 	}
 	if view.Standing == "" {
 		view.Standing = l.GetBlockedText()
+	}
+	if sheet != nil {
+		view.Call = callOn(l, sheet)
 	}
 	for _, e := range history.GetEntries() {
 		view.Timeline = append(view.Timeline, eventOf(e))

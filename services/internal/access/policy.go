@@ -63,9 +63,10 @@ var Policy = map[string][]string{
 	agreementv1.AgreementService_GetAgreement_FullMethodName:   everyone,
 	agreementv1.AgreementService_ListAgreements_FullMethodName: everyone,
 
-	qualificationv1.QualificationService_RecordCall_FullMethodName: {Qualifier},
-	qualificationv1.QualificationService_Explain_FullMethodName:    everyone,
-	qualificationv1.QualificationService_Preview_FullMethodName:    everyone,
+	qualificationv1.QualificationService_RecordCall_FullMethodName:       {Qualifier},
+	qualificationv1.QualificationService_Explain_FullMethodName:          everyone,
+	qualificationv1.QualificationService_GetQuestionnaire_FullMethodName: everyone,
+	qualificationv1.QualificationService_Preview_FullMethodName:          everyone,
 
 	routingv1.RoutingService_GetOwner_FullMethodName: everyone,
 	routingv1.RoutingService_Accept_FullMethodName:   {Sales, Qualifier},
