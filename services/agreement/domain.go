@@ -133,7 +133,19 @@ func (a *Agreement) domain(v *variable, readings []reading, on calls) domain {
 		signs = append(signs, sign)
 		d.classes = append(d.classes, class{fact: fact, other: i == other})
 	}
+	// A number that the document writes stands for its class.
+	for i := range d.classes {
+		c := &d.classes[i]
+		if n := slices.IndexFunc(c.alike, d.written); n >= 0 && v.kind == kindNumber && !d.written(c.fact) {
+			c.fact, c.alike[n] = c.alike[n], c.fact
+		}
+	}
 	return d
+}
+
+// written says whether a condition names this value.
+func (d *domain) written(fact any) bool {
+	return slices.ContainsFunc(d.tells, func(c comparison) bool { return slices.Contains(c.literals, fact) })
 }
 
 // numbers are the bounds of every range that the literals make: each literal and

@@ -66,7 +66,11 @@ type table struct {
 	many map[uint64]truth
 }
 
-const fewRows = 4096
+const (
+	fewRows = 4096
+	// mostRows is where a table is given up.
+	mostRows = 1 << 60
+)
 
 // solver finds out for which leads a formula over tests holds. Its work is
 // bounded, and it says so when it has not come to an end.
@@ -100,22 +104,35 @@ func (a *Agreement) newSolver(tests []test, on calls, budget int) *solver {
 		s.domains[i] = a.domain(v, readings, on)
 	}
 	for _, t := range append(slices.Clip(tests), laws(variables)...) {
-		row := table{test: t, rows: 1, many: make(map[uint64]truth)}
+		row := table{test: t}
 		for _, v := range t.variables {
-			at := slices.Index(variables, v)
-			row.at, row.step = append(row.at, at), append(row.step, row.rows)
-			if next := row.rows * uint64(len(s.domains[at].classes)+1); next/uint64(len(s.domains[at].classes)+1) == row.rows && next < 1<<60 {
-				row.rows = next
-			} else {
-				row.rows = 1 << 60
-			}
-		}
-		if row.rows <= fewRows {
-			row.few, row.many = make([]truth, row.rows), nil
+			row.at = append(row.at, slices.Index(variables, v))
 		}
 		s.tables = append(s.tables, row)
 	}
+	s.number()
 	return s
+}
+
+// number numbers the rows of the tables, once the classes are known.
+func (s *solver) number() {
+	for i := range s.tables {
+		t := &s.tables[i]
+		t.rows, t.step, t.few, t.many = 1, nil, nil, nil
+		for _, at := range t.at {
+			t.step = append(t.step, t.rows)
+			if classes := uint64(len(s.domains[at].classes) + 1); t.rows <= mostRows/classes {
+				t.rows *= classes
+			} else {
+				t.rows = mostRows
+			}
+		}
+		if t.rows <= fewRows {
+			t.few = make([]truth, t.rows)
+		} else {
+			t.many = make(map[uint64]truth)
+		}
+	}
 }
 
 // unchosen marks a fact whose class is not chosen.
@@ -133,7 +150,7 @@ func (s *solver) can(t *table, chosen []int) truth {
 	}
 	known := looked
 	switch {
-	case t.rows >= 1<<60:
+	case t.rows >= mostRows:
 		// Too many facts to keep account of: only whole rows are looked at.
 		if free >= 0 {
 			return canHold | canFail
@@ -163,7 +180,7 @@ func (s *solver) can(t *table, chosen []int) truth {
 		chosen[free] = unchosen
 	}
 	switch {
-	case s.budget < 0 || t.rows >= 1<<60:
+	case s.budget < 0 || t.rows >= mostRows:
 	case t.few != nil:
 		t.few[row] = out | looked
 	default:
