@@ -256,7 +256,7 @@ func (c *completeness) order(s *solver, rules []rule, what string) {
 			if len(takers) > 1 {
 				take = "take"
 			}
-			c.add(r.at, "no lead ever gets as far as the %s %q: %s %s each one before, because the first that holds counts; put it earlier, change a condition or remove it", what, r.id, namedAll(takers), take)
+			c.add(r.at, "no lead ever gets as far as the %s %q: %s %s every one first, because the first that holds counts; put it earlier, change a condition or remove it", what, r.id, namedAll(takers), take)
 		}
 	}
 }
