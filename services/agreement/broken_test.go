@@ -70,6 +70,11 @@ var broken = []struct {
 	{"a handoff that never holds", "lead.employees >= 500", "lead.employees >= 500 && lead.employees <= 50", 85, 11, `the condition of the handoff "big" never holds; change it or remove the handoff`},
 	{"a handoff after one that takes all", "    when: lead.employees >= 500\n    pool: key-accounts\n  - id: rest\n    stage: MQL\n    text: Everybody else.\n    pool: inside\n", "    pool: key-accounts\n  - id: rest\n    stage: MQL\n    text: Everybody else.\n    pool: inside\n", 86, 5, `no lead ever gets as far as the handoff "rest": "big" (line 82) takes every one first, because the first that holds counts; put it earlier, change a condition or remove it`},
 	{"a handoff that an earlier one takes", "    text: Everybody else.\n", "    text: Everybody else.\n    when: lead.employees > 1000\n", 90, 11, `no lead ever gets as far as the handoff "rest": "big" (line 85) takes every one first, because the first that holds counts; put it earlier, change a condition or remove it`},
+	{
+		"a handoff of free mail after all mail", "    text: Everybody else.\n    pool: inside\n",
+		"    text: Everybody else.\n    when: lead.has_email\n    pool: inside\n  - {id: free, stage: MQL, text: Free., when: lead.free_email, pool: inside}\n",
+		92, 47, `no lead ever gets as far as the handoff "free": "rest" (line 90) takes every one first, because the first that holds counts; put it earlier, change a condition or remove it`,
+	},
 	{"a handoff of leads that nobody qualified", "    stage: MQL\n    text: Large companies.", "    stage: LEAD\n    text: Large companies.", 85, 11, "leads of the stage LEAD are never handed over, because nothing says yet that they are worth it; write `stage: MQL` in the handoff \"big\", or remove it"},
 }
 
