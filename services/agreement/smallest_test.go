@@ -475,19 +475,26 @@ func drawAgreement(t *rapid.T, base []byte) *drawn {
 	return g
 }
 
+// BenchmarkSmallest is what a page waits for: by the starter agreement, and by
+// one of twelve conditions; a change of one fact, and the proof that none of
+// three does.
 func BenchmarkSmallest(b *testing.B) {
-	a := starter(b, StarterParams{})
+	small := starter(b, StarterParams{})
+	large, facts := twelveConditions(b)
 	for _, c := range []struct {
 		name string
+		a    *Agreement
 		f    *leadv1.Features
 	}{
-		{"one fact", &leadv1.Features{HasEmail: true, HasCompany: true, Country: "NZ", Employees: 12, Role: "executive"}},
-		{"no three facts", &leadv1.Features{ContactWish: leadv1.ContactWish_CONTACT_WISH_CONTENT_ONLY}},
+		{"starter, one fact", small, &leadv1.Features{HasEmail: true, HasCompany: true, Country: "NZ", Employees: 12, Role: "executive"}},
+		{"starter, none", small, &leadv1.Features{ContactWish: leadv1.ContactWish_CONTACT_WISH_CONTENT_ONLY}},
+		{"twelve conditions, one fact", large, facts.Features},
+		{"twelve conditions, none", large, &leadv1.Features{ContactWish: leadv1.ContactWish_CONTACT_WISH_CONTENT_ONLY}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				a.Smallest(ReadsProfile, Facts{Features: c.f}, verdict(a))
+				c.a.Smallest(ReadsProfile, Facts{Features: c.f}, verdict(c.a))
 			}
 		})
 	}
