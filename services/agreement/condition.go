@@ -24,6 +24,7 @@ type condition struct {
 	tested []bool
 	// program is nil for the condition that always holds.
 	program cel.Program
+	reading reading
 }
 
 // always is the condition of a rule that states none.
@@ -128,6 +129,7 @@ func (v *vocabulary) compile(source string) (*condition, []complaint) {
 		}
 		c.tested[i] = c.tested[i] || m.tested
 	}
+	c.reading = v.reading(checked.NativeRep().Expr(), c.variables)
 	return c, nil
 }
 

@@ -54,7 +54,7 @@ func (r *Register) Apply(e *ledger.Event) {
 		v := &Version{Number: body.GetVersion(), Document: body.GetDocument(), Digest: body.GetDigest(), ProposedAt: e.Recorded, ProposedBy: e.Actor}
 		// A document that does not compile here was proposed by a newer version;
 		// it stays listed and cannot decide.
-		v.Agreement, _ = Compile(body.GetDocument())
+		v.Agreement, _ = Restore(body.GetDocument())
 		r.versions = append(r.versions, v)
 	case *agreementv1.AgreementSigned:
 		v := r.Version(body.GetVersion())
