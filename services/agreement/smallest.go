@@ -145,9 +145,6 @@ func (a *Agreement) tests(reads Reads) []test {
 		for i := range a.personas.list {
 			out = append(out, a.personas.list[i].when.test())
 		}
-		for i := range a.signals {
-			out = append(out, a.signals[i].when.test())
-		}
 		for _, v := range a.stages[leadv1.Stage_STAGE_MQL-leadv1.Stage_STAGE_LEAD].requires {
 			switch {
 			case v.kind == kindFlag:
@@ -159,6 +156,10 @@ func (a *Agreement) tests(reads Reads) []test {
 			}
 		}
 		direct(comparison{known("lead", "contact_wish"), operators.Equals, []any{"content-only"}})
+		// What the person did comes last: what they are tells more.
+		for i := range a.signals {
+			out = append(out, a.signals[i].when.test())
+		}
 	case ReadsCall:
 		direct(comparison{variable: known("call", "fit_confirmed")})
 		direct(comparison{known("call", "horizon_months"), operators.LessEquals, []any{a.horizon}})

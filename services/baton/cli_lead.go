@@ -474,6 +474,12 @@ func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) err
 		for _, m := range d.GetExplanation().GetMissing() {
 			fmt.Fprintf(out, "  missing: %s\n", cell(m))
 		}
+		if text := d.GetSmallestChange().GetText(); text != "" {
+			fmt.Fprintf(out, "  %s\n", cell(text))
+		}
+		if d.GetAccountable() != "" {
+			fmt.Fprintf(out, "  accountable from then on: %s\n", cell(d.GetAccountable()))
+		}
 	}
 	if len(l.GetConsidered()) == 0 && l.GetRoutingSummary() == "" {
 		return nil

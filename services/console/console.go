@@ -76,6 +76,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /{$}", c.page(c.showLive))
 	mux.Handle("GET /leads", c.page(c.showLeads))
 	mux.Handle("GET /leads/{id}", c.page(c.showLead))
+	mux.Handle("GET /leads/{id}/decisions/{entry}", c.page(c.showDecision))
 	mux.Handle("POST /leads/{id}/accept", c.page(c.accept))
 	mux.Handle("POST /leads/{id}/reject", c.page(c.reject))
 	mux.Handle("POST /leads/{id}/calls", c.page(c.recordCall))

@@ -343,6 +343,19 @@ func TestPeopleAct(t *testing.T) {
 	s.post("/leads/nobody/accept", nil).has(t, 404, "there is no such lead")
 }
 
+// A decision has an address of its own, which shows it alone and for ever.
+func TestADecisionHasItsAddress(t *testing.T) {
+	s := newStand(t)
+	s.signIn(cloToken)
+	s.get("/leads/"+offeredLead).has(t, 200, "link to this decision", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Accountable from then on Head of kettles")
+	page := s.get("/leads/" + offeredLead + "/decisions/2")
+	page.has(t, 200, "The company was too small by the profile of 2025-4.", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Entry 2 of the log, hash 0a0b0c", "Head of kettles")
+	if strings.Contains(page.text, "profile 2026-1") {
+		t.Error("the page of one decision shows another")
+	}
+	s.get("/leads/"+offeredLead+"/decisions/99").has(t, 404, "There is no decision at entry 99")
+}
+
 // A qualifier records a call by the questionnaire of the lead's stage; what was
 // typed is typed as agreed, and comes back where it cannot be taken.
 func TestRecordACall(t *testing.T) {
@@ -405,7 +418,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	check("/signin", s.get("/signin?next=/leads"))
 	s.signIn(anaToken)
 	paths := []string{
-		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + acceptedLead, "/leads/" + waitingLead,
+		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
 		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/agreement", "/agreement?version=3", "/nowhere",
 	}
 	for _, p := range paths {

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,6 +11,9 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -53,6 +57,10 @@ type decision struct {
 	Version                                       int64
 	Sequence                                      uint64
 	Why                                           *leadv1.Explanation
+	// Accountable is who answers for the lead from then on; Otherwise what would
+	// have led elsewhere; Hash the event's, by which the decision is known for ever.
+	Accountable, Otherwise, Hash string
+	Lead                         string
 }
 
 // act is what the reader may do with the lead.
@@ -154,6 +162,7 @@ func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error)
 			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(),
 			Logic: d.GetLogicVersion(), Stage: d.GetStage(), Recorded: instant(d.GetRecordedAt()),
 			Version: d.GetAgreementVersion(), Sequence: d.GetSequence(), Why: d.GetExplanation(),
+			Accountable: d.GetAccountable(), Otherwise: d.GetSmallestChange().GetText(), Hash: hex.EncodeToString(d.GetHash()), Lead: view.ID,
 		})
 	}
 	if n := len(view.Earlier); n > 0 {
@@ -162,6 +171,29 @@ func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error)
 			view.Why = view.Decision.Why
 		}
 	}
+}
+
+// showDecision shows one decision under an address of its own: the same content
+// for ever, by its entry in the log and its hash.
+func (c *console) showDecision(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id := r.PathValue("id")
+	why, err := v.qualification.Explain(r.Context(), &qualificationv1.ExplainRequest{LeadId: id})
+	if err != nil {
+		return err
+	}
+	view := &leadView{ID: id}
+	view.explained(why, nil)
+	all := view.Earlier
+	if view.Decision != nil {
+		all = append(all, *view.Decision)
+	}
+	for i := range all {
+		if strconv.FormatUint(all[i].Sequence, 10) == r.PathValue("entry") {
+			c.render(w, r, http.StatusOK, "decision", v.session, pageData{Title: "Decision on lead " + shortID(id), Nav: "leads", Body: &all[i]})
+			return nil
+		}
+	}
+	return status.Errorf(codes.NotFound, "There is no decision at entry %s of the log about this lead.", r.PathValue("entry"))
 }
 
 // actOn says what a reader may do. Who may do it in truth is for the services

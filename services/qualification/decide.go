@@ -256,7 +256,7 @@ func byCall(in Input, call *leadv1.CallRecorded) proto.Message {
 	stated := call.HorizonMonths != nil
 	horizon := "unknown"
 	if stated {
-		horizon = fmt.Sprintf("%d months", call.GetHorizonMonths())
+		horizon = months(in, call.GetHorizonMonths())
 	}
 	inside := stated && call.GetHorizonMonths() <= limit
 	f := facts(in)
@@ -297,6 +297,14 @@ func byCall(in Input, call *leadv1.CallRecorded) proto.Message {
 		ex.Missing = []string{"the horizon in months"}
 	}
 	return &leadv1.LeadQualified{Stage: stage, AgreementVersion: in.Version, CallId: call.GetCallId(), Explanation: ex}
+}
+
+// months is a horizon in words, as each logic says it.
+func months(in Input, n int64) string {
+	if n == 1 && in.Logic != first {
+		return "1 month"
+	}
+	return fmt.Sprintf("%d months", n)
 }
 
 // deciding is the question of the call's questionnaire that settles the fit or

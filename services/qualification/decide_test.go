@@ -325,6 +325,15 @@ func TestWithoutAnAgreementItIsHeldOnce(t *testing.T) {
 	}
 }
 
+// features are what can be known of a lead.
+var features = rapid.Custom(func(t *rapid.T) *leadv1.Features {
+	return &leadv1.Features{
+		HasEmail: rapid.Bool().Draw(t, "email"), HasPhone: rapid.Bool().Draw(t, "phone"), HasCompany: rapid.Bool().Draw(t, "company"), FreeEmail: rapid.Bool().Draw(t, "free"),
+		Country: rapid.SampledFrom([]string{"", "DE", "US"}).Draw(t, "country"), Employees: rapid.SampledFrom([]int64{0, 19, 20, 800}).Draw(t, "employees"),
+		Role: rapid.SampledFrom([]string{"", "head", "executive", "student"}).Draw(t, "role"), ContactWish: rapid.SampledFrom([]leadv1.ContactWish{0, 1, 2}).Draw(t, "wish"),
+	}
+})
+
 // A decision settles the matter: whatever the lead is and whoever called, after
 // each event at most one decision follows for each call, and then nothing.
 //
@@ -333,13 +342,6 @@ func TestWithoutAnAgreementItIsHeldOnce(t *testing.T) {
 func TestDecidingTwiceSaysNothingTheSecondTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		features := rapid.Custom(func(t *rapid.T) *leadv1.Features {
-			return &leadv1.Features{
-				HasEmail: rapid.Bool().Draw(t, "email"), HasPhone: rapid.Bool().Draw(t, "phone"), HasCompany: rapid.Bool().Draw(t, "company"), FreeEmail: rapid.Bool().Draw(t, "free"),
-				Country: rapid.SampledFrom([]string{"", "DE", "US"}).Draw(t, "country"), Employees: rapid.SampledFrom([]int64{0, 19, 20, 800}).Draw(t, "employees"),
-				Role: rapid.SampledFrom([]string{"", "head", "executive", "student"}).Draw(t, "role"), ContactWish: rapid.SampledFrom([]leadv1.ContactWish{0, 1, 2}).Draw(t, "wish"),
-			}
-		})
 		s := &lead.State{ID: "l1"}
 		s.Evolve(&leadv1.LeadReceived{Features: features.Draw(t, "features"), ReceivedAt: timestamppb.New(noon)}, noon, noon)
 		answer := func() {
