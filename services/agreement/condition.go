@@ -447,7 +447,7 @@ func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
 	if function == "count" {
 		// One look at each touch that a lead keeps, a hundredth of a step each.
-		return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Min: 2, Max: 2}}
+		return &cost.CallEstimate{CostEstimate: cost.Estimate{Min: 2, Max: 2}}
 	}
 	return nil
 }

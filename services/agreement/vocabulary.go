@@ -303,7 +303,7 @@ func (a activation) ResolveName(name string) (any, bool) {
 	case "lead", "answers", "call":
 		return a.facts, true
 	case touchesName:
-		return touchesValue{a.facts}, true
+		return touchesValue(a), true
 	}
 	return nil, false
 }
