@@ -62,7 +62,7 @@ const (
 	// mostTries bounds the changes that are looked at, mostDecisions the times that
 	// the decision is made.
 	mostTries     = 60_000
-	mostDecisions = 3_000
+	mostDecisions = 1_500
 )
 
 // Smallest finds the smallest change of facts that makes decide answer something
