@@ -13,13 +13,13 @@ import (
 type Reads int
 
 const (
-	// ReadsProfile: customer profile, personas and the wish for contact, as they
+	// ReadsProfile is customer profile, personas and the wish for contact, as they
 	// are read when a lead becomes an MQL. Calls are not among the facts.
 	ReadsProfile Reads = iota
-	// ReadsCall: whether the call confirmed the fit, and the horizon, as they are
+	// ReadsCall is whether the call confirmed the fit, and the horizon, as they are
 	// read for SAL and SQL. Only what was heard in the call could be different.
 	ReadsCall
-	// ReadsHandoffs: the handoffs, with what was heard in the call, if any.
+	// ReadsHandoffs are the handoffs, with what was heard in the call, if any.
 	ReadsHandoffs
 )
 
