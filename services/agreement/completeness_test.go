@@ -7,6 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	"github.com/leadbaton/baton/services/internal/ledger"
 )
 
 func noticesOf(t *testing.T, source []byte) string {
@@ -77,6 +80,11 @@ func TestRestoreTakesWhatWasSigned(t *testing.T) {
 	}
 	if a.Name() != "Test agreement" || len(a.Notices()) != 0 {
 		t.Errorf("name %q, notices %v", a.Name(), a.Notices())
+	}
+	var r Register
+	r.Apply(&ledger.Event{Body: &agreementv1.AgreementProposed{Version: 1, Document: source}})
+	if v := r.Version(1); v == nil || v.Agreement == nil {
+		t.Error("what the log holds is judged again, and cannot decide any more")
 	}
 	if _, err := Restore([]byte("baton: 1")); err == nil {
 		t.Error("a document that cannot be read was restored")
@@ -217,5 +225,40 @@ func TestSolverSaysWhenItGivesUp(t *testing.T) {
 	}
 	if got := a.newSolver([]test{c.test()}, noCall, 100).solve(query{hold: []int{0}}); got.found || !got.never {
 		t.Errorf("a plain contradiction was not seen: %+v", got)
+	}
+}
+
+// TestSolverWeighs holds what points and alternatives cost each other: the lead
+// that counts is one of `some`, not the one with the most points.
+func TestSolverWeighs(t *testing.T) {
+	a := good(t)
+	cases := []struct {
+		name           string
+		conditions     []string
+		q              query
+		found, decided bool
+	}{
+		{"points or persona", []string{"lead.has_email", "!lead.has_email"}, query{some: []int{1}, points: map[int]int64{0: 2}, needed: 2}, false, true},
+		{"points and persona", []string{"lead.has_email", "!lead.has_email", "lead.has_phone"}, query{some: []int{1}, points: map[int]int64{0: 2, 2: 2}, needed: 2}, true, true},
+		{"the cheaper persona", []string{"lead.has_email", "!lead.has_email", "lead.has_phone", "!lead.has_phone"}, query{some: []int{1, 3}, points: map[int]int64{0: 3, 2: 1}, needed: 3}, true, true},
+		{"points that must be taken", []string{"lead.has_email", "lead.has_email || lead.has_phone"}, query{hold: []int{0}, points: map[int]int64{1: -1}, needed: 0}, false, true},
+		{"a persona of samples", []string{"lead.campaign == lead.source && lead.campaign != lead.source"}, query{some: []int{0}}, false, false},
+		{"points of samples", []string{"lead.campaign == lead.source && lead.campaign != lead.source"}, query{points: map[int]int64{0: 1}, needed: 1}, false, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var tests []test
+			for _, text := range c.conditions {
+				one, complaints := a.vocabulary.compile(text)
+				if one == nil {
+					t.Fatal(complaints)
+				}
+				tests = append(tests, one.test())
+			}
+			got := a.newSolver(tests, noCall, 1000).solve(c.q)
+			if got.found != c.found || got.never != (c.decided && !c.found) {
+				t.Errorf("found %v, never %v with %d points", got.found, got.never, got.points)
+			}
+		})
 	}
 }

@@ -148,14 +148,13 @@ func (s *solver) can(t *table, chosen []int) truth {
 			free = at
 		}
 	}
-	known := looked
+	var known truth
 	switch {
 	case t.rows >= mostRows:
 		// Too many facts to keep account of: only whole rows are looked at.
 		if free >= 0 {
 			return canHold | canFail
 		}
-		known = 0
 	case t.few != nil:
 		known = t.few[row]
 	default:

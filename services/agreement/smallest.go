@@ -15,13 +15,14 @@ import (
 type Reads int
 
 const (
-	// ReadsProfile: customer profile, personas, signals, facts that must be known and
-	// the wish for contact, as they are read when a lead becomes an MQL. Calls are not among the facts.
+	// ReadsProfile is customer profile, personas, facts that must be known, the wish
+	// for contact and the signals, as they are read when a lead becomes an MQL. Calls
+	// are not among the facts.
 	ReadsProfile Reads = iota
-	// ReadsCall: whether the call confirmed the fit, and the horizon, as they are
+	// ReadsCall is whether the call confirmed the fit, and the horizon, as they are
 	// read for SAL and SQL. Only what was heard in the call could be different.
 	ReadsCall
-	// ReadsHandoffs: the handoffs, with what was heard in the call, if any.
+	// ReadsHandoffs are the handoffs, with what was heard in the call, if any.
 	ReadsHandoffs
 )
 
@@ -64,7 +65,7 @@ const (
 	// mostTries bounds the changes that are looked at, mostDecisions the times that
 	// the decision is made.
 	mostTries     = 60_000
-	mostDecisions = 3_000
+	mostDecisions = 1_500
 )
 
 // Smallest finds the smallest change of facts that makes decide answer something

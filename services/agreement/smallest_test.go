@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -92,6 +93,48 @@ func TestSmallestOfTheStarter(t *testing.T) {
 	}
 	if s := a.Smallest(ReadsCall, call(true, nil), hot); s.Words() != "if the months until the person wants to buy were 6 or fewer instead of unknown" {
 		t.Errorf("got %q", s.Words())
+	}
+}
+
+// TestSmallestTakesTheNearestNumber holds that numbers come before the order in
+// which texts are named.
+func TestSmallestTakesTheNearestNumber(t *testing.T) {
+	a := with(t, `lead.country == "DE" && lead.employees >= 50 || lead.country == "FR" && lead.employees >= 30`)
+	met := func(f Facts) string { return strconv.FormatBool(a.Profile(f).Met) }
+	s := a.Smallest(ReadsProfile, Facts{Features: &leadv1.Features{Country: "US", Employees: 3}}, met)
+	if want := "if the country were FR instead of US and the number of employees were 30 or more instead of 3"; s.Words() != want || !s.Sure {
+		t.Errorf("got %q, want %q", s.Words(), want)
+	}
+}
+
+// TestSmallestOfWhatIsCalculated holds that nothing is claimed to be the
+// smallest where only samples can be tried.
+func TestSmallestOfWhatIsCalculated(t *testing.T) {
+	a := with(t, `lead.employees * 2 >= 100`)
+	met := func(f Facts) string { return strconv.FormatBool(a.Profile(f).Met) }
+	s := a.Smallest(ReadsProfile, Facts{Features: &leadv1.Features{Employees: 3}}, met)
+	if s.Sure || len(s.Changes) != 1 || s.Changes[0].Name != "lead.employees" || s.Outcome != "true" {
+		t.Errorf("got %+v", s)
+	}
+	a = with(t, `lead.employees * lead.employees == 49`)
+	s = a.Smallest(ReadsProfile, Facts{Features: &leadv1.Features{Employees: 3}}, met)
+	if want := "no change of up to three facts was found that would do"; s.Sure || s.Words() != want {
+		t.Errorf("got %q, want %q", s.Words(), want)
+	}
+}
+
+// TestSmallestSaysWhenItGivesUp holds that the work is bounded, and that the
+// answer says how far it came.
+func TestSmallestSaysWhenItGivesUp(t *testing.T) {
+	var parts []string
+	for i := range 40 {
+		parts = append(parts, fmt.Sprintf(`lead.campaign != "c%d"`, i), fmt.Sprintf(`lead.source != "s%d"`, i), fmt.Sprintf(`lead.medium != "m%d"`, i))
+	}
+	a := with(t, strings.Join(parts, " && ")+" || lead.has_email && lead.has_phone && lead.free_email && lead.has_company")
+	decisions := 0
+	s := a.Smallest(ReadsProfile, Facts{Features: &leadv1.Features{}}, func(Facts) string { decisions++; return "always" })
+	if s.Tried != 2 || s.Sure || len(s.Changes) > 0 || decisions > mostDecisions+1 || s.Words() != "no change of up to two facts would do; larger ones are too many to try" {
+		t.Errorf("got %q after %d decisions: %+v", s.Words(), decisions, s)
 	}
 }
 
