@@ -2227,7 +2227,10 @@ type Explanation struct {
 	// Points needed; 0 where points do not matter.
 	PointsNeeded int64 `protobuf:"varint,4,opt,name=points_needed,json=pointsNeeded,proto3" json:"points_needed,omitempty"`
 	// What was missing, in words.
-	Missing       []string `protobuf:"bytes,5,rep,name=missing,proto3" json:"missing,omitempty"`
+	Missing []string `protobuf:"bytes,5,rep,name=missing,proto3" json:"missing,omitempty"`
+	// What the learned score in force said beside the points; absent = none was. It
+	// informs and decides nothing.
+	Score         *Score `protobuf:"bytes,12,opt,name=score,proto3" json:"score,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2297,6 +2300,169 @@ func (x *Explanation) GetMissing() []string {
 	return nil
 }
 
+func (x *Explanation) GetScore() *Score {
+	if x != nil {
+		return x.Score
+	}
+	return nil
+}
+
+// Score is what the learned score says about one lead. It is counted in
+// thousandths of a point; ten points more double the odds.
+type Score struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the model.
+	Model int64 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
+	// How likely the outcome is that the model was trained on, per mille.
+	PerMille int32 `protobuf:"varint,2,opt,name=per_mille,json=perMille,proto3" json:"per_mille,omitempty"`
+	// What an average lead of the training has; base and parts add up to total.
+	Base int64 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"`
+	// What each field adds or takes, in the order of the model.
+	Parts []*ScorePart `protobuf:"bytes,4,rep,name=parts,proto3" json:"parts,omitempty"`
+	// All together.
+	Total         int64 `protobuf:"varint,5,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Score) Reset() {
+	*x = Score{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Score) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Score) ProtoMessage() {}
+
+func (x *Score) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Score.ProtoReflect.Descriptor instead.
+func (*Score) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Score) GetModel() int64 {
+	if x != nil {
+		return x.Model
+	}
+	return 0
+}
+
+func (x *Score) GetPerMille() int32 {
+	if x != nil {
+		return x.PerMille
+	}
+	return 0
+}
+
+func (x *Score) GetBase() int64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *Score) GetParts() []*ScorePart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Score) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+// ScorePart is what one field of a lead adds to its score.
+type ScorePart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the field, such as lead.country.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What it is, in words.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What the lead has there, in words; "unknown" where nothing was stated.
+	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// What that adds, in thousandths of a point; below 0 it takes.
+	Points        int64 `protobuf:"varint,4,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScorePart) Reset() {
+	*x = ScorePart{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScorePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScorePart) ProtoMessage() {}
+
+func (x *ScorePart) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScorePart.ProtoReflect.Descriptor instead.
+func (*ScorePart) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ScorePart) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *ScorePart) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ScorePart) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *ScorePart) GetPoints() int64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
 // QualificationHeld says that a lead waits before qualification, and for what.
 type QualificationHeld struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2310,7 +2476,7 @@ type QualificationHeld struct {
 
 func (x *QualificationHeld) Reset() {
 	*x = QualificationHeld{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2488,7 @@ func (x *QualificationHeld) String() string {
 func (*QualificationHeld) ProtoMessage() {}
 
 func (x *QualificationHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2501,7 @@ func (x *QualificationHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QualificationHeld.ProtoReflect.Descriptor instead.
 func (*QualificationHeld) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *QualificationHeld) GetRule() string {
@@ -2375,7 +2541,7 @@ type LeadQualified struct {
 
 func (x *LeadQualified) Reset() {
 	*x = LeadQualified{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2387,7 +2553,7 @@ func (x *LeadQualified) String() string {
 func (*LeadQualified) ProtoMessage() {}
 
 func (x *LeadQualified) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2400,7 +2566,7 @@ func (x *LeadQualified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQualified.ProtoReflect.Descriptor instead.
 func (*LeadQualified) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LeadQualified) GetStage() Stage {
@@ -2469,7 +2635,7 @@ type LeadNurtured struct {
 
 func (x *LeadNurtured) Reset() {
 	*x = LeadNurtured{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2481,7 +2647,7 @@ func (x *LeadNurtured) String() string {
 func (*LeadNurtured) ProtoMessage() {}
 
 func (x *LeadNurtured) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2494,7 +2660,7 @@ func (x *LeadNurtured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadNurtured.ProtoReflect.Descriptor instead.
 func (*LeadNurtured) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LeadNurtured) GetAgreementVersion() int64 {
@@ -2550,7 +2716,7 @@ type CallRecorded struct {
 
 func (x *CallRecorded) Reset() {
 	*x = CallRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2728,7 @@ func (x *CallRecorded) String() string {
 func (*CallRecorded) ProtoMessage() {}
 
 func (x *CallRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2741,7 @@ func (x *CallRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRecorded.ProtoReflect.Descriptor instead.
 func (*CallRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CallRecorded) GetCallId() string {
@@ -2665,7 +2831,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +2843,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2690,7 +2856,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Candidate) GetMember() string {
@@ -2794,7 +2960,7 @@ type LeadOffered struct {
 
 func (x *LeadOffered) Reset() {
 	*x = LeadOffered{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +2972,7 @@ func (x *LeadOffered) String() string {
 func (*LeadOffered) ProtoMessage() {}
 
 func (x *LeadOffered) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +2985,7 @@ func (x *LeadOffered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadOffered.ProtoReflect.Descriptor instead.
 func (*LeadOffered) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LeadOffered) GetAgreementVersion() int64 {
@@ -2924,7 +3090,7 @@ type LeadQueued struct {
 
 func (x *LeadQueued) Reset() {
 	*x = LeadQueued{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2936,7 +3102,7 @@ func (x *LeadQueued) String() string {
 func (*LeadQueued) ProtoMessage() {}
 
 func (x *LeadQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2949,7 +3115,7 @@ func (x *LeadQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQueued.ProtoReflect.Descriptor instead.
 func (*LeadQueued) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LeadQueued) GetAgreementVersion() int64 {
@@ -3021,7 +3187,7 @@ type OfferAccepted struct {
 
 func (x *OfferAccepted) Reset() {
 	*x = OfferAccepted{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3033,7 +3199,7 @@ func (x *OfferAccepted) String() string {
 func (*OfferAccepted) ProtoMessage() {}
 
 func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3212,7 @@ func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferAccepted.ProtoReflect.Descriptor instead.
 func (*OfferAccepted) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OfferAccepted) GetMember() string {
@@ -3084,7 +3250,7 @@ type OfferRejected struct {
 
 func (x *OfferRejected) Reset() {
 	*x = OfferRejected{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3262,7 @@ func (x *OfferRejected) String() string {
 func (*OfferRejected) ProtoMessage() {}
 
 func (x *OfferRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3275,7 @@ func (x *OfferRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRejected.ProtoReflect.Descriptor instead.
 func (*OfferRejected) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OfferRejected) GetMember() string {
@@ -3171,7 +3337,7 @@ type OfferTimedOut struct {
 
 func (x *OfferTimedOut) Reset() {
 	*x = OfferTimedOut{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3183,7 +3349,7 @@ func (x *OfferTimedOut) String() string {
 func (*OfferTimedOut) ProtoMessage() {}
 
 func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3196,7 +3362,7 @@ func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferTimedOut.ProtoReflect.Descriptor instead.
 func (*OfferTimedOut) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OfferTimedOut) GetMember() string {
@@ -3253,7 +3419,7 @@ type OutcomeRecorded struct {
 
 func (x *OutcomeRecorded) Reset() {
 	*x = OutcomeRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +3431,7 @@ func (x *OutcomeRecorded) String() string {
 func (*OutcomeRecorded) ProtoMessage() {}
 
 func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +3444,7 @@ func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRecorded.ProtoReflect.Descriptor instead.
 func (*OutcomeRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OutcomeRecorded) GetKind() OutcomeKind {
@@ -3355,7 +3521,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3533,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3546,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -3580,13 +3746,25 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"NamedValue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xbd\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xe9\x01\n" +
 	"\vExplanation\x12!\n" +
 	"\asummary\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\asummary\x124\n" +
 	"\bcriteria\x18\x02 \x03(\v2\x18.baton.lead.v1.CriterionR\bcriteria\x12\x16\n" +
 	"\x06points\x18\x03 \x01(\x03R\x06points\x12#\n" +
 	"\rpoints_needed\x18\x04 \x01(\x03R\fpointsNeeded\x12\x18\n" +
-	"\amissing\x18\x05 \x03(\tR\amissing\"M\n" +
+	"\amissing\x18\x05 \x03(\tR\amissing\x12*\n" +
+	"\x05score\x18\f \x01(\v2\x14.baton.lead.v1.ScoreR\x05score\"\x94\x01\n" +
+	"\x05Score\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\x03R\x05model\x12\x1b\n" +
+	"\tper_mille\x18\x02 \x01(\x05R\bperMille\x12\x12\n" +
+	"\x04base\x18\x03 \x01(\x03R\x04base\x12.\n" +
+	"\x05parts\x18\x04 \x03(\v2\x18.baton.lead.v1.ScorePartR\x05parts\x12\x14\n" +
+	"\x05total\x18\x05 \x01(\x03R\x05total\"c\n" +
+	"\tScorePart\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x16\n" +
+	"\x06points\x18\x04 \x01(\x03R\x06points\"M\n" +
 	"\x11QualificationHeld\x12\x1b\n" +
 	"\x04rule\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04rule\x12\x1b\n" +
 	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\"\xca\x02\n" +
@@ -3745,7 +3923,7 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
 	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
@@ -3775,33 +3953,35 @@ var file_baton_lead_v1_event_proto_goTypes = []any{
 	(*Criterion)(nil),             // 25: baton.lead.v1.Criterion
 	(*NamedValue)(nil),            // 26: baton.lead.v1.NamedValue
 	(*Explanation)(nil),           // 27: baton.lead.v1.Explanation
-	(*QualificationHeld)(nil),     // 28: baton.lead.v1.QualificationHeld
-	(*LeadQualified)(nil),         // 29: baton.lead.v1.LeadQualified
-	(*LeadNurtured)(nil),          // 30: baton.lead.v1.LeadNurtured
-	(*CallRecorded)(nil),          // 31: baton.lead.v1.CallRecorded
-	(*Candidate)(nil),             // 32: baton.lead.v1.Candidate
-	(*LeadOffered)(nil),           // 33: baton.lead.v1.LeadOffered
-	(*LeadQueued)(nil),            // 34: baton.lead.v1.LeadQueued
-	(*OfferAccepted)(nil),         // 35: baton.lead.v1.OfferAccepted
-	(*OfferRejected)(nil),         // 36: baton.lead.v1.OfferRejected
-	(*OfferTimedOut)(nil),         // 37: baton.lead.v1.OfferTimedOut
-	(*OutcomeRecorded)(nil),       // 38: baton.lead.v1.OutcomeRecorded
-	(*HandlingFailed)(nil),        // 39: baton.lead.v1.HandlingFailed
-	nil,                           // 40: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 41: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 42: google.protobuf.Timestamp
+	(*Score)(nil),                 // 28: baton.lead.v1.Score
+	(*ScorePart)(nil),             // 29: baton.lead.v1.ScorePart
+	(*QualificationHeld)(nil),     // 30: baton.lead.v1.QualificationHeld
+	(*LeadQualified)(nil),         // 31: baton.lead.v1.LeadQualified
+	(*LeadNurtured)(nil),          // 32: baton.lead.v1.LeadNurtured
+	(*CallRecorded)(nil),          // 33: baton.lead.v1.CallRecorded
+	(*Candidate)(nil),             // 34: baton.lead.v1.Candidate
+	(*LeadOffered)(nil),           // 35: baton.lead.v1.LeadOffered
+	(*LeadQueued)(nil),            // 36: baton.lead.v1.LeadQueued
+	(*OfferAccepted)(nil),         // 37: baton.lead.v1.OfferAccepted
+	(*OfferRejected)(nil),         // 38: baton.lead.v1.OfferRejected
+	(*OfferTimedOut)(nil),         // 39: baton.lead.v1.OfferTimedOut
+	(*OutcomeRecorded)(nil),       // 40: baton.lead.v1.OutcomeRecorded
+	(*HandlingFailed)(nil),        // 41: baton.lead.v1.HandlingFailed
+	nil,                           // 42: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 43: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	9,  // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	40, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	42, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
 	13, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
 	11, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
 	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
-	42, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
-	42, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	44, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	44, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
 	14, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	42, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	44, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
 	10, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
 	7,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
 	16, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
@@ -3819,30 +3999,32 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	24, // 24: baton.lead.v1.AccountMatched.candidates:type_name -> baton.lead.v1.AccountCandidate
 	26, // 25: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
 	25, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
-	3,  // 27: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
-	27, // 28: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	27, // 29: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	42, // 30: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	41, // 31: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
-	7,  // 32: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
-	42, // 33: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
-	4,  // 34: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
-	32, // 35: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	32, // 36: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	42, // 37: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	5,  // 38: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	7,  // 39: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	42, // 40: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	42, // 41: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	6,  // 42: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	7,  // 43: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	12, // 44: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	12, // 45: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	28, // 27: baton.lead.v1.Explanation.score:type_name -> baton.lead.v1.Score
+	29, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
+	3,  // 29: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
+	27, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
+	27, // 31: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
+	44, // 32: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	43, // 33: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	7,  // 34: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
+	44, // 35: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	4,  // 36: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
+	34, // 37: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
+	34, // 38: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
+	44, // 39: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	5,  // 40: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	7,  // 41: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	44, // 42: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	44, // 43: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	6,  // 44: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	7,  // 45: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	12, // 46: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	12, // 47: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -3855,14 +4037,14 @@ func file_baton_lead_v1_event_proto_init() {
 		(*Value_Number)(nil),
 		(*Value_Flag)(nil),
 	}
-	file_baton_lead_v1_event_proto_msgTypes[24].OneofWrappers = []any{}
+	file_baton_lead_v1_event_proto_msgTypes[26].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   35,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
