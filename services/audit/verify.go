@@ -16,11 +16,13 @@ import (
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 	"github.com/leadbaton/baton/services/qualification"
 	"github.com/leadbaton/baton/services/routing"
+	"github.com/leadbaton/baton/services/score"
 )
 
 // Source hands out the log as stored. It is all that verifying needs: no state
@@ -368,6 +370,16 @@ func (v *verifying) fact(e *ledger.Event) {
 		v.out.Facts++
 		if !ed25519.Verify(body.GetPublicKey(), agreement.SignedText(body.GetDigest()), body.GetSignature()) {
 			v.out.find(ledger.StreamLedger, e.Seq, "the signature of %s under the agreement does not fit", body.GetParty())
+		}
+	case *scorev1.ScoreTrained:
+		v.out.Facts++
+		if digest := score.Digest(body.GetModel()); !bytes.Equal(digest[:], body.GetDigest()) {
+			v.out.find(ledger.StreamLedger, e.Seq, "the digest of model %d of the score does not fit its table", body.GetModel().GetNumber())
+		}
+	case *scorev1.ScoreSigned:
+		v.out.Facts++
+		if !ed25519.Verify(body.GetPublicKey(), agreement.SignedAs(score.Signed, body.GetDigest()), body.GetSignature()) {
+			v.out.find(ledger.StreamLedger, e.Seq, "the signature of %s under the score does not fit", body.GetParty())
 		}
 	}
 }

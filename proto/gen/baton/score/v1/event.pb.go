@@ -572,7 +572,9 @@ type LeftOut struct {
 	// What it is, in words.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// Why it was left out.
-	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	Why string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	// Whether whoever asked for the training wanted it left out.
+	Asked         bool `protobuf:"varint,4,opt,name=asked,proto3" json:"asked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -626,6 +628,13 @@ func (x *LeftOut) GetWhy() string {
 		return x.Why
 	}
 	return ""
+}
+
+func (x *LeftOut) GetAsked() bool {
+	if x != nil {
+		return x.Asked
+	}
+	return false
 }
 
 // Suspect is a field that alone foretells the outcome far too well.
@@ -1137,11 +1146,12 @@ const file_baton_score_v1_event_proto_rawDesc = "" +
 	"\x02to\x18\x02 \x01(\x05R\x02to\x12\x14\n" +
 	"\x05leads\x18\x03 \x01(\x03R\x05leads\x12\x1a\n" +
 	"\bforeseen\x18\x04 \x01(\x05R\bforeseen\x12\x1a\n" +
-	"\bobserved\x18\x05 \x01(\x05R\bobserved\"E\n" +
+	"\bobserved\x18\x05 \x01(\x05R\bobserved\"[\n" +
 	"\aLeftOut\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x10\n" +
-	"\x03why\x18\x03 \x01(\tR\x03why\"E\n" +
+	"\x03why\x18\x03 \x01(\tR\x03why\x12\x14\n" +
+	"\x05asked\x18\x04 \x01(\bR\x05asked\"E\n" +
 	"\aSuspect\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x10\n" +
