@@ -13,6 +13,7 @@ package score
 
 import (
 	"crypto/sha256"
+	"math"
 	"strconv"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -155,3 +156,21 @@ func Text(m *scorev1.Model) []byte {
 
 // Digest is the SHA-256 of a model's text.
 func Digest(m *scorev1.Model) [sha256.Size]byte { return sha256.Sum256(Text(m)) }
+
+// LevelWords says what a level stands for.
+func LevelWords(l *scorev1.Level) string {
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	switch {
+	case l.GetUnknown():
+		return "unknown"
+	case l.GetOther():
+		return "anything else"
+	case l.GetValue() != "":
+		return l.GetValue()
+	case l.GetFrom() == math.MinInt64:
+		return "below " + number(l.GetBelow())
+	case l.GetBelow() == 0:
+		return "from " + number(l.GetFrom())
+	}
+	return number(l.GetFrom()) + " to " + number(l.GetBelow()-1)
+}
