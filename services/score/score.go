@@ -167,6 +167,8 @@ func LevelWords(l *scorev1.Level) string {
 		return "anything else"
 	case l.GetValue() != "":
 		return l.GetValue()
+	case l.GetFrom() == math.MinInt64 && l.GetBelow() == 0:
+		return "any number"
 	case l.GetFrom() == math.MinInt64:
 		return "below " + number(l.GetBelow())
 	case l.GetBelow() == 0:
