@@ -12,8 +12,10 @@
 package score
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"math"
+	"slices"
 	"strconv"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -175,4 +177,12 @@ func LevelWords(l *scorev1.Level) string {
 		return "from " + number(l.GetFrom())
 	}
 	return number(l.GetFrom()) + " to " + number(l.GetBelow()-1)
+}
+
+// Weightiest are the parts of a score, those that move it most first.
+func Weightiest(s *leadv1.Score) []*leadv1.ScorePart {
+	parts := slices.Clone(s.GetParts())
+	weight := func(p *leadv1.ScorePart) int64 { return max(p.GetPoints(), -p.GetPoints()) }
+	slices.SortStableFunc(parts, func(a, b *leadv1.ScorePart) int { return cmp.Compare(weight(b), weight(a)) })
+	return parts
 }

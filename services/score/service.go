@@ -45,7 +45,8 @@ func (s *Server) Train(ctx context.Context, req *scorev1.TrainRequest) (*scorev1
 	if req.GetIdempotencyKey() != "" {
 		cause = fmt.Sprintf("train:%s:%s", actor.Handle, req.GetIdempotencyKey())
 	}
-	number, err := s.train(ctx, req.GetLabel(), req.GetWithout(), actor.Handle, cause, func(time.Time) bool { return true })
+	// What was begun is finished: a long log takes longer than some callers wait.
+	number, err := s.train(context.WithoutCancel(ctx), req.GetLabel(), req.GetWithout(), actor.Handle, cause, func(time.Time) bool { return true })
 	if err != nil {
 		return nil, err
 	}
