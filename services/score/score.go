@@ -14,7 +14,6 @@ package score
 import (
 	"cmp"
 	"crypto/sha256"
-	"math"
 	"slices"
 	"strconv"
 
@@ -94,7 +93,7 @@ func levelOf(field *scorev1.Field, v value) *scorev1.Level {
 			if v.known && !v.isNumber && l.GetValue() == v.text {
 				return l
 			}
-		case v.known && v.isNumber && v.number >= l.GetFrom() && (l.GetBelow() == 0 || v.number < l.GetBelow()):
+		case v.known && v.isNumber && inside(l, v.number):
 			return l
 		}
 	}
@@ -102,6 +101,11 @@ func levelOf(field *scorev1.Field, v value) *scorev1.Level {
 		return other
 	}
 	return nil
+}
+
+// inside says whether a number lies in a range.
+func inside(l *scorev1.Level, n int64) bool {
+	return (l.From == nil || n >= l.GetFrom()) && (l.Below == nil || n < l.GetBelow())
 }
 
 // Text is a model as the parties sign it: every figure that it is made of and
@@ -147,7 +151,7 @@ func Text(m *scorev1.Model) []byte {
 	for _, f := range m.GetFields() {
 		line("field", []string{f.GetName(), f.GetText()})
 		for _, l := range f.GetLevels() {
-			line("level", []string{l.GetValue()}, l.GetFrom(), l.GetBelow(), yes(l.GetUnknown()), yes(l.GetOther()), l.GetPoints(), l.GetLow(), l.GetHigh(), l.GetLeads())
+			line("level", []string{l.GetValue()}, yes(l.From != nil), l.GetFrom(), yes(l.Below != nil), l.GetBelow(), yes(l.GetUnknown()), yes(l.GetOther()), l.GetPoints(), l.GetLow(), l.GetHigh(), l.GetLeads())
 		}
 	}
 	for _, d := range m.GetBands() {
@@ -169,12 +173,14 @@ func LevelWords(l *scorev1.Level) string {
 		return "anything else"
 	case l.GetValue() != "":
 		return l.GetValue()
-	case l.GetFrom() == math.MinInt64 && l.GetBelow() == 0:
+	case l.From == nil && l.Below == nil:
 		return "any number"
-	case l.GetFrom() == math.MinInt64:
+	case l.From == nil:
 		return "below " + number(l.GetBelow())
-	case l.GetBelow() == 0:
+	case l.Below == nil:
 		return "from " + number(l.GetFrom())
+	case l.GetFrom() == l.GetBelow()-1:
+		return number(l.GetFrom())
 	}
 	return number(l.GetFrom()) + " to " + number(l.GetBelow()-1)
 }

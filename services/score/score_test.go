@@ -436,7 +436,7 @@ func TestDigestHoldsEveryFigure(t *testing.T) {
 		"field": func(m *scorev1.Model) { m.Fields[1].Name += "x" }, "words": func(m *scorev1.Model) { m.Fields[1].Text += "x" },
 		"points": func(m *scorev1.Model) { m.Fields[1].Levels[0].Points++ }, "level": func(m *scorev1.Model) { m.Fields[0].Levels[0].Value += "x" },
 		"other": func(m *scorev1.Model) { m.Fields[0].Levels[0].Other = true }, "unknown": func(m *scorev1.Model) { m.Fields[0].Levels[0].Unknown = true },
-		"from": func(m *scorev1.Model) { m.Fields[1].Levels[0].From++ }, "below": func(m *scorev1.Model) { m.Fields[1].Levels[0].Below++ },
+		"from": func(m *scorev1.Model) { m.Fields[1].Levels[0].From = proto.Int64(2) }, "below": func(m *scorev1.Model) { m.Fields[1].Levels[0].Below = nil },
 		"low": func(m *scorev1.Model) { m.Fields[0].Levels[0].Low-- }, "high": func(m *scorev1.Model) { m.Fields[0].Levels[0].High++ }, "leads": func(m *scorev1.Model) { m.Fields[0].Levels[0].Leads++ },
 		"band": func(m *scorev1.Model) { m.Bands[0].Leads++ },
 	}

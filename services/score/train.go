@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -48,6 +49,9 @@ const (
 	// rare is the fewest leads that a word needs for a level of its own, and
 	// mostWords the most of them in a field.
 	rare, mostWords = 20, 20
+	// many is how many in a hundred leads must have the same number for a band of
+	// its own.
+	many = 10
 	// mostFields bounds the work of a training.
 	mostFields = 60
 	// tooGood is the AUC above which a model is taken for one that has seen the
@@ -248,37 +252,41 @@ func (t *training) levels(name string) []*scorev1.Level {
 }
 
 // ranges cuts numbers into bands: those of company sizes, else at their
-// quartiles.
+// quartiles, with a band of its own for a number that many have.
 func ranges(name string, numbers []int64) []*scorev1.Level {
 	if len(numbers) == 0 {
 		return nil
 	}
 	slices.Sort(numbers)
-	starts := sizes
+	cuts := slices.Clone(sizes)
 	if name != "lead.employees" {
-		starts = []int64{math.MinInt64}
+		cuts = nil
 		for q := 1; q <= 3; q++ {
-			if at := numbers[len(numbers)*q/4]; at > max(numbers[0], starts[len(starts)-1]) && at != 0 {
-				starts = append(starts, at)
+			cuts = append(cuts, numbers[len(numbers)*q/4])
+		}
+		for i := 0; i < len(numbers); {
+			end, _ := slices.BinarySearch(numbers, numbers[i]+1)
+			if (end-i)*100 >= len(numbers)*many {
+				cuts = append(cuts, numbers[i], numbers[i]+1)
 			}
+			i = max(end, i+1)
 		}
+		slices.Sort(cuts)
+		cuts = slices.Compact(cuts)
 	}
-	var out []*scorev1.Level
-	for i, from := range starts {
-		l := &scorev1.Level{From: from}
-		if i+1 < len(starts) {
-			l.Below = starts[i+1]
-		}
+	out := []*scorev1.Level{{}}
+	for _, at := range cuts {
+		out[len(out)-1].Below = proto.Int64(at)
+		out = append(out, &scorev1.Level{From: proto.Int64(at)})
+	}
+	for _, l := range out {
 		for _, n := range numbers {
-			if n >= l.GetFrom() && (l.GetBelow() == 0 || n < l.GetBelow()) {
+			if inside(l, n) {
 				l.Leads++
 			}
 		}
-		if l.GetLeads() > 0 {
-			out = append(out, l)
-		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(l *scorev1.Level) bool { return l.GetLeads() == 0 })
 }
 
 // fit learns the weights, calibrates them and writes them into the table as
@@ -368,18 +376,9 @@ func contrast(spread [][]float64, first int, share []float64, j int) float64 {
 // measure says how good the table is on the newest leads.
 func (t *training) measure() {
 	m := t.model
-	table := &Model{base: m.GetBase(), fields: m.GetFields()}
-	var learned []int64
-	for _, k := range t.learn {
-		learned = append(learned, table.total(k.Features))
-	}
+	learned, _ := t.scores(t.learn)
 	m.Bands = bandsOf(learned)
-
-	yes := outcomes(t.validate)
-	scores := make([]int64, len(t.validate))
-	for i, k := range t.validate {
-		scores[i] = table.total(k.Features)
-	}
+	scores, yes := t.scores(t.validate)
 	m.Auc = auc(scores, yes)
 	blind := float64(positives(t.learn)+positives(t.calibrate)) / float64(len(t.learn)+len(t.calibrate))
 	var off, offBlind float64
@@ -464,7 +463,7 @@ func (t *training) judge(slope float64) {
 		for _, s := range m.GetSuspects() {
 			named = append(named, fmt.Sprintf("%s (%s, alone %s)", s.GetField(), s.GetText(), Share(s.GetAuc())))
 		}
-		m.Summary = fmt.Sprintf("Refused: %s is too good to be true, so something that was only known afterwards got into the features. Look at %s; a training without it tells more.", figure, strings.Join(named, ", "))
+		m.Summary = fmt.Sprintf("Refused: %s is too good to be true, so something that was only known afterwards got into the features. Without %s it is not; leave that out with --without, or find out when it is filled.", figure, strings.Join(named, " and "))
 		// There is nothing to switch on and nothing to sign.
 		m.Fields, m.Bands, m.Base = nil, nil, 0
 	case slope <= 0:
@@ -479,40 +478,60 @@ func (t *training) judge(slope float64) {
 	}
 }
 
-// suspects are the fields that alone are too good to be true, or where none is,
-// the three that alone are best.
-func (t *training) suspects() []*scorev1.Suspect {
-	yes := outcomes(t.validate)
-	var all []*scorev1.Suspect
-	for _, field := range t.model.GetFields() {
-		with, without := make([]int64, len(field.GetLevels())), make([]int64, len(field.GetLevels()))
-		place := func(f *leadv1.Features) int {
-			return slices.Index(field.GetLevels(), levelOf(field, valueOf(f, field.GetName())))
-		}
-		for _, k := range t.learn {
-			if at := place(k.Features); at >= 0 && k.Yes {
-				with[at]++
-			} else if at >= 0 {
-				without[at]++
+// suspects are the fields without which the model is no longer too good to be
+// true: of those that are left, the one that alone is best goes first, until it
+// is believable.
+func (t *training) suspects() (out []*scorev1.Suspect) {
+	for {
+		best, at := int64(-1), 0
+		for i, field := range t.model.GetFields() {
+			if a := t.alone(field); a > best {
+				best, at = a, i
 			}
 		}
-		scores := make([]int64, len(t.validate))
-		for i, k := range t.validate {
-			if at := place(k.Features); at >= 0 {
-				scores[i] = millionths(math.Log(float64(with[at]+1) / float64(without[at]+1)))
-			}
+		field := t.model.GetFields()[at]
+		out = append(out, &scorev1.Suspect{Field: field.GetName(), Text: field.GetText(), Auc: best})
+		t.model.Fields = slices.Delete(t.model.Fields, at, at+1)
+		if len(t.model.GetFields()) == 0 {
+			return out
 		}
-		all = append(all, &scorev1.Suspect{Field: field.GetName(), Text: field.GetText(), Auc: auc(scores, yes).GetValue()})
+		t.fit()
+		if scores, yes := t.scores(t.validate); auc(scores, yes).GetValue() <= tooGood {
+			return out
+		}
 	}
-	slices.SortStableFunc(all, func(a, b *scorev1.Suspect) int { return cmp.Compare(b.GetAuc(), a.GetAuc()) })
-	n := 0
-	for n < len(all) && all[n].GetAuc() > tooGood {
-		n++
+}
+
+// alone is the AUC of one field by itself.
+func (t *training) alone(field *scorev1.Field) int64 {
+	with, without := make([]int64, len(field.GetLevels())), make([]int64, len(field.GetLevels()))
+	place := func(f *leadv1.Features) int {
+		return slices.Index(field.GetLevels(), levelOf(field, valueOf(f, field.GetName())))
 	}
-	if n == 0 {
-		n = min(3, len(all))
+	for _, k := range t.learn {
+		if at := place(k.Features); at >= 0 && k.Yes {
+			with[at]++
+		} else if at >= 0 {
+			without[at]++
+		}
 	}
-	return all[:n]
+	scores := make([]int64, len(t.validate))
+	for i, k := range t.validate {
+		if at := place(k.Features); at >= 0 {
+			scores[i] = millionths(math.Log(float64(with[at]+1) / float64(without[at]+1)))
+		}
+	}
+	return auc(scores, outcomes(t.validate)).GetValue()
+}
+
+// scores are what the table says of leads, and what became of them.
+func (t *training) scores(leads []Known) ([]int64, []bool) {
+	table := &Model{base: t.model.GetBase(), fields: t.model.GetFields()}
+	out := make([]int64, len(leads))
+	for i, k := range leads {
+		out[i] = table.total(k.Features)
+	}
+	return out, outcomes(leads)
 }
 
 // Share writes millionths as a decimal with three places.

@@ -707,10 +707,10 @@ type Level struct {
 	// What it is, as features have it: a word of a list, "yes" or "no"; empty for
 	// ranges of numbers, for what is unknown and for everything else.
 	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
-	// Lowest number of a range.
-	From int64 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
-	// Number below which the range ends; 0 = it does not end.
-	Below int64 `protobuf:"varint,3,opt,name=below,proto3" json:"below,omitempty"`
+	// Lowest number of a range; absent = it has none.
+	From *int64 `protobuf:"varint,2,opt,name=from,proto3,oneof" json:"from,omitempty"`
+	// Number below which the range ends; absent = it does not end.
+	Below *int64 `protobuf:"varint,3,opt,name=below,proto3,oneof" json:"below,omitempty"`
 	// Whether it stands for nothing stated.
 	Unknown bool `protobuf:"varint,4,opt,name=unknown,proto3" json:"unknown,omitempty"`
 	// Whether it stands for all words that are not named.
@@ -765,15 +765,15 @@ func (x *Level) GetValue() string {
 }
 
 func (x *Level) GetFrom() int64 {
-	if x != nil {
-		return x.From
+	if x != nil && x.From != nil {
+		return *x.From
 	}
 	return 0
 }
 
 func (x *Level) GetBelow() int64 {
-	if x != nil {
-		return x.Below
+	if x != nil && x.Below != nil {
+		return *x.Below
 	}
 	return 0
 }
@@ -1155,17 +1155,19 @@ const file_baton_score_v1_event_proto_rawDesc = "" +
 	"\aSuspect\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x10\n" +
-	"\x03auc\x18\x03 \x01(\x03R\x03auc\"\xcb\x01\n" +
+	"\x03auc\x18\x03 \x01(\x03R\x03auc\"\xe8\x01\n" +
 	"\x05Level\x12\x14\n" +
-	"\x05value\x18\x01 \x01(\tR\x05value\x12\x12\n" +
-	"\x04from\x18\x02 \x01(\x03R\x04from\x12\x14\n" +
-	"\x05below\x18\x03 \x01(\x03R\x05below\x12\x18\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\x12\x17\n" +
+	"\x04from\x18\x02 \x01(\x03H\x00R\x04from\x88\x01\x01\x12\x19\n" +
+	"\x05below\x18\x03 \x01(\x03H\x01R\x05below\x88\x01\x01\x12\x18\n" +
 	"\aunknown\x18\x04 \x01(\bR\aunknown\x12\x14\n" +
 	"\x05other\x18\x05 \x01(\bR\x05other\x12\x16\n" +
 	"\x06points\x18\x06 \x01(\x03R\x06points\x12\x10\n" +
 	"\x03low\x18\a \x01(\x03R\x03low\x12\x12\n" +
 	"\x04high\x18\b \x01(\x03R\x04high\x12\x14\n" +
-	"\x05leads\x18\t \x01(\x03R\x05leads\"^\n" +
+	"\x05leads\x18\t \x01(\x03R\x05leadsB\a\n" +
+	"\x05_fromB\b\n" +
+	"\x06_below\"^\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
@@ -1261,6 +1263,7 @@ func file_baton_score_v1_event_proto_init() {
 	if File_baton_score_v1_event_proto != nil {
 		return
 	}
+	file_baton_score_v1_event_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
