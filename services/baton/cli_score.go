@@ -200,7 +200,7 @@ func (c *call) writeScore(s *scorev1.Score) error {
 func weightTable(m *scorev1.Model) table {
 	t := table{head: []string{"FIELD", "LEAD HAS", "POINTS", "BETWEEN", "AND", "LEADS"}}
 	if len(m.GetFields()) > 0 {
-		t.add("an average lead", "", tenths(m.GetBase(), false), "", "", "")
+		t.add("an average lead", fmt.Sprintf("%d of 1000", score.Likelihood(m.GetBase())), tenths(m.GetBase(), false), "", "", "")
 	}
 	for _, field := range m.GetFields() {
 		for _, l := range field.GetLevels() {
@@ -211,9 +211,13 @@ func weightTable(m *scorev1.Model) table {
 }
 
 func reliabilityTable(m *scorev1.Model) table {
-	t := table{head: []string{"OF 1000", "FORESEEN", "OBSERVED", "LEADS"}}
+	t := table{head: []string{"SAYS OF 1000", "MEAN", "CAME TRUE", "LEADS"}}
 	for _, b := range m.GetReliability() {
-		t.add(fmt.Sprintf("%d to %d", b.GetFrom(), b.GetTo()), strconv.Itoa(int(b.GetForeseen())), strconv.Itoa(int(b.GetObserved())), grouped(b.GetLeads()))
+		says := fmt.Sprintf("%d to %d", b.GetFrom(), b.GetTo())
+		if b.GetFrom() == b.GetTo() {
+			says = strconv.Itoa(int(b.GetFrom()))
+		}
+		t.add(says, strconv.Itoa(int(b.GetForeseen())), strconv.Itoa(int(b.GetObserved())), grouped(b.GetLeads()))
 	}
 	return t
 }
@@ -432,7 +436,7 @@ weightiest first, and what it all comes to. Without --model: the one in force.`,
 // writeParts lists what a lead's score is made of.
 func writeParts(out io.Writer, s *leadv1.Score) error {
 	t := table{head: []string{"FIELD", "THE LEAD HAS", "POINTS"}}
-	t.add("an average lead", "", tenths(s.GetBase(), false))
+	t.add("an average lead", fmt.Sprintf("%d of 1000", score.Likelihood(s.GetBase())), tenths(s.GetBase(), false))
 	for _, p := range score.Weightiest(s) {
 		t.add(p.GetText(), p.GetValue(), tenths(p.GetPoints(), true))
 	}

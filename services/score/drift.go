@@ -26,7 +26,7 @@ func Drift(m *scorev1.Model, last []*leadv1.Features) *scorev1.Drift {
 	}
 	out := &scorev1.Drift{Leads: int64(len(last))}
 	if len(last) < fewestLast {
-		out.Summary = fmt.Sprintf("%d leads came since they are counted; from %d on it can be said whether they differ from those of the training.", len(last), fewestLast)
+		out.Summary = fmt.Sprintf("%d of the %d leads came that it takes to say whether they differ from those of the training.", len(last), fewestLast)
 		return out
 	}
 	then, now := make([]int64, len(m.GetBands())), make([]int64, len(m.GetBands()))
