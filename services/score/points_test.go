@@ -49,6 +49,9 @@ func TestProposesPointsThatPredictBetter(t *testing.T) {
 	if !p.GetBetter() || p.GetGain().GetLow() <= 0 || !strings.HasPrefix(p.GetSummary(), "Better: ") || p.GetAgreementVersion() != 3 {
 		t.Fatalf("%s (gain %v)", p.GetSummary(), p.GetGain())
 	}
+	if s := p.GetSlices(); s[0].GetUntil().AsTime().After(s[1].GetFrom().AsTime()) || s[0].GetLeads() != 4500 || s[1].GetLeads() != 1500 {
+		t.Errorf("it learned on %v and compared on %v", s[0], s[1])
+	}
 	points := map[string]*scorev1.ProposedCriterion{}
 	for _, c := range p.GetCriteria() {
 		points[c.GetId()] = c

@@ -145,6 +145,16 @@ func TestFindsAKnownSignal(t *testing.T) {
 	if all < 24 || inside*100 < all*90 {
 		t.Errorf("%d of %d true weights lie in their intervals", inside, all)
 	}
+	// A field adds nothing to an average lead: what is common stands in the base.
+	for _, f := range m.GetFields() {
+		sum, n := int64(0), int64(0)
+		for _, l := range f.GetLevels() {
+			sum, n = sum+l.GetPoints()*l.GetLeads(), n+l.GetLeads()
+		}
+		if sum/n != 0 {
+			t.Errorf("%s adds %d to an average lead", f.GetName(), sum/n)
+		}
+	}
 	for _, b := range m.GetReliability() {
 		// Three deviations of a share of so many leads, and one of the rounding.
 		p := float64(b.GetForeseen()) / 1000
@@ -264,6 +274,25 @@ func TestTooFewLeadsSaySo(t *testing.T) {
 	}
 }
 
+// Where fewer leads are won than when it was learned, the calibration follows.
+func TestCalibratesToTheLeadsThatCame(t *testing.T) {
+	t.Parallel()
+	leads, _ := invent(6000, 6, known)
+	harder := known
+	harder.base -= 1.5
+	later, _ := invent(6000, 6, harder)
+	from := len(leads) * learnShare / 100
+	copy(leads[from:], later[from:])
+	m := trained(t, leads, Options{})
+	var foreseen, observed, n int64
+	for _, b := range m.GetReliability() {
+		foreseen, observed, n = foreseen+int64(b.GetForeseen())*b.GetLeads(), observed+int64(b.GetObserved())*b.GetLeads(), n+b.GetLeads()
+	}
+	if off := (foreseen - observed) / n; off < -40 || off > 40 {
+		t.Errorf("of 1000 of the newest leads it foresees %d and %d came true", foreseen/n, observed/n)
+	}
+}
+
 // A world that turns around is not foreseen, and that is said.
 func TestAWorldThatTurnsAround(t *testing.T) {
 	t.Parallel()
@@ -272,7 +301,7 @@ func TestAWorldThatTurnsAround(t *testing.T) {
 		k := &leads[len(leads)*learnShare/100+i]
 		k.Yes = !k.Yes
 	}
-	if m := trained(t, leads, Options{}); m.GetVerdict() != scorev1.Verdict_VERDICT_CHANCE {
+	if m := trained(t, leads, Options{}); m.GetVerdict() != scorev1.Verdict_VERDICT_CHANCE || !strings.Contains(m.GetSummary(), "does not hold for those after them") {
 		t.Errorf("%s: %s", m.GetVerdict(), m.GetSummary())
 	}
 }
@@ -282,6 +311,12 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	leads, _ := invent(1500, 21, known)
 	want := Text(trained(t, leads, Options{}))
+	s := trained(t, leads, Options{}).GetSlices()
+	for i := range 2 {
+		if s[i].GetUntil().AsTime().After(s[i+1].GetFrom().AsTime()) {
+			t.Errorf("the leads to %s are not all older than those to %s", s[i].GetName(), s[i+1].GetName())
+		}
+	}
 	shuffled := slices.Clone(leads)
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 	if got := Text(trained(t, shuffled, Options{})); !bytes.Equal(want, got) {
@@ -356,6 +391,36 @@ func TestLikelihood(t *testing.T) {
 		if got := Likelihood(sum); got != want {
 			t.Errorf("%d gives %d per mille, want %d", sum, got, want)
 		}
+	}
+}
+
+// No step away from what was learned makes the leads more likely, in either
+// direction of any weight.
+func TestLearnFindsTheMaximum(t *testing.T) {
+	t.Parallel()
+	leads, _ := invent(300, 8, known)
+	var rows [][]int
+	for _, k := range leads {
+		row := []int{slices.Index([]string{"executive", "head", "specialist", "student"}, k.Features.GetRole())}
+		if k.Features.GetHasPhone() {
+			row = append(row, 4)
+		}
+		rows = append(rows, row)
+	}
+	f := learn(rows, outcomes(leads), 5)
+	at := append([]float64{f.base}, f.weights...)
+	_, _, best := derive(rows, outcomes(leads), at)
+	for i := range at {
+		for _, step := range []float64{-1e-3, 1e-3} {
+			there := slices.Clone(at)
+			there[i] += step
+			if _, _, value := derive(rows, outcomes(leads), there); value >= best {
+				t.Errorf("weight %d is better %g away", i, step)
+			}
+		}
+	}
+	if slope, shift := platt([]float64{-2, -1, 1, 2, -2, -1, 1, 2}, []bool{false, false, true, true, false, true, false, true}); slope < 0.2 || slope > 2 || math.Abs(shift) > 1e-6 {
+		t.Errorf("calibrated by %f and %f", slope, shift)
 	}
 }
 
