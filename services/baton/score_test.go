@@ -12,9 +12,9 @@ import (
 	"github.com/leadbaton/baton/services/score"
 )
 
-// deals is a file of past leads: the more people a company has and the more the
+// boughtDeals is a file of past leads: the more people a company has and the more the
 // country is Germany, the more likely it bought.
-func deals(n int) string {
+func boughtDeals(n int) string {
 	r := rand.New(rand.NewPCG(4, 4))
 	rows := []string{"id,email,country,employees,created,outcome,closed"}
 	for i := range n {
@@ -35,7 +35,7 @@ func deals(n int) string {
 	return strings.Join(rows, "\n") + "\n"
 }
 
-const dealsMap = `
+const boughtMap = `
 columns:
   external_id: id
   email: email
@@ -59,7 +59,7 @@ func TestScoreFromTheOutcomes(t *testing.T) {
 	has(t, ok(t, "score", "list"), "Nothing was learned yet")
 	has(t, ok(t, "score", "train"), "Too few leads have an outcome", "It cannot be signed or switched on.")
 
-	file, mapping := writeFile(t, "deals.csv", deals(700)), writeFile(t, "map.yaml", dealsMap)
+	file, mapping := writeFile(t, "deals.csv", boughtDeals(700)), writeFile(t, "map.yaml", boughtMap)
 	same(t, "imported", tallied(t, "import", file, "--source", "web", "--map", mapping, "--history").New, int64(700))
 	h.settle()
 	has(t, ok(t, "score", "train"), "Better than chance: AUC 0.", "It waits for the signature of marketing and sales.",
