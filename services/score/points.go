@@ -144,6 +144,12 @@ func fragment(profile agreement.Fit, p *scorev1.ProposedPoints) string {
 		} else {
 			points := p.GetCriteria()[j]
 			weight = fmt.Sprintf("points: %d # was %d", points.GetProposed(), points.GetPoints())
+			if points.GetMet() == 0 {
+				// Such as one that asks about later visits: nothing was learned of it.
+				fmt.Fprintf(&b, "    # %s: no lead met it when it came; keep it as it stands in the document\n", points.GetId())
+				j++
+				continue
+			}
 			if points.GetProposed() == 0 {
 				// A criterion without points is refused by the agreement.
 				fmt.Fprintf(&b, "    # %s tells nothing about the outcome and is left out (had %d)\n", points.GetId(), points.GetPoints())
