@@ -12,9 +12,6 @@ import (
 // Subject holds the life of the agreement.
 const Subject = "org.agreement.main"
 
-// SignedText is what a party signs: a fixed line and the document's digest.
-func SignedText(digest []byte) []byte { return append([]byte("baton agreement v1\n"), digest...) }
-
 // Version is one proposal and what became of it.
 type Version struct {
 	Number     int64

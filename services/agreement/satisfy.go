@@ -36,7 +36,8 @@ func laws(variables []*variable) []test {
 	// cannot both stand shows when they are written.
 	for i, v := range variables {
 		for _, w := range variables[:i] {
-			if strings.HasPrefix(v.name, "call.") && strings.HasPrefix(w.name, "call.") {
+			// Nor can any two counts of the same touches.
+			if strings.HasPrefix(v.name, "call.") && strings.HasPrefix(w.name, "call.") || v.touch != "" && v.touch == w.touch {
 				out = append(out, test{variables: []*variable{w, v}, holds: func(*Facts) bool { return true }})
 			}
 		}
@@ -102,6 +103,8 @@ func (a *Agreement) newSolver(tests []test, on calls, budget int) *solver {
 	s.domains = make([]domain, len(variables))
 	for i, v := range variables {
 		s.domains[i] = a.domain(v, readings, on)
+		// Of two spans of the same touches not every pair of counts can be written.
+		s.domains[i].partial = s.domains[i].partial || v.touch != "" && slices.ContainsFunc(variables, func(w *variable) bool { return w != v && w.touch == v.touch })
 	}
 	for _, t := range append(slices.Clip(tests), laws(variables)...) {
 		row := table{test: t}

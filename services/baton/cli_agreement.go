@@ -301,21 +301,27 @@ the document first: baton agreement show VERSION. The key stays on this machine.
 	keyFile := c.Flags().String("key", "", "file that holds the party's key")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		version, err := versionOf(cmd, args[0])
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case *party != agreement.Marketing && *party != agreement.Sales:
-			return misused(cmd, "say with --as who signs: marketing or sales")
-		case *keyFile == "":
-			return misused(cmd, "say with --key where the key of %s is, such as %s", *party, keyPath(".", *party))
 		}
-		key, err := readKey(*keyFile)
+		key, err := partyKey(cmd, *party, *keyFile)
 		if err != nil {
 			return err
 		}
 		return client(func(c *call) error { return sign(c, version, *party, key) })(cmd, args)
 	}
 	return c
+}
+
+// partyKey reads the key with which a party signs.
+func partyKey(cmd *cobra.Command, party, file string) (ed25519.PrivateKey, error) {
+	switch {
+	case party != agreement.Marketing && party != agreement.Sales:
+		return nil, misused(cmd, "say with --as who signs: marketing or sales")
+	case file == "":
+		return nil, misused(cmd, "say with --key where the key of %s is, such as %s", party, keyPath(".", party))
+	}
+	return readKey(file)
 }
 
 func sign(c *call, version int64, party string, key ed25519.PrivateKey) error {

@@ -345,6 +345,7 @@ func (f *fixed) WatchEvents(ask *leadv1.WatchEventsRequest, stream leadv1.LeadSe
 func explanation() *leadv1.Explanation {
 	return &leadv1.Explanation{
 		Summary: "The company fits the customer profile 2026-1 with 60 of 50 points, and the person matches the persona initiator.",
+		Score:   &leadv1.Score{Model: 4, PerMille: 312, Base: -4200, Total: -3449, Parts: []*leadv1.ScorePart{{Field: "lead.country", Text: "Country", Value: "DE", Points: 751}}},
 		Criteria: []*leadv1.Criterion{
 			{Id: "size", Text: "At least 50 people work there", Condition: "lead.employees >= 50", Values: []*leadv1.NamedValue{{Name: "lead.employees", Value: "240"}}, Met: true, Must: true},
 			{Id: "market", Text: "It is in a market that we serve", Condition: `lead.country in ["DE", "AT", "CH"]`, Values: []*leadv1.NamedValue{{Name: "lead.country", Value: "DE"}}, Met: true, Points: 40},

@@ -29,6 +29,7 @@ import (
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 	agreementgw "github.com/leadbaton/baton/proto/gen/gateway/baton/agreement/v1"
 	auditgw "github.com/leadbaton/baton/proto/gen/gateway/baton/audit/v1"
 	feedbackgw "github.com/leadbaton/baton/proto/gen/gateway/baton/feedback/v1"
@@ -37,6 +38,7 @@ import (
 	persongw "github.com/leadbaton/baton/proto/gen/gateway/baton/person/v1"
 	qualificationgw "github.com/leadbaton/baton/proto/gen/gateway/baton/qualification/v1"
 	routinggw "github.com/leadbaton/baton/proto/gen/gateway/baton/routing/v1"
+	scoregw "github.com/leadbaton/baton/proto/gen/gateway/baton/score/v1"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
@@ -67,6 +69,7 @@ func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, erro
 		persongw.RegisterPersonServiceHandlerClient(ctx, mux, personv1.NewPersonServiceClient(conn)),
 		qualificationgw.RegisterQualificationServiceHandlerClient(ctx, mux, qualificationv1.NewQualificationServiceClient(conn)),
 		routinggw.RegisterRoutingServiceHandlerClient(ctx, mux, routingv1.NewRoutingServiceClient(conn)),
+		scoregw.RegisterScoreServiceHandlerClient(ctx, mux, scorev1.NewScoreServiceClient(conn)),
 		// What is registered later comes first.
 		mux.HandlePath(http.MethodPost, batchPath, batches{mux, intakeClient}.serve),
 	)
