@@ -3,6 +3,8 @@ package agreement
 import (
 	"slices"
 	"strings"
+
+	"cel.dev/cel-go/common/operators"
 )
 
 // test is a question about some facts that is answered yes or no: a condition, or
@@ -103,8 +105,14 @@ func (a *Agreement) newSolver(tests []test, on calls, budget int) *solver {
 	s.domains = make([]domain, len(variables))
 	for i, v := range variables {
 		s.domains[i] = a.domain(v, readings, on)
-		// Of two spans of the same touches not every pair of counts can be written.
-		s.domains[i].partial = s.domains[i].partial || v.touch != "" && slices.ContainsFunc(variables, func(w *variable) bool { return w != v && w.touch == v.touch })
+		if v.touch != "" && slices.ContainsFunc(variables, func(w *variable) bool { return w != v && w.touch == v.touch }) {
+			// Of two spans of the same touches not every pair of counts can be written:
+			// one more touch is one more in both. Where more is never less, that misses
+			// nothing.
+			s.domains[i].partial = s.domains[i].partial || slices.ContainsFunc(s.domains[i].tells, func(c comparison) bool {
+				return c.op != operators.Greater && c.op != operators.GreaterEquals
+			})
+		}
 	}
 	for _, t := range append(slices.Clip(tests), laws(variables)...) {
 		row := table{test: t}

@@ -56,7 +56,7 @@ func TestProposesPointsThatPredictBetter(t *testing.T) {
 	for _, c := range p.GetCriteria() {
 		points[c.GetId()] = c
 	}
-	if len(points) != 4 || points["region"].GetPoints() != 2 || points["soon"].GetPoints() != 1 {
+	if len(points) != 5 || points["region"].GetPoints() != 2 || points["soon"].GetPoints() != 1 {
 		t.Fatalf("the present points are %v", points)
 	}
 	if points["soon"].GetProposed() != mostPoints || points["region"].GetProposed() > 2 || points["size"].GetProposed() < 1 || points["size"].GetProposed() > 4 {
