@@ -99,6 +99,38 @@ var inventedThird = []struct {
 	},
 }
 
+// TestTwoPeopleSideBySideAreHeld holds that where a body speaks of two people in
+// the same way nobody is guessed: the submission waits, and the other address is
+// suggested.
+func TestTwoPeopleSideBySideAreHeld(t *testing.T) {
+	f, err := Parse("application/json", "", []byte(`{"order":"o-1","one":{"name":"Ana Bo","email":"ana@b.example","phone":"+49 30 5550 1234"},"two":{"name":"Cem Di","email":"cem@d.example"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Map(f.Items[0], nil, nil)
+	if !m.NeedsMapping {
+		t.Errorf("it is not held: %v", m.Found)
+	}
+	for _, l := range Suggest(f.Items[0], m) {
+		if l.GetPath() == "two.email" && l.GetSuggestion() == "email" {
+			return
+		}
+	}
+	t.Error("the other address is not suggested")
+}
+
+// TestOnePersonWithTwoAddressesIsNotHeld holds that two addresses among one
+// person's answers are no two people.
+func TestOnePersonWithTwoAddressesIsNotHeld(t *testing.T) {
+	f, err := Parse("application/json", "", []byte(`{"answers":{"E-Mail":["ana@b.example"],"Work e-mail.":["ana@work.example"]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := Map(f.Items[0], nil, nil); m.NeedsMapping || m.Email != "ana@b.example" {
+		t.Errorf("held %v with %s: %v", m.NeedsMapping, m.Email, m.Found)
+	}
+}
+
 func TestInventedToolsOfThreeLanguages(t *testing.T) {
 	for _, tt := range inventedThird {
 		t.Run(tt.name, func(t *testing.T) {

@@ -295,6 +295,9 @@ func (m *mapper) sort(item Item, idLeaf int, src *intakev1.SourceDeclared) {
 			}
 			a.field = fieldNone
 		}
+		if a.field == fieldNone && campaigned(value) {
+			a.field, a.how = fieldPage, byValue
+		}
 		if l.rank == rankForeign {
 			a.field = fieldNone
 		}
@@ -323,15 +326,31 @@ func own(l *Leaf, answered bool, reachable map[string]bool) bool {
 		return true
 	case norm(l.Key) == "title":
 		return false
+	case l.rank == rankPlain && spoken(l.Key):
+		// What was said in a conversation stands beside who said it.
+		for at := range reachable { // any order: one is enough
+			if at := strings.TrimSuffix(at, "."); parentOf(l) != "" && strings.HasPrefix(at, parentOf(l)) && !strings.Contains(at[len(parentOf(l)):], ".") {
+				return true
+			}
+		}
 	}
 	return reachable[parentOf(l)]
 }
 
+// spoken says whether a key is nothing but a message's.
+func spoken(key string) bool {
+	word := norm(key)
+	return fieldOfKey(key) == fieldMessage && (strings.Contains(word, "message") || strings.Contains(word, "mensaje") || strings.Contains(word, "nachricht"))
+}
+
 // parentOf is the path of what a leaf stands in.
 func parentOf(l *Leaf) string {
-	tail := l.Key
-	if strings.HasSuffix(l.Path, tail) {
-		return strings.TrimSuffix(l.Path, tail)
+	at, tail := l.Path, join("", l.Key)
+	for strings.HasSuffix(at, "]") && !strings.HasSuffix(at, tail) { // one of several values
+		at = at[:strings.LastIndexByte(at, '[')]
+	}
+	if strings.HasSuffix(at, tail) {
+		return strings.TrimSuffix(at, tail)
 	}
 	return l.Path
 }
@@ -524,9 +543,13 @@ func cut(s string, most int) string {
 func (m *mapper) identity() {
 	p := m.personal
 	var sure int
-	p.Email = m.use(fieldEmail)
+	var rivalled bool
 	if i := m.first[fieldEmail]; i >= 0 {
+		if rivalled = m.rivalled(&m.answers[i]); rivalled {
+			m.answers[i].sure = confidences[byValue]
+		}
 		sure = m.answers[i].confidence()
+		p.Email = m.use(fieldEmail)
 	} else {
 		p.Email, sure = m.emailByValue()
 	}
@@ -557,7 +580,7 @@ func (m *mapper) identity() {
 			m.notes.add("the telephone number does not parse; it was kept as typed")
 		}
 	}
-	m.out.NeedsMapping = p.Phone == "" && (p.Email == "" || sure < doubtful)
+	m.out.NeedsMapping = p.Phone == "" && (p.Email == "" || sure < doubtful) || rivalled
 
 	p.FirstName = m.use(fieldFirstName)
 	p.LastName = m.use(fieldLastName)
@@ -569,6 +592,25 @@ func (m *mapper) identity() {
 	m.features.HasCompany = p.Company != ""
 	p.JobTitle = m.use(fieldJobTitle)
 	p.Message = m.use(fieldMessage)
+}
+
+// rivalled says whether the body speaks of somebody else in the same way, with an
+// address of their own: two people side by side, and nothing says who asks.
+func (m *mapper) rivalled(first *answer) bool {
+	if first.leaf.claim != nil || parentOf(first.leaf) == "" {
+		return false
+	}
+	address, _ := NormaliseEmail(first.value)
+	for i := range m.answers {
+		a := &m.answers[i]
+		if a.field != fieldEmail || a.how != first.how || a.leaf.rank != first.leaf.rank || parentOf(a.leaf) == "" || parentOf(a.leaf) == parentOf(first.leaf) {
+			continue
+		}
+		if email, ok := NormaliseEmail(a.value); ok && email != address {
+			return true
+		}
+	}
+	return false
 }
 
 // emailByValue finds, last, an answer that is an e-mail address, whatever it
