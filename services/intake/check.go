@@ -47,13 +47,13 @@ func (s *Server) CheckSubmissions(ctx context.Context, req *intakev1.CheckSubmis
 	if err := s.Log.Fresh(ctx); err != nil {
 		return nil, err
 	}
-	ids := Ids{s.Keys}
+	ids, rules := Ids{s.Keys}, s.rules()
 	out := &intakev1.CheckSubmissionsResponse{}
 	var found []Mapped
 	var macs [][]byte
 	var contacts []keys.Contact
 	for _, sub := range req.GetSubmissions() {
-		m := worded(sub, src, s.Domains, s.Clock.Now())
+		m := worded(sub, rules, src, s.Domains, s.Clock.Now())
 		result := &intakev1.CheckedSubmission{Features: m.Submission.GetFeatures()}
 		if key := sub.GetExternalId(); key != "" {
 			result.LeadId = ids.Lead(ids.Submission(src.GetSourceId(), key, ""))

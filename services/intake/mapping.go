@@ -67,7 +67,7 @@ type Mapped struct {
 func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	m := mapper{
 		rules:    rules,
-		region:   src.GetRegion(),
+		source:   src,
 		personal: &leadv1.PersonalData{},
 		features: &leadv1.Features{},
 		notes:    slices.Clone(item.Notes),
@@ -185,7 +185,7 @@ func (item Item) Canonical() []byte {
 
 type mapper struct {
 	rules    Vocabulary
-	region   string // of telephone numbers that do not say theirs
+	source   *intakev1.SourceDeclared
 	out      Mapped
 	personal *leadv1.PersonalData
 	features *leadv1.Features
@@ -570,7 +570,7 @@ func (m *mapper) identity() {
 		p.Phone = m.phoneByValue()
 	}
 	if p.Phone != "" {
-		if phone, country, ok := NormalisePhone(p.Phone, orElse(m.features.Country, m.region)); ok {
+		if phone, country := numberOf(p, m.features, m.source); phone != "" {
 			m.out.Phone = phone
 			m.features.HasPhone = true
 			if m.features.Country == "" && m.first[fieldCountry] < 0 {
@@ -580,7 +580,7 @@ func (m *mapper) identity() {
 			m.notes.add("the telephone number does not parse; it was kept as typed")
 		}
 	}
-	m.out.NeedsMapping = p.Phone == "" && (p.Email == "" || sure < doubtful) || rivalled
+	m.out.NeedsMapping = unreachable(p) || p.Phone == "" && sure < doubtful || rivalled
 
 	p.FirstName = m.use(fieldFirstName)
 	p.LastName = m.use(fieldLastName)
@@ -691,10 +691,8 @@ func (m *mapper) facts() {
 	m.features.Industry = m.word(ListIndustry, fieldIndustry)
 	m.features.Role = m.word(ListRole, fieldRole)
 	m.features.Product = m.word(ListProduct, fieldProduct)
-	if m.features.Role == "" && m.rules != nil && m.personal.JobTitle != "" {
-		if word, ok := m.rules.Word(ListRole, m.personal.JobTitle); ok && fits(word) {
-			m.features.Role = word
-		}
+	if m.features.Role == "" {
+		m.features.Role = roleFor(m.rules, m.personal)
 	}
 	if text := m.use(fieldLanguage); text != "" {
 		if tag, ok := Language(text); ok {
@@ -712,14 +710,9 @@ func (m *mapper) word(list string, f field) string {
 	if text == "" {
 		return ""
 	}
-	if m.rules != nil {
-		if word, ok := m.rules.Word(list, text); ok && fits(word) {
-			m.told(f, word)
-			return word
-		}
-	}
-	m.keep(f)
-	return ""
+	word := wordFor(m.rules, list, text)
+	m.told(f, word)
+	return word
 }
 
 // wish finds whether the person asked for contact. Consent to processing is no

@@ -144,7 +144,7 @@ type past struct {
 }
 
 func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, actor string, rows []*intakev1.HistoryRow) ([]*intakev1.RowResult, error) {
-	ids := Ids{s.Keys}
+	ids, rules := Ids{s.Keys}, s.rules()
 	results := make([]*intakev1.RowResult, 0, len(rows))
 	var fresh []*past
 	var admissions []keys.Admission
@@ -155,7 +155,7 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 			p.result.Error = why
 			continue
 		}
-		p.mapped = worded(row.GetSubmission(), src, s.Domains, row.GetReceivedAt().AsTime())
+		p.mapped = worded(row.GetSubmission(), rules, src, s.Domains, row.GetReceivedAt().AsTime())
 		p.sub = ids.Submission(src.GetSourceId(), row.GetSubmission().GetExternalId(), "")
 		p.id = ids.Lead(p.sub)
 		p.result.LeadId = p.id

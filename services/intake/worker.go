@@ -203,7 +203,7 @@ func (w *Worker) read(ctx context.Context, d *intakev1.Delivery, ref *leadv1.Del
 		return worked{}, fault.New(fault.Invalid, "the source of this delivery is not known to the log")
 	}
 	if sub := body.GetSubmission(); sub != nil {
-		t := w.task(ctx, d, ref, source, worded(sub, source, w.Domains, d.GetReceivedAt().AsTime()), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
+		t := w.task(ctx, d, ref, source, worded(sub, rules, source, w.Domains, d.GetReceivedAt().AsTime()), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
 		return worked{tasks: ending([]*task{t}, out)}, nil
 	}
 	if touch := body.GetTouch(); touch != nil {
