@@ -116,14 +116,22 @@ func (b *outcomes) receive(t *task, s *lead.State) {
 		Personal: t.grant.Sealed, BodyMac: t.mac, NeedsMapping: t.mapped.NeedsMapping, Mapping: t.mapped.Used, Found: t.mapped.Found,
 	})
 	b.attach(t.leadID, t.grant, t.ref.GetDeliveryId(), t.trace, s)
-	switch {
-	case t.mapped.Spam != "":
-		b.say(t, s, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: t.mapped.Spam})
-	case t.mapped.Submission.GetTest():
-		b.say(t, s, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_TEST, Rule: "the sender marked it as a test"})
-	default:
+	if no := refusalOf(&t.mapped); no != nil {
+		b.say(t, s, no)
+	} else {
 		b.account(t, s)
 	}
+}
+
+// refusalOf is why a submission is refused, by what it says; nil = it is not.
+func refusalOf(m *Mapped) *leadv1.LeadRefused {
+	switch {
+	case m.Spam != "":
+		return &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: m.Spam}
+	case m.Submission.GetTest():
+		return &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_TEST, Rule: "the sender marked it as a test"}
+	}
+	return nil
 }
 
 // account says which declared company the lead belongs to, where that is
