@@ -91,12 +91,19 @@ func (h *house) ignored() (why []string) {
 }
 
 func calendlyInvitee(event, uri, old, question string) string {
-	if old == "" {
-		old = "null"
-	} else {
-		old = `"` + old + `"`
+	return calendlyMoved(event, uri, old, "", question)
+}
+
+// calendlyMoved is an invitee between the one before and the one after a move.
+func calendlyMoved(event, uri, old, next, question string) string {
+	for _, other := range []*string{&old, &next} {
+		if *other == "" {
+			*other = "null"
+		} else {
+			*other = `"` + *other + `"`
+		}
 	}
-	return fmt.Sprintf(`{"event":%q,"created_at":"2026-03-02T08:00:00Z","payload":{"email":"ida@maschinen.example","name":"Ida Kern","uri":%q,"old_invitee":%s,"new_invitee":null,"questions_and_answers":[{"question":"Company","answer":%q,"position":0}],"tracking":{"utm_source":null},"status":"active"}}`, event, uri, old, question)
+	return fmt.Sprintf(`{"event":%q,"created_at":"2026-03-02T08:00:00Z","payload":{"email":"ida@maschinen.example","name":"Ida Kern","uri":%q,"old_invitee":%s,"new_invitee":%s,"questions_and_answers":[{"question":"Company","answer":%q,"position":0}],"tracking":{"utm_source":null},"status":"active"}}`, event, uri, old, next, question)
 }
 
 func typeformAnswer(event, token, email string) string {
@@ -139,6 +146,8 @@ func TestLifecyclesOfTools(t *testing.T) {
 		// after is the tally once the details came, where they are read later.
 		after string
 		leads int
+		// company is what the one lead says at the end; empty = nobody looks.
+		company string
 	}{
 		{name: "typeform: again, and half an answer", tool: "typeform", sent: []string{
 			typeformAnswer("form_response", "tok1", "ty@maschinen.example"), typeformAnswer("form_response", "tok1", "ty@maschinen.example"),
@@ -159,6 +168,22 @@ func TestLifecyclesOfTools(t *testing.T) {
 		}, tally: "lead 1, repeat 1, revision 1, ignored 2; 5", ignored: []string{
 			"invitee.canceled: the event changes an earlier one and is no submission of its own", "invitee.canceled: the event changes an earlier one and is no submission of its own",
 		}, leads: 1},
+		{name: "calendly: moved twice", tool: "calendly", sent: []string{
+			calendlyMoved("invitee.created", "https://c.example/i/A", "", "", "Maschinen AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/B", "https://c.example/i/A", "", "Werkzeug AG"), calendlyMoved("invitee.canceled", "https://c.example/i/A", "", "https://c.example/i/B", "Maschinen AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/C", "https://c.example/i/B", "", "Getriebe AG"), calendlyMoved("invitee.canceled", "https://c.example/i/B", "https://c.example/i/A", "https://c.example/i/C", "Werkzeug AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/B", "https://c.example/i/A", "", "Werkzeug AG"), // its retry comes last
+		}, tally: "lead 1, repeat 1, revision 2, ignored 2; 6", ignored: []string{
+			"invitee.canceled: the event changes an earlier one and is no submission of its own", "invitee.canceled: the event changes an earlier one and is no submission of its own",
+		}, leads: 1, company: "Getriebe AG"},
+		{name: "calendly: moved twice, and all of it the wrong way round", tool: "calendly", sent: []string{
+			calendlyMoved("invitee.canceled", "https://c.example/i/B", "https://c.example/i/A", "https://c.example/i/C", "Werkzeug AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/C", "https://c.example/i/B", "", "Getriebe AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/B", "https://c.example/i/A", "", "Werkzeug AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/A", "", "", "Maschinen AG"),
+		}, tally: "lead 1, repeat 2, ignored 1; 4", ignored: []string{
+			"invitee.canceled: the event changes an earlier one and is no submission of its own",
+		}, leads: 1, company: "Getriebe AG"},
 		{name: "cognito, without a preset: submitted and updated", tool: "", source: &intakev1.SourceDeclared{Mapping: &intakev1.Mapping{Id: []string{"Id"}}}, sent: []string{
 			`{"Form":{"Id":"1","InternalName":"Contact"},"Id":"1-5","Name":{"First":"Co","Last":"Gnito"},"Email":"co@maschinen.example","Company":"Maschinen AG"}`,
 			`{"Form":{"Id":"1","InternalName":"Contact"},"Id":"1-5","Name":{"First":"Co","Last":"Gnito"},"Email":"co@maschinen.example","Company":"Werkzeug AG"}`,
@@ -237,6 +262,11 @@ func TestLifecyclesOfTools(t *testing.T) {
 				h.time.Set(h.time.Now().Add(10 * time.Minute))
 				h.settle()
 				same(t, "once the details came", strings.SplitN(h.tally(name), " acknowledged", 2)[0], tt.after)
+			}
+			if tt.company != "" {
+				leads := must[*leadv1.ListLeadsResponse](t)(leadv1.NewLeadServiceClient(h.conn).ListLeads(h.as(""), &leadv1.ListLeadsRequest{})).GetLeads()
+				same(t, "leads", len(leads), 1)
+				same(t, "the company that counts", h.lead(leads[0].GetLeadId()).GetPersonal().GetCompany(), tt.company)
 			}
 			h.testsAreKeptOut(tt.leads)
 			whole(t, h)

@@ -30,6 +30,9 @@ func (s *Server) ResolveLeads(ctx context.Context, req *intakev1.ResolveLeadsReq
 	}
 	s.Log.Follower().View(func(v *ledger.View) {
 		for _, l := range out.GetLeads() {
+			if other := s.Names.leadOf(ids.Submission(src.GetSourceId(), l.GetExternalId(), "")); other != "" {
+				l.LeadId = other
+			}
 			l.Exists = v.Place(lead.SubjectOf(l.GetLeadId())).Seq != 0
 		}
 	})

@@ -53,6 +53,10 @@ type Mapped struct {
 	// "typeform", "typeform+3", or empty where the body mapped itself.
 	Found []*leadv1.FieldFound
 	Used  string
+	// Renamed is true where the sender may give one submission several ids: then
+	// Replaces are those of what it takes the place of, ReplacedBy of what took its.
+	Renamed              bool
+	Replaces, ReplacedBy []string
 }
 
 // Map puts one submission of a body into Baton's words. What the mapping of its
@@ -76,6 +80,7 @@ func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	id, idLeaf := externalID(item)
 	m.out.Submission.ExternalId = id
 	m.out.Submission.Test = item.test
+	m.out.Renamed, m.out.Replaces, m.out.ReplacedBy = item.renamed, item.replaces, item.later
 	if item.plan != nil {
 		m.out.Used = item.plan.name
 	}
@@ -91,6 +96,9 @@ func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	return m.out
 }
 
+// eventLink is a kind of event that says something of an earlier submission.
+const eventLink = "link"
+
 // event says what the kind of event means. A kind that the mapping knows is
 // named where it is no submission; any other is the sender's own text and is not.
 func (m *mapper) event(item Item) {
@@ -104,7 +112,7 @@ func (m *mapper) event(item Item) {
 		m.out.Update = true
 	case "erase":
 		m.out.Ignored = kind + ": the sender asks to erase what it sent before"
-	case "link":
+	case eventLink:
 		m.out.Ignored = kind + ": the event changes an earlier one and is no submission of its own"
 	case "ignore":
 		m.out.Ignored = kind + ": the source does not take this kind of event"

@@ -22,6 +22,7 @@ type outcomes struct {
 	// accounts and domains say which company somebody belongs to.
 	accounts *Accounts
 	domains  *Domains
+	chain    *chain
 	// touches of this batch, by id, and the deliveries that each came in.
 	touches map[string][]string
 }
@@ -45,6 +46,13 @@ func (b *outcomes) add(t *task) error {
 	if t.touch != nil {
 		return b.touch(t)
 	}
+	replaced := false
+	if len(t.names) > 0 {
+		var id string
+		if id, replaced = b.chain.lead(t.names, t.leadID); id != t.leadID {
+			return fault.New(fault.Unavailable, "another name of the submission came while it was prepared")
+		}
+	}
 	if t.mapped.Ignored != "" {
 		b.ignore(t)
 		return nil
@@ -56,7 +64,10 @@ func (b *outcomes) add(t *task) error {
 	switch {
 	case s.Delivered(t.ref.GetDeliveryId()):
 		return nil
-	case s.ID != "" && string(s.BodyMAC) == string(t.mac):
+	}
+	b.name(t)
+	switch {
+	case s.ID != "" && (replaced || string(s.BodyMAC) == string(t.mac)):
 		b.say(t, s, &leadv1.SubmissionRepeated{Delivery: t.ref})
 		return nil
 	case t.grant == nil:
@@ -97,10 +108,29 @@ func (b *outcomes) ignore(t *task) {
 	} else if t.from.ref.GetDeliveryId() == t.ref.GetDeliveryId() || b.view.Place(subject).Seq != 0 {
 		return
 	}
+	b.name(t)
 	b.drafts = append(b.drafts, ledger.Draft{
 		Subject: subject, Cause: t.ref.GetDeliveryId(), Position: 2, Correlation: t.ref.GetDeliveryId(), TraceParent: t.trace,
 		Body: &intakev1.DeliveryIgnored{Delivery: t.ref, SourceId: t.source.GetSourceId(), Why: t.mapped.Ignored},
 	})
+}
+
+// speaks says whether a submission says by which ids it goes: one that is taken,
+// or an event that links one to another.
+func (t *task) speaks() bool {
+	return t.mapped.Ignored == "" || t.mapped.Event == eventLink && len(t.names) > 1
+}
+
+// name says by which ids a submission goes, where that is not known yet.
+func (b *outcomes) name(t *task) {
+	if len(t.names) == 0 || !t.speaks() {
+		return
+	}
+	for i, said := range b.chain.name(t.names, t.source.GetSourceId(), t.leadID) {
+		b.drafts = append(b.drafts, ledger.Draft{
+			Subject: subjectSubmission + said.GetSubmissionId(), Body: said, Cause: t.ref.GetDeliveryId(), Correlation: t.leadID, Position: 2000 + i, TraceParent: t.trace,
+		})
+	}
 }
 
 // receive opens a lead.

@@ -119,7 +119,7 @@ func TestPresetMappings(t *testing.T) {
 		},
 		{
 			name: "calendly", body: `{"event":"invitee.created","payload":{"uri":"u2","old_invitee":"u1","rescheduled":false,"email":"ana@b.example","name":"Ana Bo","questions_and_answers":[{"question":"Company","answer":"Acme","position":0}],"tracking":{"utm_source":"ad","utm_medium":"cpc"}}}`,
-			want: []reading{{email: "ana@b.example", name: "Ana Bo", company: "Acme", utm: "ad/cpc/", id: "u1", outcome: "lead"}},
+			want: []reading{{email: "ana@b.example", name: "Ana Bo", company: "Acme", utm: "ad/cpc/", id: "u2", outcome: "lead"}},
 		},
 		{name: "calendly", body: `{"event":"invitee.canceled","payload":{"uri":"u1","email":"ana@b.example","name":"Ana Bo"}}`, want: []reading{{email: "ana@b.example", name: "Ana Bo", id: "u1", outcome: "ignored"}}},
 		{

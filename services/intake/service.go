@@ -33,6 +33,8 @@ type Server struct {
 	// Accounts are the companies that are known; nil = none are kept.
 	Accounts *Accounts
 	Touches  *Touches
+	// Names are the ids that stand for one submission; nil = none do.
+	Names *Names
 	// Draining ends streams of submissions once what they brought is answered;
 	// nil = never.
 	Draining <-chan struct{}
