@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -269,6 +270,58 @@ func TestLifecyclesOfTools(t *testing.T) {
 				same(t, "the company that counts", h.lead(leads[0].GetLeadId()).GetPersonal().GetCompany(), tt.company)
 			}
 			h.testsAreKeptOut(tt.leads)
+			whole(t, h)
+		})
+	}
+}
+
+// What a thin tool says of a change is a reason to read again: the lead that is
+// there says what the tool has now, whatever of it the event itself repeats, and
+// the same once more changes nothing.
+func TestUpdatesOfThinTools(t *testing.T) {
+	for _, tt := range []struct {
+		tool, path      string
+		created, change string
+		answer          string // with a place for the company
+	}{
+		{
+			"hubspot", "/crm/v3/objects/contacts/{objectId}",
+			`[{"eventId":1,"subscriptionId":2,"portalId":62,"appId":5,"occurredAt":1772442000000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":99,"changeFlag":"NEW","changeSource":"CRM"}]`,
+			`[{"eventId":%d,"subscriptionId":3,"portalId":62,"appId":5,"occurredAt":1772442900000,"subscriptionType":"contact.propertyChange","attemptNumber":0,"objectId":99,"propertyName":"email","propertyValue":"new@maschinen.example","changeSource":"CRM_UI"}]`,
+			`{"id":"99","properties":{"email":"hs@maschinen.example","firstname":"Hub","lastname":"Kern","company":%q}}`,
+		},
+		{
+			"surveymonkey", "/v3/surveys/{survey_id}/responses/{object_id}/details",
+			`{"name":"My Webhook","event_type":"response_completed","event_id":"1","object_type":"response","object_id":"5512","resources":{"survey_id":"77","respondent_id":"5"}}`,
+			`{"name":"My Webhook","event_type":"response_updated","event_id":"%d","object_type":"response","object_id":"5512","resources":{"survey_id":"77","respondent_id":"5"}}`,
+			`{"id":"5512","pages":[{"id":"1","questions":[{"id":"1","heading":"E-mail","answers":[{"text":"hs@maschinen.example"}]},{"id":"2","heading":"Company","answers":[{"text":%q}]}]}]}`,
+		},
+	} {
+		t.Run(tt.tool, func(t *testing.T) {
+			var company atomic.Value
+			company.Store("Maschinen AG")
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = fmt.Fprintf(w, tt.answer, company.Load())
+			}))
+			t.Cleanup(server.Close)
+			h := start(t, Config{PublicURL: "https://in.acme.example", details: &intake.Details{Secrets: &intake.Secrets{Env: environ}, Loopback: true}})
+			h.tool(tt.tool, &intakev1.SourceDeclared{Details: &intakev1.DetailsRead{Url: server.URL + tt.path}})
+			became := func() string {
+				h.settle()
+				return strings.SplitN(h.tally(tt.tool), " acknowledged", 2)[0]
+			}
+			h.send(tt.tool, tt.created)
+			same(t, "made", became(), "lead 1; 1")
+			company.Store("Werkzeug AG")
+			h.send(tt.tool, fmt.Sprintf(tt.change, 2))
+			same(t, "changed", became(), "lead 1, revision 1; 2")
+			h.send(tt.tool, fmt.Sprintf(tt.change, 3))
+			same(t, "changed in something else", became(), "lead 1, repeat 1, revision 1; 3")
+			leads := must[*leadv1.ListLeadsResponse](t)(leadv1.NewLeadServiceClient(h.conn).ListLeads(h.as(""), &leadv1.ListLeadsRequest{})).GetLeads()
+			same(t, "leads", len(leads), 1)
+			says := h.lead(leads[0].GetLeadId()).GetPersonal()
+			same(t, "what the lead says", []string{says.GetEmail(), says.GetCompany()}, []string{"hs@maschinen.example", "Werkzeug AG"})
 			whole(t, h)
 		})
 	}

@@ -622,14 +622,14 @@ func (m *mapper) rivalled(first *answer) bool {
 }
 
 // emailByValue finds, last, an answer that is an e-mail address, whatever it
-// was asked as.
+// was asked as. What a mapping says is something else is not looked at.
 func (m *mapper) emailByValue() (string, int) {
 	var first *answer
 	var address string
 	sure := onlyOne
 	for i := range m.answers {
 		a := &m.answers[i]
-		if a.field != fieldNone || a.leaf.rank > rankPlain || a.leaf.origin == fromText || len(a.value) > 320 || !strings.Contains(a.value, "@") {
+		if a.field != fieldNone || a.leaf.claim != nil || a.leaf.rank > rankPlain || a.leaf.origin == fromText || len(a.value) > 320 || !strings.Contains(a.value, "@") {
 			continue
 		}
 		email, ok := NormaliseEmail(a.value)
@@ -653,7 +653,7 @@ func (m *mapper) emailByValue() (string, int) {
 func (m *mapper) phoneByValue() string {
 	for i := range m.answers {
 		a := &m.answers[i]
-		if a.field != fieldNone || a.used || a.leaf.rank > rankPlain || !strings.HasPrefix(a.value, "+") || len(a.value) > 32 {
+		if a.field != fieldNone || a.leaf.claim != nil || a.used || a.leaf.rank > rankPlain || !strings.HasPrefix(a.value, "+") || len(a.value) > 32 {
 			continue
 		}
 		if _, _, ok := NormalisePhone(a.value, ""); ok {
