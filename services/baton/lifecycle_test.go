@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // one of the tools signs with it
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -78,6 +79,14 @@ func (h *house) send(tool, body string) {
 	if got.status != http.StatusOK || got.body != "{}" {
 		h.t.Errorf("%s was answered %d %s", tool, got.status, got.body)
 	}
+}
+
+// detailsOf asks a tool that stands on this machine and whose certificate nobody
+// else trusts; all else is as it is outside of tests.
+func detailsOf(tool *httptest.Server) *intake.Details {
+	roots := x509.NewCertPool()
+	roots.AddCert(tool.Certificate())
+	return &intake.Details{Secrets: &intake.Secrets{Env: environ}, Loopback: true, Roots: roots}
 }
 
 // ignored are the reasons of what the log calls no submission.
@@ -220,7 +229,7 @@ func TestLifecyclesOfTools(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			open := false
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, known := answers[r.URL.RequestURI()]
 				switch {
 				case r.Header.Get("Authorization") != "Bearer "+toolSecret:
@@ -235,7 +244,7 @@ func TestLifecyclesOfTools(t *testing.T) {
 				}
 			}))
 			t.Cleanup(server.Close)
-			h := start(t, Config{PublicURL: "https://in.acme.example", details: &intake.Details{Secrets: &intake.Secrets{Env: environ}, Loopback: true}})
+			h := start(t, Config{PublicURL: "https://in.acme.example", details: detailsOf(server)})
 			h.team("ana", "ben", "chloe", "dan")
 			h.agree(h.document())
 			src := tt.source
@@ -300,12 +309,12 @@ func TestUpdatesOfThinTools(t *testing.T) {
 		t.Run(tt.tool, func(t *testing.T) {
 			var company atomic.Value
 			company.Store("Maschinen AG")
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				_, _ = fmt.Fprintf(w, tt.answer, company.Load())
 			}))
 			t.Cleanup(server.Close)
-			h := start(t, Config{PublicURL: "https://in.acme.example", details: &intake.Details{Secrets: &intake.Secrets{Env: environ}, Loopback: true}})
+			h := start(t, Config{PublicURL: "https://in.acme.example", details: detailsOf(server)})
 			h.tool(tt.tool, &intakev1.SourceDeclared{Details: &intakev1.DetailsRead{Url: server.URL + tt.path}})
 			became := func() string {
 				h.settle()
