@@ -482,6 +482,24 @@ func TestATestOfASourceKeepsNothing(t *testing.T) {
 	same(t, "said", must[uint64](t)(h.App.log.Last(t.Context(), ledger.StreamLedger)), before)
 }
 
+// Where the system knows how the internet reaches its door, an address is whole:
+// it can be given to a tool as it stands, and works.
+func TestASourceHasItsWholeAddress(t *testing.T) {
+	h := start(t, Config{PublicURL: "https://in.acme.example/"})
+	at := []string{"--server", h.GRPCAddr, "--token", h.admin}
+	type_ := func(args ...string) string { return ok(t, slices.Concat(args, at)...) }
+	added := type_("source", "add", "landing", "--with-token")
+	const before = "POST https://in.acme.example/hooks/landing/"
+	has(t, added, before, "shown this once")
+	token, _, _ := strings.Cut(added[strings.Index(added, before)+len(before):], "\n")
+	same(t, "the address without the public part", h.json("landing/"+token, `{"email":"ada@maschinen.example"}`), http.StatusOK)
+	has(t, type_("source", "show", "landing"), before+"TOKEN")
+	has(t, type_("source", "rotate", "landing", "--until", "now"), before)
+	has(t, type_("source", "rename", "landing", "contact"), "POST https://in.acme.example/hooks/contact")
+	has(t, type_("source", "map", "contact", "--set", "email=k2"), "POST https://in.acme.example/hooks/contact")
+	has(t, type_("source", "add", "forms", "--format", "json"), `"https://in.acme.example/hooks/forms"`)
+}
+
 // Every command of sources, as somebody types it.
 func TestSourceCommands(t *testing.T) {
 	h := start(t, Config{})

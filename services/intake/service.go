@@ -40,7 +40,7 @@ type Server struct {
 	Draining <-chan struct{}
 	// Secrets resolves what signatures are checked with; for TestSource alone.
 	Secrets SecretLookup
-	// PublicURL is where senders reach the door, for TestSource alone.
+	// PublicURL is where senders reach the door; empty = nobody said.
 	PublicURL string
 	// Register is what both sides signed.
 	Register *agreement.Register
