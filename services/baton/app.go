@@ -70,6 +70,7 @@ type App struct {
 	accounts *intake.Accounts
 	waiting  *feedback.Waiting
 	touches  *intake.Touches
+	names    *intake.Names
 	held     *intake.Held
 	tally    *intake.Tally
 	people   *routing.Server
@@ -121,6 +122,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		accounts: intake.NewAccounts(),
 		waiting:  feedback.NewWaiting(),
 		touches:  intake.NewTouches(),
+		names:    intake.NewNames(),
 		tally:    intake.NewTally(),
 		draining: make(chan struct{}),
 	}
@@ -173,12 +175,14 @@ func (a *App) start(ctx context.Context) error {
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
+		Dialer: cfg.line, Wall: cfg.wall,
 	}, a.register, a.scores, a.recent, a.roster, pools, a.line, a.later, a.speed,
 		a.sources,
 		a.persons,
 		a.accounts,
 		a.waiting,
 		a.touches,
+		a.names,
 		a.held,
 		a.tally,
 	)
@@ -373,7 +377,7 @@ func (a *App) startIntake(ctx context.Context, writable bool) error {
 		Keep: keep, Log: a.log, Keys: a.keys, Sources: a.sources, Clock: a.log.Clock(),
 		People: a.persons, Domains: domains,
 		Accounts: a.accounts,
-		Touches:  a.touches, Draining: a.draining,
+		Touches:  a.touches, Names: a.names, Draining: a.draining,
 		Secrets: secrets, Register: a.register, PublicURL: a.cfg.PublicURL,
 		Tally: a.tally, Acknowledged: &intake.Acknowledged{},
 	})
@@ -383,7 +387,7 @@ func (a *App) startIntake(ctx context.Context, writable bool) error {
 	}
 	worker := &intake.Worker{
 		Log: a.log, Keys: a.keys, Sources: a.sources, Register: a.register, People: a.persons, Domains: domains, Accounts: a.accounts,
-		Touches: a.touches, Held: a.held, Tally: a.tally, Keep: keep, Details: details, Logger: a.logger,
+		Touches: a.touches, Names: a.names, Held: a.held, Tally: a.tally, Keep: keep, Details: details, Logger: a.logger,
 	}
 	a.worker = worker
 	run, cancel := context.WithCancel(a.run)

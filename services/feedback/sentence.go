@@ -161,6 +161,11 @@ func deliverySentence(body proto.Message) string {
 		}[b.GetHow()]
 	case *intakev1.DeliveryIgnored:
 		return "A delivery is no lead and was not meant to be one: " + b.GetWhy()
+	case *intakev1.SubmissionNamed:
+		if b.GetReplaced() {
+			return fmt.Sprintf("A name of a submission stands for lead %s, and a later one took its place", b.GetLeadId())
+		}
+		return fmt.Sprintf("A name of a submission stands for lead %s", b.GetLeadId())
 	case *intakev1.SourceDeclared:
 		return sourceSentence(b)
 	}
