@@ -46,6 +46,8 @@ type Agreement struct {
 	calendars      []*Calendar
 	reasons        []Reason
 	sections       []Term
+	// facts are all that conditions may read.
+	facts []*variable
 }
 
 type party struct {

@@ -86,6 +86,10 @@ type poolPlaces struct {
 // condition reads a condition and puts it aside to be compiled.
 func (d *draft) condition(into **condition) func(value) {
 	return func(v value) {
+		if v.shape != nil {
+			v.shape.is(kindOfCondition)
+			return
+		}
 		*into = always
 		d.conditions = append(d.conditions, pending{value: v, into: into})
 	}
@@ -101,6 +105,7 @@ func (d *draft) compileConditions() {
 		d.add(place{line: 1, col: 1}, "the vocabulary of conditions cannot be made: %v", err)
 		return
 	}
+	d.agreement.facts = v.all(d.agreement.touches)
 	for i, p := range d.conditions {
 		if i == maxConditions {
 			d.add(p.value.key, "the agreement has more than %d conditions; put some of them together", maxConditions)

@@ -36,7 +36,7 @@ both signed it. Until then leads are kept, and wait.
   baton agreement sign 1 --as marketing --key marketing.key
   baton agreement sign 1 --as sales --key sales.key
   baton agreement show                      what is in force now`,
-	}, agreementInit(), agreementCheck(), agreementPropose(), agreementSign(), agreementShow(), agreementList())
+	}, agreementInit(), agreementCheck(), agreementPropose(), agreementSign(), agreementShow(), agreementList(), agreementSchema(), agreementReference())
 }
 
 func agreementInit() *cobra.Command {
