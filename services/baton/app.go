@@ -55,6 +55,7 @@ type App struct {
 	log    *ledger.Ledger
 
 	register *agreement.Register
+	supply   *agreement.Supply
 	roster   *routing.Roster
 	groups   *routing.Groups
 	keeper   *routing.Keeper
@@ -110,7 +111,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
+		cfg: cfg, register: &agreement.Register{}, supply: agreement.NewSupply(), roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
 		sources:  intake.NewSources(),
 		persons:  intake.NewPeople(),
 		accounts: intake.NewAccounts(),
@@ -168,7 +169,7 @@ func (a *App) start(ctx context.Context) error {
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
-	}, a.register, a.roster, pools, a.line, a.later, a.speed,
+	}, a.register, a.supply, a.roster, pools, a.line, a.later, a.speed,
 		a.sources,
 		a.persons,
 		a.accounts,
@@ -257,7 +258,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 			a.background("checkpoints", func(ctx context.Context) { a.log.KeepCheckpoints(ctx, 1000, 10*time.Second) })
 		}
 	case agreement.Name:
-		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register})
+		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register, Supply: a.supply})
 	case routing.Name:
 		a.people.Desk = closed{a.log}
 		if writable {

@@ -62,6 +62,8 @@ var Policy = map[string][]string{
 	agreementv1.AgreementService_Sign_FullMethodName:           {Marketing, Sales, Manager},
 	agreementv1.AgreementService_GetAgreement_FullMethodName:   everyone,
 	agreementv1.AgreementService_ListAgreements_FullMethodName: everyone,
+	agreementv1.AgreementService_ListFields_FullMethodName:     everyone,
+	agreementv1.AgreementService_CountAudience_FullMethodName:  everyone,
 
 	qualificationv1.QualificationService_RecordCall_FullMethodName: {Qualifier},
 	qualificationv1.QualificationService_Explain_FullMethodName:    everyone,
