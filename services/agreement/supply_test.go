@@ -240,3 +240,18 @@ func TestFieldsAreTheVocabulary(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSupply is the price of one lead: it is paid while the log is folded.
+func BenchmarkSupply(b *testing.B) {
+	s := NewSupply()
+	event := &ledger.Event{Recorded: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Body: &leadv1.LeadReceived{SourceId: "web", Source: "web", Features: benchmarkFacts().Features}}
+	subjects := make([]string, 100_000)
+	for i := range subjects {
+		subjects[i] = fmt.Sprintf("lead.%026d", i)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		event.Subject = subjects[i%len(subjects)]
+		s.Apply(event)
+	}
+}

@@ -48,6 +48,8 @@ func documented(text string) []string {
 			for _, call := range []string{"baton ", "go run ./services/baton "} {
 				if rest, ok := strings.CutPrefix(line, call); ok {
 					rest, _, _ = strings.Cut(rest, " #")
+					// Where the shell puts the answer is the shell's business.
+					rest, _, _ = strings.Cut(rest, " > ")
 					out = append(out, strings.TrimSpace(rest))
 				}
 			}
