@@ -66,7 +66,7 @@ func TestFilters(t *testing.T) {
 // every lead, and is the same when it is exported again.
 func TestAudienceReadAgain(t *testing.T) {
 	conditions := []string{
-		`lead.has_email || lead.has_phone`, `lead.country in ["DE", "AT"] && !(lead.role == "executive" || lead.free_email)`,
+		`lead.has_email || lead.has_phone`, `(lead.has_email || lead.has_phone) && lead.employees >= 20`, `lead.country in ["DE", "AT"] && !(lead.role == "executive" || lead.free_email)`,
 		`!(lead.country in ["DE"])`, `lead.country != "DE"`, `lead.employees >= 20 && lead.employees < 500`, `!has(lead.role) || lead.role in ["buyer"]`,
 		`lead.has_company || (lead.has_email && !lead.free_email)`, `has(answers.budget) && answers.budget * 2 > 100`,
 		`(lead.has_email ? lead.employees > 10 : lead.has_phone) && lead.country == "DE"`, `!(answers.timeframe == "now") || answers.newsletter`,
