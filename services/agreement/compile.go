@@ -110,6 +110,10 @@ type poolPlaces struct {
 // condition reads a condition and puts it aside to be compiled.
 func (d *draft) condition(into **condition) func(value) {
 	return func(v value) {
+		if v.shape != nil {
+			v.shape.is(kindOfCondition)
+			return
+		}
 		*into = always
 		d.conditions = append(d.conditions, pending{value: v, into: into})
 	}

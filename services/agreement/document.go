@@ -14,38 +14,43 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 )
 
+// format is the version of documents that this program reads.
+const format = 1
+
 // document reads the whole document. Order among the parts is the writer's.
 func (d *draft) document(root value) {
 	a := d.agreement
 	d.fields(root, "the agreement",
-		must("baton", "1 (the version of this format)", func(v value) {
-			if n, ok := d.integer(v, 0, 1<<31); ok && n != 1 {
-				d.add(v.place, "this program reads format 1, not %d; write `baton: 1`", n)
+		must("baton", "1 (the version of this format)", "The version of this format. It is always 1.", func(v value) {
+			if v.shape != nil {
+				d.integer(v, format, format)
+			} else if n, ok := d.integer(v, 0, 1<<31); ok && n != format {
+				d.add(v.place, "this program reads format %d, not %d; write `baton: %[1]d`", format, n)
 			}
 		}),
-		must("name", "with a name for the agreement", d.textInto(&a.name)),
-		may("in_force_from", d.inForceFrom),
-		must("parties", "with marketing and sales", d.readParties),
-		may("glossary", d.terms(&a.glossary)),
-		may("words", d.words),
-		may("answers", func(v value) { a.answers = d.questions(v, true) }),
-		may("touches", d.touches),
-		may("signals", d.signals),
-		must("profile", "(the customer profile)", d.profile),
-		must("personas", "with at least one persona", d.personas),
-		must("stages", "with LEAD, MQL, SAL and SQL", d.stages),
-		may("questionnaire", d.oneQuestionnaire),
-		may("questionnaires", d.readQuestionnaires),
-		must("nurture", "with recheck_after and owner", d.nurture),
-		must("handoffs", "with at least one rule", d.readHandoffs),
-		must("pools", "with at least one pool", d.readPools),
-		must("calendars", "with at least one calendar", d.readCalendars),
-		must("reasons", "with at least one reason for rejecting a lead", d.reasons),
-		may("overlays", d.readOverlays),
-		may("priorities", d.priorities),
-		may("meetings", d.section("meetings")),
-		may("responsibilities", d.section("responsibilities")),
-		may("goals", d.section("goals")),
+		must("name", "with a name for the agreement", "What the agreement is called.", d.textInto(&a.name)),
+		may("in_force_from", "From when it should be in force. Without it: as soon as both parties have signed.", d.inForceFrom),
+		must("parties", "with marketing and sales", "Who signs: marketing and sales.", d.readParties),
+		may("glossary", "Terms that both departments use, each with what it means.", d.terms(&a.glossary)),
+		may("words", "The words that conditions can compare with, each with the spellings by which it is recognised in what people type.", d.words),
+		may("answers", "Answers of your own forms that conditions may read.", func(v value) { a.answers = d.questions(v, true) }),
+		may("touches", "What a person can do besides filling in a form, each with what it means. Conditions count them.", d.touches),
+		may("signals", "What shows that somebody wants to talk now. A signal makes a lead an MQL at once, as long as every must-have holds.", d.signals),
+		must("profile", "(the customer profile)", "The customer profile: who is a good customer.", d.profile),
+		must("personas", "with at least one persona", "Who the person is in their company. The first that matches counts; a lead that matches none stays with marketing.", d.personas),
+		must("stages", "with LEAD, MQL, SAL and SQL", "The way of a lead: LEAD, MQL, SAL, SQL.", d.stages),
+		may("questionnaire", "What is asked in calls, the same at every stage. Write either this or `questionnaires`.", d.oneQuestionnaire),
+		may("questionnaires", "What is asked in calls, for each stage of the lead.", d.readQuestionnaires),
+		must("nurture", "with recheck_after and owner", "What becomes of leads that stay with marketing.", d.nurture),
+		must("handoffs", "with at least one rule", "Which pool gets a lead. The first rule of its stage whose condition holds decides.", d.readHandoffs),
+		must("pools", "with at least one pool", "Groups of people who take turns.", d.readPools),
+		must("calendars", "with at least one calendar", "When people work. Outside these hours nobody is offered a lead and no clock runs. The name is what pools refer to.", d.readCalendars),
+		must("reasons", "with at least one reason for rejecting a lead", "Why a salesperson may reject a lead, and where it goes then.", d.reasons),
+		may("overlays", "Exceptions for a part of the leads. They end by themselves.", d.readOverlays),
+		may("priorities", "Which department takes precedence where, if the two want different things.", d.priorities),
+		may("meetings", "When the two departments talk, and about what.", d.section("meetings")),
+		may("responsibilities", "What each of the two departments does.", d.section("responsibilities")),
+		may("goals", "What each of the two departments wants to reach.", d.section("goals")),
 	)
 }
 
@@ -57,6 +62,10 @@ func (d *draft) inForceFrom(v value) {
 // instantInto reads a time with its zone.
 func (d *draft) instantInto(to *time.Time) func(value) {
 	return func(v value) {
+		if v.shape != nil {
+			v.shape.is(kindOfInstant)
+			return
+		}
 		text, _ := v.scalar()
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
@@ -70,11 +79,11 @@ func (d *draft) instantInto(to *time.Time) func(value) {
 func (d *draft) readParties(v value) {
 	d.parties = make(map[string]place)
 	read := func(name string, into *party) field {
-		return must(name, "with accountable and public_key", func(v value) {
+		return must(name, "with accountable and public_key", "Who answers for "+name+", and the key that signs for it.", func(v value) {
 			d.parties[name] = v.key
 			d.fields(v, "the party "+name,
-				must("accountable", "with the person who answers for it", d.textInto(&into.accountable)),
-				must("public_key", "with the key that signs (`baton agreement init` makes one)", func(v value) {
+				must("accountable", "with the person who answers for it", "The person who answers for it.", d.textInto(&into.accountable)),
+				must("public_key", "with the key that signs (`baton agreement init` makes one)", "The public half of the key with which it signs.", func(v value) {
 					d.parties[name] = v.place
 					into.key = d.publicKey(v)
 				}),
@@ -85,6 +94,10 @@ func (d *draft) readParties(v value) {
 }
 
 func (d *draft) publicKey(v value) ed25519.PublicKey {
+	if v.shape != nil {
+		v.shape.is(kindOfKey)
+		return nil
+	}
 	text, _ := v.scalar()
 	encoded, ok := strings.CutPrefix(text, "ed25519:")
 	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
@@ -109,24 +122,25 @@ func (d *draft) terms(into *[]Term) func(value) {
 // several names.
 func (d *draft) section(name string) func(value) {
 	return func(v value) {
-		if text, ok := v.scalar(); ok && text != "" {
+		text, ok := v.scalar()
+		d.either(v, ok && text != "", func(v value) {
 			d.agreement.sections = append(d.agreement.sections, Term{Name: name, Text: d.text(v)})
-			return
-		}
-		var parts []Term
-		d.terms(&parts)(v)
-		for _, p := range parts {
-			d.agreement.sections = append(d.agreement.sections, Term{Name: name + "." + p.Name, Text: p.Text})
-		}
+		}, func(v value) {
+			var parts []Term
+			d.terms(&parts)(v)
+			for _, p := range parts {
+				d.agreement.sections = append(d.agreement.sections, Term{Name: name + "." + p.Name, Text: p.Text})
+			}
+		})
 	}
 }
 
 func (d *draft) words(v value) {
 	a := d.agreement
 	d.fields(v, "words",
-		may(Industries, d.wordList(&a.industries)),
-		may(Roles, d.wordList(&a.roles)),
-		may(Products, d.wordList(&a.products)),
+		may(Industries, "Industries, for lead.industry.", d.wordList(&a.industries)),
+		may(Roles, "Roles of people, for lead.role.", d.wordList(&a.roles)),
+		may(Products, "Products that somebody can ask about, for lead.product.", d.wordList(&a.products)),
 	)
 }
 
@@ -151,30 +165,37 @@ func (d *draft) wordList(into *wordList) func(value) {
 				}
 			}
 		}
-		if _, mapping := v.node.(*ast.MappingNode); mapping {
+		_, mapping := v.node.(*ast.MappingNode)
+		d.either(v, mapping, func(v value) {
 			list, _ := d.entries(v)
 			for _, e := range list {
 				at := e.value
 				at.place = e.key
-				id := d.wordID(e.name, e.key)
+				id := d.wordID(v, e)
 				var synonyms []value
-				if !e.empty() {
+				if d.written(e.value) {
 					synonyms, _ = d.items(e.value)
 				}
 				word(at, id, synonyms)
 			}
-			return
-		}
-		list, _ := d.items(v)
-		for _, item := range list {
-			word(item, d.id(item), nil)
-		}
+		}, func(v value) {
+			list, _ := d.items(v)
+			for _, item := range list {
+				word(item, d.id(item), nil)
+			}
+		})
 	}
 }
 
-func (d *draft) wordID(name string, at place) string {
-	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(c rune) bool { return !strings.ContainsRune(idChars, c) }) {
-		d.add(at, "%q is not a word of the list: lower-case letters, digits and hyphens, at most 64; put other spellings among its synonyms", name)
+// wordID reads the name of an entry of a mapping as a word.
+func (d *draft) wordID(mapping value, e entry) string {
+	if mapping.shape != nil {
+		mapping.shape.token(idChars, idWords)
+		return e.name
+	}
+	name, at := e.name, e.key
+	if name == "" || len(name) > maxToken || strings.ContainsFunc(name, func(c rune) bool { return !strings.ContainsRune(idChars, c) }) {
+		d.add(at, "%q is not a word of the list: %s, at most %d; put other spellings among its synonyms", name, idWords, maxToken)
 		return ""
 	}
 	return name
@@ -217,39 +238,41 @@ func (d *draft) questions(v value, form bool) []Question {
 		var keysAt []reference
 		idAt, typeAt, unitAt, scaleAt, valuesAt, decidesAt := item.place, item.key, place{}, place{}, place{}, place{}
 		fields := []field{
-			must("id", "to name the answer in conditions", func(v value) {
+			must("id", "to name the answer in conditions", "Names the answer: conditions write `answers.` and this, or `call.answers.` for a question of a call.", func(v value) {
 				idAt = v.place
 				q.ID = d.name(v)
 			}),
-			may("text", d.textInto(&q.Text)),
-			must("type", "text, number or flag", func(v value) {
+			may("text", "The question as people read it.", d.textInto(&q.Text)),
+			must("type", "text, number or flag", "What kind of answer it is.", func(v value) {
 				typeAt = v.place
 				q.Type = d.choice(v, kindText, kindNumber, kindFlag)
 			}),
-			may("values", func(v value) {
+			may("values", "The agreed answers of type text, each with the spellings by which it is recognised.", func(v value) {
 				valuesAt = v.key
 				d.wordList(&q.values)(v)
 				q.Values = q.values.words
 			}),
-			may("unit", func(v value) {
+			may("unit", "What a number is counted in, such as EUR.", func(v value) {
 				unitAt = v.key
-				if q.Unit = d.text(v); len(q.Unit) > 16 {
-					d.add(v.place, "the unit is longer than 16 characters")
+				if q.Unit = d.text(v); v.shape != nil {
+					v.shape.most = maxUnit
+				} else if len(q.Unit) > maxUnit {
+					d.add(v.place, "the unit is longer than %d characters", maxUnit)
 				}
 			}),
-			may("scale", func(v value) {
+			may("scale", "How many decimal places of a number are kept: with 2, 12.50 is kept as 1250, and conditions compare with 1250.", func(v value) {
 				scaleAt = v.key
 				q.Scale, _ = d.integer(v, 0, 6)
 			}),
 		}
 		if !form {
-			fields = append(fields, may("decides", func(v value) {
+			fields = append(fields, may("decides", "What the answer decides: whether the customer profile is confirmed, or in how many months the person wants to buy.", func(v value) {
 				decidesAt = v.place
 				q.Decides = d.choice(v, DecidesFit, DecidesHorizon)
 			}))
 		}
 		if form {
-			fields = append(fields, may("keys", func(v value) {
+			fields = append(fields, may("keys", "Names under which forms send this answer. The id is one by itself.", func(v value) {
 				keys, _ := d.items(v)
 				for _, key := range keys {
 					if text := d.text(key); text != "" {
@@ -292,6 +315,9 @@ func (d *draft) questions(v value, form bool) []Question {
 	return out
 }
 
+// maxUnit is the longest unit.
+const maxUnit = 16
+
 // What a question of a call can decide, as Question.Decides says it.
 const (
 	DecidesFit     = "fit"
@@ -302,6 +328,9 @@ const (
 func (d *draft) name(v value) string {
 	name := d.token(v, "the id of an answer", nameChars, "lower-case letters, digits and underscores")
 	switch {
+	case v.shape != nil:
+		v.shape.is(kindOfName)
+		v.shape.words = reserved
 	case name == "":
 	case name[0] >= '0' && name[0] <= '9':
 		d.add(v.place, "%q begins with a digit; conditions could not write it, so begin with a letter", name)
@@ -338,16 +367,14 @@ func (d *draft) profile(v value) {
 	p := &d.agreement.profile
 	d.profileAt = v.key
 	d.fields(v, "the profile",
-		must("version", "that explanations cite", d.textInto(&p.version)),
-		must("points_needed", "(0 where the must-haves decide alone)", func(v value) {
+		must("version", "that explanations cite", "Cited by every decision. Change it whenever you change the profile.", d.textInto(&p.version)),
+		must("points_needed", "(0 where the must-haves decide alone)", "How many points a lead needs, besides the must-haves. 0: the must-haves decide alone.", func(v value) {
 			d.profileAt = v.place
 			p.needed, _ = d.integer(v, 0, 1_000_000)
 		}),
-		must("criteria", "with at least one criterion", func(v value) {
+		must("criteria", "with at least one criterion", "What is looked at. Each criterion is either a must-have or gives points.", func(v value) {
 			list, ok := d.items(v)
-			if ok && len(list) == 0 {
-				d.add(v.key, "the profile has no criteria; add at least one")
-			}
+			d.some(v, ok, len(list), "the profile has no criteria; add at least one")
 			p.criteria = make([]criterion, len(list))
 			seen := make(map[string]int)
 			for i, item := range list {
@@ -363,15 +390,15 @@ func (d *draft) criterion(item value, c *criterion, seen map[string]int) {
 	d.halves = append(d.halves, halving{criterion: c})
 	halves := &d.halves[len(d.halves)-1]
 	ok := d.fields(item, "the criterion",
-		must("id", "to name it", d.uniqueID(&c.id, seen, "criterion")),
-		must("text", "with the criterion in words", d.textInto(&c.text)),
-		must("when", "with its condition", d.condition(&c.when)),
-		may("must", func(v value) { mustAt = v.key; c.must = d.flag(v) }),
-		may("points", func(v value) {
+		must("id", "to name it", "Names the criterion.", d.uniqueID(&c.id, seen, "criterion")),
+		must("text", "with the criterion in words", "The criterion in words, as explanations show it.", d.textInto(&c.text)),
+		must("when", "with its condition", "When it is met.", d.condition(&c.when)),
+		may("must", "Write true for a must-have: a lead that does not meet it cannot qualify.", func(v value) { mustAt = v.key; c.must = d.flag(v) }),
+		may("points", "How many points it gives where it is met. Points below zero speak against a lead.", func(v value) {
 			pointsAt = v.key
 			c.points, _ = d.integer(v, -1000, 1000)
 		}),
-		may("halves_every", func(v value) { halves.place = v.key; c.halves = d.duration(v) }),
+		may("halves_every", "The time after which half of the points are left, for criteria that count touches.", func(v value) { halves.place = v.key; c.halves = d.duration(v) }),
 	)
 	switch {
 	case !ok:
@@ -399,25 +426,23 @@ func (d *draft) uniqueID(into *string, seen map[string]int, what string) func(va
 func (d *draft) personas(v value) {
 	p := &d.agreement.personas
 	d.fields(v, "personas",
-		must("version", "that explanations cite", d.textInto(&p.version)),
-		must("list", "with at least one persona", func(v value) {
+		must("version", "that explanations cite", "Cited by every decision. Change it whenever you change the personas.", d.textInto(&p.version)),
+		must("list", "with at least one persona", "The personas, the one that is tried first at the top.", func(v value) {
 			list, ok := d.items(v)
-			if ok && len(list) == 0 {
-				d.add(v.key, "there is no persona; add at least one")
-			}
+			d.some(v, ok, len(list), "there is no persona; add at least one")
 			p.list = make([]persona, len(list))
 			seen := make(map[string]int)
 			for i, item := range list {
 				one := &p.list[i]
 				one.when = always
 				d.fields(item, "the persona",
-					must("id", "to name it", d.uniqueID(&one.id, seen, "persona")),
-					must("title", "that people read", d.textInto(&one.title)),
-					must("influence", "initiator, champion, decider, user or brake", func(v value) {
+					must("id", "to name it", "Names the persona.", d.uniqueID(&one.id, seen, "persona")),
+					must("title", "that people read", "What people call the persona.", d.textInto(&one.title)),
+					must("influence", "initiator, champion, decider, user or brake", "How such a person influences the purchase. A brake can stop it.", func(v value) {
 						one.influence = d.choice(v, "initiator", "champion", "decider", "user", "brake")
 					}),
-					must("text", "with the persona in words", d.textInto(&one.text)),
-					must("when", "with its condition", d.condition(&one.when)),
+					must("text", "with the persona in words", "The persona in words.", d.textInto(&one.text)),
+					must("when", "with its condition", "When a lead is this persona.", d.condition(&one.when)),
 				)
 			}
 		}),
@@ -430,28 +455,28 @@ var stageNames = [...]string{"LEAD", "MQL", "SAL", "SQL"}
 func (d *draft) stages(v value) {
 	fields := make([]field, len(stageNames))
 	for i, name := range stageNames {
-		fields[i] = must(name, "with title, owner, text, enter, exit and leave_within", func(v value) {
+		fields[i] = must(name, "with title, owner, text, enter, exit and leave_within", "The stage "+name+".", func(v value) {
 			s := &d.agreement.stages[i]
 			d.stageAt[i] = v.key
 			s.Stage = leadv1.Stage_STAGE_LEAD + leadv1.Stage(i)
 			parts := []field{
-				must("title", "that people read", d.textInto(&s.Title)),
-				must("owner", "with who answers for its leads", d.textInto(&s.Owner)),
-				must("text", "with the stage in words", d.textInto(&s.Text)),
-				must("enter", "with the rule by which a lead comes in", d.textInto(&s.Enter)),
-				must("exit", "with the rule by which a lead goes on", d.textInto(&s.Exit)),
-				must("leave_within", "with the longest time in it, such as 3d", d.durationInto(&s.LeaveWithin)),
-				may("responsible", d.namesInto(&s.Responsible)),
-				may("informed", d.namesInto(&s.Informed)),
+				must("title", "that people read", "What people call the stage.", d.textInto(&s.Title)),
+				must("owner", "with who answers for its leads", "Who is accountable for the leads in it.", d.textInto(&s.Owner)),
+				must("text", "with the stage in words", "The stage in words.", d.textInto(&s.Text)),
+				must("enter", "with the rule by which a lead comes in", "The rule in words by which a lead comes in.", d.textInto(&s.Enter)),
+				must("exit", "with the rule by which a lead goes on", "The rule in words by which a lead goes on.", d.textInto(&s.Exit)),
+				must("leave_within", "with the longest time in it, such as 3d", "The longest time that a lead may stay in it.", d.durationInto(&s.LeaveWithin)),
+				may("responsible", "Who does the work.", d.namesInto(&s.Responsible)),
+				may("informed", "Who hears of it.", d.namesInto(&s.Informed)),
 			}
 			if name == "MQL" {
-				parts = append(parts, may("requires", d.requires(s)))
+				parts = append(parts, may("requires", "Facts that must be known before a lead is an MQL, such as lead.country. A lead without them waits and says which.", d.requires(s)))
 			}
 			if name == "SAL" || name == "SQL" {
-				parts = append(parts, may("criteria", d.callCriteria(s)))
+				parts = append(parts, may("criteria", "What a call must have found out before a lead gets to this stage.", d.callCriteria(s)))
 			}
 			if name == "SQL" {
-				parts = append(parts, must("horizon_months", "with the months within which somebody wants to buy", d.integerInto(&d.agreement.horizon, 1, 240)))
+				parts = append(parts, must("horizon_months", "with the months within which somebody wants to buy", "Who wants to buy within so many months is an SQL, who wants to buy later a SAL.", d.integerInto(&d.agreement.horizon, 1, 240)))
 			}
 			d.fields(v, "the stage "+name, parts...)
 		})
@@ -462,16 +487,17 @@ func (d *draft) stages(v value) {
 // namesInto reads one name or a list of names.
 func (d *draft) namesInto(to *[]string) func(value) {
 	return func(v value) {
-		if text, ok := v.scalar(); ok && text != "" {
+		text, ok := v.scalar()
+		d.either(v, ok && text != "", func(v value) {
 			*to = []string{d.text(v)}
-			return
-		}
-		list, _ := d.items(v)
-		for _, item := range list {
-			if text := d.text(item); text != "" {
-				*to = append(*to, text)
+		}, func(v value) {
+			list, _ := d.items(v)
+			for _, item := range list {
+				if text := d.text(item); text != "" {
+					*to = append(*to, text)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -498,10 +524,10 @@ func (d *draft) callCriteria(s *stage) func(value) {
 			c := &s.criteria[i]
 			c.when, c.must = always, true
 			d.fields(item, "the criterion",
-				must("id", "to name it", d.uniqueID(&c.id, seen, "criterion")),
-				must("text", "with the criterion in words", d.textInto(&c.text)),
-				must("when", "with its condition", d.condition(&c.when)),
-				may("question", func(v value) {
+				must("id", "to name it", "Names the criterion.", d.uniqueID(&c.id, seen, "criterion")),
+				must("text", "with the criterion in words", "The criterion in words.", d.textInto(&c.text)),
+				must("when", "with its condition", "When it is met.", d.condition(&c.when)),
+				may("question", "The question of the call that decides it.", func(v value) {
 					c.question = d.name(v)
 					d.asked = append(d.asked, reference{v.place, c.question})
 				}),
@@ -514,7 +540,7 @@ func (d *draft) callCriteria(s *stage) func(value) {
 func (d *draft) touches(v value) {
 	list, _ := d.entries(v)
 	for _, e := range list {
-		if name := d.wordID(e.name, e.key); name != "" {
+		if name := d.wordID(v, e); name != "" {
 			d.agreement.touches = append(d.agreement.touches, Term{Name: name, Text: d.text(e.value)})
 		}
 	}
@@ -528,14 +554,14 @@ func (d *draft) signals(v value) {
 		s := &d.agreement.signals[i]
 		s.when = always
 		d.fields(item, "the signal",
-			must("id", "to name it", d.uniqueID(&s.ID, seen, "signal")),
-			must("title", "that people read", d.textInto(&s.Title)),
-			must("text", "with the signal in words", d.textInto(&s.Text)),
-			must("when", "with its condition, such as touches.count(\"order-intent\", days:7) > 0", func(v value) {
+			must("id", "to name it", "Names the signal.", d.uniqueID(&s.ID, seen, "signal")),
+			must("title", "that people read", "What people call the signal.", d.textInto(&s.Title)),
+			must("text", "with the signal in words", "The signal in words.", d.textInto(&s.Text)),
+			must("when", "with its condition, such as touches.count(\"order-intent\", days:7) > 0", "When it shows. It counts touches.", func(v value) {
 				d.signalsAt = append(d.signalsAt, v.place)
 				d.condition(&s.when)(v)
 			}),
-			may("take_within", d.durationInto(&s.TakeWithin)),
+			may("take_within", "The working time to take such a lead, where it is shorter than the pool gives.", d.durationInto(&s.TakeWithin)),
 		)
 	}
 }
@@ -550,9 +576,9 @@ func (d *draft) oneQuestionnaire(v value) {
 
 func (d *draft) questionnaireFields(q *Questionnaire) []field {
 	return []field{
-		must("version", "that calls cite", d.textInto(&q.Version)),
-		may("text", d.textInto(&q.Text)),
-		must("questions", "with at least one question", func(v value) {
+		must("version", "that calls cite", "Cited by every call. Change it whenever you change the questions.", d.textInto(&q.Version)),
+		may("text", "What the call is about.", d.textInto(&q.Text)),
+		must("questions", "with at least one question", "What is asked, in this order.", func(v value) {
 			d.questionsAt = append(d.questionsAt, v.key)
 			q.Questions = d.questions(v, false)
 		}),
@@ -567,7 +593,7 @@ func (d *draft) readQuestionnaires(v value) {
 	var fields []field
 	// A lead that nobody has looked at is not called.
 	for i, name := range stageNames[1:] {
-		fields = append(fields, may(name, func(v value) {
+		fields = append(fields, may(name, "What is asked in calls about leads of stage "+name+".", func(v value) {
 			q := Questionnaire{Stage: leadv1.Stage_STAGE_MQL + leadv1.Stage(i)}
 			d.fields(v, "the questionnaire of "+name, d.questionnaireFields(&q)...)
 			d.agreement.questionnaires = append(d.agreement.questionnaires, q)
@@ -579,21 +605,21 @@ func (d *draft) readQuestionnaires(v value) {
 func (d *draft) nurture(v value) {
 	n := &d.agreement.nurture
 	d.fields(v, "nurture",
-		must("recheck_after", "with the time until a lead is looked at again, such as 30d", d.durationInto(&n.recheckAfter)),
-		must("owner", "with who answers for these leads", d.textInto(&n.owner)),
-		may("back_to_same_person", func(v value) { n.same = d.flag(v) }),
-		may("plan", func(v value) {
+		must("recheck_after", "with the time until a lead is looked at again, such as 30d", "The longest time until a lead is looked at again. It is also looked at whenever something becomes known of it.", d.durationInto(&n.recheckAfter)),
+		must("owner", "with who answers for these leads", "Who answers for these leads.", d.textInto(&n.owner)),
+		may("back_to_same_person", "Whether somebody who sent a lead back to marketing may get it again. Without it: no.", func(v value) { n.same = d.flag(v) }),
+		may("plan", "What such a lead gets, step by step.", func(v value) {
 			list, _ := d.items(v)
 			n.plan = make([]PlannedTouch, len(list))
 			for i, item := range list {
 				step := &n.plan[i]
 				d.fields(item, "the step of the plan",
-					must("after", "with the time after the step before, such as 7d", d.durationInto(&step.After)),
-					must("touch", "with one of the agreed touches", func(v value) {
+					must("after", "with the time after the step before, such as 7d", "How long after the step before, or after the lead came to marketing.", d.durationInto(&step.After)),
+					must("touch", "with one of the agreed touches", "The kind of touch that ticks the step off; one of `touches`.", func(v value) {
 						step.Touch = d.id(v)
 						d.planned = append(d.planned, reference{v.place, step.Touch})
 					}),
-					must("text", "with what marketing does", d.textInto(&step.Text)),
+					must("text", "with what marketing does", "What marketing does.", d.textInto(&step.Text)),
 				)
 			}
 		}),
@@ -609,24 +635,24 @@ func (d *draft) readOverlays(v value) {
 		o.when = always
 		untilAt := item.key
 		ok := d.fields(item, "the overlay",
-			must("id", "to name it", d.uniqueID(&o.ID, seen, "overlay")),
-			must("text", "with the exception in words", d.textInto(&o.Text)),
-			may("when", d.condition(&o.when)),
-			may("from", d.instantInto(&o.From)),
-			must("until", "with the time at which it ends, such as 2027-07-01T00:00:00Z", func(v value) {
+			must("id", "to name it", "Names the exception.", d.uniqueID(&o.ID, seen, "overlay")),
+			must("text", "with the exception in words", "The exception in words.", d.textInto(&o.Text)),
+			may("when", "For which leads it holds. Without it: for all.", d.condition(&o.when)),
+			may("from", "From when it holds. Without it: from when the agreement is in force.", d.instantInto(&o.From)),
+			must("until", "with the time at which it ends, such as 2027-07-01T00:00:00Z", "When it ends.", func(v value) {
 				untilAt = v.place
 				d.instantInto(&o.Until)(v)
 			}),
-			may("points_needed", func(v value) {
+			may("points_needed", "How many points these leads need instead.", func(v value) {
 				if n, ok := d.integer(v, 0, 1_000_000); ok {
 					o.PointsNeeded = &n
 				}
 			}),
-			may("pool", func(v value) {
+			may("pool", "The pool that gets these leads instead.", func(v value) {
 				o.Pool = d.id(v)
 				d.handoffs = append(d.handoffs, reference{v.place, o.Pool})
 			}),
-			may("take_within", d.durationInto(&o.TakeWithin)),
+			may("take_within", "The working time to take these leads instead.", d.durationInto(&o.TakeWithin)),
 		)
 		switch {
 		case !ok:
@@ -646,12 +672,12 @@ func (d *draft) priorities(v value) {
 		p := &d.agreement.priorities[i]
 		untilAt := item.key
 		d.fields(item, "the priority",
-			must("id", "to name it", d.uniqueID(&p.ID, seen, "priority")),
-			must("leads", "with marketing or sales", func(v value) { p.Leads = d.choice(v, Marketing, Sales) }),
-			must("text", "with what it means", d.textInto(&p.Text)),
-			may("scope", d.textInto(&p.Scope)),
-			may("from", d.instantInto(&p.From)),
-			may("until", func(v value) {
+			must("id", "to name it", "Names it.", d.uniqueID(&p.ID, seen, "priority")),
+			must("leads", "with marketing or sales", "Which department takes precedence.", func(v value) { p.Leads = d.choice(v, Marketing, Sales) }),
+			must("text", "with what it means", "What it means.", d.textInto(&p.Text)),
+			may("scope", "What it is about, such as a segment or a product.", d.textInto(&p.Scope)),
+			may("from", "From when it holds. Without it: from when the agreement is in force.", d.instantInto(&p.From)),
+			may("until", "Until when it holds. Without it: for as long as the agreement.", func(v value) {
 				untilAt = v.place
 				d.instantInto(&p.Until)(v)
 			}),
@@ -672,14 +698,14 @@ func (d *draft) readHandoffs(v value) {
 		h.when = always
 		d.rulesAt = append(d.rulesAt, item.place)
 		d.fields(item, "the handoff",
-			must("id", "to name it", d.uniqueID(&h.ID, seen, "handoff")),
-			must("stage", oneOf(stageNames[:]), func(v value) {
+			must("id", "to name it", "Names the rule.", d.uniqueID(&h.ID, seen, "handoff")),
+			must("stage", oneOf(stageNames[:]), "Of which stage the leads are that it hands over.", func(v value) {
 				name := d.choice(v, stageNames[:]...)
 				h.Stage = leadv1.Stage(slices.Index(stageNames[:], name) + int(leadv1.Stage_STAGE_LEAD))
 			}),
-			must("text", "with the rule in words", d.textInto(&h.Text)),
-			may("when", d.condition(&h.when)),
-			must("pool", "with the pool that gets the leads", func(v value) {
+			must("text", "with the rule in words", "The rule in words.", d.textInto(&h.Text)),
+			may("when", "Which leads it takes. Without it: all that are left.", d.condition(&h.when)),
+			must("pool", "with the pool that gets the leads", "The pool that gets them; one of `pools`.", func(v value) {
 				h.Pool = d.id(v)
 				d.handoffs = append(d.handoffs, reference{place: v.place, id: h.Pool})
 			}),
@@ -694,9 +720,7 @@ const (
 
 func (d *draft) readPools(v value) {
 	list, ok := d.items(v)
-	if ok && len(list) == 0 {
-		d.add(v.key, "there is no pool; add at least one")
-	}
+	d.some(v, ok, len(list), "there is no pool; add at least one")
 	d.agreement.pools = make([]Pool, len(list))
 	d.pools = make([]poolPlaces, len(list))
 	seen := make(map[string]int)
@@ -708,21 +732,19 @@ func (d *draft) readPools(v value) {
 func (d *draft) pool(item value, p *Pool, places *poolPlaces, seen map[string]int) {
 	capacity, grouped := int64(0), false
 	ok := d.fields(item, "the pool",
-		must("id", "to name it", d.uniqueID(&p.ID, seen, "pool")),
-		must("title", "that people read", d.textInto(&p.Title)),
-		may("group", func(v value) { grouped = true; p.Group = d.id(v) }),
-		must("manager", "with the handle of who watches it", d.handleInto(&p.Manager)),
-		must("calendar", "with one of the calendars", func(v value) {
+		must("id", "to name it", "Names the pool.", d.uniqueID(&p.ID, seen, "pool")),
+		must("title", "that people read", "What people call the pool.", d.textInto(&p.Title)),
+		may("group", "Pools that share a person are of one group. Without it: a group of its own.", func(v value) { grouped = true; p.Group = d.id(v) }),
+		must("manager", "with the handle of who watches it", "The handle of the person who watches it.", d.handleInto(&p.Manager)),
+		must("calendar", "with one of the calendars", "When these people work; one of `calendars`.", func(v value) {
 			p.Calendar = d.id(v)
 			places.calendar = reference{place: v.place, id: p.Calendar}
 		}),
-		must("take_within", "with the working time to take a lead, such as 2h", d.durationInto(&p.TakeWithin)),
-		may("capacity", d.integerInto(&capacity, 0, maxCapacity)),
-		must("members", "with at least one member", func(v value) {
+		must("take_within", "with the working time to take a lead, such as 2h", "The working time that a person has to take an offered lead.", d.durationInto(&p.TakeWithin)),
+		may("capacity", "The most open leads of one person, where nothing else is said beside the person. 0, or without it: no limit.", d.integerInto(&capacity, 0, maxCapacity)),
+		must("members", "with at least one member", "Who takes turns.", func(v value) {
 			list, ok := d.items(v)
-			if ok && len(list) == 0 {
-				d.add(v.key, "the pool has no member; add at least one")
-			}
+			d.some(v, ok, len(list), "the pool has no member; add at least one")
 			inPool := make(map[string]int)
 			for _, m := range list {
 				d.member(m, p, places, inPool)
@@ -748,9 +770,9 @@ func (d *draft) member(v value, p *Pool, places *poolPlaces, inPool map[string]i
 	m := PoolMember{Weight: 1, Capacity: -1}
 	at := v.place
 	ok := d.fields(v, "the member",
-		must("member", "with the handle", func(v value) { at = v.place; m.Member = d.handle(v) }),
-		may("weight", d.integerInto(&m.Weight, 1, maxWeight)),
-		may("capacity", d.integerInto(&m.Capacity, 0, maxCapacity)),
+		must("member", "with the handle", "The handle of the person, as in `baton people list`.", func(v value) { at = v.place; m.Member = d.handle(v) }),
+		may("weight", "The share of the leads: 2 gets twice as many as 1. Without it: 1.", d.integerInto(&m.Weight, 1, maxWeight)),
+		may("capacity", "The most open leads of this person. 0: no limit. Without it: what the pool says.", d.integerInto(&m.Capacity, 0, maxCapacity)),
 	)
 	if ok && d.unique(inPool, m.Member, at, "member") {
 		p.Members = append(p.Members, m)
@@ -762,13 +784,11 @@ var weekdays = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 func (d *draft) readCalendars(v value) {
 	list, ok := d.entries(v)
-	if ok && len(list) == 0 {
-		d.add(v.key, "there is no calendar; add at least one")
-	}
+	d.some(v, ok, len(list), "there is no calendar; add at least one")
 	d.calendars = make(map[string]int)
 	for _, e := range list {
 		d.calendars[e.name] = e.key.line
-		if id := d.wordID(e.name, e.key); id != "" {
+		if id := d.wordID(v, e); id != "" {
 			d.calendar(e.value, id)
 		}
 	}
@@ -777,7 +797,7 @@ func (d *draft) readCalendars(v value) {
 func (d *draft) calendar(v value, id string) {
 	c := &Calendar{id: id, zone: time.UTC}
 	d.fields(v, "the calendar",
-		must("zone", "with a time zone, such as Europe/Berlin", func(v value) {
+		must("zone", "with a time zone, such as Europe/Berlin", "The time zone of the hours, such as Europe/Berlin.", func(v value) {
 			name := d.text(v)
 			if name == "" {
 				return
@@ -789,10 +809,14 @@ func (d *draft) calendar(v value, id string) {
 			}
 			c.zone = location
 		}),
-		must("hours", "with the hours of each working day", func(v value) { d.hours(v, c) }),
-		may("holidays", func(v value) {
+		must("hours", "with the hours of each working day", "The working hours of each day. A day that is left out is free.", func(v value) { d.hours(v, c) }),
+		may("holidays", "Days on which nobody works.", func(v value) {
 			list, _ := d.items(v)
 			for _, item := range list {
+				if item.shape != nil {
+					item.shape.is(kindOfDate)
+					return
+				}
 				text, _ := item.scalar()
 				date, err := time.Parse(time.DateOnly, text)
 				if err != nil {
@@ -818,7 +842,7 @@ func (d *draft) hours(v value, c *Calendar) {
 	for i := range weekdays {
 		// Monday first, as people list them.
 		day := (i + 1) % 7
-		days[i] = may(weekdays[day], func(v value) {
+		days[i] = may(weekdays[day], "Working hours of this day. Several stretches make a day with a break.", func(v value) {
 			list, _ := d.items(v)
 			for _, item := range list {
 				if s, ok := d.span(item); ok {
@@ -842,6 +866,10 @@ func (d *draft) hours(v value, c *Calendar) {
 
 // span reads hours such as 09:00-17:00.
 func (d *draft) span(v value) (span, bool) {
+	if v.shape != nil {
+		v.shape.is(kindOfHours)
+		return span{}, false
+	}
 	text, _ := v.scalar()
 	first, last, ok := strings.Cut(text, "-")
 	from, okFrom := clockSeconds(first)
@@ -884,17 +912,15 @@ func (d *draft) addSpan(c *Calendar, day int, s span, at place) {
 
 func (d *draft) reasons(v value) {
 	list, ok := d.items(v)
-	if ok && len(list) == 0 {
-		d.add(v.key, "there is no reason for rejecting a lead; add at least one")
-	}
+	d.some(v, ok, len(list), "there is no reason for rejecting a lead; add at least one")
 	consequences := []string{"next-person", "nurture", "disqualify"}
 	seen := make(map[string]int)
 	for _, item := range list {
 		r := Reason{}
 		d.fields(item, "the reason",
-			must("id", "to name it", d.uniqueID(&r.ID, seen, "reason")),
-			must("title", "that people read", d.textInto(&r.Title)),
-			must("leads_to", oneOf(consequences), func(v value) {
+			must("id", "to name it", "Names the reason.", d.uniqueID(&r.ID, seen, "reason")),
+			must("title", "that people read", "What people read when they choose it.", d.textInto(&r.Title)),
+			must("leads_to", oneOf(consequences), "Where the lead goes: to the next person, back to marketing, or out.", func(v value) {
 				word := d.choice(v, consequences...)
 				r.Consequence = leadv1.Consequence(slices.Index(consequences, word) + 1)
 			}),

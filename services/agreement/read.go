@@ -27,20 +27,27 @@ type field struct {
 	name string
 	// missing is the advice for a key that must be there; empty = optional.
 	missing string
-	read    func(value)
+	// about says in plain words what it is, for who writes a document.
+	about string
+	read  func(value)
 }
 
 // must is a field that has to be there.
-func must(name, missing string, read func(value)) field {
-	return field{name: name, missing: missing, read: read}
+func must(name, missing, about string, read func(value)) field {
+	return field{name: name, missing: missing, about: about, read: read}
 }
 
 // may is a field that can be left out.
-func may(name string, read func(value)) field { return field{name: name, read: read} }
+func may(name, about string, read func(value)) field {
+	return field{name: name, about: about, read: read}
+}
 
 // entries answers a mapping's lines in the order of the document. A key that
 // comes twice is a problem; its first value counts.
 func (r *reader) entries(v value) ([]entry, bool) {
+	if v.shape != nil {
+		return []entry{{name: anyName, value: v.shape.named()}}, true
+	}
 	if v.empty() {
 		r.add(v.key, "nothing is written here; a mapping is expected: indented lines of `name: value`")
 		return nil, false
@@ -76,6 +83,13 @@ func (r *reader) entries(v value) ([]entry, bool) {
 // fields reads a mapping of known keys: unknown keys and missing ones are
 // problems.
 func (r *reader) fields(v value, what string, known ...field) bool {
+	if v.shape != nil {
+		v.shape.what = what
+		for _, f := range known {
+			f.read(v.shape.key(f))
+		}
+		return false
+	}
 	list, ok := r.entries(v)
 	if !ok {
 		return false
@@ -121,6 +135,9 @@ func join(path, name string) string {
 
 // items answers the elements of a list.
 func (r *reader) items(v value) ([]value, bool) {
+	if v.shape != nil {
+		return []value{v.shape.listed()}, true
+	}
 	sequence, ok := v.node.(*ast.SequenceNode)
 	if !ok {
 		r.add(v.atLeastKey(), "%s is written here; a list is expected: lines that begin with `- `", v.kind())
@@ -136,6 +153,37 @@ func (r *reader) items(v value) ([]value, bool) {
 	return out, true
 }
 
+// some complains where a list or a mapping that was read has nothing in it.
+func (r *reader) some(v value, read bool, n int, none string) {
+	if v.shape != nil {
+		v.shape.least = 1
+	} else if read && n == 0 {
+		r.add(v.key, "%s", none)
+	}
+}
+
+// either reads what stands here in one of two ways.
+func (r *reader) either(v value, isFirst bool, first, second func(value)) {
+	switch {
+	case v.shape != nil:
+		first(v.shape.way())
+		second(v.shape.way())
+	case isFirst:
+		first(v)
+	default:
+		second(v)
+	}
+}
+
+// written says whether something stands here; nothing is no problem.
+func (r *reader) written(v value) bool {
+	if v.shape != nil {
+		v.shape.nothing = true
+		return true
+	}
+	return !v.empty()
+}
+
 // atLeastKey is the value's place, or its key's where nothing was written.
 func (v value) atLeastKey() place {
 	if v.empty() {
@@ -146,6 +194,11 @@ func (v value) atLeastKey() place {
 
 // text reads text that people read.
 func (r *reader) text(v value) string {
+	if v.shape != nil {
+		v.shape.is(kindOfText)
+		v.shape.most = maxText
+		return ""
+	}
 	text, ok := v.scalar()
 	text = strings.TrimSpace(text)
 	switch {
@@ -154,8 +207,8 @@ func (r *reader) text(v value) string {
 		return ""
 	case text == "":
 		r.add(v.place, "the text is empty; write it or remove the key")
-	case utf8.RuneCountInString(text) > 10_000:
-		r.add(v.place, "the text is longer than 10000 characters")
+	case utf8.RuneCountInString(text) > maxText:
+		r.add(v.place, "the text is longer than %d characters", maxText)
 	}
 	return text
 }
@@ -165,6 +218,12 @@ func (r *reader) textInto(to *string) func(value) {
 	return func(v value) { *to = r.text(v) }
 }
 
+// maxText is the longest text, in characters.
+const maxText = 10_000
+
+// maxToken is the longest id, handle or word, in characters.
+const maxToken = 64
+
 const (
 	idChars     = "abcdefghijklmnopqrstuvwxyz0123456789-"
 	handleChars = idChars + "._"
@@ -173,21 +232,25 @@ const (
 
 // token reads a word of limited characters.
 func (r *reader) token(v value, what, chars, described string) string {
+	if v.shape != nil {
+		v.shape.token(chars, described)
+		return ""
+	}
 	text, ok := v.scalar()
 	if !ok || text == "" {
 		r.add(v.atLeastKey(), "%s is written here; %s is expected: %s", v.kind(), what, described)
 		return ""
 	}
-	if strings.Trim(text, chars) != "" || strings.ContainsFunc(text, func(c rune) bool { return !strings.ContainsRune(chars, c) }) || len(text) > 64 {
-		r.add(v.place, "%q is not %s: %s, at most 64", text, what, described)
+	if strings.Trim(text, chars) != "" || strings.ContainsFunc(text, func(c rune) bool { return !strings.ContainsRune(chars, c) }) || len(text) > maxToken {
+		r.add(v.place, "%q is not %s: %s, at most %d", text, what, described, maxToken)
 		return ""
 	}
 	return text
 }
 
-func (r *reader) id(v value) string {
-	return r.token(v, "an id", idChars, "lower-case letters, digits and hyphens")
-}
+const idWords = "lower-case letters, digits and hyphens"
+
+func (r *reader) id(v value) string { return r.token(v, "an id", idChars, idWords) }
 
 func (r *reader) handle(v value) string {
 	return r.token(v, "a handle", handleChars, "lower-case letters, digits, dot, hyphen and underscore")
@@ -199,6 +262,11 @@ func (r *reader) handleInto(to *string) func(value) {
 
 // integer reads a whole number within bounds.
 func (r *reader) integer(v value, least, most int64) (int64, bool) {
+	if v.shape != nil {
+		v.shape.is(kindOfInteger)
+		v.shape.least, v.shape.most = least, most
+		return 0, false
+	}
 	text, _ := v.scalar()
 	_, quoted := v.node.(*ast.StringNode)
 	n, err := strconv.ParseInt(text, 10, 64)
@@ -219,6 +287,10 @@ func (r *reader) integerInto(to *int64, least, most int64) func(value) {
 
 // flag reads true or false.
 func (r *reader) flag(v value) bool {
+	if v.shape != nil {
+		v.shape.is(kindOfFlag)
+		return false
+	}
 	n, ok := v.node.(*ast.BoolNode)
 	if !ok {
 		r.add(v.atLeastKey(), "%s is written here; true or false is expected", v.kind())
@@ -229,6 +301,11 @@ func (r *reader) flag(v value) bool {
 
 // choice reads one of a few words.
 func (r *reader) choice(v value, words ...string) string {
+	if v.shape != nil {
+		v.shape.is(kindOfChoice)
+		v.shape.words = words
+		return ""
+	}
 	text, ok := v.scalar()
 	if !ok {
 		r.add(v.atLeastKey(), "%s is written here; write %s", v.kind(), oneOf(words))
@@ -248,6 +325,10 @@ const maxDuration = 400 * 24 * time.Hour
 
 // duration reads a time such as 30m, 2h, 3d or 1h30m.
 func (r *reader) duration(v value) time.Duration {
+	if v.shape != nil {
+		v.shape.is(kindOfDuration)
+		return 0
+	}
 	text, ok := v.scalar()
 	if !ok {
 		r.add(v.atLeastKey(), "%s is written here; a duration is expected, such as 30m, 2h or 3d", v.kind())

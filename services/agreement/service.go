@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,22 +25,21 @@ type Server struct {
 	agreementv1.UnimplementedAgreementServiceServer
 	Log      *ledger.Ledger
 	Register *Register
+	// Supply knows which source states which facts.
+	Supply *Supply
 }
 
 // Propose checks a document and puts it on the table. The same document twice
 // in a row is one proposal.
 func (s *Server) Propose(ctx context.Context, req *agreementv1.ProposeRequest) (*agreementv1.Agreement, error) {
-	if _, err := Compile(req.GetDocument()); err != nil {
-		var problems *Problems
-		if errors.As(err, &problems) {
-			return nil, fault.New(fault.Invalid, "%s", problems.Error())
-		}
+	document, err := compiled(req.GetDocument())
+	if err != nil {
 		return nil, err
 	}
 	digest := sha256.Sum256(req.GetDocument())
 	actor, _ := access.From(ctx)
 	var number int64
-	_, err := s.Log.Write(ctx, Name, func(*ledger.View) ([]ledger.Draft, error) {
+	_, err = s.Log.Write(ctx, Name, func(*ledger.View) ([]ledger.Draft, error) {
 		if last := s.Register.last(); last != nil && bytes.Equal(last.Digest, digest[:]) {
 			number = last.Number
 			return nil, nil
@@ -55,7 +53,11 @@ func (s *Server) Propose(ctx context.Context, req *agreementv1.ProposeRequest) (
 	if err != nil {
 		return nil, err
 	}
-	return s.show(number)
+	out, err := s.show(number)
+	if err == nil {
+		out.Notices = s.notices(document)
+	}
+	return out, err
 }
 
 // Sign adds one party's signature. The second one puts the version in force.

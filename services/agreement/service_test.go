@@ -48,12 +48,13 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, clock: clock.NewVirtual(monday), register: &agreement.Register{}}
-	log, err := ledger.Open(t.Context(), ledger.Config{Dir: t.TempDir() + "/data", Name: "test", FreeFloor: 1, Clock: b.clock}, b.register)
+	supply := agreement.NewSupply()
+	log, err := ledger.Open(t.Context(), ledger.Config{Dir: t.TempDir() + "/data", Name: "test", FreeFloor: 1, Clock: b.clock}, b.register, supply)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	b.log, b.server = log, &agreement.Server{Log: log, Register: b.register}
+	b.log, b.server = log, &agreement.Server{Log: log, Register: b.register, Supply: supply}
 	return b
 }
 

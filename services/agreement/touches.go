@@ -107,11 +107,18 @@ func newTouchCounts(terms []Term) *touchCounts {
 	return t
 }
 
+// touchCount is a count as conditions write it; 0 days = all that is known.
+func touchCount(kind string, days int64) string {
+	if days == 0 {
+		return fmt.Sprintf("touches.count(%q)", kind)
+	}
+	return fmt.Sprintf("touches.count(%q, days:%d)", kind, days)
+}
+
 // variable is one count as explanations show it; the same for the same question.
 func (t *touchCounts) variable(kind string, days int64) *variable {
-	v := &variable{name: fmt.Sprintf("touches.count(%q)", kind), words: fmt.Sprintf("number of touches %q", kind), kind: kindNumber, touch: kind, days: days}
+	v := &variable{name: touchCount(kind, days), words: fmt.Sprintf("number of touches %q", kind), kind: kindNumber, touch: kind, days: days}
 	if days > 0 {
-		v.name = fmt.Sprintf("touches.count(%q, days:%d)", kind, days)
 		v.words += fmt.Sprintf(" within %d days", days)
 	}
 	for _, made := range t.made {

@@ -45,9 +45,14 @@ var errNotStated = errors.New("not stated")
 type variable struct {
 	// name as conditions write it, such as lead.employees.
 	name string
-	// words say what it is, for "what was missing".
-	words string
-	kind  string
+	// words say what it is, for "what was missing"; about says it to who writes a
+	// condition.
+	words, about string
+	kind         string
+	// agreed are the words that it can be; nil = any. unit is what a number is
+	// counted in.
+	agreed []string
+	unit   string
 	// read answers the fact; ok is false where it is unknown.
 	read func(*Facts) (v any, ok bool)
 	// show writes a known value in words.
@@ -312,31 +317,31 @@ func (a activation) Parent() cel.Activation { return nil }
 
 // leadGroup is what a condition may ask about the lead itself.
 func leadGroup(a *Agreement) *group {
-	text := func(name, words string, get func(*leadv1.Features) string, literal func(string) string) *variable {
-		return &variable{name: "lead." + name, words: words, kind: kindText, literal: literal, read: func(f *Facts) (any, bool) {
+	text := func(name, words, about string, get func(*leadv1.Features) string, literal func(string) string, agreed []string) *variable {
+		return &variable{name: "lead." + name, words: words, about: about, kind: kindText, agreed: agreed, literal: literal, read: func(f *Facts) (any, bool) {
 			s := get(f.Features)
 			return s, s != ""
 		}}
 	}
-	flag := func(name, words string, get func(*leadv1.Features) bool) *variable {
-		return &variable{name: "lead." + name, words: words, kind: kindFlag, read: func(f *Facts) (any, bool) { return get(f.Features), true }}
+	flag := func(name, words, about string, get func(*leadv1.Features) bool) *variable {
+		return &variable{name: "lead." + name, words: words, about: about, kind: kindFlag, read: func(f *Facts) (any, bool) { return get(f.Features), true }}
 	}
 	utm := func(name string, get func(*leadv1.Attribution) string) *variable {
-		return text(name, "campaign "+name+" (utm_"+name+")", func(f *leadv1.Features) string { return get(f.GetAttribution()) }, nil)
+		return text(name, "campaign "+name+" (utm_"+name+")", "utm_"+name+" of the campaign that brought the lead", func(f *leadv1.Features) string { return get(f.GetAttribution()) }, nil, nil)
 	}
 	return &group{name: "lead", variables: []*variable{
-		text("country", "country", (*leadv1.Features).GetCountry, countryCode),
-		{name: "lead.employees", words: "number of employees", kind: kindNumber, read: func(f *Facts) (any, bool) {
+		text("country", "country", "country of the company or the person, as two letters such as \"DE\"", (*leadv1.Features).GetCountry, countryCode, nil),
+		{name: "lead.employees", words: "number of employees", about: "number of employees of the company", kind: kindNumber, read: func(f *Facts) (any, bool) {
 			n := f.Features.GetEmployees()
 			return n, n > 0
 		}},
-		text("industry", "industry", (*leadv1.Features).GetIndustry, oneOfList("the agreed industries", "words.industries", a.industries.words)),
-		text("role", "role of the person", (*leadv1.Features).GetRole, oneOfList("the agreed roles", "words.roles", a.roles.words)),
-		text("product", "product asked about", (*leadv1.Features).GetProduct, oneOfList("the agreed products", "words.products", a.products.words)),
-		text("language", "language", (*leadv1.Features).GetLanguage, languageCode),
+		text("industry", "industry", "industry of the company", (*leadv1.Features).GetIndustry, oneOfList("the agreed industries", "words.industries", a.industries.words), agreedOnly(a.industries.words)),
+		text("role", "role of the person", "role of the person in the company", (*leadv1.Features).GetRole, oneOfList("the agreed roles", "words.roles", a.roles.words), agreedOnly(a.roles.words)),
+		text("product", "product asked about", "product that the person asked about", (*leadv1.Features).GetProduct, oneOfList("the agreed products", "words.products", a.products.words), agreedOnly(a.products.words)),
+		text("language", "language", "language of the person, as two letters such as \"de\"", (*leadv1.Features).GetLanguage, languageCode, nil),
 		{
-			name: "lead.contact_wish", words: "wish for contact", kind: kindText,
-			literal: contactWish,
+			name: "lead.contact_wish", words: "wish for contact", about: "whether the person asked to be contacted, or for content only", kind: kindText,
+			agreed: contactWishes, literal: contactWish,
 			read: func(f *Facts) (any, bool) {
 				switch f.Features.GetContactWish() {
 				case leadv1.ContactWish_CONTACT_WISH_CONTACT:
@@ -348,26 +353,29 @@ func leadGroup(a *Agreement) *group {
 				}
 			},
 		},
-		flag("has_email", "e-mail address", (*leadv1.Features).GetHasEmail),
-		flag("has_phone", "telephone number", (*leadv1.Features).GetHasPhone),
-		flag("has_company", "company", (*leadv1.Features).GetHasCompany),
-		flag("free_email", "kind of e-mail address", (*leadv1.Features).GetFreeEmail),
+		flag("has_email", "e-mail address", "whether an e-mail address was given", (*leadv1.Features).GetHasEmail),
+		flag("has_phone", "telephone number", "whether a telephone number was given", (*leadv1.Features).GetHasPhone),
+		flag("has_company", "company", "whether a company was named", (*leadv1.Features).GetHasCompany),
+		flag("free_email", "kind of e-mail address", "whether the e-mail address is of a free-mail provider", (*leadv1.Features).GetFreeEmail),
 		utm("source", (*leadv1.Attribution).GetSource),
 		utm("medium", (*leadv1.Attribution).GetMedium),
 		utm("campaign", (*leadv1.Attribution).GetCampaign),
 	}}
 }
 
+// agreedOnly are the agreed words; not nil where there are none.
+func agreedOnly(words []string) []string { return append([]string{}, words...) }
+
 // callVariables are what a condition may ask about the recorded call.
 func callVariables() []*variable {
 	return []*variable{
-		{name: "call.reached", words: "recorded call", kind: kindFlag, read: func(f *Facts) (any, bool) {
+		{name: "call.reached", words: "recorded call", about: "whether the person was reached in the call", kind: kindFlag, read: func(f *Facts) (any, bool) {
 			return f.Call.GetReached(), f.Call != nil
 		}},
-		{name: "call.fit_confirmed", words: "fit confirmed in a call", kind: kindFlag, read: func(f *Facts) (any, bool) {
+		{name: "call.fit_confirmed", words: "fit confirmed in a call", about: "whether the call confirmed that the customer profile fits", kind: kindFlag, read: func(f *Facts) (any, bool) {
 			return f.Call.GetFitConfirmed(), f.Call != nil
 		}},
-		{name: "call.horizon_months", words: "months until the person wants to buy", kind: kindNumber, read: func(f *Facts) (any, bool) {
+		{name: "call.horizon_months", words: "months until the person wants to buy", about: "in how many months the person wants to buy, as found out in the call", kind: kindNumber, unit: "months", read: func(f *Facts) (any, bool) {
 			return f.Call.GetHorizonMonths(), f.Call != nil && f.Call.HorizonMonths != nil
 		}},
 	}
@@ -376,9 +384,13 @@ func callVariables() []*variable {
 // variable is a declared answer as conditions see it. An answer of another type
 // than declared is unknown.
 func (q *Question) variable(prefix, from string, get func(*Facts) *leadv1.Value) *variable {
-	v := &variable{name: prefix + q.ID, words: fmt.Sprintf("answer %q %s", q.ID, from), kind: q.Type}
+	v := &variable{name: prefix + q.ID, words: fmt.Sprintf("answer %q %s", q.ID, from), kind: q.Type, unit: q.unit()}
+	if v.about = q.Text; v.about == "" {
+		v.about = v.words
+	}
 	switch q.Type {
 	case kindText:
+		v.agreed = agreedOnly(q.Values)
 		v.literal = oneOfList("the agreed answers", "its values", q.Values)
 		v.read = func(f *Facts) (any, bool) {
 			text, ok := get(f).GetKind().(*leadv1.Value_Text)
@@ -427,13 +439,14 @@ func oneOfList(list, place string, words []string) func(string) string {
 // wishUnknown is the wish for contact of which nothing is known.
 const wishUnknown = "unknown"
 
+var contactWishes = []string{"contact", "content-only", wishUnknown}
+
 // contactWish judges a literal that is compared with the wish for contact.
 func contactWish(text string) string {
-	words := []string{"contact", "content-only", wishUnknown}
-	if (&wordList{words: words}).has(text) {
+	if (&wordList{words: contactWishes}).has(text) {
 		return ""
 	}
-	return fmt.Sprintf("%q is not a wish for contact%s; write %s", text, suggest(text, words), oneOf(words))
+	return fmt.Sprintf("%q is not a wish for contact%s; write %s", text, suggest(text, contactWishes), oneOf(contactWishes))
 }
 
 // countryCode judges a literal that is compared with a country.

@@ -313,6 +313,15 @@ func (q *Question) show(n int64) string {
 	return text
 }
 
+// unit says what conditions compare the number in.
+func (q *Question) unit() string {
+	if q.Type != kindNumber || q.Scale == 0 {
+		return q.Unit
+	}
+	const example = 1250
+	return strconv.Itoa(example) + " means " + q.show(example)
+}
+
 func formatScaled(n int64, scale int) string {
 	text := strconv.FormatInt(n, 10)
 	if scale == 0 {

@@ -30,6 +30,8 @@ type value struct {
 	place
 	key  place
 	node ast.Node
+	// shape asks whoever reads the value to say what it takes, instead of reading.
+	shape *shape
 }
 
 // parse reads the YAML syntax and answers the document's one mapping. Whatever

@@ -60,6 +60,7 @@ type App struct {
 	scores   *score.Register
 	recent   *score.Recent
 	scorer   *score.Server
+	supply   *agreement.Supply
 	roster   *routing.Roster
 	groups   *routing.Groups
 	keeper   *routing.Keeper
@@ -116,7 +117,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, register: &agreement.Register{}, scores: &score.Register{}, recent: &score.Recent{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
+		cfg: cfg, register: &agreement.Register{}, scores: &score.Register{}, recent: &score.Recent{}, supply: agreement.NewSupply(), roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
 		sources:  intake.NewSources(),
 		persons:  intake.NewPeople(),
 		accounts: intake.NewAccounts(),
@@ -176,7 +177,7 @@ func (a *App) start(ctx context.Context) error {
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
 		Dialer: cfg.line, Wall: cfg.wall,
-	}, a.register, a.scores, a.recent, a.roster, pools, a.line, a.later, a.speed,
+	}, a.register, a.supply, a.scores, a.recent, a.roster, pools, a.line, a.later, a.speed,
 		a.sources,
 		a.persons,
 		a.accounts,
@@ -266,7 +267,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 			a.background("checkpoints", func(ctx context.Context) { a.log.KeepCheckpoints(ctx, 1000, 10*time.Second) })
 		}
 	case agreement.Name:
-		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register})
+		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register, Supply: a.supply})
 		// The score is signed like the agreement, so the same service keeps it.
 		scorer := &score.Server{Log: a.log, Register: a.scores, Recent: a.recent, Agreements: a.register, Logger: a.logger}
 		scorev1.RegisterScoreServiceServer(a.server, scorer)

@@ -36,7 +36,7 @@ both signed it. Until then leads are kept, and wait.
   baton agreement sign 1 --as marketing --key marketing.key
   baton agreement sign 1 --as sales --key sales.key
   baton agreement show                      what is in force now`,
-	}, agreementInit(), agreementCheck(), agreementPropose(), agreementSign(), agreementShow(), agreementList())
+	}, agreementInit(), agreementCheck(), agreementPropose(), agreementSign(), agreementShow(), agreementList(), agreementFields(), agreementAudience(), agreementSchema(), agreementReference())
 }
 
 func agreementInit() *cobra.Command {
@@ -225,29 +225,41 @@ that exclude each other, points that no lead reaches, rules that others always c
 before. Lists everything that is wrong, each at its line and column, and ends with
 status 1; or says that nothing is. What may be meant that way (two personas that
 fit the same lead, leads that no handoff takes) is noted with an example, and is no
-reason to refuse. No running system is needed.`,
-		Example: `  baton agreement check agreement.yaml`,
-		Args:    exactly("FILE"),
+reason to refuse. No running system is needed; with --server, the one there also says
+which facts no source states that rules use.`,
+		Example: `  baton agreement check agreement.yaml
+  baton agreement check agreement.yaml --server localhost:9090`,
+		Args: exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			format, err := formatOf(cmd)
 			if err != nil {
 				return err
 			}
-			a, _, err := compileFile(cmd, args[0], format)
+			a, document, err := compileFile(cmd, args[0], format)
 			if err != nil {
 				return err
 			}
-			digest := a.Digest()
-			if format == formatJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]any{"file": args[0], "ok": true, "problems": []problemJSON{}, "more": 0, "notices": problemsJSON(a.Notices()), "name": a.Name(), "digest": hex.EncodeToString(digest[:])})
+			notices, err := unsupplied(cmd, args, document)
+			if err != nil {
+				return err
 			}
 			out := cmd.OutOrStdout()
+			digest := a.Digest()
+			if format == formatJSON {
+				answer := map[string]any{"file": args[0], "ok": true, "problems": []problemJSON{}, "more": 0, "notices": problemsJSON(a.Notices()), "name": a.Name(), "digest": hex.EncodeToString(digest[:])}
+				if notices != nil {
+					answer["unsupplied"] = notices
+				}
+				return writeJSON(out, answer)
+			}
 			if notices := a.Notices(); len(notices) > 0 {
 				fmt.Fprintf(out, "%s to look at; nothing of it keeps the agreement from being proposed:\n", counted(int64(len(notices)), "thing", "things"))
 				writeProblems(out, args[0], notices)
 			}
-			_, err = fmt.Fprintf(out, "%s is complete: %s, SHA-256 %x\n", args[0], cell(a.Name()), digest)
-			return err
+			if _, err := fmt.Fprintf(out, "%s is complete: %s, SHA-256 %x\n", args[0], cell(a.Name()), digest); err != nil {
+				return err
+			}
+			return writeNotices(out, notices)
 		},
 	}
 }
@@ -281,7 +293,10 @@ It counts once both have signed it:
   baton agreement sign %[1]d --as marketing --key marketing.key
   baton agreement sign %[1]d --as sales --key sales.key
 `, a.GetVersion(), cell(a.GetName()), a.GetDigest())
-			return err
+			if err != nil {
+				return err
+			}
+			return writeNotices(c.cmd.OutOrStdout(), a.GetNotices())
 		}),
 	}
 }
@@ -490,12 +505,13 @@ type agreementJSON struct {
 	InForceFrom *string           `json:"in_force_from"`
 	InForce     bool              `json:"in_force"`
 	Document    *string           `json:"document,omitempty"`
+	Notices     []string          `json:"notices,omitempty"`
 }
 
 func agreementOf(a *agreementv1.Agreement, document bool) agreementJSON {
 	j := agreementJSON{
 		Version: a.GetVersion(), Name: a.GetName(), Digest: hex.EncodeToString(a.GetDigest()),
-		ProposedAt: stamp(a.GetProposedAt()), ProposedBy: a.GetProposedBy(), Signatures: []json.RawMessage{}, InForce: a.GetInForce(),
+		ProposedAt: stamp(a.GetProposedAt()), ProposedBy: a.GetProposedBy(), Signatures: []json.RawMessage{}, InForce: a.GetInForce(), Notices: a.GetNotices(),
 	}
 	for _, s := range a.GetSignatures() {
 		raw, err := json.Marshal(map[string]string{"party": s.GetParty(), "signed_at": stamp(s.GetSignedAt()), "actor": s.GetActor(), "public_key": keyText(s.GetPublicKey())})

@@ -63,6 +63,8 @@ var Policy = map[string][]string{
 	agreementv1.AgreementService_Sign_FullMethodName:           {Marketing, Sales, Manager},
 	agreementv1.AgreementService_GetAgreement_FullMethodName:   everyone,
 	agreementv1.AgreementService_ListAgreements_FullMethodName: everyone,
+	agreementv1.AgreementService_ListFields_FullMethodName:     everyone,
+	agreementv1.AgreementService_CountAudience_FullMethodName:  everyone,
 
 	scorev1.ScoreService_Train_FullMethodName: {Operator},
 	// As with the agreement: who signs proves it by the signature.

@@ -339,7 +339,10 @@ type Agreement struct {
 	// From when it is in force; absent until both have signed.
 	InForceFrom *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=in_force_from,json=inForceFrom,proto3" json:"in_force_from,omitempty"`
 	// Whether it is in force now.
-	InForce       bool `protobuf:"varint,9,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
+	InForce bool `protobuf:"varint,9,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
+	// What is worth knowing before it is signed, in words; only in the answer to
+	// Propose.
+	Notices       []string `protobuf:"bytes,20,rep,name=notices,proto3" json:"notices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +440,13 @@ func (x *Agreement) GetInForce() bool {
 	return false
 }
 
+func (x *Agreement) GetNotices() []string {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
 // Signature is one party's signature.
 type Signature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -514,7 +524,7 @@ var File_baton_agreement_v1_agreement_service_proto protoreflect.FileDescriptor
 
 const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
-	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
+	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1fbaton/agreement/v1/fields.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
 	"\x0eProposeRequest\x12'\n" +
 	"\bdocument\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x121\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xcf\x01\n" +
@@ -536,7 +546,7 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
 	"agreements\x18\x01 \x03(\v2\x1d.baton.agreement.v1.AgreementR\n" +
 	"agreements\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe5\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xff\x02\n" +
 	"\tAgreement\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -550,18 +560,22 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"signatures\x18\a \x03(\v2\x1d.baton.agreement.v1.SignatureR\n" +
 	"signatures\x12>\n" +
 	"\rin_force_from\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vinForceFrom\x12\x19\n" +
-	"\bin_force\x18\t \x01(\bR\ainForce\"\x8f\x01\n" +
+	"\bin_force\x18\t \x01(\bR\ainForce\x12\x18\n" +
+	"\anotices\x18\x14 \x03(\tR\anotices\"\x8f\x01\n" +
 	"\tSignature\x12\x14\n" +
 	"\x05party\x18\x01 \x01(\tR\x05party\x127\n" +
 	"\tsigned_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bsignedAt\x12\x14\n" +
 	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x04 \x01(\fR\tpublicKey2\xf9\x03\n" +
+	"public_key\x18\x04 \x01(\fR\tpublicKey2\x8c\x06\n" +
 	"\x10AgreementService\x12k\n" +
 	"\aPropose\x12\".baton.agreement.v1.ProposeRequest\x1a\x1d.baton.agreement.v1.Agreement\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/agreements\x12t\n" +
 	"\x04Sign\x12\x1f.baton.agreement.v1.SignRequest\x1a\x1d.baton.agreement.v1.Agreement\",\x82\xd3\xe4\x93\x02&:\x01*\"!/api/v1/agreements/{version}:sign\x12|\n" +
 	"\fGetAgreement\x12'.baton.agreement.v1.GetAgreementRequest\x1a\x1d.baton.agreement.v1.Agreement\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/agreements/{version}\x12\x83\x01\n" +
-	"\x0eListAgreements\x12).baton.agreement.v1.ListAgreementsRequest\x1a*.baton.agreement.v1.ListAgreementsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/agreementsBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
+	"\x0eListAgreements\x12).baton.agreement.v1.ListAgreementsRequest\x1a*.baton.agreement.v1.ListAgreementsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/agreements\x12\x81\x01\n" +
+	"\n" +
+	"ListFields\x12%.baton.agreement.v1.ListFieldsRequest\x1a&.baton.agreement.v1.ListFieldsResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/api/v1/agreements:fields\x12\x8c\x01\n" +
+	"\rCountAudience\x12(.baton.agreement.v1.CountAudienceRequest\x1a).baton.agreement.v1.CountAudienceResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/v1/agreements:audienceBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
 
 var (
 	file_baton_agreement_v1_agreement_service_proto_rawDescOnce sync.Once
@@ -585,26 +599,34 @@ var file_baton_agreement_v1_agreement_service_proto_goTypes = []any{
 	(*Agreement)(nil),              // 5: baton.agreement.v1.Agreement
 	(*Signature)(nil),              // 6: baton.agreement.v1.Signature
 	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
+	(*ListFieldsRequest)(nil),      // 8: baton.agreement.v1.ListFieldsRequest
+	(*CountAudienceRequest)(nil),   // 9: baton.agreement.v1.CountAudienceRequest
+	(*ListFieldsResponse)(nil),     // 10: baton.agreement.v1.ListFieldsResponse
+	(*CountAudienceResponse)(nil),  // 11: baton.agreement.v1.CountAudienceResponse
 }
 var file_baton_agreement_v1_agreement_service_proto_depIdxs = []int32{
-	5, // 0: baton.agreement.v1.ListAgreementsResponse.agreements:type_name -> baton.agreement.v1.Agreement
-	7, // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
-	6, // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
-	7, // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
-	7, // 4: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
-	0, // 5: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
-	1, // 6: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
-	2, // 7: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
-	3, // 8: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
-	5, // 9: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
-	5, // 10: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
-	5, // 11: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
-	4, // 12: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
-	9, // [9:13] is the sub-list for method output_type
-	5, // [5:9] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5,  // 0: baton.agreement.v1.ListAgreementsResponse.agreements:type_name -> baton.agreement.v1.Agreement
+	7,  // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
+	6,  // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
+	7,  // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
+	7,  // 4: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
+	0,  // 5: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
+	1,  // 6: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
+	2,  // 7: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
+	3,  // 8: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
+	8,  // 9: baton.agreement.v1.AgreementService.ListFields:input_type -> baton.agreement.v1.ListFieldsRequest
+	9,  // 10: baton.agreement.v1.AgreementService.CountAudience:input_type -> baton.agreement.v1.CountAudienceRequest
+	5,  // 11: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
+	5,  // 12: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
+	5,  // 13: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
+	4,  // 14: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
+	10, // 15: baton.agreement.v1.AgreementService.ListFields:output_type -> baton.agreement.v1.ListFieldsResponse
+	11, // 16: baton.agreement.v1.AgreementService.CountAudience:output_type -> baton.agreement.v1.CountAudienceResponse
+	11, // [11:17] is the sub-list for method output_type
+	5,  // [5:11] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_baton_agreement_v1_agreement_service_proto_init() }
@@ -612,6 +634,7 @@ func file_baton_agreement_v1_agreement_service_proto_init() {
 	if File_baton_agreement_v1_agreement_service_proto != nil {
 		return
 	}
+	file_baton_agreement_v1_fields_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -25,6 +25,8 @@ const (
 	AgreementService_Sign_FullMethodName           = "/baton.agreement.v1.AgreementService/Sign"
 	AgreementService_GetAgreement_FullMethodName   = "/baton.agreement.v1.AgreementService/GetAgreement"
 	AgreementService_ListAgreements_FullMethodName = "/baton.agreement.v1.AgreementService/ListAgreements"
+	AgreementService_ListFields_FullMethodName     = "/baton.agreement.v1.AgreementService/ListFields"
+	AgreementService_CountAudience_FullMethodName  = "/baton.agreement.v1.AgreementService/CountAudience"
 )
 
 // AgreementServiceClient is the client API for AgreementService service.
@@ -41,6 +43,12 @@ type AgreementServiceClient interface {
 	GetAgreement(ctx context.Context, in *GetAgreementRequest, opts ...grpc.CallOption) (*Agreement, error)
 	// ListAgreements lists all versions, newest first.
 	ListAgreements(ctx context.Context, in *ListAgreementsRequest, opts ...grpc.CallOption) (*ListAgreementsResponse, error)
+	// ListFields lists what conditions may read: which rules read it, and which
+	// source supplies it.
+	ListFields(ctx context.Context, in *ListFieldsRequest, opts ...grpc.CallOption) (*ListFieldsResponse, error)
+	// CountAudience counts the known leads that match the customer profile and the
+	// personas. It reads the whole log.
+	CountAudience(ctx context.Context, in *CountAudienceRequest, opts ...grpc.CallOption) (*CountAudienceResponse, error)
 }
 
 type agreementServiceClient struct {
@@ -91,6 +99,26 @@ func (c *agreementServiceClient) ListAgreements(ctx context.Context, in *ListAgr
 	return out, nil
 }
 
+func (c *agreementServiceClient) ListFields(ctx context.Context, in *ListFieldsRequest, opts ...grpc.CallOption) (*ListFieldsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListFieldsResponse)
+	err := c.cc.Invoke(ctx, AgreementService_ListFields_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *agreementServiceClient) CountAudience(ctx context.Context, in *CountAudienceRequest, opts ...grpc.CallOption) (*CountAudienceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountAudienceResponse)
+	err := c.cc.Invoke(ctx, AgreementService_CountAudience_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AgreementServiceServer is the server API for AgreementService service.
 // All implementations must embed UnimplementedAgreementServiceServer
 // for forward compatibility.
@@ -105,6 +133,12 @@ type AgreementServiceServer interface {
 	GetAgreement(context.Context, *GetAgreementRequest) (*Agreement, error)
 	// ListAgreements lists all versions, newest first.
 	ListAgreements(context.Context, *ListAgreementsRequest) (*ListAgreementsResponse, error)
+	// ListFields lists what conditions may read: which rules read it, and which
+	// source supplies it.
+	ListFields(context.Context, *ListFieldsRequest) (*ListFieldsResponse, error)
+	// CountAudience counts the known leads that match the customer profile and the
+	// personas. It reads the whole log.
+	CountAudience(context.Context, *CountAudienceRequest) (*CountAudienceResponse, error)
 	mustEmbedUnimplementedAgreementServiceServer()
 }
 
@@ -126,6 +160,12 @@ func (UnimplementedAgreementServiceServer) GetAgreement(context.Context, *GetAgr
 }
 func (UnimplementedAgreementServiceServer) ListAgreements(context.Context, *ListAgreementsRequest) (*ListAgreementsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAgreements not implemented")
+}
+func (UnimplementedAgreementServiceServer) ListFields(context.Context, *ListFieldsRequest) (*ListFieldsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListFields not implemented")
+}
+func (UnimplementedAgreementServiceServer) CountAudience(context.Context, *CountAudienceRequest) (*CountAudienceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountAudience not implemented")
 }
 func (UnimplementedAgreementServiceServer) mustEmbedUnimplementedAgreementServiceServer() {}
 func (UnimplementedAgreementServiceServer) testEmbeddedByValue()                          {}
@@ -220,6 +260,42 @@ func _AgreementService_ListAgreements_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AgreementService_ListFields_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFieldsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgreementServiceServer).ListFields(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgreementService_ListFields_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgreementServiceServer).ListFields(ctx, req.(*ListFieldsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AgreementService_CountAudience_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountAudienceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgreementServiceServer).CountAudience(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgreementService_CountAudience_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgreementServiceServer).CountAudience(ctx, req.(*CountAudienceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AgreementService_ServiceDesc is the grpc.ServiceDesc for AgreementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -242,6 +318,14 @@ var AgreementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListAgreements",
 			Handler:    _AgreementService_ListAgreements_Handler,
+		},
+		{
+			MethodName: "ListFields",
+			Handler:    _AgreementService_ListFields_Handler,
+		},
+		{
+			MethodName: "CountAudience",
+			Handler:    _AgreementService_CountAudience_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
