@@ -57,6 +57,8 @@ type variable struct {
 	literal func(string) string
 	// touch is the kind of touch that it counts; empty = it counts none.
 	touch string
+	// question is what was asked for the fact, in words; empty = nothing was.
+	question string
 }
 
 // value writes the variable's fact in words.
@@ -374,7 +376,7 @@ func callVariables() []*variable {
 // variable is a declared answer as conditions see it. An answer of another type
 // than declared is unknown.
 func (q *Question) variable(prefix, from string, get func(*Facts) *leadv1.Value) *variable {
-	v := &variable{name: prefix + q.ID, words: fmt.Sprintf("answer %q %s", q.ID, from), kind: q.Type}
+	v := &variable{name: prefix + q.ID, words: fmt.Sprintf("answer %q %s", q.ID, from), kind: q.Type, question: q.Text}
 	switch q.Type {
 	case kindText:
 		v.literal = oneOfList("the agreed answers", "its values", q.Values)

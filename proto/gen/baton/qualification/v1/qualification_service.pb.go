@@ -461,7 +461,11 @@ type Decision struct {
 	// Why.
 	Explanation *v1.Explanation `protobuf:"bytes,9,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// Sequence in LEDGER.
-	Sequence      uint64 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence uint64 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// The conditions of the criteria in plain words, by the condition.
+	Plain map[string]string `protobuf:"bytes,11,rep,name=plain,proto3" json:"plain,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What the agreement calls the stage.
+	StageTitle    string `protobuf:"bytes,12,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,6 +570,20 @@ func (x *Decision) GetSequence() uint64 {
 	return 0
 }
 
+func (x *Decision) GetPlain() map[string]string {
+	if x != nil {
+		return x.Plain
+	}
+	return nil
+}
+
+func (x *Decision) GetStageTitle() string {
+	if x != nil {
+		return x.StageTitle
+	}
+	return ""
+}
+
 var File_baton_qualification_v1_qualification_service_proto protoreflect.FileDescriptor
 
 const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
@@ -601,7 +619,7 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\x0eExplainRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"Q\n" +
 	"\x0fExplainResponse\x12>\n" +
-	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\x9f\x03\n" +
+	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\xbd\x04\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12*\n" +
 	"\x05stage\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StageR\x05stage\x12;\n" +
@@ -614,7 +632,14 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\rlogic_version\x18\b \x01(\tR\flogicVersion\x12<\n" +
 	"\vexplanation\x18\t \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\x12\x1a\n" +
 	"\bsequence\x18\n" +
-	" \x01(\x04R\bsequence2\xb7\x03\n" +
+	" \x01(\x04R\bsequence\x12A\n" +
+	"\x05plain\x18\v \x03(\v2+.baton.qualification.v1.Decision.PlainEntryR\x05plain\x12\x1f\n" +
+	"\vstage_title\x18\f \x01(\tR\n" +
+	"stageTitle\x1a8\n" +
+	"\n" +
+	"PlainEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xb7\x03\n" +
 	"\x14QualificationService\x12\x8d\x01\n" +
 	"\n" +
 	"RecordCall\x12).baton.qualification.v1.RecordCallRequest\x1a*.baton.qualification.v1.RecordCallResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/leads/{lead_id}/calls\x12\x87\x01\n" +
@@ -633,7 +658,7 @@ func file_baton_qualification_v1_qualification_service_proto_rawDescGZIP() []byt
 	return file_baton_qualification_v1_qualification_service_proto_rawDescData
 }
 
-var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_baton_qualification_v1_qualification_service_proto_goTypes = []any{
 	(*PreviewRequest)(nil),        // 0: baton.qualification.v1.PreviewRequest
 	(*PreviewResponse)(nil),       // 1: baton.qualification.v1.PreviewResponse
@@ -644,34 +669,36 @@ var file_baton_qualification_v1_qualification_service_proto_goTypes = []any{
 	(*ExplainResponse)(nil),       // 6: baton.qualification.v1.ExplainResponse
 	(*Decision)(nil),              // 7: baton.qualification.v1.Decision
 	nil,                           // 8: baton.qualification.v1.RecordCallRequest.AnswersEntry
-	(*v1.Features)(nil),           // 9: baton.lead.v1.Features
-	(*v1.Explanation)(nil),        // 10: baton.lead.v1.Explanation
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(v1.Stage)(0),                 // 12: baton.lead.v1.Stage
-	(*v1.Value)(nil),              // 13: baton.lead.v1.Value
+	nil,                           // 9: baton.qualification.v1.Decision.PlainEntry
+	(*v1.Features)(nil),           // 10: baton.lead.v1.Features
+	(*v1.Explanation)(nil),        // 11: baton.lead.v1.Explanation
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(v1.Stage)(0),                 // 13: baton.lead.v1.Stage
+	(*v1.Value)(nil),              // 14: baton.lead.v1.Value
 }
 var file_baton_qualification_v1_qualification_service_proto_depIdxs = []int32{
-	9,  // 0: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
+	10, // 0: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
 	2,  // 1: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
-	10, // 2: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
+	11, // 2: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
 	8,  // 3: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
-	11, // 4: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	12, // 4: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	7,  // 5: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
-	12, // 6: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
-	11, // 7: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
-	10, // 8: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
-	13, // 9: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	3,  // 10: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
-	5,  // 11: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
-	0,  // 12: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
-	4,  // 13: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
-	6,  // 14: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
-	1,  // 15: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 6: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
+	12, // 7: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
+	11, // 8: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
+	9,  // 9: baton.qualification.v1.Decision.plain:type_name -> baton.qualification.v1.Decision.PlainEntry
+	14, // 10: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	3,  // 11: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
+	5,  // 12: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
+	0,  // 13: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
+	4,  // 14: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
+	6,  // 15: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
+	1,  // 16: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
+	14, // [14:17] is the sub-list for method output_type
+	11, // [11:14] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_baton_qualification_v1_qualification_service_proto_init() }
@@ -686,7 +713,7 @@ func file_baton_qualification_v1_qualification_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_qualification_v1_qualification_service_proto_rawDesc), len(file_baton_qualification_v1_qualification_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
