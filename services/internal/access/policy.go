@@ -63,6 +63,12 @@ var Policy = map[string][]string{
 	agreementv1.AgreementService_GetAgreement_FullMethodName:   everyone,
 	agreementv1.AgreementService_ListAgreements_FullMethodName: everyone,
 
+	agreementv1.AgreementService_RenderAgreement_FullMethodName:   everyone,
+	agreementv1.AgreementService_CompareAgreements_FullMethodName: everyone,
+	agreementv1.AgreementService_GetGlossary_FullMethodName:       everyone,
+	// Everybody for themselves: the receipt is in the name of who calls.
+	agreementv1.AgreementService_RecordRead_FullMethodName: everyone,
+
 	qualificationv1.QualificationService_RecordCall_FullMethodName: {Qualifier},
 	qualificationv1.QualificationService_Explain_FullMethodName:    everyone,
 	qualificationv1.QualificationService_Preview_FullMethodName:    everyone,
