@@ -276,7 +276,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		}
 		routingv1.RegisterRoutingServiceServer(a.server, a.people)
 	case qualification.Name:
-		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register)}
+		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Rules: a.rules}
 		if writable {
 			desk, err := a.desk(qualification.New(a.register, a.line, a.later), qualification.Hears)
 			if err != nil {
@@ -289,6 +289,16 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		return a.startIntake(ctx, writable)
 	}
 	return nil
+}
+
+// rules are those of a version of the agreement; nil = it is not there.
+func (a *App) rules(number int64) (rules *agreement.Agreement) {
+	a.log.Follower().View(func(*ledger.View) {
+		if version := a.register.Version(number); version != nil {
+			rules = version.Agreement
+		}
+	})
+	return rules
 }
 
 // departments are the members of marketing and sales who work here now.
@@ -465,6 +475,17 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	feedbackv1.RegisterReportServiceServer(a.server, feedback.NewReports(store, a, a.log.Clock()))
 	leads := feedback.NewLeads(store, a.log, a.open)
 	leads.Current = a.persons.Current
+	leads.InForce = func(at time.Time) (number int64, rules *agreement.Agreement) {
+		a.log.Follower().View(func(v *ledger.View) {
+			if at.IsZero() {
+				at = v.Now
+			}
+			if version := a.register.InForce(at); version != nil {
+				number, rules = version.Number, version.Agreement
+			}
+		})
+		return number, rules
+	}
 	leadv1.RegisterLeadServiceServer(a.server, leads)
 	return nil
 }

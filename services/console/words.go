@@ -24,10 +24,21 @@ var words = template.FuncMap{
 	"stateKey": stateKey,
 	"stage":    stageWord,
 	"leadPath": leadPath,
-	"short":    shortID,
-	"wish":     wishWord,
-	"hex":      func(b []byte) string { return fmt.Sprintf("%x", b) },
-	"kind":     eventKind,
+	"agreed":   agreementPath,
+	"changes":  withPath,
+	"inWords": func(e *leadv1.Explanation, plain map[string]string) explained {
+		return explained{e, plain}
+	},
+	"short": shortID,
+	"wish":  wishWord,
+	"hex":   func(b []byte) string { return fmt.Sprintf("%x", b) },
+	"kind":  eventKind,
+}
+
+// explained is an explanation with its conditions in plain words.
+type explained struct {
+	*leadv1.Explanation
+	Plain map[string]string
 }
 
 // instant reads a timestamp; zero where there is none.

@@ -46,6 +46,9 @@ type Server struct {
 	Clock clock.Clock
 	// Standing says what a preview decides by; nil = nothing is in force.
 	Standing Standing
+	// Rules are those of a version of the agreement, by which conditions are put
+	// into plain words; nil, or an answer of nil = they are not.
+	Rules func(version int64) *agreement.Agreement
 }
 
 type recordCall struct {
@@ -186,7 +189,29 @@ func (s *Server) Explain(ctx context.Context, req *qualificationv1.ExplainReques
 		default:
 			continue
 		}
+		s.plain(d)
 		out.Decisions = append(out.Decisions, d)
 	}
 	return out, nil
+}
+
+// plain says the conditions of a decision in words, and what its agreement calls
+// the stage.
+func (s *Server) plain(d *qualificationv1.Decision) {
+	if s.Rules == nil {
+		return
+	}
+	rules := s.Rules(d.GetAgreementVersion())
+	if rules == nil {
+		return
+	}
+	if d.GetStage() != leadv1.Stage_STAGE_UNSPECIFIED {
+		d.StageTitle = rules.StageTitle(d.GetStage())
+	}
+	d.Plain = map[string]string{}
+	for _, c := range d.GetExplanation().GetCriteria() {
+		if text, ok := rules.Plain(c.GetCondition()); ok {
+			d.Plain[c.GetCondition()] = text
+		}
+	}
 }
