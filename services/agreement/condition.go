@@ -25,10 +25,12 @@ type condition struct {
 	// program is nil for the condition that always holds.
 	program cel.Program
 	reading reading
+	// said is the condition in plain words.
+	said saying
 }
 
 // always is the condition of a rule that states none.
-var always = &condition{source: "true"}
+var always = &condition{source: "true", said: saying{text: "always"}}
 
 // decide evaluates the condition. missing names, in words, the unknown facts
 // without which it could not hold. Whatever goes wrong makes it not met.
@@ -130,6 +132,7 @@ func (v *vocabulary) compile(source string) (*condition, []complaint) {
 		c.tested[i] = c.tested[i] || m.tested
 	}
 	c.reading = v.reading(checked.NativeRep().Expr(), c.variables)
+	c.said = v.say(checked.NativeRep().Expr())
 	return c, nil
 }
 

@@ -27,6 +27,9 @@ type Server struct {
 	Register *Register
 	// Supply knows which source states which facts.
 	Supply *Supply
+	// Members are those of both departments, in order: they are asked to read a
+	// version. It is called within a view of the log; nil = nobody is known.
+	Members func() []string
 }
 
 // Propose checks a document and puts it on the table. The same document twice
@@ -47,7 +50,7 @@ func (s *Server) Propose(ctx context.Context, req *agreementv1.ProposeRequest) (
 		number = int64(len(s.Register.versions)) + 1
 		return []ledger.Draft{{
 			Subject: Subject, Actor: actor.Handle, Cause: fmt.Sprintf("propose:%d:%x", number, digest[:8]), Correlation: "agreement", Agreement: number,
-			Body: &agreementv1.AgreementProposed{Version: number, Document: req.GetDocument(), Digest: digest[:]},
+			Body: &agreementv1.AgreementProposed{Version: number, Document: req.GetDocument(), Digest: digest[:], Why: req.GetWhy()},
 		}}, nil
 	})
 	if err != nil {
@@ -58,6 +61,102 @@ func (s *Server) Propose(ctx context.Context, req *agreementv1.ProposeRequest) (
 		out.Notices = s.notices(document)
 	}
 	return out, err
+}
+
+// RecordRead says that the caller has read a version; again is the same.
+func (s *Server) RecordRead(ctx context.Context, req *agreementv1.RecordReadRequest) (*agreementv1.Agreement, error) {
+	actor, _ := access.From(ctx)
+	_, err := s.Log.Write(ctx, Name, func(*ledger.View) ([]ledger.Draft, error) {
+		version := s.Register.Version(req.GetVersion())
+		if version == nil {
+			return nil, fault.New(fault.NotFound, "there is no version %d of the agreement", req.GetVersion())
+		}
+		if version.ReadBy(actor.Handle) {
+			return nil, nil
+		}
+		return []ledger.Draft{{
+			Subject: Subject, Actor: actor.Handle, Cause: fmt.Sprintf("read:%d:%s", version.Number, actor.Handle), Correlation: "agreement", Agreement: version.Number,
+			Body: &agreementv1.AgreementRead{Version: version.Number, Digest: version.Digest},
+		}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.show(req.GetVersion())
+}
+
+// RenderAgreement makes the document that people sign.
+func (s *Server) RenderAgreement(_ context.Context, req *agreementv1.RenderAgreementRequest) (*agreementv1.RenderAgreementResponse, error) {
+	version, a, err := s.compiled(req.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	sheet := SheetOf(version)
+	page, err := a.HTML(sheet)
+	if err != nil {
+		return nil, err
+	}
+	fragment, err := a.Fragment(sheet)
+	if err != nil {
+		return nil, err
+	}
+	return &agreementv1.RenderAgreementResponse{Version: version.GetVersion(), Digest: version.GetDigest(), Html: string(page), Fragment: string(fragment), Text: a.Text(sheet)}, nil
+}
+
+// CompareAgreements says what changes between two versions.
+func (s *Server) CompareAgreements(_ context.Context, req *agreementv1.CompareAgreementsRequest) (*agreementv1.CompareAgreementsResponse, error) {
+	after, now, err := s.compiled(req.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	before, old, err := s.compiled(req.GetWith())
+	if err != nil {
+		return nil, err
+	}
+	out := &agreementv1.CompareAgreementsResponse{OldVersion: before.GetVersion(), NewVersion: after.GetVersion()}
+	for _, c := range Diff(old, now) {
+		out.Changes = append(out.Changes, &agreementv1.Change{
+			Part: c.Part, About: c.About, Text: c.Text, Concerns: c.Concerns, Kind: c.Kind, Before: c.Before, After: c.After,
+		})
+	}
+	return out, nil
+}
+
+// GetGlossary lists the words as one version defines them.
+func (s *Server) GetGlossary(_ context.Context, req *agreementv1.GetGlossaryRequest) (*agreementv1.Glossary, error) {
+	version, a, err := s.compiled(req.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	return GlossaryOf(version.GetVersion(), a), nil
+}
+
+// GlossaryOf lists the words of an agreement, and its stages.
+func GlossaryOf(version int64, a *Agreement) *agreementv1.Glossary {
+	digest := a.Digest()
+	out := &agreementv1.Glossary{Version: version, Digest: digest[:]}
+	for _, t := range a.glossary {
+		out.Terms = append(out.Terms, &agreementv1.GlossaryTerm{Name: t.Name, Text: t.Text})
+	}
+	for i := range a.stages {
+		rules := a.stages[i].StageRules
+		out.Stages = append(out.Stages, &agreementv1.StageTerm{Stage: stageNames[i], Title: rules.Title, Text: rules.Text, Accountable: rules.Owner})
+	}
+	return out
+}
+
+// compiled answers one version, or the one in force, and its rules.
+func (s *Server) compiled(number int64) (*agreementv1.Agreement, *Agreement, error) {
+	version, err := s.show(number)
+	if err != nil {
+		return nil, nil, err
+	}
+	var a *Agreement
+	s.Log.Follower().View(func(*ledger.View) { a = s.Register.Version(version.GetVersion()).Agreement })
+	if a == nil {
+		return nil, nil, fault.New(fault.State, "version %d was proposed by a newer Baton and cannot be read by this one", version.GetVersion())
+	}
+	return version, a, nil
 }
 
 // Sign adds one party's signature. The second one puts the version in force.
@@ -110,29 +209,24 @@ func (s *Server) verify(version *Version, req *agreementv1.SignRequest, now time
 
 // GetAgreement shows one version, or the one in force.
 func (s *Server) GetAgreement(_ context.Context, req *agreementv1.GetAgreementRequest) (*agreementv1.Agreement, error) {
-	if req.GetVersion() != 0 {
-		return s.show(req.GetVersion())
-	}
-	var out *agreementv1.Agreement
-	s.Log.Follower().View(func(v *ledger.View) {
-		if version := s.Register.InForce(v.Now); version != nil {
-			out = shown(version, version, true)
-		}
-	})
-	if out == nil {
-		return nil, fault.New(fault.NotFound, "no agreement is in force; propose one and let both parties sign it")
-	}
-	return out, nil
+	return s.show(req.GetVersion())
 }
 
+// show answers one version; 0 = the one in force.
 func (s *Server) show(number int64) (out *agreementv1.Agreement, err error) {
 	s.Log.Follower().View(func(v *ledger.View) {
 		version := s.Register.Version(number)
-		if version == nil {
-			err = fault.New(fault.NotFound, "there is no version %d of the agreement", number)
-			return
+		if number == 0 {
+			version = s.Register.InForce(v.Now)
 		}
-		out = shown(version, s.Register.InForce(v.Now), true)
+		switch {
+		case version != nil:
+			out = s.shown(version, v.Now, true)
+		case number == 0:
+			err = fault.New(fault.NotFound, "no agreement is in force; propose one and let both parties sign it")
+		default:
+			err = fault.New(fault.NotFound, "there is no version %d of the agreement", number)
+		}
 	})
 	return out, err
 }
@@ -152,7 +246,6 @@ func (s *Server) ListAgreements(_ context.Context, req *agreementv1.ListAgreemen
 	}
 	out := &agreementv1.ListAgreementsResponse{}
 	s.Log.Follower().View(func(v *ledger.View) {
-		current := s.Register.InForce(v.Now)
 		for _, version := range slices.Backward(s.Register.Versions()) {
 			if before != 0 && version.Number >= before {
 				continue
@@ -161,27 +254,50 @@ func (s *Server) ListAgreements(_ context.Context, req *agreementv1.ListAgreemen
 				out.NextPageToken = strconv.FormatInt(version.Number+1, 10)
 				return
 			}
-			out.Agreements = append(out.Agreements, shown(version, current, false))
+			out.Agreements = append(out.Agreements, s.shown(version, v.Now, false))
 		}
 	})
 	return out, nil
 }
 
-func shown(v, current *Version, document bool) *agreementv1.Agreement {
+func (s *Server) shown(v *Version, now time.Time, document bool) *agreementv1.Agreement {
 	out := &agreementv1.Agreement{
-		Version: v.Number, Digest: v.Digest, ProposedAt: timestamppb.New(v.ProposedAt), ProposedBy: v.ProposedBy, InForce: v == current,
+		Version: v.Number, Digest: v.Digest, ProposedAt: timestamppb.New(v.ProposedAt), ProposedBy: v.ProposedBy,
+		Why: v.Why, Sequence: v.Sequence, Standing: s.Register.Standing(v, now),
+		InForceFrom: stampOf(v.InForceFrom), InForceUntil: stampOf(s.Register.InForceUntil(v)),
 	}
-	if v.Agreement != nil {
-		out.Name = v.Agreement.Name()
-	}
+	out.InForce = out.Standing == agreementv1.Standing_STANDING_IN_FORCE
 	if document {
 		out.Document = v.Document
 	}
-	if !v.InForceFrom.IsZero() {
-		out.InForceFrom = timestamppb.New(v.InForceFrom)
-	}
 	for _, sig := range v.Signatures {
-		out.Signatures = append(out.Signatures, &agreementv1.Signature{Party: sig.Party, SignedAt: timestamppb.New(sig.At), Actor: sig.Actor, PublicKey: sig.PublicKey})
+		out.Signatures = append(out.Signatures, &agreementv1.Signature{
+			Party: sig.Party, SignedAt: timestamppb.New(sig.At), Actor: sig.Actor, PublicKey: sig.PublicKey, Signature: sig.Signature, Sequence: sig.Sequence,
+		})
+	}
+	for _, r := range v.Receipts {
+		out.Receipts = append(out.Receipts, &agreementv1.Receipt{Member: r.Member, At: timestamppb.New(r.At)})
+	}
+	if s.Members != nil {
+		out.Unread = slices.DeleteFunc(slices.Clone(s.Members()), v.ReadBy)
+	}
+	if v.Agreement == nil {
+		return out
+	}
+	out.Name = v.Agreement.Name()
+	for _, p := range v.Agreement.priorities {
+		out.Priorities = append(out.Priorities, &agreementv1.Priority{Id: p.ID, Leads: p.Leads, Scope: p.Scope, Text: p.Text, From: stampOf(p.From), Until: stampOf(p.Until)})
+	}
+	for _, o := range v.Agreement.overlays {
+		out.Exceptions = append(out.Exceptions, &agreementv1.Exception{Id: o.ID, Text: o.Text, From: stampOf(o.From), Until: stampOf(o.Until), EndedAt: stampOf(v.EndedAt(o.ID))})
 	}
 	return out
+}
+
+// stampOf is an instant as messages carry it; nil where there is none.
+func stampOf(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }

@@ -26,8 +26,8 @@ const (
 	ReadsHandoffs
 )
 
-// Change is one fact that would have to be different.
-type Change struct {
+// FactChange is one fact that would have to be different.
+type FactChange struct {
 	// Name is the fact as conditions write it, Label in words.
 	Name, Label string
 	// From is what the fact is, To what it would have to be, both in words;
@@ -48,7 +48,7 @@ type Change struct {
 type Smallest struct {
 	// Changes are the facts to change, in the order of the document; none where no
 	// change was found.
-	Changes []Change
+	Changes []FactChange
 	// Outcome is what the decision would have been.
 	Outcome string
 	// Tried is the number of facts up to which every change was tried.
@@ -369,7 +369,7 @@ func (s *search) told(out Smallest) Smallest {
 	for i, one := range s.found {
 		d := &s.domains[one.at]
 		c := &d.classes[one.class]
-		change := Change{
+		change := FactChange{
 			Name: d.variable.name, Label: d.variable.words, From: d.variable.value(&s.lead), To: d.variable.inWords(one.fact),
 			Other: c.other, variable: d.variable, to: one.fact,
 		}
@@ -429,7 +429,7 @@ var clauses = map[string][2]string{
 
 // Words says the change as a clause: "the number of employees were 20 or more
 // instead of 12".
-func (c Change) Words() string {
+func (c FactChange) Words() string {
 	if clause, ok := clauses[c.Name]; ok && c.to != nil {
 		if c.to == true {
 			return clause[1]
@@ -472,7 +472,7 @@ func (s Smallest) Words() string {
 		var list []string
 		for _, c := range s.Changes {
 			// Without an address there is none of a free-mail provider.
-			if c.Name != "lead.free_email" || !slices.ContainsFunc(s.Changes, func(c Change) bool { return c.Name == "lead.has_email" && c.to == false }) {
+			if c.Name != "lead.free_email" || !slices.ContainsFunc(s.Changes, func(c FactChange) bool { return c.Name == "lead.has_email" && c.to == false }) {
 				list = append(list, c.Words())
 			}
 		}

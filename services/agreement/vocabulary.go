@@ -64,6 +64,8 @@ type variable struct {
 	// none, and 0 days = ever.
 	touch string
 	days  int64
+	// question is what was asked for the fact, in words; empty = nothing was.
+	question string
 }
 
 // value writes the variable's fact in words.
@@ -384,7 +386,7 @@ func callVariables() []*variable {
 // variable is a declared answer as conditions see it. An answer of another type
 // than declared is unknown.
 func (q *Question) variable(prefix, from string, get func(*Facts) *leadv1.Value) *variable {
-	v := &variable{name: prefix + q.ID, words: fmt.Sprintf("answer %q %s", q.ID, from), kind: q.Type, unit: q.unit()}
+	v := &variable{name: prefix + q.ID, words: fmt.Sprintf("answer %q %s", q.ID, from), kind: q.Type, unit: q.unit(), question: q.Text}
 	if v.about = q.Text; v.about == "" {
 		v.about = v.words
 	}

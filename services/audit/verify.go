@@ -383,6 +383,11 @@ func (v *verifying) fact(e *ledger.Event) {
 		if !ed25519.Verify(body.GetPublicKey(), agreement.SignedAs(score.Signed, body.GetDigest()), body.GetSignature()) {
 			v.out.find(ledger.StreamLedger, e.Seq, "the signature of %s under the score does not fit", body.GetParty())
 		}
+	case *agreementv1.OverlayEnded:
+		v.out.Facts++
+		if !e.Occurred.Equal(body.GetUntil().AsTime()) || e.Recorded.Before(e.Occurred) {
+			v.out.find(ledger.StreamLedger, e.Seq, "the end of the exception %s is not dated at the instant at which it was agreed to end", body.GetOverlay())
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -84,6 +85,8 @@ type App struct {
 	routeDesk  *ledger.Desk
 	// outcomeDesk gives leads the outcomes that came before them.
 	outcomeDesk *ledger.Desk
+	// agreeDesk records the ends of exceptions.
+	agreeDesk *ledger.Desk
 
 	server *grpc.Server
 	health *health.Server
@@ -267,13 +270,14 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 			a.background("checkpoints", func(ctx context.Context) { a.log.KeepCheckpoints(ctx, 1000, 10*time.Second) })
 		}
 	case agreement.Name:
-		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register, Supply: a.supply})
+		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register, Supply: a.supply, Members: a.departments})
 		// The score is signed like the agreement, so the same service keeps it.
 		scorer := &score.Server{Log: a.log, Register: a.scores, Recent: a.recent, Agreements: a.register, Logger: a.logger}
 		scorev1.RegisterScoreServiceServer(a.server, scorer)
 		if writable {
 			a.scorer = scorer
 			a.background("training the score", scorer.Keep)
+			return a.endOverlays()
 		}
 	case routing.Name:
 		a.people.Desk = closed{a.log}
@@ -299,6 +303,41 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 	case intake.Name:
 		return a.startIntake(ctx, writable)
 	}
+	return nil
+}
+
+// departments are the members of marketing and sales who work here now.
+func (a *App) departments() []string {
+	var out []string
+	for _, handle := range a.roster.Names() {
+		m := a.roster.Member(handle)
+		both := slices.ContainsFunc(m.Roles, func(role string) bool {
+			return slices.Contains([]string{access.Marketing, access.Sales, access.Qualifier, access.Manager}, role)
+		})
+		if both && !m.Deactivated {
+			out = append(out, handle)
+		}
+	}
+	return out
+}
+
+// endOverlays records that exceptions of the agreement have ended. The fold nudges
+// the desk, so that it need not hear every event.
+func (a *App) endOverlays() error {
+	ctx, cancel := context.WithCancel(a.run)
+	desk, err := a.log.Desk(ctx, &agreement.Endings{Register: a.register}, ledger.DeskConfig{})
+	if err != nil {
+		cancel()
+		return err
+	}
+	a.agreeDesk = desk
+	a.register.Nudge(desk.Nudge)
+	desk.Nudge() // for what came while nobody was nudged
+	a.undo(agreement.Name, func(ctx context.Context) error {
+		a.register.Nudge(func() {})
+		cancel()
+		return wait(ctx, agreement.Name, desk.Stopped())
+	})
 	return nil
 }
 
@@ -441,6 +480,17 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	feedbackv1.RegisterReportServiceServer(a.server, feedback.NewReports(store, a, a.log.Clock()))
 	leads := feedback.NewLeads(store, a.log, a.open)
 	leads.Current = a.persons.Current
+	leads.InForce = func(at time.Time) (number int64, rules *agreement.Agreement) {
+		a.log.Follower().View(func(v *ledger.View) {
+			if at.IsZero() {
+				at = v.Now
+			}
+			if version := a.register.InForce(at); version != nil {
+				number, rules = version.Number, version.Agreement
+			}
+		})
+		return number, rules
+	}
 	leadv1.RegisterLeadServiceServer(a.server, leads)
 	return nil
 }
@@ -686,6 +736,9 @@ func (a *App) Settle(ctx context.Context) error {
 	}
 	if a.scorer != nil {
 		idle = append(idle, a.scorer.Idle)
+	}
+	if a.agreeDesk != nil {
+		idle = append(idle, a.agreeDesk.Idle)
 	}
 	return a.log.Settle(ctx, idle...)
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	"github.com/leadbaton/baton/services/agreement"
@@ -35,8 +36,13 @@ both signed it. Until then leads are kept, and wait.
   baton agreement propose agreement.yaml    put it on the table; answers its version
   baton agreement sign 1 --as marketing --key marketing.key
   baton agreement sign 1 --as sales --key sales.key
-  baton agreement show                      what is in force now`,
-	}, agreementInit(), agreementCheck(), agreementPropose(), agreementSign(), agreementShow(), agreementList(), agreementFields(), agreementAudience(), agreementSchema(), agreementReference())
+  baton agreement show                      what is in force now
+
+To change it later: edit the document, see with diff what changes for whom, propose
+it, and let both sign it. render makes the document that people read and sign.`,
+	}, agreementInit(), agreementKeygen(), agreementCheck(), agreementRender(), agreementDiff(), agreementPropose(), agreementSign(), agreementRead(),
+		agreementShow(), agreementList(), agreementHistory(), agreementGlossary(), agreementExport(), agreementVerify(),
+		agreementFields(), agreementAudience(), agreementSchema(), agreementReference())
 }
 
 func agreementInit() *cobra.Command {
@@ -265,40 +271,44 @@ which facts no source states that rules use.`,
 }
 
 func agreementPropose() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use:   "propose FILE",
 		Short: "Put a document on the table",
 		Long: `Checks a document, sends it to the running system and answers the version that it
 got. It counts once both parties have signed that version. To propose the very same
-document again answers the same version.`,
-		Example: `  baton agreement propose agreement.yaml`,
-		Args:    exactly("FILE"),
-		RunE: client(func(c *call) error {
-			_, document, err := compileFile(c.cmd, c.args[0], c.format)
-			if err != nil {
-				return err
-			}
-			digest := sha256.Sum256(document)
-			a, err := agreementv1.NewAgreementServiceClient(c.conn).Propose(c.ctx, &agreementv1.ProposeRequest{Document: document, IdempotencyKey: hex.EncodeToString(digest[:])})
-			if err != nil {
-				return err
-			}
-			if c.format == formatJSON {
-				return writeJSON(c.cmd.OutOrStdout(), agreementOf(a, false))
-			}
-			_, err = fmt.Fprintf(c.cmd.OutOrStdout(), `Version %d is on the table: %s
+document again answers the same version. Say with --why what it is for: the
+history shows it.`,
+		Example: `  baton agreement propose agreement.yaml
+  baton agreement propose agreement.yaml --why "too many leads below 50 employees"`,
+		Args: exactly("FILE"),
+	}
+	why := c.Flags().String("why", "", "why it is proposed, for the history")
+	c.RunE = client(func(c *call) error {
+		_, document, err := compileFile(c.cmd, c.args[0], c.format)
+		if err != nil {
+			return err
+		}
+		digest := sha256.Sum256(document)
+		a, err := agreementv1.NewAgreementServiceClient(c.conn).Propose(c.ctx, &agreementv1.ProposeRequest{Document: document, IdempotencyKey: hex.EncodeToString(digest[:]), Why: *why})
+		if err != nil {
+			return err
+		}
+		if c.format == formatJSON {
+			return writeJSON(c.cmd.OutOrStdout(), agreementOf(a, false))
+		}
+		_, err = fmt.Fprintf(c.cmd.OutOrStdout(), `Version %d is on the table: %s
 SHA-256 %x
 
-It counts once both have signed it:
+It is a draft until both have signed it:
   baton agreement sign %[1]d --as marketing --key marketing.key
   baton agreement sign %[1]d --as sales --key sales.key
 `, a.GetVersion(), cell(a.GetName()), a.GetDigest())
-			if err != nil {
-				return err
-			}
-			return writeNotices(c.cmd.OutOrStdout(), a.GetNotices())
-		}),
-	}
+		if err != nil {
+			return err
+		}
+		return writeNotices(c.cmd.OutOrStdout(), a.GetNotices())
+	})
+	return c
 }
 
 func agreementSign() *cobra.Command {
@@ -376,10 +386,16 @@ func sign(c *call, version int64, party string, key ed25519.PrivateKey) error {
 
 // standing says in a sentence how far a version is.
 func standing(a *agreementv1.Agreement) string {
-	from := stamp(a.GetInForceFrom())
+	from, until := stamp(a.GetInForceFrom()), stamp(a.GetInForceUntil())
 	switch {
+	case a.GetInForce() && until != "":
+		return "It is in force since " + from + ", until " + until + "."
 	case a.GetInForce():
 		return "It is in force since " + from + "."
+	case a.GetStanding() == agreementv1.Standing_STANDING_PAST && until == from:
+		return "Both have signed, but a later version was in force before its time came."
+	case a.GetStanding() == agreementv1.Standing_STANDING_PAST:
+		return "It was in force from " + from + " until " + until + "."
 	case from != "":
 		return "Both have signed; it is in force from " + from + "."
 	}
@@ -389,7 +405,7 @@ func standing(a *agreementv1.Agreement) string {
 			missing = append(missing, party)
 		}
 	}
-	return "It waits for the signature of " + strings.Join(missing, " and ") + "."
+	return "It is a draft that nothing uses. It waits for the signature of " + strings.Join(missing, " and ") + "."
 }
 
 func signedBy(a *agreementv1.Agreement, party string) bool {
@@ -435,7 +451,15 @@ one in force.`,
 			for _, s := range a.GetSignatures() {
 				f.add("signed for "+s.GetParty(), stamp(s.GetSignedAt())+" by "+s.GetActor())
 			}
+			f.add("why", a.GetWhy())
 			f.add("standing", standing(a))
+			for _, p := range a.GetPriorities() {
+				f.add("priority "+p.GetId(), priority(p))
+			}
+			for _, e := range a.GetExceptions() {
+				f.add("exception "+e.GetId(), exception(e))
+			}
+			f.add("read", receipts(a))
 			if err := f.write(out); err != nil {
 				return err
 			}
@@ -443,6 +467,35 @@ one in force.`,
 			return err
 		}),
 	}
+}
+
+// priority says which department takes precedence, where and how long.
+func priority(p *agreementv1.Priority) string {
+	out := p.GetLeads() + " takes precedence"
+	if p.GetScope() != "" {
+		out += " in " + p.GetScope()
+	}
+	return out + span(p.GetFrom(), p.GetUntil()) + ": " + p.GetText()
+}
+
+func exception(e *agreementv1.Exception) string {
+	out := strings.TrimSuffix(e.GetText(), ".") + span(e.GetFrom(), e.GetUntil())
+	if e.GetEndedAt() != nil {
+		out += "; it has ended"
+	}
+	return out
+}
+
+// span says from when until when something holds.
+func span(from, until *timestamppb.Timestamp) string {
+	out := ""
+	if from != nil {
+		out += " from " + stamp(from)
+	}
+	if until != nil {
+		out += " until " + stamp(until)
+	}
+	return out
 }
 
 func agreementList() *cobra.Command {
@@ -453,17 +506,9 @@ func agreementList() *cobra.Command {
   baton agreement list --format json`,
 		Args: exactly(),
 		RunE: client(func(c *call) error {
-			service := agreementv1.NewAgreementServiceClient(c.conn)
-			var all []*agreementv1.Agreement
-			for token := ""; ; {
-				page, err := service.ListAgreements(c.ctx, &agreementv1.ListAgreementsRequest{PageSize: 500, PageToken: token})
-				if err != nil {
-					return err
-				}
-				all = append(all, page.GetAgreements()...)
-				if token = page.GetNextPageToken(); token == "" {
-					break
-				}
+			all, err := listAgreements(c)
+			if err != nil {
+				return err
 			}
 			out := c.cmd.OutOrStdout()
 			if c.format == formatJSON {
@@ -474,24 +519,52 @@ func agreementList() *cobra.Command {
 				return writeJSON(out, map[string]any{"agreements": list})
 			}
 			if len(all) == 0 {
-				_, err := fmt.Fprintln(out, "No agreement has been proposed yet; begin with baton agreement init.")
+				_, err := fmt.Fprintln(out, noAgreement)
 				return err
 			}
-			t := table{head: []string{"VERSION", "NAME", "PROPOSED", "BY", "SIGNED BY", "IN FORCE FROM", "NOW"}}
+			t := table{head: []string{"VERSION", "NAME", "PROPOSED", "BY", "SIGNED BY", "IN FORCE FROM", "UNTIL", "NOW"}}
 			for _, a := range all {
 				var signed []string
 				for _, s := range a.GetSignatures() {
 					signed = append(signed, s.GetParty())
 				}
-				now := ""
-				if a.GetInForce() {
-					now = "in force"
-				}
-				t.add(strconv.FormatInt(a.GetVersion(), 10), a.GetName(), stamp(a.GetProposedAt()), a.GetProposedBy(), dash(strings.Join(signed, ", ")), dash(stamp(a.GetInForceFrom())), now)
+				now := standingWord(a)
+				t.add(strconv.FormatInt(a.GetVersion(), 10), a.GetName(), stamp(a.GetProposedAt()), a.GetProposedBy(), dash(strings.Join(signed, ", ")), dash(stamp(a.GetInForceFrom())), dash(stamp(a.GetInForceUntil())), now)
 			}
 			return t.write(out)
 		}),
 	}
+}
+
+// listAgreements are all versions without their documents, newest first.
+func listAgreements(c *call) ([]*agreementv1.Agreement, error) {
+	service := agreementv1.NewAgreementServiceClient(c.conn)
+	var all []*agreementv1.Agreement
+	for token := ""; ; {
+		page, err := service.ListAgreements(c.ctx, &agreementv1.ListAgreementsRequest{PageSize: 500, PageToken: token})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.GetAgreements()...)
+		if token = page.GetNextPageToken(); token == "" {
+			return all, nil
+		}
+	}
+}
+
+// standingWord is how far a version is, in a word or two.
+func standingWord(a *agreementv1.Agreement) string {
+	switch {
+	case a.GetInForce():
+		return "in force"
+	case a.GetStanding() == agreementv1.Standing_STANDING_AGREED:
+		return "agreed"
+	case a.GetStanding() == agreementv1.Standing_STANDING_PAST:
+		return "past"
+	case len(a.GetSignatures()) == 1:
+		return "draft, signed by one"
+	}
+	return "draft"
 }
 
 // agreementJSON is a version for machines: digests in hex, the document as text.
@@ -503,7 +576,14 @@ type agreementJSON struct {
 	ProposedBy  string            `json:"proposed_by"`
 	Signatures  []json.RawMessage `json:"signatures"`
 	InForceFrom *string           `json:"in_force_from"`
+	InForceTill *string           `json:"in_force_until"`
 	InForce     bool              `json:"in_force"`
+	Standing    string            `json:"standing"`
+	Why         string            `json:"why"`
+	Read        []json.RawMessage `json:"read"`
+	Unread      []string          `json:"unread"`
+	Priorities  []json.RawMessage `json:"priorities"`
+	Exceptions  []json.RawMessage `json:"exceptions"`
 	Document    *string           `json:"document,omitempty"`
 	Notices     []string          `json:"notices,omitempty"`
 }
@@ -512,21 +592,42 @@ func agreementOf(a *agreementv1.Agreement, document bool) agreementJSON {
 	j := agreementJSON{
 		Version: a.GetVersion(), Name: a.GetName(), Digest: hex.EncodeToString(a.GetDigest()),
 		ProposedAt: stamp(a.GetProposedAt()), ProposedBy: a.GetProposedBy(), Signatures: []json.RawMessage{}, InForce: a.GetInForce(), Notices: a.GetNotices(),
+		Standing: strings.ReplaceAll(standingWord(a), "draft, signed by one", "draft"), Why: a.GetWhy(),
+		Read: []json.RawMessage{}, Unread: []string{}, Priorities: []json.RawMessage{}, Exceptions: []json.RawMessage{},
 	}
 	for _, s := range a.GetSignatures() {
-		raw, err := json.Marshal(map[string]string{"party": s.GetParty(), "signed_at": stamp(s.GetSignedAt()), "actor": s.GetActor(), "public_key": keyText(s.GetPublicKey())})
-		if err == nil { // a map of texts always is JSON
-			j.Signatures = append(j.Signatures, raw)
-		}
+		j.Signatures = append(j.Signatures, textsJSON(map[string]string{"party": s.GetParty(), "signed_at": stamp(s.GetSignedAt()), "actor": s.GetActor(), "public_key": keyText(s.GetPublicKey())}))
 	}
 	if from := stamp(a.GetInForceFrom()); from != "" {
 		j.InForceFrom = &from
+	}
+	if until := stamp(a.GetInForceUntil()); until != "" {
+		j.InForceTill = &until
+	}
+	for _, r := range a.GetReceipts() {
+		j.Read = append(j.Read, textsJSON(map[string]string{"member": r.GetMember(), "at": stamp(r.GetAt())}))
+	}
+	j.Unread = append(j.Unread, a.GetUnread()...)
+	for _, p := range a.GetPriorities() {
+		j.Priorities = append(j.Priorities, textsJSON(map[string]string{"id": p.GetId(), "leads": p.GetLeads(), "scope": p.GetScope(), "text": p.GetText(), "from": stamp(p.GetFrom()), "until": stamp(p.GetUntil())}))
+	}
+	for _, e := range a.GetExceptions() {
+		j.Exceptions = append(j.Exceptions, textsJSON(map[string]string{"id": e.GetId(), "text": e.GetText(), "from": stamp(e.GetFrom()), "until": stamp(e.GetUntil()), "ended_at": stamp(e.GetEndedAt())}))
 	}
 	if document {
 		text := string(a.GetDocument())
 		j.Document = &text
 	}
 	return j
+}
+
+// textsJSON is a map of texts, which always is JSON.
+func textsJSON(m map[string]string) json.RawMessage {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return json.RawMessage("{}")
+	}
+	return raw
 }
 
 func versionOf(cmd *cobra.Command, text string) (int64, error) {

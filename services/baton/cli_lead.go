@@ -193,7 +193,10 @@ func leadFacts(l *leadv1.Lead) *facts {
 	f := &facts{}
 	f.add("lead", l.GetLeadId())
 	f.add("state", lead.StateWord(l.GetState()))
-	f.add("stage", lead.StageWord(l.GetStage()))
+	f.add("stage", stageOf(l))
+	if l.GetAccountable() != "" {
+		f.add("accountable", fmt.Sprintf("%s (by version %d of the agreement)", l.GetAccountable(), l.GetAccountableVersion()))
+	}
 	source := l.GetSource()
 	if !l.GetSigned() {
 		source += " (unsigned: anybody could have sent it)"
@@ -564,4 +567,13 @@ func leadOwner() *cobra.Command {
 			return err
 		}),
 	}
+}
+
+// stageOf is a lead's stage by its short name, and as the agreement calls it.
+func stageOf(l *leadv1.Lead) string {
+	word := lead.StageWord(l.GetStage())
+	if title := l.GetStageTitle(); title != "" && title != word {
+		return word + " (" + title + ")"
+	}
+	return word
 }

@@ -1,8 +1,12 @@
 package console
 
 import (
+	"fmt"
+	"html/template"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -13,7 +17,10 @@ import (
 
 type agreementView struct {
 	// Shown is nil where no version is in force and none was asked for.
-	Shown           *version
+	Shown *version
+	// Page is the document that people sign, made by the agreement's own renderer.
+	Page            template.HTML
+	PageProblem     string
 	Document        string
 	Versions        []version
 	VersionsProblem string
@@ -23,11 +30,24 @@ type agreementView struct {
 type version struct {
 	Number             int64
 	Name, ProposedBy   string
-	Proposed, InForce  time.Time
-	Now                bool
+	Why                string
+	Proposed           time.Time
+	InForce, Until     time.Time
+	Now, Draft         bool
 	Digest             []byte
 	Signatures         []signature
 	Standing, Unsigned string
+	Read               []receipt
+	Unread             []string
+	// MayRead says that whoever looks has not said yet that they have read it.
+	MayRead bool
+	// Before is the version before it; 0 = there is none.
+	Before int64
+}
+
+type receipt struct {
+	Member string
+	At     time.Time
 }
 
 type signature struct {
@@ -36,14 +56,39 @@ type signature struct {
 	Key          []byte
 }
 
+// agreementPath is the address of a version, which answers the same for ever.
+func agreementPath(version any) string { return "/agreement/versions/" + fmt.Sprint(version) }
+
+func numberOf(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		return 0, status.Error(codes.InvalidArgument, "A version of the agreement is a whole number, such as 2.")
+	}
+	return n, nil
+}
+
+// showAgreement shows the version in force, or the one that is asked for.
 func (c *console) showAgreement(w http.ResponseWriter, r *http.Request, v *visit) error {
 	var number int64
 	if text := r.URL.Query().Get("version"); text != "" {
 		var err error
-		if number, err = strconv.ParseInt(text, 10, 64); err != nil || number < 1 {
-			return status.Error(codes.InvalidArgument, "A version of the agreement is a whole number, such as 2.")
+		if number, err = numberOf(text); err != nil {
+			return err
 		}
 	}
+	return c.agreementPage(w, r, v, number)
+}
+
+// showVersion shows one version: a link to it answers the same content later.
+func (c *console) showVersion(w http.ResponseWriter, r *http.Request, v *visit) error {
+	number, err := numberOf(r.PathValue("version"))
+	if err != nil {
+		return err
+	}
+	return c.agreementPage(w, r, v, number)
+}
+
+func (c *console) agreementPage(w http.ResponseWriter, r *http.Request, v *visit, number int64) error {
 	got, err := v.agreement.GetAgreement(r.Context(), &agreementv1.GetAgreementRequest{Version: number})
 	if err != nil && (number != 0 || status.Code(err) != codes.NotFound) {
 		return err
@@ -51,7 +96,14 @@ func (c *console) showAgreement(w http.ResponseWriter, r *http.Request, v *visit
 	view := agreementView{}
 	if err == nil {
 		shown := versionOf(got)
+		shown.MayRead = !shown.readBy(v.reader.Handle)
 		view.Shown, view.Document = &shown, string(got.GetDocument())
+		page, err := v.agreement.RenderAgreement(r.Context(), &agreementv1.RenderAgreementRequest{Version: got.GetVersion()})
+		if err := withdrawn(err); err != nil {
+			return err
+		}
+		view.PageProblem = missing(err)
+		view.Page = template.HTML(page.GetFragment()) // #nosec G203 -- the service's own renderer escapes what is in it
 	}
 	list, err := v.agreement.ListAgreements(r.Context(), &agreementv1.ListAgreementsRequest{})
 	if err := withdrawn(err); err != nil {
@@ -65,10 +117,85 @@ func (c *console) showAgreement(w http.ResponseWriter, r *http.Request, v *visit
 	return nil
 }
 
+// readVersion records that whoever is signed in has read a version.
+func (c *console) readVersion(w http.ResponseWriter, r *http.Request, v *visit) error {
+	number, err := numberOf(r.PathValue("version"))
+	if err != nil {
+		return err
+	}
+	if _, err := v.agreement.RecordRead(r.Context(), &agreementv1.RecordReadRequest{Version: number}); err != nil {
+		return err
+	}
+	c.sessions.say(v.session, "Recorded: you have read version "+strconv.FormatInt(number, 10)+".")
+	http.Redirect(w, r, agreementPath(number), http.StatusSeeOther)
+	return nil
+}
+
+type changesView struct {
+	Old, New int64
+	Versions []version
+	Parts    []changedPart
+}
+
+type changedPart struct {
+	Title   string
+	Changes []change
+}
+
+type change struct{ About, Text, For, Kind string }
+
+// showChanges says what changes from one version to another.
+func (c *console) showChanges(w http.ResponseWriter, r *http.Request, v *visit) error {
+	number, err := numberOf(r.PathValue("version"))
+	if err != nil {
+		return err
+	}
+	var with int64
+	if text := r.URL.Query().Get("with"); text != "" {
+		if with, err = numberOf(text); err != nil {
+			return err
+		}
+	}
+	got, err := v.agreement.CompareAgreements(r.Context(), &agreementv1.CompareAgreementsRequest{Version: number, With: with})
+	if err != nil {
+		return err
+	}
+	view := changesView{Old: got.GetOldVersion(), New: got.GetNewVersion()}
+	for _, one := range got.GetChanges() {
+		if n := len(view.Parts); n == 0 || view.Parts[n-1].Title != one.GetPart() {
+			view.Parts = append(view.Parts, changedPart{Title: one.GetPart()})
+		}
+		last := &view.Parts[len(view.Parts)-1]
+		last.Changes = append(last.Changes, change{strings.TrimSuffix(one.GetAbout(), "."), one.GetText(), strings.Join(one.GetConcerns(), ", "), one.GetKind()})
+	}
+	list, err := v.agreement.ListAgreements(r.Context(), &agreementv1.ListAgreementsRequest{})
+	if err := withdrawn(err); err != nil {
+		return err
+	}
+	for _, a := range list.GetAgreements() {
+		view.Versions = append(view.Versions, versionOf(a))
+	}
+	c.render(w, r, http.StatusOK, "changes", v.session, pageData{Title: "What changes", Nav: "agreement", Body: view})
+	return nil
+}
+
+func (v *version) readBy(member string) bool {
+	for _, r := range v.Read {
+		if r.Member == member {
+			return true
+		}
+	}
+	return false
+}
+
 func versionOf(a *agreementv1.Agreement) version {
 	out := version{
-		Number: a.GetVersion(), Name: a.GetName(), ProposedBy: a.GetProposedBy(), Proposed: instant(a.GetProposedAt()),
-		InForce: instant(a.GetInForceFrom()), Now: a.GetInForce(), Digest: a.GetDigest(),
+		Number: a.GetVersion(), Name: a.GetName(), ProposedBy: a.GetProposedBy(), Why: a.GetWhy(), Proposed: instant(a.GetProposedAt()),
+		InForce: instant(a.GetInForceFrom()), Until: instant(a.GetInForceUntil()), Now: a.GetInForce(), Digest: a.GetDigest(),
+		Unread: a.GetUnread(), Before: a.GetVersion() - 1,
+	}
+	for _, r := range a.GetReceipts() {
+		out.Read = append(out.Read, receipt{r.GetMember(), instant(r.GetAt())})
 	}
 	open := map[string]bool{"marketing": true, "sales": true}
 	for _, s := range a.GetSignatures() {
@@ -84,15 +211,25 @@ func versionOf(a *agreementv1.Agreement) version {
 		}
 		out.Unsigned += party
 	}
+	out.Draft = out.Unsigned != ""
 	switch {
 	case out.Now:
 		out.Standing = "in force"
-	case out.Unsigned != "":
-		out.Standing = "not signed by " + out.Unsigned
+	case out.Draft:
+		out.Standing = "draft, not signed by " + out.Unsigned
+	case a.GetStanding() == agreementv1.Standing_STANDING_AGREED:
+		out.Standing = "signed, not in force yet"
+	case a.GetStanding() == agreementv1.Standing_STANDING_PAST:
+		out.Standing = "no longer in force"
 	case out.InForce.IsZero():
 		out.Standing = "signed"
 	default:
 		out.Standing = "not in force now"
 	}
 	return out
+}
+
+// withPath is the address of a comparison.
+func withPath(old, now int64) string {
+	return agreementPath(now) + "/changes?with=" + url.QueryEscape(strconv.FormatInt(old, 10))
 }

@@ -83,6 +83,9 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /intake", c.page(c.showIntake))
 	mux.Handle("GET /reports/{name}", c.page(c.showReport))
 	mux.Handle("GET /agreement", c.page(c.showAgreement))
+	mux.Handle("GET /agreement/versions/{version}", c.page(c.showVersion))
+	mux.Handle("GET /agreement/versions/{version}/changes", c.page(c.showChanges))
+	mux.Handle("POST /agreement/versions/{version}/read", c.page(c.readVersion))
 	mux.HandleFunc("GET /live", c.stream)
 	mux.Handle("GET /", c.page(c.nowhere))
 

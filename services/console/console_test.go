@@ -151,7 +151,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	)
 	s.get("/leads").has(t, 200, "offered MQL offered to ana web", "accepted SQL ben", "waits: away", "Older leads", "2026-03-04 11:27:30 UTC")
 	s.get("/leads/"+offeredLead).has(t, 200,
-		"Lead "+offeredLead, "State offered", "Stage MQL", "Offered to ana offer 2", "take by 2026-03-04 11:27:30 UTC (in 1 h 12 min)",
+		"Lead "+offeredLead, "State offered", "Stage Warm MQL Accountable Head of sales by version 2", "Offered to ana offer 2", "take by 2026-03-04 11:27:30 UTC (in 1 h 12 min)",
 		"It is offered to ana until 11:27 UTC.", "Zoë O'Neill", "zoe@kettle.example", `Kettle & "Söhne" GmbH`, "<script>alert(1)</script>", "heard_from a colleague",
 		"Employees 1,240", "Seats 1,500", "Trial yes", "Campaign spring-2026",
 		"The company fits the customer profile 2026-1 with 60 of 50 points", "60 of 50 points needed",
@@ -165,7 +165,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	s.get("/reports/funnel?by=source").has(t, 200, "All leads that were received live", "web 6,100", "autumn-fair-2025 2,712", "Total 8,812", "mql divided by received. (ratio) Under it: Lower end of the 95 % interval.", "read up to entry 1184")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
 	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo 010203", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
-	s.get("/agreement?version=3").has(t, 200, "Not signed by sales yet")
+	s.get("/agreement?version=3").has(t, 200, "A draft, which nothing uses: not signed by sales yet")
 
 	today := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
 	first := s.fixed.reports[:4]
@@ -406,6 +406,32 @@ func TestRecordACall(t *testing.T) {
 	}
 }
 
+// A version has an address of its own, with what was agreed, what it changes, who
+// has read it and who has not.
+func TestVersionsOfTheAgreement(t *testing.T) {
+	s := newStand(t)
+	s.signIn(anaToken)
+	page := s.get("/agreement/versions/2")
+	page.has(t, 200, "version 2", "Goals of version 2", "abcdef01", "too many <small> ones", "dora", "Not yet: ana, ben.", "I have read this version", "against version 1")
+	if !strings.Contains(page.text, `<article class="agreement"><h2>Goals of version 2</h2></article>`) {
+		t.Error("the document is not on the page as its renderer made it")
+	}
+	s.get("/agreement/versions/3/changes?with=2").has(t, 200, "What changes from version 2 to version 3", "Customer profile", "Size: at least 50 instead of 20 <employees> for marketing, sales", "Pools and times", "for ana")
+	for path, code := range map[string]int{"/agreement/versions/9": 404, "/agreement/versions/x": 400, "/agreement/versions/0": 400, "/agreement/versions/2/changes?with=x": 400} {
+		if got := s.get(path).StatusCode; got != code {
+			t.Errorf("%s answers %d", path, got)
+		}
+	}
+	if a := s.post("/agreement/versions/2/read", nil); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/agreement/versions/2" || !slices.Equal(s.fixed.read, []int64{2}) {
+		t.Errorf("reading it answers %d and records %v", a.StatusCode, s.fixed.read)
+	}
+	s.get("/agreement/versions/2").has(t, 200, "Recorded: you have read version 2.")
+	lead := s.get("/leads/" + offeredLead).text
+	if !strings.Contains(lead, `<abbr title="Fits &amp; should be called.">Warm</abbr>`) || !strings.Contains(lead, `href="/agreement/versions/2"`) {
+		t.Error("the stage does not say what it means, or its version is not linked")
+	}
+}
+
 // Every page is well-formed: tags close in order, ids are unique, what refers to
 // an id finds it, and everything to act on has a name.
 func TestPagesAreWellFormed(t *testing.T) {
@@ -420,7 +446,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	s.signIn(anaToken)
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
-		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/agreement", "/agreement?version=3", "/nowhere",
+		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
 	}
 	for _, p := range paths {
 		check(p, s.get(p))

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -72,6 +73,8 @@ type fixed struct {
 	rejects []*routingv1.RejectRequest
 	calls   []*qualificationv1.RecordCallRequest
 	lists   []*leadv1.ListLeadsRequest
+	// read are the versions that somebody has read.
+	read []int64
 	// ledgers are the requests for the ledger of intake; odd makes its sums not hold.
 	ledgers []*intakev1.GetIntakeLedgerRequest
 	odd     bool
@@ -359,7 +362,7 @@ func explanation() *leadv1.Explanation {
 func (f *fixed) lead(ctx context.Context, id string) (*leadv1.Lead, bool) {
 	l := &leadv1.Lead{
 		LeadId: id, State: leadv1.State_STATE_OFFERED, Stage: leadv1.Stage_STAGE_MQL, Source: "web", ReceivedAt: ago(26 * time.Minute),
-		PersonId: "p1", OfferedTo: "ana", TakeBy: timestamppb.New(at.Add(72 * time.Minute)), Pool: "north", AgreementVersion: 2, Offers: 2,
+		PersonId: "p1", OfferedTo: "ana", TakeBy: timestamppb.New(at.Add(72 * time.Minute)), Pool: "north", AgreementVersion: 2, Offers: 2, Accountable: "Head of sales", AccountableVersion: 2, StageTitle: "Warm",
 		Features: &leadv1.Features{
 			Country: "DE", Employees: 1240, Industry: "machinery", Role: "head", Language: "de", HasEmail: true, HasPhone: true, HasCompany: true,
 			ContactWish: leadv1.ContactWish_CONTACT_WISH_CONTACT, Attribution: &leadv1.Attribution{Campaign: "spring-2026", Medium: "cpc", Source: "search"},
@@ -502,7 +505,31 @@ func agreed() *agreementv1.Agreement {
 			{Party: "marketing", SignedAt: ago(70 * time.Hour), Actor: "clo", PublicKey: []byte{1, 2, 3}},
 			{Party: "sales", SignedAt: ago(69 * time.Hour), Actor: "dora", PublicKey: []byte{4, 5, 6}},
 		},
+		Why: "too many <small> ones", Standing: agreementv1.Standing_STANDING_IN_FORCE,
+		Receipts: []*agreementv1.Receipt{{Member: "dora", At: ago(time.Hour)}}, Unread: []string{"ana", "ben"},
 	}
+}
+
+func (f *fixed) RenderAgreement(_ context.Context, ask *agreementv1.RenderAgreementRequest) (*agreementv1.RenderAgreementResponse, error) {
+	return &agreementv1.RenderAgreementResponse{Version: ask.GetVersion(), Fragment: fmt.Sprintf(`<article class="agreement"><h2>Goals of version %d</h2></article>`, ask.GetVersion())}, nil
+}
+
+func (f *fixed) CompareAgreements(_ context.Context, ask *agreementv1.CompareAgreementsRequest) (*agreementv1.CompareAgreementsResponse, error) {
+	return &agreementv1.CompareAgreementsResponse{OldVersion: ask.GetWith(), NewVersion: ask.GetVersion(), Changes: []*agreementv1.Change{
+		{Part: "Customer profile", About: "Size.", Text: "at least 50 instead of 20 <employees>", Concerns: []string{"marketing", "sales"}},
+		{Part: "Pools and times", About: "Inside", Text: "take a lead within: 1 hour instead of 2 hours", Concerns: []string{"ana"}},
+	}}, nil
+}
+
+func (f *fixed) RecordRead(_ context.Context, ask *agreementv1.RecordReadRequest) (*agreementv1.Agreement, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.read = append(f.read, ask.GetVersion())
+	return agreed(), nil
+}
+
+func (f *fixed) GetGlossary(context.Context, *agreementv1.GetGlossaryRequest) (*agreementv1.Glossary, error) {
+	return &agreementv1.Glossary{Version: 2, Stages: []*agreementv1.StageTerm{{Stage: "MQL", Title: "Warm", Text: "Fits & should be called."}}}, nil
 }
 
 func (f *fixed) GetAgreement(_ context.Context, ask *agreementv1.GetAgreementRequest) (*agreementv1.Agreement, error) {

@@ -15,11 +15,13 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 type leadView struct {
@@ -29,13 +31,16 @@ type leadView struct {
 	Received, Clock, FirstTouch time.Time
 	// Standing is who has it, or why nobody has, in one sentence.
 	Standing string
-	Facts    []fact
+	// StageMeans is what the agreement says about the stage.
+	StageMeans string
+	Facts      []fact
 
 	Timeline        []event
 	TimelineProblem string
 
 	// Why is the explanation in force; Earlier are the decisions before it.
 	Why        *leadv1.Explanation
+	Plain      map[string]string
 	Decision   *decision
 	Earlier    []decision
 	WhyProblem string
@@ -61,6 +66,8 @@ type decision struct {
 	// have led elsewhere; Hash the event's, by which the decision is known for ever.
 	Accountable, Otherwise, Hash string
 	Lead                         string
+	// Plain are the conditions in plain words.
+	Plain map[string]string
 }
 
 // act is what the reader may do with the lead.
@@ -144,6 +151,18 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 		view.Timeline = append(view.Timeline, eventOf(e))
 	}
 	view.explained(why, errs[2])
+	if n := l.GetAccountableVersion(); n > 0 {
+		// The page stands without the help text.
+		words, err := v.agreement.GetGlossary(ctx, &agreementv1.GetGlossaryRequest{Version: n})
+		if err := withdrawn(err); err != nil {
+			return nil, err
+		}
+		for _, s := range words.GetStages() {
+			if s.GetStage() == lead.StageWord(l.GetStage()) {
+				view.StageMeans = s.GetText()
+			}
+		}
+	}
 	view.Stream = "/live?lead=" + url.QueryEscape(id)
 	if statusErr == nil {
 		view.Stream += "&from=" + strconv.FormatUint(st.GetLedgerSequence()+1, 10)
@@ -162,13 +181,13 @@ func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error)
 			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(),
 			Logic: d.GetLogicVersion(), Stage: d.GetStage(), Recorded: instant(d.GetRecordedAt()),
 			Version: d.GetAgreementVersion(), Sequence: d.GetSequence(), Why: d.GetExplanation(),
-			Accountable: d.GetAccountable(), Otherwise: d.GetSmallestChange().GetText(), Hash: hex.EncodeToString(d.GetHash()), Lead: view.ID,
+			Accountable: d.GetAccountable(), Otherwise: d.GetSmallestChange().GetText(), Hash: hex.EncodeToString(d.GetHash()), Lead: view.ID, Plain: d.GetPlain(),
 		})
 	}
 	if n := len(view.Earlier); n > 0 {
 		view.Decision, view.Earlier = &view.Earlier[n-1], view.Earlier[:n-1]
 		if view.Decision.Why != nil {
-			view.Why = view.Decision.Why
+			view.Why, view.Plain = view.Decision.Why, view.Decision.Plain
 		}
 	}
 }

@@ -24,10 +24,15 @@ var words = template.FuncMap{
 	"stateKey": stateKey,
 	"stage":    stageWord,
 	"leadPath": leadPath,
-	"short":    shortID,
-	"wish":     wishWord,
-	"hex":      func(b []byte) string { return fmt.Sprintf("%x", b) },
-	"kind":     eventKind,
+	"agreed":   agreementPath,
+	"changes":  withPath,
+	"inWords": func(e *leadv1.Explanation, plain map[string]string) explained {
+		return explained{e, plain}
+	},
+	"short": shortID,
+	"wish":  wishWord,
+	"hex":   func(b []byte) string { return fmt.Sprintf("%x", b) },
+	"kind":  eventKind,
 
 	"thousandths": thousandths,
 }
@@ -40,6 +45,12 @@ func thousandths(n int64) string {
 	}
 	tenths := (n + 50) / 100
 	return fmt.Sprintf("%s%d.%d", sign, tenths/10, tenths%10)
+}
+
+// explained is an explanation with its conditions in plain words.
+type explained struct {
+	*leadv1.Explanation
+	Plain map[string]string
 }
 
 // instant reads a timestamp; zero where there is none.

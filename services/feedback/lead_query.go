@@ -16,6 +16,7 @@ import (
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
@@ -31,6 +32,10 @@ type Leads struct {
 	open  Opener
 	// Current answers under which id a person is found now; nil = their own.
 	Current func(personID string) string
+	// InForce answers the version of the agreement in force at an instant, zero =
+	// now, and its rules; nil = none. Where it is nil itself, nobody is named as
+	// accountable.
+	InForce func(at time.Time) (version int64, rules *agreement.Agreement)
 }
 
 // NewLeads makes the LeadService.
@@ -65,10 +70,45 @@ func (l *Leads) GetLead(ctx context.Context, req *leadv1.GetLeadRequest) (*leadv
 	if l.Current != nil && s.PersonID != "" && req.GetAsOf() == nil && req.GetKnownAt() == nil {
 		out.PersonId = l.Current(s.PersonID)
 	}
+	l.account(out, instantAsked(req))
 	if out.Personal, err = l.personal(ctx, s); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// instantAsked is the instant that is asked about; zero = now.
+func instantAsked(req *leadv1.GetLeadRequest) time.Time {
+	switch {
+	case req.GetAsOf() != nil:
+		return req.GetAsOf().AsTime()
+	case req.GetKnownAt() != nil:
+		return req.GetKnownAt().AsTime()
+	}
+	return time.Time{}
+}
+
+// account names who answers for a lead as it stands: the owner of its stage, or
+// of the leads that stay with marketing, by the version in force then.
+func (l *Leads) account(out *leadv1.Lead, at time.Time) {
+	if l.InForce == nil {
+		return
+	}
+	version, rules := l.InForce(at)
+	if rules == nil {
+		return
+	}
+	stage, ok := rules.Stage(max(out.GetStage(), leadv1.Stage_STAGE_LEAD))
+	if !ok {
+		return
+	}
+	out.AccountableVersion, out.Accountable = version, stage.Owner
+	if out.GetState() == leadv1.State_STATE_NURTURING {
+		out.Accountable = rules.NurtureOwner()
+	}
+	if out.GetStage() != leadv1.Stage_STAGE_UNSPECIFIED {
+		out.StageTitle = stage.Title
+	}
 }
 
 // personal opens a lead's personal data for those who work with it. Once it is

@@ -374,7 +374,15 @@ func outcomeSentence(body proto.Message) string {
 func houseSentence(body proto.Message) string {
 	switch b := body.(type) {
 	case *agreementv1.AgreementProposed:
-		return fmt.Sprintf("Version %d of the agreement was proposed", b.GetVersion())
+		s := fmt.Sprintf("Version %d of the agreement was proposed", b.GetVersion())
+		if b.GetWhy() != "" {
+			s += ": " + b.GetWhy()
+		}
+		return s
+	case *agreementv1.AgreementRead:
+		return fmt.Sprintf("Version %d of the agreement was read", b.GetVersion())
+	case *agreementv1.OverlayEnded:
+		return fmt.Sprintf("The exception %s of version %d of the agreement has ended, as it was agreed", b.GetOverlay(), b.GetVersion())
 	case *agreementv1.AgreementSigned:
 		s := fmt.Sprintf("%s signed version %d of the agreement", b.GetParty(), b.GetVersion())
 		if b.GetInForceFrom() != nil {

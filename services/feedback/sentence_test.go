@@ -172,6 +172,9 @@ func TestSentences(t *testing.T) {
 		"ana is back.": &routingv1.AvailabilityChanged{Member: "ana"},
 		"The pools moved on: 2 offered, 1 released.":                                            &routingv1.PoolAdvanced{Steps: []*routingv1.PoolStep{{Kind: 1}, {Kind: 4}, {Kind: 1}}},
 		"sales signed version 2 of the agreement, which is in force from 2026-03-02 11:30 UTC.": &agreementv1.AgreementSigned{Party: "sales", Version: 2, InForceFrom: at},
+		"Version 2 of the agreement was proposed: too many students.":                           &agreementv1.AgreementProposed{Version: 2, Why: "too many students"},
+		"Version 2 of the agreement was read.":                                                  &agreementv1.AgreementRead{Version: 2},
+		"The exception new-market of version 2 of the agreement has ended, as it was agreed.":   &agreementv1.OverlayEnded{Version: 2, Overlay: "new-market", Until: at},
 		"ana owns the person from now on, because of lead l1.":                                  &personv1.OwnerChanged{Member: "ana", LeadId: "l1"},
 		"An event that cannot be read.":                                                         nil,
 	} {

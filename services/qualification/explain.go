@@ -45,6 +45,7 @@ func (s *Server) Explain(ctx context.Context, req *qualificationv1.ExplainReques
 		if d := decisionOf(e); d != nil {
 			if version := s.version(d.GetAgreementVersion(), e); version != nil {
 				d.Accountable = accountable(version.Agreement, d)
+				inWords(version.Agreement, d)
 				before := state.Clone()
 				again = append(again, func() { d.SmallestChange = smallest(version, before, e) })
 			}
@@ -89,6 +90,20 @@ func decisionOf(e *ledger.Event) *qualificationv1.Decision {
 		return nil
 	}
 	return d
+}
+
+// inWords says the conditions of a decision in words, and what its agreement calls
+// the stage.
+func inWords(a *agreement.Agreement, d *qualificationv1.Decision) {
+	if d.GetStage() != leadv1.Stage_STAGE_UNSPECIFIED {
+		d.StageTitle = a.StageTitle(d.GetStage())
+	}
+	d.Plain = map[string]string{}
+	for _, c := range d.GetExplanation().GetCriteria() {
+		if text, ok := a.Plain(c.GetCondition()); ok {
+			d.Plain[c.GetCondition()] = text
+		}
+	}
 }
 
 // accountable is who answers for the lead from that decision on.

@@ -66,6 +66,12 @@ var Policy = map[string][]string{
 	agreementv1.AgreementService_ListFields_FullMethodName:     everyone,
 	agreementv1.AgreementService_CountAudience_FullMethodName:  everyone,
 
+	agreementv1.AgreementService_RenderAgreement_FullMethodName:   everyone,
+	agreementv1.AgreementService_CompareAgreements_FullMethodName: everyone,
+	agreementv1.AgreementService_GetGlossary_FullMethodName:       everyone,
+	// Everybody for themselves: the receipt is in the name of who calls.
+	agreementv1.AgreementService_RecordRead_FullMethodName: everyone,
+
 	scorev1.ScoreService_Train_FullMethodName: {Operator},
 	// As with the agreement: who signs proves it by the signature.
 	scorev1.ScoreService_Sign_FullMethodName:          {Marketing, Sales, Manager},

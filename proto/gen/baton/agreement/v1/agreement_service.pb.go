@@ -26,6 +26,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Standing is how far a version is.
+type Standing int32
+
+const (
+	// Never answered.
+	Standing_STANDING_UNSPECIFIED Standing = 0
+	// Nobody or only one party has signed: nothing uses it.
+	Standing_STANDING_DRAFT Standing = 1
+	// Both have signed, and its time has not come.
+	Standing_STANDING_AGREED Standing = 2
+	// It decides now.
+	Standing_STANDING_IN_FORCE Standing = 3
+	// A later version took its place.
+	Standing_STANDING_PAST Standing = 4
+)
+
+// Enum value maps for Standing.
+var (
+	Standing_name = map[int32]string{
+		0: "STANDING_UNSPECIFIED",
+		1: "STANDING_DRAFT",
+		2: "STANDING_AGREED",
+		3: "STANDING_IN_FORCE",
+		4: "STANDING_PAST",
+	}
+	Standing_value = map[string]int32{
+		"STANDING_UNSPECIFIED": 0,
+		"STANDING_DRAFT":       1,
+		"STANDING_AGREED":      2,
+		"STANDING_IN_FORCE":    3,
+		"STANDING_PAST":        4,
+	}
+)
+
+func (x Standing) Enum() *Standing {
+	p := new(Standing)
+	*p = x
+	return p
+}
+
+func (x Standing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Standing) Descriptor() protoreflect.EnumDescriptor {
+	return file_baton_agreement_v1_agreement_service_proto_enumTypes[0].Descriptor()
+}
+
+func (Standing) Type() protoreflect.EnumType {
+	return &file_baton_agreement_v1_agreement_service_proto_enumTypes[0]
+}
+
+func (x Standing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Standing.Descriptor instead.
+func (Standing) EnumDescriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{0}
+}
+
 // ProposeRequest carries a document.
 type ProposeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -33,8 +94,10 @@ type ProposeRequest struct {
 	Document []byte `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`
 	// Makes a repeat of this call harmless.
 	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Why it is proposed.
+	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProposeRequest) Reset() {
@@ -77,6 +140,13 @@ func (x *ProposeRequest) GetDocument() []byte {
 func (x *ProposeRequest) GetIdempotencyKey() string {
 	if x != nil {
 		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *ProposeRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
 	}
 	return ""
 }
@@ -342,7 +412,23 @@ type Agreement struct {
 	InForce bool `protobuf:"varint,9,opt,name=in_force,json=inForce,proto3" json:"in_force,omitempty"`
 	// What is worth knowing before it is signed, in words; only in the answer to
 	// Propose.
-	Notices       []string `protobuf:"bytes,20,rep,name=notices,proto3" json:"notices,omitempty"`
+	Notices []string `protobuf:"bytes,20,rep,name=notices,proto3" json:"notices,omitempty"`
+	// Why it was proposed.
+	Why string `protobuf:"bytes,10,opt,name=why,proto3" json:"why,omitempty"`
+	// Until when it was or will be in force; absent while no end is known.
+	InForceUntil *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=in_force_until,json=inForceUntil,proto3" json:"in_force_until,omitempty"`
+	// How far it is.
+	Standing Standing `protobuf:"varint,12,opt,name=standing,proto3,enum=baton.agreement.v1.Standing" json:"standing,omitempty"`
+	// Who says that they have read it.
+	Receipts []*Receipt `protobuf:"bytes,13,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	// Members of both departments who have not said so.
+	Unread []string `protobuf:"bytes,14,rep,name=unread,proto3" json:"unread,omitempty"`
+	// Which department takes precedence where.
+	Priorities []*Priority `protobuf:"bytes,15,rep,name=priorities,proto3" json:"priorities,omitempty"`
+	// Exceptions, with their ends.
+	Exceptions []*Exception `protobuf:"bytes,16,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
+	// Sequence of the proposal in LEDGER.
+	Sequence      uint64 `protobuf:"varint,17,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,6 +533,290 @@ func (x *Agreement) GetNotices() []string {
 	return nil
 }
 
+func (x *Agreement) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Agreement) GetInForceUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InForceUntil
+	}
+	return nil
+}
+
+func (x *Agreement) GetStanding() Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return Standing_STANDING_UNSPECIFIED
+}
+
+func (x *Agreement) GetReceipts() []*Receipt {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
+func (x *Agreement) GetUnread() []string {
+	if x != nil {
+		return x.Unread
+	}
+	return nil
+}
+
+func (x *Agreement) GetPriorities() []*Priority {
+	if x != nil {
+		return x.Priorities
+	}
+	return nil
+}
+
+func (x *Agreement) GetExceptions() []*Exception {
+	if x != nil {
+		return x.Exceptions
+	}
+	return nil
+}
+
+func (x *Agreement) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// Receipt says that somebody has read a version.
+type Receipt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// When they said so.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receipt) Reset() {
+	*x = Receipt{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipt) ProtoMessage() {}
+
+func (x *Receipt) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Receipt) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Receipt) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// Priority says which department takes precedence where.
+type Priority struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Party that leads: "marketing" or "sales".
+	Leads string `protobuf:"bytes,2,opt,name=leads,proto3" json:"leads,omitempty"`
+	// What it is about.
+	Scope string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	// What it means.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// From when; absent = from the beginning of the version.
+	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	// Until when; absent = as long as the version.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Priority) Reset() {
+	*x = Priority{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Priority) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Priority) ProtoMessage() {}
+
+func (x *Priority) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Priority.ProtoReflect.Descriptor instead.
+func (*Priority) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Priority) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Priority) GetLeads() string {
+	if x != nil {
+		return x.Leads
+	}
+	return ""
+}
+
+func (x *Priority) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *Priority) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Priority) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Priority) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// Exception is an overlay of the agreement.
+type Exception struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What it means.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// From when; absent = from the beginning of the version.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Until when.
+	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// When its end was recorded; absent = it was not.
+	EndedAt       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exception) Reset() {
+	*x = Exception{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exception) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exception) ProtoMessage() {}
+
+func (x *Exception) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exception.ProtoReflect.Descriptor instead.
+func (*Exception) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Exception) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Exception) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Exception) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Exception) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Exception) GetEndedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndedAt
+	}
+	return nil
+}
+
 // Signature is one party's signature.
 type Signature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -457,14 +827,18 @@ type Signature struct {
 	// Who brought it.
 	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
 	// Public key.
-	PublicKey     []byte `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	PublicKey []byte `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// Ed25519 signature over "baton agreement v1\n" and the document's digest.
+	Signature []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+	// Sequence of the signature in LEDGER.
+	Sequence      uint64 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Signature) Reset() {
 	*x = Signature{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +850,7 @@ func (x *Signature) String() string {
 func (*Signature) ProtoMessage() {}
 
 func (x *Signature) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +863,7 @@ func (x *Signature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signature.ProtoReflect.Descriptor instead.
 func (*Signature) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Signature) GetParty() string {
@@ -520,14 +894,669 @@ func (x *Signature) GetPublicKey() []byte {
 	return nil
 }
 
+func (x *Signature) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Signature) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// RenderAgreementRequest asks for one version.
+type RenderAgreementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version; 0 = the one in force.
+	Version       int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderAgreementRequest) Reset() {
+	*x = RenderAgreementRequest{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderAgreementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderAgreementRequest) ProtoMessage() {}
+
+func (x *RenderAgreementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderAgreementRequest.ProtoReflect.Descriptor instead.
+func (*RenderAgreementRequest) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RenderAgreementRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// RenderAgreementResponse is the document that people sign.
+type RenderAgreementResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// SHA-256 of the document that it was made from.
+	Digest []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// As a page that stands alone.
+	Html string `protobuf:"bytes,3,opt,name=html,proto3" json:"html,omitempty"`
+	// The page's content alone, to be put into another page.
+	Fragment string `protobuf:"bytes,4,opt,name=fragment,proto3" json:"fragment,omitempty"`
+	// As plain text.
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenderAgreementResponse) Reset() {
+	*x = RenderAgreementResponse{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenderAgreementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenderAgreementResponse) ProtoMessage() {}
+
+func (x *RenderAgreementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenderAgreementResponse.ProtoReflect.Descriptor instead.
+func (*RenderAgreementResponse) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RenderAgreementResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RenderAgreementResponse) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *RenderAgreementResponse) GetHtml() string {
+	if x != nil {
+		return x.Html
+	}
+	return ""
+}
+
+func (x *RenderAgreementResponse) GetFragment() string {
+	if x != nil {
+		return x.Fragment
+	}
+	return ""
+}
+
+func (x *RenderAgreementResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// CompareAgreementsRequest names two versions.
+type CompareAgreementsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newer version; 0 = the one in force.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Version that it is compared with; 0 = the one in force.
+	With          int64 `protobuf:"varint,2,opt,name=with,proto3" json:"with,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareAgreementsRequest) Reset() {
+	*x = CompareAgreementsRequest{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareAgreementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareAgreementsRequest) ProtoMessage() {}
+
+func (x *CompareAgreementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareAgreementsRequest.ProtoReflect.Descriptor instead.
+func (*CompareAgreementsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CompareAgreementsRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *CompareAgreementsRequest) GetWith() int64 {
+	if x != nil {
+		return x.With
+	}
+	return 0
+}
+
+// CompareAgreementsResponse lists what changes.
+type CompareAgreementsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version that it is compared with.
+	OldVersion int64 `protobuf:"varint,1,opt,name=old_version,json=oldVersion,proto3" json:"old_version,omitempty"`
+	// Newer version.
+	NewVersion int64 `protobuf:"varint,2,opt,name=new_version,json=newVersion,proto3" json:"new_version,omitempty"`
+	// Changes in the order of the document.
+	Changes       []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareAgreementsResponse) Reset() {
+	*x = CompareAgreementsResponse{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareAgreementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareAgreementsResponse) ProtoMessage() {}
+
+func (x *CompareAgreementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareAgreementsResponse.ProtoReflect.Descriptor instead.
+func (*CompareAgreementsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CompareAgreementsResponse) GetOldVersion() int64 {
+	if x != nil {
+		return x.OldVersion
+	}
+	return 0
+}
+
+func (x *CompareAgreementsResponse) GetNewVersion() int64 {
+	if x != nil {
+		return x.NewVersion
+	}
+	return 0
+}
+
+func (x *CompareAgreementsResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+// Change is one thing that differs between two versions.
+type Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Part of the document.
+	Part string `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	// What it is about: the title of a stage, a pool, a criterion.
+	About string `protobuf:"bytes,2,opt,name=about,proto3" json:"about,omitempty"`
+	// What changes, as a sentence.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Whom it concerns.
+	Concerns []string `protobuf:"bytes,4,rep,name=concerns,proto3" json:"concerns,omitempty"`
+	// "added", "removed" or "changed".
+	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	// How it read before; empty where it is added.
+	Before string `protobuf:"bytes,6,opt,name=before,proto3" json:"before,omitempty"`
+	// How it reads after; empty where it is removed.
+	After         string `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Change) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *Change) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+func (x *Change) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Change) GetConcerns() []string {
+	if x != nil {
+		return x.Concerns
+	}
+	return nil
+}
+
+func (x *Change) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Change) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *Change) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+// RecordReadRequest names the version that was read.
+type RecordReadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version.
+	Version       int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordReadRequest) Reset() {
+	*x = RecordReadRequest{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordReadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordReadRequest) ProtoMessage() {}
+
+func (x *RecordReadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordReadRequest.ProtoReflect.Descriptor instead.
+func (*RecordReadRequest) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RecordReadRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// GetGlossaryRequest asks for one version's words.
+type GetGlossaryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version; 0 = the one in force.
+	Version       int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGlossaryRequest) Reset() {
+	*x = GetGlossaryRequest{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGlossaryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGlossaryRequest) ProtoMessage() {}
+
+func (x *GetGlossaryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGlossaryRequest.ProtoReflect.Descriptor instead.
+func (*GetGlossaryRequest) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetGlossaryRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Glossary is what the agreed words mean.
+type Glossary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version that words them so.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// SHA-256 of its document.
+	Digest []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Terms in the order of the document.
+	Terms []*GlossaryTerm `protobuf:"bytes,3,rep,name=terms,proto3" json:"terms,omitempty"`
+	// Stages in order.
+	Stages        []*StageTerm `protobuf:"bytes,4,rep,name=stages,proto3" json:"stages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Glossary) Reset() {
+	*x = Glossary{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Glossary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Glossary) ProtoMessage() {}
+
+func (x *Glossary) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Glossary.ProtoReflect.Descriptor instead.
+func (*Glossary) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Glossary) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Glossary) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Glossary) GetTerms() []*GlossaryTerm {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+func (x *Glossary) GetStages() []*StageTerm {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+// GlossaryTerm is one agreed word.
+type GlossaryTerm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The word.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it means.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GlossaryTerm) Reset() {
+	*x = GlossaryTerm{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GlossaryTerm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GlossaryTerm) ProtoMessage() {}
+
+func (x *GlossaryTerm) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GlossaryTerm.ProtoReflect.Descriptor instead.
+func (*GlossaryTerm) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GlossaryTerm) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GlossaryTerm) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// StageTerm is a stage as both departments call it.
+type StageTerm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its short name: LEAD, MQL, SAL or SQL.
+	Stage string `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
+	// What people call it.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What it means.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Who answers for its leads.
+	Accountable   string `protobuf:"bytes,4,opt,name=accountable,proto3" json:"accountable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StageTerm) Reset() {
+	*x = StageTerm{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StageTerm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StageTerm) ProtoMessage() {}
+
+func (x *StageTerm) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StageTerm.ProtoReflect.Descriptor instead.
+func (*StageTerm) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StageTerm) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *StageTerm) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *StageTerm) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *StageTerm) GetAccountable() string {
+	if x != nil {
+		return x.Accountable
+	}
+	return ""
+}
+
 var File_baton_agreement_v1_agreement_service_proto protoreflect.FileDescriptor
 
 const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
-	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1fbaton/agreement/v1/fields.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n" +
+	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1fbaton/agreement/v1/fields.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n" +
 	"\x0eProposeRequest\x12'\n" +
 	"\bdocument\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x121\n" +
-	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xcf\x01\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12\x1a\n" +
+	"\x03why\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\"\xcf\x01\n" +
 	"\vSignRequest\x12!\n" +
 	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12-\n" +
 	"\x05party\x18\x02 \x01(\tB\x17\xbaH\x14r\x12R\tmarketingR\x05salesR\x05party\x12\x1f\n" +
@@ -546,7 +1575,7 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
 	"agreements\x18\x01 \x03(\v2\x1d.baton.agreement.v1.AgreementR\n" +
 	"agreements\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xff\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf7\x05\n" +
 	"\tAgreement\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -561,13 +1590,93 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"signatures\x12>\n" +
 	"\rin_force_from\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vinForceFrom\x12\x19\n" +
 	"\bin_force\x18\t \x01(\bR\ainForce\x12\x18\n" +
-	"\anotices\x18\x14 \x03(\tR\anotices\"\x8f\x01\n" +
+	"\anotices\x18\x14 \x03(\tR\anotices\x12\x10\n" +
+	"\x03why\x18\n" +
+	" \x01(\tR\x03why\x12@\n" +
+	"\x0ein_force_until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\finForceUntil\x128\n" +
+	"\bstanding\x18\f \x01(\x0e2\x1c.baton.agreement.v1.StandingR\bstanding\x127\n" +
+	"\breceipts\x18\r \x03(\v2\x1b.baton.agreement.v1.ReceiptR\breceipts\x12\x16\n" +
+	"\x06unread\x18\x0e \x03(\tR\x06unread\x12<\n" +
+	"\n" +
+	"priorities\x18\x0f \x03(\v2\x1c.baton.agreement.v1.PriorityR\n" +
+	"priorities\x12=\n" +
+	"\n" +
+	"exceptions\x18\x10 \x03(\v2\x1d.baton.agreement.v1.ExceptionR\n" +
+	"exceptions\x12\x1a\n" +
+	"\bsequence\x18\x11 \x01(\x04R\bsequence\"M\n" +
+	"\aReceipt\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\tR\x06member\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xbc\x01\n" +
+	"\bPriority\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05leads\x18\x02 \x01(\tR\x05leads\x12\x14\n" +
+	"\x05scope\x18\x03 \x01(\tR\x05scope\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12.\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xc8\x01\n" +
+	"\tException\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x125\n" +
+	"\bended_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\"\xc9\x01\n" +
 	"\tSignature\x12\x14\n" +
 	"\x05party\x18\x01 \x01(\tR\x05party\x127\n" +
 	"\tsigned_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bsignedAt\x12\x14\n" +
 	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x1d\n" +
 	"\n" +
-	"public_key\x18\x04 \x01(\fR\tpublicKey2\x8c\x06\n" +
+	"public_key\x18\x04 \x01(\fR\tpublicKey\x12\x1c\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\x12\x1a\n" +
+	"\bsequence\x18\x06 \x01(\x04R\bsequence\";\n" +
+	"\x16RenderAgreementRequest\x12!\n" +
+	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\aversion\"\x8f\x01\n" +
+	"\x17RenderAgreementResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digest\x12\x12\n" +
+	"\x04html\x18\x03 \x01(\tR\x04html\x12\x1a\n" +
+	"\bfragment\x18\x04 \x01(\tR\bfragment\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"Z\n" +
+	"\x18CompareAgreementsRequest\x12!\n" +
+	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\aversion\x12\x1b\n" +
+	"\x04with\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x04with\"\x93\x01\n" +
+	"\x19CompareAgreementsResponse\x12\x1f\n" +
+	"\vold_version\x18\x01 \x01(\x03R\n" +
+	"oldVersion\x12\x1f\n" +
+	"\vnew_version\x18\x02 \x01(\x03R\n" +
+	"newVersion\x124\n" +
+	"\achanges\x18\x03 \x03(\v2\x1a.baton.agreement.v1.ChangeR\achanges\"\xa4\x01\n" +
+	"\x06Change\x12\x12\n" +
+	"\x04part\x18\x01 \x01(\tR\x04part\x12\x14\n" +
+	"\x05about\x18\x02 \x01(\tR\x05about\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1a\n" +
+	"\bconcerns\x18\x04 \x03(\tR\bconcerns\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06before\x18\x06 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\a \x01(\tR\x05after\"6\n" +
+	"\x11RecordReadRequest\x12!\n" +
+	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\"7\n" +
+	"\x12GetGlossaryRequest\x12!\n" +
+	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\aversion\"\xab\x01\n" +
+	"\bGlossary\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digest\x126\n" +
+	"\x05terms\x18\x03 \x03(\v2 .baton.agreement.v1.GlossaryTermR\x05terms\x125\n" +
+	"\x06stages\x18\x04 \x03(\v2\x1d.baton.agreement.v1.StageTermR\x06stages\"6\n" +
+	"\fGlossaryTerm\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"m\n" +
+	"\tStageTerm\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12 \n" +
+	"\vaccountable\x18\x04 \x01(\tR\vaccountable*w\n" +
+	"\bStanding\x12\x18\n" +
+	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eSTANDING_DRAFT\x10\x01\x12\x13\n" +
+	"\x0fSTANDING_AGREED\x10\x02\x12\x15\n" +
+	"\x11STANDING_IN_FORCE\x10\x03\x12\x11\n" +
+	"\rSTANDING_PAST\x10\x042\xcf\n" +
+	"\n" +
 	"\x10AgreementService\x12k\n" +
 	"\aPropose\x12\".baton.agreement.v1.ProposeRequest\x1a\x1d.baton.agreement.v1.Agreement\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/agreements\x12t\n" +
 	"\x04Sign\x12\x1f.baton.agreement.v1.SignRequest\x1a\x1d.baton.agreement.v1.Agreement\",\x82\xd3\xe4\x93\x02&:\x01*\"!/api/v1/agreements/{version}:sign\x12|\n" +
@@ -575,7 +1684,12 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\x0eListAgreements\x12).baton.agreement.v1.ListAgreementsRequest\x1a*.baton.agreement.v1.ListAgreementsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/api/v1/agreements\x12\x81\x01\n" +
 	"\n" +
 	"ListFields\x12%.baton.agreement.v1.ListFieldsRequest\x1a&.baton.agreement.v1.ListFieldsResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/api/v1/agreements:fields\x12\x8c\x01\n" +
-	"\rCountAudience\x12(.baton.agreement.v1.CountAudienceRequest\x1a).baton.agreement.v1.CountAudienceResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/v1/agreements:audienceBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
+	"\rCountAudience\x12(.baton.agreement.v1.CountAudienceRequest\x1a).baton.agreement.v1.CountAudienceResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/api/v1/agreements:audience\x12\x97\x01\n" +
+	"\x0fRenderAgreement\x12*.baton.agreement.v1.RenderAgreementRequest\x1a+.baton.agreement.v1.RenderAgreementResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/agreements/{version}:render\x12\x9e\x01\n" +
+	"\x11CompareAgreements\x12,.baton.agreement.v1.CompareAgreementsRequest\x1a-.baton.agreement.v1.CompareAgreementsResponse\",\x82\xd3\xe4\x93\x02&\x12$/api/v1/agreements/{version}:compare\x12\x80\x01\n" +
+	"\n" +
+	"RecordRead\x12%.baton.agreement.v1.RecordReadRequest\x1a\x1d.baton.agreement.v1.Agreement\",\x82\xd3\xe4\x93\x02&:\x01*\"!/api/v1/agreements/{version}:read\x12\x82\x01\n" +
+	"\vGetGlossary\x12&.baton.agreement.v1.GetGlossaryRequest\x1a\x1c.baton.agreement.v1.Glossary\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/agreements/{version}/glossaryBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
 
 var (
 	file_baton_agreement_v1_agreement_service_proto_rawDescOnce sync.Once
@@ -589,44 +1703,81 @@ func file_baton_agreement_v1_agreement_service_proto_rawDescGZIP() []byte {
 	return file_baton_agreement_v1_agreement_service_proto_rawDescData
 }
 
-var file_baton_agreement_v1_agreement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_baton_agreement_v1_agreement_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_baton_agreement_v1_agreement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_baton_agreement_v1_agreement_service_proto_goTypes = []any{
-	(*ProposeRequest)(nil),         // 0: baton.agreement.v1.ProposeRequest
-	(*SignRequest)(nil),            // 1: baton.agreement.v1.SignRequest
-	(*GetAgreementRequest)(nil),    // 2: baton.agreement.v1.GetAgreementRequest
-	(*ListAgreementsRequest)(nil),  // 3: baton.agreement.v1.ListAgreementsRequest
-	(*ListAgreementsResponse)(nil), // 4: baton.agreement.v1.ListAgreementsResponse
-	(*Agreement)(nil),              // 5: baton.agreement.v1.Agreement
-	(*Signature)(nil),              // 6: baton.agreement.v1.Signature
-	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
-	(*ListFieldsRequest)(nil),      // 8: baton.agreement.v1.ListFieldsRequest
-	(*CountAudienceRequest)(nil),   // 9: baton.agreement.v1.CountAudienceRequest
-	(*ListFieldsResponse)(nil),     // 10: baton.agreement.v1.ListFieldsResponse
-	(*CountAudienceResponse)(nil),  // 11: baton.agreement.v1.CountAudienceResponse
+	(Standing)(0),                     // 0: baton.agreement.v1.Standing
+	(*ProposeRequest)(nil),            // 1: baton.agreement.v1.ProposeRequest
+	(*SignRequest)(nil),               // 2: baton.agreement.v1.SignRequest
+	(*GetAgreementRequest)(nil),       // 3: baton.agreement.v1.GetAgreementRequest
+	(*ListAgreementsRequest)(nil),     // 4: baton.agreement.v1.ListAgreementsRequest
+	(*ListAgreementsResponse)(nil),    // 5: baton.agreement.v1.ListAgreementsResponse
+	(*Agreement)(nil),                 // 6: baton.agreement.v1.Agreement
+	(*Receipt)(nil),                   // 7: baton.agreement.v1.Receipt
+	(*Priority)(nil),                  // 8: baton.agreement.v1.Priority
+	(*Exception)(nil),                 // 9: baton.agreement.v1.Exception
+	(*Signature)(nil),                 // 10: baton.agreement.v1.Signature
+	(*RenderAgreementRequest)(nil),    // 11: baton.agreement.v1.RenderAgreementRequest
+	(*RenderAgreementResponse)(nil),   // 12: baton.agreement.v1.RenderAgreementResponse
+	(*CompareAgreementsRequest)(nil),  // 13: baton.agreement.v1.CompareAgreementsRequest
+	(*CompareAgreementsResponse)(nil), // 14: baton.agreement.v1.CompareAgreementsResponse
+	(*Change)(nil),                    // 15: baton.agreement.v1.Change
+	(*RecordReadRequest)(nil),         // 16: baton.agreement.v1.RecordReadRequest
+	(*GetGlossaryRequest)(nil),        // 17: baton.agreement.v1.GetGlossaryRequest
+	(*Glossary)(nil),                  // 18: baton.agreement.v1.Glossary
+	(*GlossaryTerm)(nil),              // 19: baton.agreement.v1.GlossaryTerm
+	(*StageTerm)(nil),                 // 20: baton.agreement.v1.StageTerm
+	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
+	(*ListFieldsRequest)(nil),         // 22: baton.agreement.v1.ListFieldsRequest
+	(*CountAudienceRequest)(nil),      // 23: baton.agreement.v1.CountAudienceRequest
+	(*ListFieldsResponse)(nil),        // 24: baton.agreement.v1.ListFieldsResponse
+	(*CountAudienceResponse)(nil),     // 25: baton.agreement.v1.CountAudienceResponse
 }
 var file_baton_agreement_v1_agreement_service_proto_depIdxs = []int32{
-	5,  // 0: baton.agreement.v1.ListAgreementsResponse.agreements:type_name -> baton.agreement.v1.Agreement
-	7,  // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
-	6,  // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
-	7,  // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
-	7,  // 4: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
-	0,  // 5: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
-	1,  // 6: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
-	2,  // 7: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
-	3,  // 8: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
-	8,  // 9: baton.agreement.v1.AgreementService.ListFields:input_type -> baton.agreement.v1.ListFieldsRequest
-	9,  // 10: baton.agreement.v1.AgreementService.CountAudience:input_type -> baton.agreement.v1.CountAudienceRequest
-	5,  // 11: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
-	5,  // 12: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
-	5,  // 13: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
-	4,  // 14: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
-	10, // 15: baton.agreement.v1.AgreementService.ListFields:output_type -> baton.agreement.v1.ListFieldsResponse
-	11, // 16: baton.agreement.v1.AgreementService.CountAudience:output_type -> baton.agreement.v1.CountAudienceResponse
-	11, // [11:17] is the sub-list for method output_type
-	5,  // [5:11] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	6,  // 0: baton.agreement.v1.ListAgreementsResponse.agreements:type_name -> baton.agreement.v1.Agreement
+	21, // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
+	10, // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
+	21, // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
+	21, // 4: baton.agreement.v1.Agreement.in_force_until:type_name -> google.protobuf.Timestamp
+	0,  // 5: baton.agreement.v1.Agreement.standing:type_name -> baton.agreement.v1.Standing
+	7,  // 6: baton.agreement.v1.Agreement.receipts:type_name -> baton.agreement.v1.Receipt
+	8,  // 7: baton.agreement.v1.Agreement.priorities:type_name -> baton.agreement.v1.Priority
+	9,  // 8: baton.agreement.v1.Agreement.exceptions:type_name -> baton.agreement.v1.Exception
+	21, // 9: baton.agreement.v1.Receipt.at:type_name -> google.protobuf.Timestamp
+	21, // 10: baton.agreement.v1.Priority.from:type_name -> google.protobuf.Timestamp
+	21, // 11: baton.agreement.v1.Priority.until:type_name -> google.protobuf.Timestamp
+	21, // 12: baton.agreement.v1.Exception.from:type_name -> google.protobuf.Timestamp
+	21, // 13: baton.agreement.v1.Exception.until:type_name -> google.protobuf.Timestamp
+	21, // 14: baton.agreement.v1.Exception.ended_at:type_name -> google.protobuf.Timestamp
+	21, // 15: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
+	15, // 16: baton.agreement.v1.CompareAgreementsResponse.changes:type_name -> baton.agreement.v1.Change
+	19, // 17: baton.agreement.v1.Glossary.terms:type_name -> baton.agreement.v1.GlossaryTerm
+	20, // 18: baton.agreement.v1.Glossary.stages:type_name -> baton.agreement.v1.StageTerm
+	1,  // 19: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
+	2,  // 20: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
+	3,  // 21: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
+	4,  // 22: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
+	22, // 23: baton.agreement.v1.AgreementService.ListFields:input_type -> baton.agreement.v1.ListFieldsRequest
+	23, // 24: baton.agreement.v1.AgreementService.CountAudience:input_type -> baton.agreement.v1.CountAudienceRequest
+	11, // 25: baton.agreement.v1.AgreementService.RenderAgreement:input_type -> baton.agreement.v1.RenderAgreementRequest
+	13, // 26: baton.agreement.v1.AgreementService.CompareAgreements:input_type -> baton.agreement.v1.CompareAgreementsRequest
+	16, // 27: baton.agreement.v1.AgreementService.RecordRead:input_type -> baton.agreement.v1.RecordReadRequest
+	17, // 28: baton.agreement.v1.AgreementService.GetGlossary:input_type -> baton.agreement.v1.GetGlossaryRequest
+	6,  // 29: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
+	6,  // 30: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
+	6,  // 31: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
+	5,  // 32: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
+	24, // 33: baton.agreement.v1.AgreementService.ListFields:output_type -> baton.agreement.v1.ListFieldsResponse
+	25, // 34: baton.agreement.v1.AgreementService.CountAudience:output_type -> baton.agreement.v1.CountAudienceResponse
+	12, // 35: baton.agreement.v1.AgreementService.RenderAgreement:output_type -> baton.agreement.v1.RenderAgreementResponse
+	14, // 36: baton.agreement.v1.AgreementService.CompareAgreements:output_type -> baton.agreement.v1.CompareAgreementsResponse
+	6,  // 37: baton.agreement.v1.AgreementService.RecordRead:output_type -> baton.agreement.v1.Agreement
+	18, // 38: baton.agreement.v1.AgreementService.GetGlossary:output_type -> baton.agreement.v1.Glossary
+	29, // [29:39] is the sub-list for method output_type
+	19, // [19:29] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_baton_agreement_v1_agreement_service_proto_init() }
@@ -640,13 +1791,14 @@ func file_baton_agreement_v1_agreement_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_agreement_v1_agreement_service_proto_rawDesc), len(file_baton_agreement_v1_agreement_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   7,
+			NumEnums:      1,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_baton_agreement_v1_agreement_service_proto_goTypes,
 		DependencyIndexes: file_baton_agreement_v1_agreement_service_proto_depIdxs,
+		EnumInfos:         file_baton_agreement_v1_agreement_service_proto_enumTypes,
 		MessageInfos:      file_baton_agreement_v1_agreement_service_proto_msgTypes,
 	}.Build()
 	File_baton_agreement_v1_agreement_service_proto = out.File

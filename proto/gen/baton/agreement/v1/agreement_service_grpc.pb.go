@@ -21,12 +21,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AgreementService_Propose_FullMethodName        = "/baton.agreement.v1.AgreementService/Propose"
-	AgreementService_Sign_FullMethodName           = "/baton.agreement.v1.AgreementService/Sign"
-	AgreementService_GetAgreement_FullMethodName   = "/baton.agreement.v1.AgreementService/GetAgreement"
-	AgreementService_ListAgreements_FullMethodName = "/baton.agreement.v1.AgreementService/ListAgreements"
-	AgreementService_ListFields_FullMethodName     = "/baton.agreement.v1.AgreementService/ListFields"
-	AgreementService_CountAudience_FullMethodName  = "/baton.agreement.v1.AgreementService/CountAudience"
+	AgreementService_Propose_FullMethodName           = "/baton.agreement.v1.AgreementService/Propose"
+	AgreementService_Sign_FullMethodName              = "/baton.agreement.v1.AgreementService/Sign"
+	AgreementService_GetAgreement_FullMethodName      = "/baton.agreement.v1.AgreementService/GetAgreement"
+	AgreementService_ListAgreements_FullMethodName    = "/baton.agreement.v1.AgreementService/ListAgreements"
+	AgreementService_ListFields_FullMethodName        = "/baton.agreement.v1.AgreementService/ListFields"
+	AgreementService_CountAudience_FullMethodName     = "/baton.agreement.v1.AgreementService/CountAudience"
+	AgreementService_RenderAgreement_FullMethodName   = "/baton.agreement.v1.AgreementService/RenderAgreement"
+	AgreementService_CompareAgreements_FullMethodName = "/baton.agreement.v1.AgreementService/CompareAgreements"
+	AgreementService_RecordRead_FullMethodName        = "/baton.agreement.v1.AgreementService/RecordRead"
+	AgreementService_GetGlossary_FullMethodName       = "/baton.agreement.v1.AgreementService/GetGlossary"
 )
 
 // AgreementServiceClient is the client API for AgreementService service.
@@ -49,6 +53,17 @@ type AgreementServiceClient interface {
 	// CountAudience counts the known leads that match the customer profile and the
 	// personas. It reads the whole log.
 	CountAudience(ctx context.Context, in *CountAudienceRequest, opts ...grpc.CallOption) (*CountAudienceResponse, error)
+	// RenderAgreement makes of one version the document that people sign, from the
+	// same object as the rules.
+	RenderAgreement(ctx context.Context, in *RenderAgreementRequest, opts ...grpc.CallOption) (*RenderAgreementResponse, error)
+	// CompareAgreements says in plain words what changes from one version to
+	// another.
+	CompareAgreements(ctx context.Context, in *CompareAgreementsRequest, opts ...grpc.CallOption) (*CompareAgreementsResponse, error)
+	// RecordRead says that the caller has read a version. A repeat changes nothing.
+	RecordRead(ctx context.Context, in *RecordReadRequest, opts ...grpc.CallOption) (*Agreement, error)
+	// GetGlossary lists the agreed terms, among them the stages, as one version
+	// words them.
+	GetGlossary(ctx context.Context, in *GetGlossaryRequest, opts ...grpc.CallOption) (*Glossary, error)
 }
 
 type agreementServiceClient struct {
@@ -119,6 +134,46 @@ func (c *agreementServiceClient) CountAudience(ctx context.Context, in *CountAud
 	return out, nil
 }
 
+func (c *agreementServiceClient) RenderAgreement(ctx context.Context, in *RenderAgreementRequest, opts ...grpc.CallOption) (*RenderAgreementResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenderAgreementResponse)
+	err := c.cc.Invoke(ctx, AgreementService_RenderAgreement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *agreementServiceClient) CompareAgreements(ctx context.Context, in *CompareAgreementsRequest, opts ...grpc.CallOption) (*CompareAgreementsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CompareAgreementsResponse)
+	err := c.cc.Invoke(ctx, AgreementService_CompareAgreements_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *agreementServiceClient) RecordRead(ctx context.Context, in *RecordReadRequest, opts ...grpc.CallOption) (*Agreement, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Agreement)
+	err := c.cc.Invoke(ctx, AgreementService_RecordRead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *agreementServiceClient) GetGlossary(ctx context.Context, in *GetGlossaryRequest, opts ...grpc.CallOption) (*Glossary, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Glossary)
+	err := c.cc.Invoke(ctx, AgreementService_GetGlossary_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AgreementServiceServer is the server API for AgreementService service.
 // All implementations must embed UnimplementedAgreementServiceServer
 // for forward compatibility.
@@ -139,6 +194,17 @@ type AgreementServiceServer interface {
 	// CountAudience counts the known leads that match the customer profile and the
 	// personas. It reads the whole log.
 	CountAudience(context.Context, *CountAudienceRequest) (*CountAudienceResponse, error)
+	// RenderAgreement makes of one version the document that people sign, from the
+	// same object as the rules.
+	RenderAgreement(context.Context, *RenderAgreementRequest) (*RenderAgreementResponse, error)
+	// CompareAgreements says in plain words what changes from one version to
+	// another.
+	CompareAgreements(context.Context, *CompareAgreementsRequest) (*CompareAgreementsResponse, error)
+	// RecordRead says that the caller has read a version. A repeat changes nothing.
+	RecordRead(context.Context, *RecordReadRequest) (*Agreement, error)
+	// GetGlossary lists the agreed terms, among them the stages, as one version
+	// words them.
+	GetGlossary(context.Context, *GetGlossaryRequest) (*Glossary, error)
 	mustEmbedUnimplementedAgreementServiceServer()
 }
 
@@ -166,6 +232,18 @@ func (UnimplementedAgreementServiceServer) ListFields(context.Context, *ListFiel
 }
 func (UnimplementedAgreementServiceServer) CountAudience(context.Context, *CountAudienceRequest) (*CountAudienceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountAudience not implemented")
+}
+func (UnimplementedAgreementServiceServer) RenderAgreement(context.Context, *RenderAgreementRequest) (*RenderAgreementResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RenderAgreement not implemented")
+}
+func (UnimplementedAgreementServiceServer) CompareAgreements(context.Context, *CompareAgreementsRequest) (*CompareAgreementsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CompareAgreements not implemented")
+}
+func (UnimplementedAgreementServiceServer) RecordRead(context.Context, *RecordReadRequest) (*Agreement, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordRead not implemented")
+}
+func (UnimplementedAgreementServiceServer) GetGlossary(context.Context, *GetGlossaryRequest) (*Glossary, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetGlossary not implemented")
 }
 func (UnimplementedAgreementServiceServer) mustEmbedUnimplementedAgreementServiceServer() {}
 func (UnimplementedAgreementServiceServer) testEmbeddedByValue()                          {}
@@ -296,6 +374,78 @@ func _AgreementService_CountAudience_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AgreementService_RenderAgreement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenderAgreementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgreementServiceServer).RenderAgreement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgreementService_RenderAgreement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgreementServiceServer).RenderAgreement(ctx, req.(*RenderAgreementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AgreementService_CompareAgreements_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CompareAgreementsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgreementServiceServer).CompareAgreements(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgreementService_CompareAgreements_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgreementServiceServer).CompareAgreements(ctx, req.(*CompareAgreementsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AgreementService_RecordRead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordReadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgreementServiceServer).RecordRead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgreementService_RecordRead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgreementServiceServer).RecordRead(ctx, req.(*RecordReadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AgreementService_GetGlossary_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetGlossaryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgreementServiceServer).GetGlossary(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AgreementService_GetGlossary_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgreementServiceServer).GetGlossary(ctx, req.(*GetGlossaryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AgreementService_ServiceDesc is the grpc.ServiceDesc for AgreementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -326,6 +476,22 @@ var AgreementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountAudience",
 			Handler:    _AgreementService_CountAudience_Handler,
+		},
+		{
+			MethodName: "RenderAgreement",
+			Handler:    _AgreementService_RenderAgreement_Handler,
+		},
+		{
+			MethodName: "CompareAgreements",
+			Handler:    _AgreementService_CompareAgreements_Handler,
+		},
+		{
+			MethodName: "RecordRead",
+			Handler:    _AgreementService_RecordRead_Handler,
+		},
+		{
+			MethodName: "GetGlossary",
+			Handler:    _AgreementService_GetGlossary_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -34,7 +34,9 @@ type AgreementProposed struct {
 	// The document, byte for byte.
 	Document []byte `protobuf:"bytes,2,opt,name=document,proto3" json:"document,omitempty"`
 	// SHA-256 of the document.
-	Digest        []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Digest []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Why it was proposed, in the words of who did.
+	Why           string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -88,6 +90,13 @@ func (x *AgreementProposed) GetDigest() []byte {
 		return x.Digest
 	}
 	return nil
+}
+
+func (x *AgreementProposed) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
 }
 
 // AgreementSigned is one party's signature over a proposal.
@@ -181,15 +190,137 @@ func (x *AgreementSigned) GetInForceFrom() *timestamppb.Timestamp {
 	return nil
 }
 
+// AgreementRead says that the event's actor has read a version.
+type AgreementRead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version that was read.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// SHA-256 of the document that was read.
+	Digest        []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgreementRead) Reset() {
+	*x = AgreementRead{}
+	mi := &file_baton_agreement_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgreementRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgreementRead) ProtoMessage() {}
+
+func (x *AgreementRead) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgreementRead.ProtoReflect.Descriptor instead.
+func (*AgreementRead) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AgreementRead) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *AgreementRead) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+// OverlayEnded says that an exception of the agreement has reached its end. It
+// is dated at that instant. Decisions do not wait for it: they stop by the date
+// that the document states.
+type OverlayEnded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version that was in force then.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Overlay that ended.
+	Overlay string `protobuf:"bytes,2,opt,name=overlay,proto3" json:"overlay,omitempty"`
+	// When it ended, as the document states it.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverlayEnded) Reset() {
+	*x = OverlayEnded{}
+	mi := &file_baton_agreement_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverlayEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverlayEnded) ProtoMessage() {}
+
+func (x *OverlayEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverlayEnded.ProtoReflect.Descriptor instead.
+func (*OverlayEnded) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OverlayEnded) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *OverlayEnded) GetOverlay() string {
+	if x != nil {
+		return x.Overlay
+	}
+	return ""
+}
+
+func (x *OverlayEnded) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
 var File_baton_agreement_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_agreement_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1ebaton/agreement/v1/event.proto\x12\x12baton.agreement.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x01\n" +
+	"\x1ebaton/agreement/v1/event.proto\x12\x12baton.agreement.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x01\n" +
 	"\x11AgreementProposed\x12!\n" +
 	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12'\n" +
 	"\bdocument\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x12\x1f\n" +
-	"\x06digest\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"\x93\x02\n" +
+	"\x06digest\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12\x1a\n" +
+	"\x03why\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\"\x93\x02\n" +
 	"\x0fAgreementSigned\x12!\n" +
 	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12\x1f\n" +
 	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12-\n" +
@@ -197,7 +328,14 @@ const file_baton_agreement_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"public_key\x18\x04 \x01(\fB\a\xbaH\x04z\x02h R\tpublicKey\x12%\n" +
 	"\tsignature\x18\x05 \x01(\fB\a\xbaH\x04z\x02h@R\tsignature\x12>\n" +
-	"\rin_force_from\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vinForceFromBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
+	"\rin_force_from\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vinForceFrom\"S\n" +
+	"\rAgreementRead\x12!\n" +
+	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12\x1f\n" +
+	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"\x8e\x01\n" +
+	"\fOverlayEnded\x12!\n" +
+	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12!\n" +
+	"\aoverlay\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aoverlay\x128\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05untilBEZCgithub.com/leadbaton/baton/proto/gen/baton/agreement/v1;agreementv1b\x06proto3"
 
 var (
 	file_baton_agreement_v1_event_proto_rawDescOnce sync.Once
@@ -211,19 +349,22 @@ func file_baton_agreement_v1_event_proto_rawDescGZIP() []byte {
 	return file_baton_agreement_v1_event_proto_rawDescData
 }
 
-var file_baton_agreement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_baton_agreement_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_baton_agreement_v1_event_proto_goTypes = []any{
 	(*AgreementProposed)(nil),     // 0: baton.agreement.v1.AgreementProposed
 	(*AgreementSigned)(nil),       // 1: baton.agreement.v1.AgreementSigned
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*AgreementRead)(nil),         // 2: baton.agreement.v1.AgreementRead
+	(*OverlayEnded)(nil),          // 3: baton.agreement.v1.OverlayEnded
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_baton_agreement_v1_event_proto_depIdxs = []int32{
-	2, // 0: baton.agreement.v1.AgreementSigned.in_force_from:type_name -> google.protobuf.Timestamp
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	4, // 0: baton.agreement.v1.AgreementSigned.in_force_from:type_name -> google.protobuf.Timestamp
+	4, // 1: baton.agreement.v1.OverlayEnded.until:type_name -> google.protobuf.Timestamp
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_baton_agreement_v1_event_proto_init() }
@@ -237,7 +378,7 @@ func file_baton_agreement_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_agreement_v1_event_proto_rawDesc), len(file_baton_agreement_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

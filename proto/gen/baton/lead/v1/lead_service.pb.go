@@ -246,7 +246,15 @@ type Lead struct {
 	// Latest touch of the person.
 	Last *Touchpoint `protobuf:"bytes,31,opt,name=last,proto3" json:"last,omitempty"`
 	// Latest touch before it was first offered to sales; absent = it never was.
-	Handoff       *Touchpoint `protobuf:"bytes,32,opt,name=handoff,proto3" json:"handoff,omitempty"`
+	Handoff *Touchpoint `protobuf:"bytes,32,opt,name=handoff,proto3" json:"handoff,omitempty"`
+	// Who answers for it: by the version of the agreement that was in force at the
+	// instant that was asked about, and the stage that the lead had then. Empty =
+	// no version was in force.
+	Accountable string `protobuf:"bytes,33,opt,name=accountable,proto3" json:"accountable,omitempty"`
+	// Version of the agreement that names them.
+	AccountableVersion int64 `protobuf:"varint,34,opt,name=accountable_version,json=accountableVersion,proto3" json:"accountable_version,omitempty"`
+	// What that version calls the stage.
+	StageTitle    string `protobuf:"bytes,35,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,6 +511,27 @@ func (x *Lead) GetHandoff() *Touchpoint {
 		return x.Handoff
 	}
 	return nil
+}
+
+func (x *Lead) GetAccountable() string {
+	if x != nil {
+		return x.Accountable
+	}
+	return ""
+}
+
+func (x *Lead) GetAccountableVersion() int64 {
+	if x != nil {
+		return x.AccountableVersion
+	}
+	return 0
+}
+
+func (x *Lead) GetStageTitle() string {
+	if x != nil {
+		return x.StageTitle
+	}
+	return ""
 }
 
 // Touchpoint is when somebody came to us, and from where.
@@ -1015,7 +1044,8 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\x0eGetLeadRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
-	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\xee\t\n" +
+	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\xe2\n" +
+	"\n" +
 	"\x04Lead\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12*\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StateR\x05state\x12*\n" +
@@ -1056,7 +1086,11 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\aaccount\x18\x1d \x01(\v2\x1d.baton.lead.v1.AccountMatchedR\aaccount\x12/\n" +
 	"\x05first\x18\x1e \x01(\v2\x19.baton.lead.v1.TouchpointR\x05first\x12-\n" +
 	"\x04last\x18\x1f \x01(\v2\x19.baton.lead.v1.TouchpointR\x04last\x123\n" +
-	"\ahandoff\x18  \x01(\v2\x19.baton.lead.v1.TouchpointR\ahandoff\"\x8f\x01\n" +
+	"\ahandoff\x18  \x01(\v2\x19.baton.lead.v1.TouchpointR\ahandoff\x12 \n" +
+	"\vaccountable\x18! \x01(\tR\vaccountable\x12/\n" +
+	"\x13accountable_version\x18\" \x01(\x03R\x12accountableVersion\x12\x1f\n" +
+	"\vstage_title\x18# \x01(\tR\n" +
+	"stageTitle\"\x8f\x01\n" +
 	"\n" +
 	"Touchpoint\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12<\n" +

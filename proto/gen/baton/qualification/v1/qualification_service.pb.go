@@ -716,8 +716,12 @@ type Decision struct {
 	// The smallest change of what was known that would have changed the outcome, as
 	// found by deciding again; absent where there is none to tell.
 	SmallestChange *SmallestChange `protobuf:"bytes,13,opt,name=smallest_change,json=smallestChange,proto3" json:"smallest_change,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The conditions of the criteria in plain words, by the condition.
+	Plain map[string]string `protobuf:"bytes,14,rep,name=plain,proto3" json:"plain,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What the agreement calls the stage.
+	StageTitle    string `protobuf:"bytes,15,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -839,6 +843,20 @@ func (x *Decision) GetSmallestChange() *SmallestChange {
 		return x.SmallestChange
 	}
 	return nil
+}
+
+func (x *Decision) GetPlain() map[string]string {
+	if x != nil {
+		return x.Plain
+	}
+	return nil
+}
+
+func (x *Decision) GetStageTitle() string {
+	if x != nil {
+		return x.StageTitle
+	}
+	return ""
 }
 
 // SmallestChange is what would have had to be different.
@@ -1033,7 +1051,7 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\x0eExplainRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"Q\n" +
 	"\x0fExplainResponse\x12>\n" +
-	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\xa6\x04\n" +
+	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\xc4\x05\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12*\n" +
 	"\x05stage\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StageR\x05stage\x12;\n" +
@@ -1049,7 +1067,14 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	" \x01(\x04R\bsequence\x12\x12\n" +
 	"\x04hash\x18\v \x01(\fR\x04hash\x12 \n" +
 	"\vaccountable\x18\f \x01(\tR\vaccountable\x12O\n" +
-	"\x0fsmallest_change\x18\r \x01(\v2&.baton.qualification.v1.SmallestChangeR\x0esmallestChange\"\x90\x01\n" +
+	"\x0fsmallest_change\x18\r \x01(\v2&.baton.qualification.v1.SmallestChangeR\x0esmallestChange\x12A\n" +
+	"\x05plain\x18\x0e \x03(\v2+.baton.qualification.v1.Decision.PlainEntryR\x05plain\x12\x1f\n" +
+	"\vstage_title\x18\x0f \x01(\tR\n" +
+	"stageTitle\x1a8\n" +
+	"\n" +
+	"PlainEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x90\x01\n" +
 	"\x0eSmallestChange\x12<\n" +
 	"\achanges\x18\x01 \x03(\v2\".baton.qualification.v1.FactChangeR\achanges\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x12\n" +
@@ -1079,7 +1104,7 @@ func file_baton_qualification_v1_qualification_service_proto_rawDescGZIP() []byt
 	return file_baton_qualification_v1_qualification_service_proto_rawDescData
 }
 
-var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_baton_qualification_v1_qualification_service_proto_goTypes = []any{
 	(*PreviewRequest)(nil),          // 0: baton.qualification.v1.PreviewRequest
 	(*PreviewResponse)(nil),         // 1: baton.qualification.v1.PreviewResponse
@@ -1095,40 +1120,42 @@ var file_baton_qualification_v1_qualification_service_proto_goTypes = []any{
 	(*SmallestChange)(nil),          // 11: baton.qualification.v1.SmallestChange
 	(*FactChange)(nil),              // 12: baton.qualification.v1.FactChange
 	nil,                             // 13: baton.qualification.v1.RecordCallRequest.AnswersEntry
-	(*v1.Features)(nil),             // 14: baton.lead.v1.Features
-	(*v1.Explanation)(nil),          // 15: baton.lead.v1.Explanation
-	(v1.Stage)(0),                   // 16: baton.lead.v1.Stage
-	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
-	(*v1.Value)(nil),                // 18: baton.lead.v1.Value
+	nil,                             // 14: baton.qualification.v1.Decision.PlainEntry
+	(*v1.Features)(nil),             // 15: baton.lead.v1.Features
+	(*v1.Explanation)(nil),          // 16: baton.lead.v1.Explanation
+	(v1.Stage)(0),                   // 17: baton.lead.v1.Stage
+	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
+	(*v1.Value)(nil),                // 19: baton.lead.v1.Value
 }
 var file_baton_qualification_v1_qualification_service_proto_depIdxs = []int32{
-	14, // 0: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
+	15, // 0: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
 	2,  // 1: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
-	15, // 2: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
-	16, // 3: baton.qualification.v1.Questionnaire.stage:type_name -> baton.lead.v1.Stage
+	16, // 2: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
+	17, // 3: baton.qualification.v1.Questionnaire.stage:type_name -> baton.lead.v1.Stage
 	5,  // 4: baton.qualification.v1.Questionnaire.questions:type_name -> baton.qualification.v1.Question
 	13, // 5: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
-	17, // 6: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	18, // 6: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	10, // 7: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
-	16, // 8: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
-	17, // 9: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
-	15, // 10: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
+	17, // 8: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
+	18, // 9: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
+	16, // 10: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
 	11, // 11: baton.qualification.v1.Decision.smallest_change:type_name -> baton.qualification.v1.SmallestChange
-	12, // 12: baton.qualification.v1.SmallestChange.changes:type_name -> baton.qualification.v1.FactChange
-	18, // 13: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	6,  // 14: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
-	8,  // 15: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
-	3,  // 16: baton.qualification.v1.QualificationService.GetQuestionnaire:input_type -> baton.qualification.v1.GetQuestionnaireRequest
-	0,  // 17: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
-	7,  // 18: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
-	9,  // 19: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
-	4,  // 20: baton.qualification.v1.QualificationService.GetQuestionnaire:output_type -> baton.qualification.v1.Questionnaire
-	1,  // 21: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
-	18, // [18:22] is the sub-list for method output_type
-	14, // [14:18] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	14, // 12: baton.qualification.v1.Decision.plain:type_name -> baton.qualification.v1.Decision.PlainEntry
+	12, // 13: baton.qualification.v1.SmallestChange.changes:type_name -> baton.qualification.v1.FactChange
+	19, // 14: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	6,  // 15: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
+	8,  // 16: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
+	3,  // 17: baton.qualification.v1.QualificationService.GetQuestionnaire:input_type -> baton.qualification.v1.GetQuestionnaireRequest
+	0,  // 18: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
+	7,  // 19: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
+	9,  // 20: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
+	4,  // 21: baton.qualification.v1.QualificationService.GetQuestionnaire:output_type -> baton.qualification.v1.Questionnaire
+	1,  // 22: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_baton_qualification_v1_qualification_service_proto_init() }
@@ -1143,7 +1170,7 @@ func file_baton_qualification_v1_qualification_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_qualification_v1_qualification_service_proto_rawDesc), len(file_baton_qualification_v1_qualification_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
