@@ -87,7 +87,7 @@ func (v *vocabulary) all(touches []Term) (out []*variable) {
 	}
 	for _, t := range touches {
 		count := *v.touches.variable(t.Name, 0)
-		count.about, count.unit = "how often: "+t.Text, "touches"
+		count.about, count.unit = "how often this happened: "+t.Text, "touches"
 		out = append(out, &count)
 	}
 	for _, name := range []string{"call", "call.answers"} {
@@ -101,6 +101,10 @@ func (v *vocabulary) all(touches []Term) (out []*variable) {
 func (f *Field) States(features *leadv1.Features, touched func(kind string) bool) bool {
 	if f.variable.touch != "" {
 		return touched(f.variable.touch)
+	}
+	if f.Name == "lead.free_email" {
+		// It follows from the address, whichever the answer is.
+		return features.GetHasEmail()
 	}
 	return !f.OfCall() && f.variable.stated(&Facts{Features: features})
 }
