@@ -46,6 +46,8 @@ type Agreement struct {
 	calendars      []*Calendar
 	reasons        []Reason
 	sections       []Term
+	vocabulary     *vocabulary
+	notices        []Problem
 	// facts are all that conditions may read.
 	facts []*variable
 }

@@ -457,6 +457,7 @@ func (d *draft) stages(v value) {
 	for i, name := range stageNames {
 		fields[i] = must(name, "with title, owner, text, enter, exit and leave_within", "The stage "+name+".", func(v value) {
 			s := &d.agreement.stages[i]
+			d.stageAt[i] = v.key
 			s.Stage = leadv1.Stage_STAGE_LEAD + leadv1.Stage(i)
 			parts := []field{
 				must("title", "that people read", "What people call the stage.", d.textInto(&s.Title)),
@@ -695,6 +696,7 @@ func (d *draft) readHandoffs(v value) {
 	for i, item := range list {
 		h := &d.agreement.handoffs[i]
 		h.when = always
+		d.rulesAt = append(d.rulesAt, item.place)
 		d.fields(item, "the handoff",
 			must("id", "to name it", "Names the rule.", d.uniqueID(&h.ID, seen, "handoff")),
 			must("stage", oneOf(stageNames[:]), "Of which stage the leads are that it hands over.", func(v value) {

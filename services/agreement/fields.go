@@ -29,36 +29,36 @@ type Field struct {
 // OfCall says that a call finds the fact out: no source supplies it.
 func (f *Field) OfCall() bool { return strings.HasPrefix(f.Name, "call.") }
 
-// rule is one place of the document that reads facts.
-type rule struct {
+// use is one rule of the document with the facts that it reads.
+type use struct {
 	named string
 	reads []*variable
 }
 
-// rules are all of them, in the order of the document.
-func (a *Agreement) rules() (out []rule) {
+// uses are all rules, in the order of the document.
+func (a *Agreement) uses() (out []use) {
 	for _, s := range a.signals {
-		out = append(out, rule{"signal " + s.ID, s.when.variables})
+		out = append(out, use{"signal " + s.ID, s.when.variables})
 	}
 	for _, c := range a.profile.criteria {
-		out = append(out, rule{"criterion " + c.id, c.when.variables})
+		out = append(out, use{"criterion " + c.id, c.when.variables})
 	}
 	for _, p := range a.personas.list {
-		out = append(out, rule{"persona " + p.id, p.when.variables})
+		out = append(out, use{"persona " + p.id, p.when.variables})
 	}
 	for i, s := range a.stages {
 		if len(s.requires) > 0 {
-			out = append(out, rule{"stage " + stageNames[i], s.requires})
+			out = append(out, use{"stage " + stageNames[i], s.requires})
 		}
 		for _, c := range s.criteria {
-			out = append(out, rule{"criterion " + c.id + " of stage " + stageNames[i], c.when.variables})
+			out = append(out, use{"criterion " + c.id + " of stage " + stageNames[i], c.when.variables})
 		}
 	}
 	for _, h := range a.handoffs {
-		out = append(out, rule{"handoff " + h.ID, h.when.variables})
+		out = append(out, use{"handoff " + h.ID, h.when.variables})
 	}
 	for _, o := range a.overlays {
-		out = append(out, rule{"overlay " + o.ID, o.when.variables})
+		out = append(out, use{"overlay " + o.ID, o.when.variables})
 	}
 	return out
 }
@@ -66,11 +66,11 @@ func (a *Agreement) rules() (out []rule) {
 // Fields is the whole vocabulary of the agreement's conditions: facts of the
 // lead, answers of forms, touches, calls.
 func (a *Agreement) Fields() []Field {
-	rules := a.rules()
+	uses := a.uses()
 	out := make([]Field, len(a.facts))
 	for i, v := range a.facts {
 		f := Field{Name: v.name, Kind: v.kind, Unit: v.unit, Words: slices.Clone(v.agreed), About: v.about, variable: v}
-		for _, r := range rules {
+		for _, r := range uses {
 			if slices.ContainsFunc(r.reads, func(read *variable) bool { return read.name == v.name || v.touch != "" && read.touch == v.touch }) {
 				f.UsedBy = append(f.UsedBy, r.named)
 			}
@@ -86,9 +86,9 @@ func (v *vocabulary) all(touches []Term) (out []*variable) {
 		out = append(out, v.group(name).variables...)
 	}
 	for _, t := range touches {
-		count := *v.touches.variable(t.Name, 0)
-		count.about, count.unit = "how often this happened: "+t.Text, "touches"
-		out = append(out, &count)
+		out = append(out, &variable{
+			name: touchCount(t.Name, 0), about: "how often this happened: " + t.Text, kind: kindNumber, unit: "touches", touch: t.Name,
+		})
 	}
 	for _, name := range []string{"call", "call.answers"} {
 		out = append(out, v.group(name).variables...)
