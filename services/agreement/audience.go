@@ -44,7 +44,7 @@ type AnyOf []Predicate
 type Predicate struct {
 	// Field is a fact such as lead.employees.
 	Field string `json:"field,omitempty"`
-	// Operator is one of ==, !=, <, <=, >, >=, in, not in, starts with, ends with,
+	// Operator is one of is, is not, <, <=, >, >=, in, not in, starts with, ends with,
 	// contains, known, unknown. Of an unknown fact only the last one holds.
 	Operator string `json:"operator,omitempty"`
 	// Values are texts, whole numbers or flags; several only for in and not in, none
@@ -54,19 +54,21 @@ type Predicate struct {
 	Condition string `json:"condition,omitempty"`
 }
 
-// Operators of predicates that the language of conditions spells in another way.
+// Operators of predicates that the language of conditions spells in another way. A
+// sign of equality at the beginning of a cell would be a formula to a spreadsheet.
 const (
-	opIn, opNotIn     = "in", "not in"
-	opKnown, opNot    = "known", "unknown"
-	opStarts, opEnds  = "starts with", "ends with"
-	opContains, opSet = "contains", "=="
+	opIs, opIsNot    = "is", "is not"
+	opIn, opNotIn    = "in", "not in"
+	opKnown, opNot   = "known", "unknown"
+	opStarts, opEnds = "starts with", "ends with"
+	opContains       = "contains"
 )
 
 // comparing are the operators that compare with one value, with the one that holds
 // where the fact is known and they do not, and the one with its sides exchanged.
 var comparing = []struct{ sign, cel, negated, mirrored string }{
-	{"==", operators.Equals, "!=", "=="},
-	{"!=", operators.NotEquals, "==", "!="},
+	{opIs, operators.Equals, opIsNot, opIs},
+	{opIsNot, operators.NotEquals, opIs, opIsNot},
 	{"<", operators.Less, ">=", ">"},
 	{"<=", operators.LessEquals, ">", ">="},
 	{">", operators.Greater, "<=", "<"},
@@ -129,6 +131,10 @@ func filterOf(source string) (Filter, error) {
 		}
 		out = append(out, one)
 	}
+	if len(out) == 1 && len(out[0]) == 1 && out[0][0].Condition != "" {
+		// Nothing was taken apart: it stays as people wrote it.
+		out[0][0].Condition = source
+	}
 	return out, nil
 }
 
@@ -152,7 +158,7 @@ func predicate(e celast.Expr) (Predicate, bool) {
 			return Predicate{Field: path + "." + s.FieldName(), Operator: opKnown}, ok
 		}
 		path, ok := pathOf(e)
-		return Predicate{Field: path, Operator: opSet, Values: []any{true}}, ok
+		return Predicate{Field: path, Operator: opIs, Values: []any{true}}, ok
 	}
 	if e.Kind() != celast.CallKind {
 		return Predicate{}, false
@@ -218,7 +224,7 @@ func negated(e celast.Expr) (Predicate, bool) {
 		p.Operator = opIn
 		return p, true
 	}
-	if flag, ok := p.Values[0].(bool); ok && p.Operator == opSet {
+	if flag, ok := p.Values[0].(bool); ok && p.Operator == opIs {
 		p.Values = []any{!flag}
 		return p, true
 	}
@@ -303,11 +309,18 @@ func (p Predicate) String() string {
 	case opContains:
 		return p.Field + ".contains(" + values[0] + ")"
 	}
-	if slices.Equal(values, []string{"true"}) && p.Operator == opSet {
+	if slices.Equal(values, []string{"true"}) && p.Operator == opIs {
 		return p.Field
 	}
-	if slices.Equal(values, []string{"false"}) && p.Operator == opSet {
+	if slices.Equal(values, []string{"false"}) && p.Operator == opIs {
 		return "!" + p.Field
 	}
-	return p.Field + " " + p.Operator + " " + values[0]
+	sign := p.Operator
+	switch sign {
+	case opIs:
+		sign = "=="
+	case opIsNot:
+		sign = "!="
+	}
+	return p.Field + " " + sign + " " + values[0]
 }

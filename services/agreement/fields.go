@@ -29,14 +29,14 @@ type Field struct {
 // OfCall says that a call finds the fact out: no source supplies it.
 func (f *Field) OfCall() bool { return strings.HasPrefix(f.Name, "call.") }
 
-// use is one place of the document that reads facts.
+// use is one rule of the document with the facts that it reads.
 type use struct {
 	named string
 	reads []*variable
 }
 
-// rules are all of them, in the order of the document.
-func (a *Agreement) rules() (out []use) {
+// uses are all rules, in the order of the document.
+func (a *Agreement) uses() (out []use) {
 	for _, s := range a.signals {
 		out = append(out, use{"signal " + s.ID, s.when.variables})
 	}
@@ -66,12 +66,12 @@ func (a *Agreement) rules() (out []use) {
 // Fields is the whole vocabulary of the agreement's conditions: facts of the
 // lead, answers of forms, touches, calls.
 func (a *Agreement) Fields() []Field {
-	rules := a.rules()
+	uses := a.uses()
 	facts := a.vocabulary.all(a.touches)
 	out := make([]Field, len(facts))
 	for i, v := range facts {
 		f := Field{Name: v.name, Kind: v.kind, Unit: v.unit, Words: slices.Clone(v.agreed), About: v.about, variable: v}
-		for _, r := range rules {
+		for _, r := range uses {
 			if slices.ContainsFunc(r.reads, func(read *variable) bool { return read.name == v.name || v.touch != "" && read.touch == v.touch }) {
 				f.UsedBy = append(f.UsedBy, r.named)
 			}
@@ -87,9 +87,9 @@ func (v *vocabulary) all(touches []Term) (out []*variable) {
 		out = append(out, v.group(name).variables...)
 	}
 	for _, t := range touches {
-		count := *v.touches.variable(t.Name, 0)
-		count.about, count.unit = "how often: "+t.Text, "touches"
-		out = append(out, &count)
+		out = append(out, &variable{
+			name: touchCount(t.Name, 0), about: "how often this happened: " + t.Text, kind: kindNumber, unit: "touches", touch: t.Name,
+		})
 	}
 	for _, name := range []string{"call", "call.answers"} {
 		out = append(out, v.group(name).variables...)
@@ -102,6 +102,10 @@ func (v *vocabulary) all(touches []Term) (out []*variable) {
 func (f *Field) States(features *leadv1.Features, touched func(kind string) bool) bool {
 	if f.variable.touch != "" {
 		return touched(f.variable.touch)
+	}
+	if f.Name == "lead.free_email" {
+		// It follows from the address, whichever the answer is.
+		return features.GetHasEmail()
 	}
 	return !f.OfCall() && f.variable.stated(&Facts{Features: features})
 }

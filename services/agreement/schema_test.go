@@ -254,7 +254,7 @@ func TestSchemaSaysAll(t *testing.T) {
 				t.Errorf("%s.%s is not on the page", path, k.name)
 			}
 			child := below(k.name)
-			if len(child) == 0 && !elsewhereIn(path, k.name) {
+			if len(child) == 0 && !shownElsewhere(path, k.name) {
 				t.Errorf("%s.%s is not in the example", path, k.name)
 			}
 			walk(k, path+"."+k.name, child)
@@ -284,9 +284,9 @@ func TestSchemaSaysAll(t *testing.T) {
 	}
 }
 
-// elsewhereIn says whether the example shows a key for one of several parts that
+// shownElsewhere says whether the example shows a key for one of several parts that
 // are alike.
-func elsewhereIn(path, name string) bool {
+func shownElsewhere(path, name string) bool {
 	switch {
 	case strings.HasPrefix(path, ".stages.") && slices.Contains([]string{"responsible", "informed", "criteria"}, name):
 		return true

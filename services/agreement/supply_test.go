@@ -65,6 +65,7 @@ func TestSupply(t *testing.T) {
 	s.want(t, a, "lead.contact_wish", "events 1/1, web 0/2")
 	s.want(t, a, "answers.timeframe", "events 0/1, web 1/2")
 	s.want(t, a, "answers.budget", "events 0/1, web 0/2")
+	s.want(t, a, "lead.free_email", "events 0/1, web 2/2")
 	s.want(t, a, "call.reached", "")
 
 	// What is not a lead of the source does not count.
@@ -85,7 +86,7 @@ func TestSupply(t *testing.T) {
 	// Touches are facts of the lead that they are on, each once.
 	s.hear("b", &leadv1.TouchAdded{Kind: "webinar"})
 	s.hear("b", &leadv1.TouchAdded{Kind: "webinar"})
-	s.hear("b", &leadv1.SubmissionRevised{Features: &leadv1.Features{Employees: 30}})
+	s.hear("b", &leadv1.SubmissionRevised{Features: &leadv1.Features{Employees: 30, HasEmail: true}})
 	s.want(t, a, `touches.count("webinar")`, "events 0/1, web 1/2")
 
 	got := notices()
@@ -98,7 +99,7 @@ func TestSupply(t *testing.T) {
 			t.Errorf("%q is not among the notices:\n%s", want, text)
 		}
 	}
-	for _, not := range []string{"lead.employees is", `touches.count("webinar")`, "lead.product", "call.", "answers.budget"} {
+	for _, not := range []string{"lead.employees is", `touches.count("webinar")`, "lead.product", "call.", "answers.budget", "lead.free_email"} {
 		if strings.Contains(text, not) {
 			t.Errorf("%q is supplied, or used by nothing, and yet noticed:\n%s", not, text)
 		}

@@ -232,7 +232,7 @@ before. Lists everything that is wrong, each at its line and column, and ends wi
 status 1; or says that nothing is. What may be meant that way (two personas that
 fit the same lead, leads that no handoff takes) is noted with an example, and is no
 reason to refuse. No running system is needed; with --server, the one there also says
-which facts no source states that rules use.`,
+which facts rules use and no source states.`,
 		Example: `  baton agreement check agreement.yaml
   baton agreement check agreement.yaml --server localhost:9090`,
 		Args: exactly("FILE"),
@@ -245,7 +245,7 @@ which facts no source states that rules use.`,
 			if err != nil {
 				return err
 			}
-			notices, err := unsupplied(cmd, args, document)
+			unsupplied, err := unsupplied(cmd, args, document)
 			if err != nil {
 				return err
 			}
@@ -253,8 +253,8 @@ which facts no source states that rules use.`,
 			digest := a.Digest()
 			if format == formatJSON {
 				answer := map[string]any{"file": args[0], "ok": true, "problems": []problemJSON{}, "more": 0, "notices": problemsJSON(a.Notices()), "name": a.Name(), "digest": hex.EncodeToString(digest[:])}
-				if notices != nil {
-					answer["unsupplied"] = notices
+				if unsupplied != nil {
+					answer["unsupplied"] = unsupplied
 				}
 				return writeJSON(out, answer)
 			}
@@ -265,7 +265,7 @@ which facts no source states that rules use.`,
 			if _, err := fmt.Fprintf(out, "%s is complete: %s, SHA-256 %x\n", args[0], cell(a.Name()), digest); err != nil {
 				return err
 			}
-			return writeNotices(out, notices)
+			return writeNotices(out, unsupplied)
 		},
 	}
 }

@@ -167,14 +167,15 @@ func audience(c *call) error {
 		return err
 	}
 	service := agreementv1.NewAgreementServiceClient(c.conn)
+	count := &agreementv1.CountAudienceRequest{Document: document}
 	if document == nil {
 		inForce, err := service.GetAgreement(c.ctx, &agreementv1.GetAgreementRequest{})
 		if err != nil {
 			return err
 		}
-		document = inForce.GetDocument()
+		document, count.Version = inForce.GetDocument(), inForce.GetVersion()
 	}
-	a, err := agreement.Compile(document)
+	a, err := agreement.Restore(document)
 	if err != nil {
 		return fault.New(fault.Invalid, "this version of Baton does not understand the agreement in force")
 	}
@@ -182,7 +183,7 @@ func audience(c *call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := service.CountAudience(c.ctx, &agreementv1.CountAudienceRequest{Document: document})
+	answer, err := service.CountAudience(c.ctx, count)
 	if err != nil {
 		return err
 	}
