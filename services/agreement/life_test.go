@@ -9,6 +9,7 @@ import (
 	"time"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -252,5 +253,25 @@ func TestOnlyWhatIsInForceEnds(t *testing.T) {
 	b.settle(desk)
 	if got := b.ends(); len(got) != 1 {
 		t.Errorf("the ends are %v", got)
+	}
+}
+
+// The next lead after the end of an exception is judged as all others are, whether
+// the end was recorded or not.
+func TestAfterAnExceptionTheRulesAreAsBefore(t *testing.T) {
+	t.Parallel()
+	until := monday.AddDate(0, 0, 3)
+	a, err := agreement.Compile(overlaid("new-market", until))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for now, needed := range map[time.Time]int64{monday: 1, until.Add(-1): 1, until: 3, until.AddDate(0, 0, 1): 3} {
+		fit := a.Profile(agreement.Facts{Features: &leadv1.Features{Industry: "health"}, Now: now})
+		if fit.Needed != needed || (fit.Overlay == "new-market") != (needed == 1) {
+			t.Errorf("at %s %d points are needed, by the exception %q", now, fit.Needed, fit.Overlay)
+		}
+		if other := a.Profile(agreement.Facts{Features: &leadv1.Features{Industry: "retail"}, Now: now}); other.Needed != 3 || other.Overlay != "" {
+			t.Errorf("at %s another industry needs %d points", now, other.Needed)
+		}
 	}
 }

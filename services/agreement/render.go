@@ -234,9 +234,6 @@ func wrap(b *strings.Builder, indent, text string) {
 		case width == 0:
 			b.WriteString(indent)
 			width = len(indent)
-			if strings.HasPrefix(text, "- ") && word == "-" {
-				break
-			}
 		case width+1+n > textWidth:
 			b.WriteByte('\n')
 			b.WriteString(indent)

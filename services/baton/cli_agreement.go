@@ -459,7 +459,7 @@ one in force.`,
 			for _, e := range a.GetExceptions() {
 				f.add("exception "+e.GetId(), exception(e))
 			}
-			f.add("read", receipts(a))
+			f.add("receipts", receipts(a))
 			if err := f.write(out); err != nil {
 				return err
 			}
@@ -473,7 +473,7 @@ one in force.`,
 func priority(p *agreementv1.Priority) string {
 	out := p.GetLeads() + " takes precedence"
 	if p.GetScope() != "" {
-		out += " in " + p.GetScope()
+		out += " for “" + p.GetScope() + "”"
 	}
 	return out + span(p.GetFrom(), p.GetUntil()) + ": " + p.GetText()
 }

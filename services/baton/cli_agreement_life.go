@@ -548,7 +548,7 @@ func writePast(out io.Writer, a *agreementv1.Agreement, changes []agreement.Chan
 	case later && len(changes) == 0:
 		fmt.Fprintln(out, "It agrees on the same as the version before it.")
 	default:
-		writeChanges(indented{out}, changes)
+		writeChanges(out, changes)
 	}
 	return nil
 }

@@ -346,7 +346,7 @@ func TestAgreementLife(t *testing.T) {
 	has(t, r.err, "the document names another key for marketing", "nothing was signed")
 
 	has(t, ok(t, "agreement", "sign", "1", "--as", "marketing", "--key", keyPath(dir, "marketing")),
-		"Signing for marketing: version 1", hex.EncodeToString(digest[:]), "Signed. It waits for the signature of sales.")
+		"Signing for marketing: version 1", hex.EncodeToString(digest[:]), "Signed. It is a draft that nothing uses. It waits for the signature of sales.")
 	has(t, ok(t, "agreement", "sign", "1", "--as", "sales", "--key", keyPath(dir, "sales")), "It is in force since 2026-04-03T12:01:00Z.")
 	signed := last[*agreementv1.SignRequest](t, s)
 	if !ed25519.Verify(publicKey(keys["sales"]), append([]byte("baton agreement v1\n"), digest[:]...), signed.GetSignature()) {

@@ -38,6 +38,7 @@ func TestCommandLine(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": wantStatus,
 			"mode":   wantMode,
+			"edit":   edit,
 		},
 	})
 }
@@ -231,4 +232,16 @@ func TestScaled(t *testing.T) {
 			t.Errorf("scaled(%q, %d) = %d, %v; want %d, %v", c.in, c.decimals, got, ok, c.want, c.ok)
 		}
 	}
+}
+
+// edit replaces text in a file, which must hold it: edit FILE OLD NEW.
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
 }

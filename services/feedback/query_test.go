@@ -2,8 +2,10 @@ package feedback
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -253,6 +256,51 @@ func TestGetLead(t *testing.T) {
 		if _, err := l.GetLead(ctx, req); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s: %v; want that there is none", name, err)
 		}
+	}
+}
+
+// Who answers for a lead at any time is who owned its stage then, by the version
+// that was in force then.
+func TestWhoIsAccountableAtAnyTime(t *testing.T) {
+	m := &memory{}
+	m.say("l1", start, &leadv1.LeadReceived{Source: "web"})
+	m.say("l1", start.Add(time.Hour), &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_MQL, AgreementVersion: 1})
+	m.say("l1", start.Add(4*time.Hour), &leadv1.LeadNurtured{AgreementVersion: 2})
+	l := leads(t, m)
+	rules := func(edits ...string) *agreement.Agreement {
+		keys := [2]ed25519.PublicKey{append(make([]byte, 31), 1), append(make([]byte, 31), 2)}
+		a, err := agreement.Compile([]byte(strings.NewReplacer(edits...).Replace(string(agreement.Starter(agreement.StarterParams{MarketingKey: keys[0], SalesKey: keys[1]})))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	first, second := rules(), rules("owner: Head of sales", "owner: Somebody else", "title: Marketing qualified lead", "title: Warm", "recheck_after: 30d\n  owner: Head of marketing", "recheck_after: 30d\n  owner: Nurse")
+	l.InForce = func(at time.Time) (int64, *agreement.Agreement) {
+		switch {
+		case at.IsZero() || !at.Before(start.Add(2*time.Hour)):
+			return 2, second
+		case at.Before(start.Add(30 * time.Minute)):
+			return 0, nil
+		}
+		return 1, first
+	}
+	for after, want := range map[time.Duration]string{
+		0:                "0  ",
+		time.Hour - 1:    "1 Head of marketing Lead",
+		time.Hour:        "1 Head of sales Marketing qualified lead",
+		2 * time.Hour:    "2 Somebody else Warm",
+		4*time.Hour - 1:  "2 Somebody else Warm",
+		4 * time.Hour:    "2 Nurse Warm",
+		1000 * time.Hour: "2 Nurse Warm",
+	} {
+		got, err := l.GetLead(access.With(context.Background(), ana), &leadv1.GetLeadRequest{LeadId: "l1", AsOf: timestamppb.New(start.Add(after))})
+		if said := fmt.Sprintf("%d %s %s", got.GetAccountableVersion(), got.GetAccountable(), got.GetStageTitle()); err != nil || said != want {
+			t.Errorf("after %s it is %q, not %q: %v", after, said, want, err)
+		}
+	}
+	if got, err := l.GetLead(access.With(context.Background(), ana), &leadv1.GetLeadRequest{LeadId: "l1"}); err != nil || got.GetAccountable() != "Nurse" {
+		t.Errorf("now it is %q: %v", got.GetAccountable(), err)
 	}
 }
 
