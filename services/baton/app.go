@@ -270,7 +270,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		}
 		routingv1.RegisterRoutingServiceServer(a.server, a.people)
 	case qualification.Name:
-		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register)}
+		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Records: a.log}
 		if writable {
 			desk, err := a.desk(qualification.New(a.register, a.line, a.later), qualification.Hears)
 			if err != nil {

@@ -32,11 +32,12 @@ both signed it. Until then leads are kept, and wait.
 
   baton agreement init                      write a starter document and two keys
   baton agreement check agreement.yaml      see what is wrong with it, if anything
+  baton agreement try --agreement new.yaml  see what a new one would change
   baton agreement propose agreement.yaml    put it on the table; answers its version
   baton agreement sign 1 --as marketing --key marketing.key
   baton agreement sign 1 --as sales --key sales.key
   baton agreement show                      what is in force now`,
-	}, agreementInit(), agreementCheck(), agreementPropose(), agreementSign(), agreementShow(), agreementList())
+	}, agreementInit(), agreementCheck(), agreementTry(), agreementPropose(), agreementSign(), agreementShow(), agreementList())
 }
 
 func agreementInit() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -46,6 +47,9 @@ type Server struct {
 	Clock clock.Clock
 	// Standing says what a preview decides by; nil = nothing is in force.
 	Standing Standing
+	// Records are what a trial reads; nil = nothing can be tried.
+	Records Records
+	trying  sync.Mutex
 }
 
 type recordCall struct {

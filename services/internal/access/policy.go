@@ -66,6 +66,7 @@ var Policy = map[string][]string{
 	qualificationv1.QualificationService_RecordCall_FullMethodName: {Qualifier},
 	qualificationv1.QualificationService_Explain_FullMethodName:    everyone,
 	qualificationv1.QualificationService_Preview_FullMethodName:    everyone,
+	qualificationv1.QualificationService_Try_FullMethodName:        everyone,
 
 	routingv1.RoutingService_GetOwner_FullMethodName: everyone,
 	routingv1.RoutingService_Accept_FullMethodName:   {Sales, Qualifier},
