@@ -423,7 +423,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	feedbackv1.RegisterReportServiceServer(a.server, feedback.NewReports(store, a, a.log.Clock()))
 	leads := feedback.NewLeads(store, a.log, a.open)
-	leads.Current = a.persons.Current
+	leads.Current, leads.Clock = a.persons.Current, a.log.Clock()
 	leadv1.RegisterLeadServiceServer(a.server, leads)
 	return nil
 }

@@ -354,12 +354,13 @@ func TestPagesAreWellFormed(t *testing.T) {
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + acceptedLead, "/leads/" + waitingLead,
 		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/agreement", "/agreement?version=3", "/nowhere",
+		"/nurture", "/nurture?overdue=yes",
 	}
 	for _, p := range paths {
 		check(p, s.get(p))
 	}
 	s.fixed.empty, s.fixed.log = true, nil
-	for _, p := range []string{"/", "/leads", "/agreement"} {
+	for _, p := range []string{"/", "/leads", "/nurture", "/agreement"} {
 		check(p+" of an empty system", s.get(p))
 	}
 }

@@ -409,6 +409,27 @@ func (f *fixed) GetHistory(_ context.Context, ask *leadv1.GetHistoryRequest) (*l
 	return out, nil
 }
 
+// ListNurturing answers one lead that is overdue and one that is not.
+func (f *fixed) ListNurturing(_ context.Context, ask *leadv1.ListNurturingRequest) (*leadv1.ListNurturingResponse, error) {
+	out := &leadv1.ListNurturingResponse{Now: timestamppb.New(at)}
+	if f.empty {
+		return out, nil
+	}
+	out.Overdue, out.DueThisWeek, out.DueLater = 1, 1, 1204
+	for _, l := range []*leadv1.Lead{
+		{LeadId: waitingLead, Nurture: &leadv1.Nurture{Reason: "rejected", Text: "Back to marketing: sales rejected it as <b>not-ready</b>.", Since: ago(40 * 24 * time.Hour), NextTouch: "invitation", NextTouchDue: ago(75 * time.Hour), RecheckAt: ago(-time.Hour), Due: ago(75 * time.Hour)}},
+		{LeadId: acceptedLead, Nurture: &leadv1.Nurture{Reason: "profile", Since: ago(time.Hour), RecheckAt: ago(-26 * time.Hour), Due: ago(-26 * time.Hour)}},
+	} {
+		if !ask.GetOverdue() || !l.GetNurture().GetDue().AsTime().After(at) {
+			out.Leads = append(out.Leads, l)
+		}
+	}
+	if ask.GetPageToken() == "" && !ask.GetOverdue() {
+		out.NextPageToken = "after=2&x"
+	}
+	return out, nil
+}
+
 func (f *fixed) ListLeads(ctx context.Context, ask *leadv1.ListLeadsRequest) (*leadv1.ListLeadsResponse, error) {
 	f.mu.Lock()
 	f.lists = append(f.lists, ask)

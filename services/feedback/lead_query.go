@@ -17,6 +17,7 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -31,6 +32,8 @@ type Leads struct {
 	open  Opener
 	// Current answers under which id a person is found now; nil = their own.
 	Current func(personID string) string
+	// Clock says what is overdue; nil = the machine's.
+	Clock clock.Clock
 }
 
 // NewLeads makes the LeadService.
@@ -120,6 +123,15 @@ func (l *Leads) GetHistory(ctx context.Context, req *leadv1.GetHistoryRequest) (
 // ListLeads lists leads, newest first.
 func (l *Leads) ListLeads(ctx context.Context, req *leadv1.ListLeadsRequest) (*leadv1.ListLeadsResponse, error) {
 	return l.store.list(ctx, req)
+}
+
+// ListNurturing lists the leads that are with marketing, by when they are due.
+func (l *Leads) ListNurturing(ctx context.Context, req *leadv1.ListNurturingRequest) (*leadv1.ListNurturingResponse, error) {
+	now := clock.Real{}.Now()
+	if l.Clock != nil {
+		now = l.Clock.Now()
+	}
+	return l.store.nurturing(ctx, req, now)
 }
 
 // WatchEvents streams events as they are recorded, from a sequence on.
@@ -216,6 +228,18 @@ func leadOf(s *lead.State, sequence uint64) *leadv1.Lead {
 		RoutingSummary: s.RoutingSummary, Considered: s.Considered,
 		Sequence: sequence, Historical: s.Historical, NeedsMapping: s.NeedsMapping,
 		Touches: s.Touches, FirstTouchAt: timestamp(s.FirstTouchAt), Offers: s.Offers,
-		Conflict: s.Conflict, Failure: s.Failure, Reason: s.Reason,
+		Conflict: s.Conflict, Failure: s.Failure, Reason: s.Reason, Nurture: nurtureOf(s),
+	}
+}
+
+// nurtureOf is where a lead that is with marketing stands; nil = it is not.
+func nurtureOf(s *lead.State) *leadv1.Nurture {
+	due := s.NurtureDue()
+	if due.IsZero() {
+		return nil
+	}
+	return &leadv1.Nurture{
+		Reason: s.NurtureReason, Text: s.Explanation.GetSummary(), Since: timestamp(s.NurtureSince), Made: s.NurtureMade,
+		NextTouch: s.NextTouch, NextTouchDue: timestamp(s.NextTouchDue), RecheckAt: timestamp(s.RecheckAt), Due: timestamp(due),
 	}
 }
