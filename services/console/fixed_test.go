@@ -278,6 +278,18 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		default:
 			out.Total = rowFrom("total", responseColumns, 2604, 0.537, 1288, 407, 551, 21_930, 4_335)
 		}
+	case "definitions":
+		out.Columns = []*feedbackv1.Column{
+			{Name: "leads", Unit: "leads", Formula: "leads that the version decided first"}, {Name: "handoffs_per_sql", Unit: "number", Formula: "handoffs divided by sql"},
+			{Name: "median_take_seconds", Unit: "seconds", Formula: "median of the seconds from the first offer to the first acceptance"},
+		}
+		one, two := rowFrom("1", out.Columns, 1310, 6.25, 4335), rowFrom("2", out.Columns, 704, 4.5, 1320)
+		one.From, one.To, two.From = ago(40*24*time.Hour), ago(10*24*time.Hour), ago(10*24*time.Hour)
+		out.Rows, out.Total = []*feedbackv1.ReportRow{one, two}, rowFrom("total", out.Columns, 2014, 5.4, 3000)
+		out.Comparisons = []*feedbackv1.Comparison{{
+			BeforeVersion: 1, AfterVersion: 2, At: two.GetFrom(), WindowSeconds: 10 * 24 * 3600,
+			Before: rowFrom("1", out.Columns, 431, 6.5, 4400), After: rowFrom("2", out.Columns, 704, 4.5, 1320),
+		}}
 	default:
 		return nil, status.Error(codes.NotFound, "there is no such report")
 	}

@@ -17,8 +17,9 @@ import (
 
 // Names of the reports that the live page shows.
 const (
-	funnel   = "funnel"
-	response = "response"
+	funnel      = "funnel"
+	response    = "response"
+	definitions = "definitions"
 )
 
 // lineShown is how much of the waiting line the live page shows.

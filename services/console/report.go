@@ -15,8 +15,9 @@ import (
 
 // reportTitles are the reports that have a page.
 var reportTitles = map[string]string{
-	funnel:   "Funnel",
-	response: "Response times",
+	funnel:      "Funnel",
+	response:    "Response times",
+	definitions: "Definitions",
 }
 
 // dimensions are what a report can be split by, in the order of the list.
@@ -34,11 +35,27 @@ type reportView struct {
 	Columns                 []column
 	Rows                    []reportRow
 	Total                   reportRow
+	Changes                 []changeView
 }
 
 type reportRow struct {
 	Key   string
 	Cells []cell
+	// From and Until bound the time that the row is about; zero = no time.
+	From, Until time.Time
+}
+
+// changeView is a change of the agreement with the figures before and after.
+type changeView struct {
+	Before, After int64
+	At            time.Time
+	Window        string
+	Lines         []changeLine
+}
+
+type changeLine struct {
+	Label, Formula string
+	Before, After  cell
 }
 
 type link struct {
@@ -71,7 +88,10 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	for _, d := range dimensions {
 		text := d
-		if d == "" {
+		switch {
+		case d == "" && name == definitions:
+			text = "version"
+		case d == "":
 			text = "nothing: one total"
 		}
 		view.Dimensions = append(view.Dimensions, choice{Key: d, Label: text, Chosen: d == q.Get("by")})
@@ -81,12 +101,19 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	view.Total = cellsOf(got.GetTotal(), view.Columns)
 	view.Total.Key = "Total"
+	for _, ch := range got.GetComparisons() {
+		one := changeView{Before: ch.GetBeforeVersion(), After: ch.GetAfterVersion(), At: instant(ch.GetAt()), Window: span(time.Duration(ch.GetWindowSeconds()) * time.Second)}
+		for _, col := range view.Columns {
+			one.Lines = append(one.Lines, changeLine{Label: col.Label, Formula: col.Formula, Before: cellOf(ch.GetBefore(), col), After: cellOf(ch.GetAfter(), col)})
+		}
+		view.Changes = append(view.Changes, one)
+	}
 	c.render(w, r, http.StatusOK, "report", v.session, pageData{Title: title, Nav: name, Body: view})
 	return nil
 }
 
 func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
-	out := reportRow{Key: row.GetKey()}
+	out := reportRow{Key: row.GetKey(), From: instant(row.GetFrom()), Until: instant(row.GetTo())}
 	if out.Key == "" {
 		out.Key = "not stated"
 	}
