@@ -25,6 +25,7 @@ func (d *draft) document(root value) {
 		}),
 		must("name", "with a name for the agreement", d.textInto(&a.name)),
 		may("in_force_from", d.inForceFrom),
+		may("baseline", d.instantInto(&a.baseline)),
 		must("parties", "with marketing and sales", d.readParties),
 		may("glossary", d.terms(&a.glossary)),
 		may("words", d.words),

@@ -421,11 +421,23 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 		outcomes.Imports(a.log, a.waiting)
 	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
-	feedbackv1.RegisterReportServiceServer(a.server, feedback.NewReports(store, a, a.log.Clock()))
+	reports := feedback.NewReports(store, a, a.log.Clock())
+	reports.Baseline = a.baseline
+	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := feedback.NewLeads(store, a.log, a.open)
 	leads.Current, leads.Clock = a.persons.Current, a.log.Clock()
 	leadv1.RegisterLeadServiceServer(a.server, leads)
 	return nil
+}
+
+// baseline is the instant that the agreement in force names for reports to start at.
+func (a *App) baseline() (at time.Time) {
+	a.log.Follower().View(func(v *ledger.View) {
+		if version := a.register.InForce(v.Now); version != nil {
+			at, _ = version.Agreement.Baseline()
+		}
+	})
+	return at
 }
 
 // releaseOutcomes gives leads the outcomes that came before them. The fold

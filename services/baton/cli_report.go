@@ -35,8 +35,9 @@ func reportCommand() *cobra.Command {
              each change, over two windows of equal length (at most 30 days)
 
 --from and --to choose leads by when they were received; --as-of asks what had
-happened by then. Imported history counts with --historical only. In JSON and CSV
-what is unknown, such as a rate of nothing, is null or empty.`,
+happened by then. Where the agreement names a baseline, reports start there unless
+--from or --earlier says otherwise. Imported history counts with --historical only.
+In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Example: `  baton report funnel
   baton report funnel --by source --from 2026-01-01 --to 2026-04-01
   baton report response --by owner --format csv
@@ -51,10 +52,11 @@ what is unknown, such as a rate of nothing, is null or empty.`,
 	flags.String("as-of", "", "what had happened by then (default now)")
 	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
 	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
+	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
 	historical := flags.Bool("historical", false, "count imported history as well")
 	flags.String("format", formatTable, "how to answer: table, json or csv")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical}
+		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier}
 		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
 			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
 		}
@@ -174,7 +176,10 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 		return nil
 	}
 	b.WriteByte('{')
-	definition := any(nil)
+	definition, baseline := any(nil), any(nil)
+	if r.GetAtBaseline() {
+		baseline = stamp(r.GetBaseline())
+	}
 	if r.GetDefinition() > 0 {
 		definition = r.GetDefinition()
 	}
@@ -187,6 +192,7 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 		{"from", orNull(stamp(r.GetFrom()))},
 		{"to", orNull(stamp(r.GetTo()))},
 		{"definition", definition},
+		{"baseline", baseline},
 	} {
 		if err := field(f.name, f.value); err != nil {
 			return err
@@ -296,6 +302,9 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 	fmt.Fprintf(w, "%s as of %s", cell(r.GetReport()), stamp(r.GetAsOf()))
 	if r.GetFrom() != nil {
 		fmt.Fprintf(w, ", received from %s", stamp(r.GetFrom()))
+		if r.GetAtBaseline() {
+			fmt.Fprint(w, " (the agreed baseline; --earlier counts what came before)")
+		}
 	}
 	if r.GetTo() != nil {
 		fmt.Fprintf(w, ", received before %s", stamp(r.GetTo()))

@@ -44,6 +44,7 @@ func TestReportAsJSON(t *testing.T) {
   "from": "2026-04-03T11:00:00Z",
   "to": null,
   "definition": 2,
+  "baseline": null,
   "rows": [
     {
       "key": "web",
@@ -89,7 +90,7 @@ func TestReportWithoutRowsIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(ok(t, "report", "funnel", "--format", "json")), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"report": "funnel", "as_of": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
+	want := map[string]any{"report": "funnel", "baseline": nil, "as_of": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

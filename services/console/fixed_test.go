@@ -78,6 +78,8 @@ type fixed struct {
 	refuse   map[string]error
 	empty    bool
 	readOnly string
+	// baseline is the agreed one; nil = none is.
+	baseline *timestamppb.Timestamp
 	// withdrawn are tokens that the services no longer take, left those that the
 	// directory no longer knows.
 	withdrawn, left map[string]bool
@@ -252,6 +254,7 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		Report: ask.GetReport(), AsOf: timestamppb.New(at), From: ask.GetFrom(), To: ask.GetTo(), Definition: ask.GetDefinition(),
 		Sequence: 1184, Population: "All leads that were received live; imported history is left out.",
 	}
+	out.Baseline, out.AtBaseline = f.baseline, f.baseline != nil && ask.GetFrom() == nil && !ask.GetEarlier()
 	today := ask.GetFrom() != nil
 	switch ask.GetReport() {
 	case "funnel":

@@ -21,6 +21,9 @@ type Question struct {
 	Report, By string
 	// From and To bound when leads were received; zero = open.
 	From, To time.Time
+	// AtBaseline says that From is the agreed baseline, since nobody asked for
+	// another time.
+	AtBaseline bool
 	// AsOf is the instant that the report speaks for. Past says that it was
 	// asked for: what occurred later does not count then.
 	AsOf time.Time
@@ -95,6 +98,15 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 		q.AsOf, q.Past = req.GetAsOf().AsTime(), true
 	}
 	return q, nil
+}
+
+// startAt begins the report at the agreed baseline, if nothing else is asked for: not
+// another start, nor a time that was over by then.
+func (q *Question) startAt(baseline time.Time) {
+	if baseline.IsZero() || !q.From.IsZero() || !baseline.Before(q.AsOf) || (!q.To.IsZero() && !baseline.Before(q.To)) {
+		return
+	}
+	q.From, q.AtBaseline = baseline, true
 }
 
 // Report computes a report on one unchanging state of the tables.
@@ -189,6 +201,9 @@ func (q Question) population() string {
 		fmt.Fprintf(&b, " that version %d of the agreement decided first", q.Definition)
 	case q.Definition != 0:
 		fmt.Fprintf(&b, " that version %d of the agreement qualified first", q.Definition)
+	}
+	if q.AtBaseline {
+		b.WriteString(" (the agreed baseline; what came before it counts only when asked for)")
 	}
 	if q.Historical {
 		b.WriteString(", imported history included")

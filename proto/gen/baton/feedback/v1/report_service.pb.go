@@ -169,11 +169,12 @@ type Report struct {
 	Columns []*Column `protobuf:"bytes,9,rep,name=columns,proto3" json:"columns,omitempty"`
 	// LEDGER sequence that the read model had folded.
 	Sequence uint64 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// Agreed baseline at which the report starts, since nothing else was asked for;
-	// absent = it does not.
+	// Baseline that the agreement in force names; absent = none.
 	Baseline *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=baseline,proto3" json:"baseline,omitempty"`
 	// Before and after of each change of the agreement, where the report has them.
-	Comparisons   []*Comparison `protobuf:"bytes,12,rep,name=comparisons,proto3" json:"comparisons,omitempty"`
+	Comparisons []*Comparison `protobuf:"bytes,12,rep,name=comparisons,proto3" json:"comparisons,omitempty"`
+	// Whether it starts at the baseline, since no other time was asked for.
+	AtBaseline    bool `protobuf:"varint,13,opt,name=at_baseline,json=atBaseline,proto3" json:"at_baseline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +291,13 @@ func (x *Report) GetComparisons() []*Comparison {
 		return x.Comparisons
 	}
 	return nil
+}
+
+func (x *Report) GetAtBaseline() bool {
+	if x != nil {
+		return x.AtBaseline
+	}
+	return false
 }
 
 // Comparison is the same figures before and after the agreement changed, over two
@@ -752,7 +760,7 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"historical\x18\a \x01(\bR\n" +
 	"historical\x12/\n" +
 	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x18\n" +
-	"\aearlier\x18\t \x01(\bR\aearlier\"\x9d\x04\n" +
+	"\aearlier\x18\t \x01(\bR\aearlier\"\xbe\x04\n" +
 	"\x06Report\x12\x16\n" +
 	"\x06report\x18\x01 \x01(\tR\x06report\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12.\n" +
@@ -770,7 +778,9 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\bsequence\x18\n" +
 	" \x01(\x04R\bsequence\x126\n" +
 	"\bbaseline\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bbaseline\x12?\n" +
-	"\vcomparisons\x18\f \x03(\v2\x1d.baton.feedback.v1.ComparisonR\vcomparisons\"\x95\x02\n" +
+	"\vcomparisons\x18\f \x03(\v2\x1d.baton.feedback.v1.ComparisonR\vcomparisons\x12\x1f\n" +
+	"\vat_baseline\x18\r \x01(\bR\n" +
+	"atBaseline\"\x95\x02\n" +
 	"\n" +
 	"Comparison\x12%\n" +
 	"\x0ebefore_version\x18\x01 \x01(\x03R\rbeforeVersion\x12#\n" +
