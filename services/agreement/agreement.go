@@ -47,6 +47,8 @@ type Agreement struct {
 	calendars      []*Calendar
 	reasons        []Reason
 	sections       []Term
+	vocabulary     *vocabulary
+	notices        []Problem
 }
 
 type party struct {

@@ -9,8 +9,32 @@ import (
 )
 
 // Compile parses, type-checks and completeness-checks a document. A refusal is
-// *Problems, with everything that could be found.
+// *Problems, with everything that could be found. What is worth knowing and no
+// reason to refuse are the agreement's Notices.
 func Compile(source []byte) (*Agreement, error) {
+	d, err := read(source)
+	if err != nil {
+		return nil, err
+	}
+	d.complete()
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return d.agreement, nil
+}
+
+// Restore compiles a document that was proposed already. It is not held against
+// what its rules mean together: a check that was added since must not keep a
+// signed agreement from deciding. It has no notices.
+func Restore(source []byte) (*Agreement, error) {
+	d, err := read(source)
+	if err != nil {
+		return nil, err
+	}
+	return d.agreement, nil
+}
+
+func read(source []byte) (*draft, error) {
 	d := &draft{agreement: &Agreement{digest: sha256.Sum256(source)}}
 	root, ok := parse(source, &d.findings)
 	if ok {
@@ -18,10 +42,7 @@ func Compile(source []byte) (*Agreement, error) {
 		d.compileConditions()
 		d.check()
 	}
-	if err := d.err(); err != nil {
-		return nil, err
-	}
-	return d.agreement, nil
+	return d, d.err()
 }
 
 // draft is an agreement while it is read, with the places that later checks
@@ -39,6 +60,9 @@ type draft struct {
 	profileAt  place
 	// answerKeys are the keys of each answer, in the order of the answers.
 	answerKeys [][]reference
+	stageAt    [len(stageNames)]place
+	// rulesAt are the places of the handoffs.
+	rulesAt []place
 	// required are the facts that have to be known at a stage.
 	required []required
 	// asked are questions that criteria of stages name, planned the touches of the
@@ -101,6 +125,7 @@ func (d *draft) compileConditions() {
 		d.add(place{line: 1, col: 1}, "the vocabulary of conditions cannot be made: %v", err)
 		return
 	}
+	d.agreement.vocabulary = v
 	for i, p := range d.conditions {
 		if i == maxConditions {
 			d.add(p.value.key, "the agreement has more than %d conditions; put some of them together", maxConditions)

@@ -24,6 +24,7 @@ type condition struct {
 	tested []bool
 	// program is nil for the condition that always holds.
 	program cel.Program
+	reading reading
 }
 
 // always is the condition of a rule that states none.
@@ -128,6 +129,7 @@ func (v *vocabulary) compile(source string) (*condition, []complaint) {
 		}
 		c.tested[i] = c.tested[i] || m.tested
 	}
+	c.reading = v.reading(checked.NativeRep().Expr(), c.variables)
 	return c, nil
 }
 
@@ -445,7 +447,7 @@ func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
 func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
 	if function == "count" {
 		// One look at each touch that a lead keeps, a hundredth of a step each.
-		return &cost.CallEstimate{CostEstimate: cost.CostEstimate{Min: 2, Max: 2}}
+		return &cost.CallEstimate{CostEstimate: cost.Estimate{Min: 2, Max: 2}}
 	}
 	return nil
 }

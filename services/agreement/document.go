@@ -433,6 +433,7 @@ func (d *draft) stages(v value) {
 	for i, name := range stageNames {
 		fields[i] = must(name, "with title, owner, text, enter, exit and leave_within", func(v value) {
 			s := &d.agreement.stages[i]
+			d.stageAt[i] = v.key
 			s.Stage = leadv1.Stage_STAGE_LEAD + leadv1.Stage(i)
 			parts := []field{
 				must("title", "that people read", d.textInto(&s.Title)),
@@ -670,6 +671,7 @@ func (d *draft) readHandoffs(v value) {
 	for i, item := range list {
 		h := &d.agreement.handoffs[i]
 		h.when = always
+		d.rulesAt = append(d.rulesAt, item.place)
 		d.fields(item, "the handoff",
 			must("id", "to name it", d.uniqueID(&h.ID, seen, "handoff")),
 			must("stage", oneOf(stageNames[:]), func(v value) {

@@ -23,7 +23,7 @@ func with(t testing.TB, condition string) *Agreement {
 	t.Helper()
 	source := edited(t, goodSource(t), "when: lead.has_email || lead.has_phone", "when: |-\n        "+strings.ReplaceAll(condition, "\n", "\n        "))
 	source = edited(t, source, "points_needed: 3", "points_needed: 0")
-	a, err := Compile(source)
+	a, err := Restore(source)
 	if err != nil {
 		t.Fatal(err)
 	}

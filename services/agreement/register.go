@@ -12,9 +12,6 @@ import (
 // Subject holds the life of the agreement.
 const Subject = "org.agreement.main"
 
-// SignedText is what a party signs: a fixed line and the document's digest.
-func SignedText(digest []byte) []byte { return append([]byte("baton agreement v1\n"), digest...) }
-
 // Version is one proposal and what became of it.
 type Version struct {
 	Number     int64
@@ -54,7 +51,7 @@ func (r *Register) Apply(e *ledger.Event) {
 		v := &Version{Number: body.GetVersion(), Document: body.GetDocument(), Digest: body.GetDigest(), ProposedAt: e.Recorded, ProposedBy: e.Actor}
 		// A document that does not compile here was proposed by a newer version;
 		// it stays listed and cannot decide.
-		v.Agreement, _ = Compile(body.GetDocument())
+		v.Agreement, _ = Restore(body.GetDocument())
 		r.versions = append(r.versions, v)
 	case *agreementv1.AgreementSigned:
 		v := r.Version(body.GetVersion())

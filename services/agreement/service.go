@@ -3,7 +3,6 @@ package agreement
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -104,14 +103,7 @@ func (s *Server) verify(version *Version, req *agreementv1.SignRequest, now time
 	if current := s.Register.InForce(now); current != nil {
 		names = current.Agreement
 	}
-	key := names.PartyKey(req.GetParty())
-	if !key.Equal(ed25519.PublicKey(req.GetPublicKey())) {
-		return fault.New(fault.Denied, "this is not the key that the agreement names for %s", req.GetParty())
-	}
-	if !ed25519.Verify(key, SignedText(version.Digest), req.GetSignature()) {
-		return fault.New(fault.Denied, "the signature of %s does not fit the document", req.GetParty())
-	}
-	return nil
+	return names.Verify(req.GetParty(), "agreement", version.Digest, req.GetPublicKey(), req.GetSignature())
 }
 
 // GetAgreement shows one version, or the one in force.

@@ -109,7 +109,7 @@ func newTouchCounts(terms []Term) *touchCounts {
 
 // variable is one count as explanations show it; the same for the same question.
 func (t *touchCounts) variable(kind string, days int64) *variable {
-	v := &variable{name: fmt.Sprintf("touches.count(%q)", kind), words: fmt.Sprintf("touches %q", kind), kind: kindNumber, touch: kind}
+	v := &variable{name: fmt.Sprintf("touches.count(%q)", kind), words: fmt.Sprintf("number of touches %q", kind), kind: kindNumber, touch: kind, days: days}
 	if days > 0 {
 		v.name = fmt.Sprintf("touches.count(%q, days:%d)", kind, days)
 		v.words += fmt.Sprintf(" within %d days", days)
@@ -154,6 +154,49 @@ func unlabel(source string) string {
 	return string(text)
 }
 
+// counted answers the count that a call of touches.count stands for; nil = it is
+// none.
+func (v *vocabulary) counted(e celast.Expr) *variable {
+	if e.Kind() != celast.CallKind {
+		return nil
+	}
+	call := e.AsCall()
+	if call.FunctionName() != "count" || !call.IsMemberFunction() || len(call.Args()) == 0 {
+		return nil
+	}
+	kind, ok := literalOf(call.Args()[0]).(string)
+	if !ok {
+		return nil
+	}
+	days := int64(0)
+	if len(call.Args()) == 2 {
+		days, _ = literalOf(call.Args()[1]).(int64)
+	}
+	return v.touches.variable(kind, days)
+}
+
+// touchesMost is how many touches of one kind are supposed at most.
+const touchesMost = 200
+
+// recount lets the facts hold so many touches of the kind within the span: they
+// were made just now, and others of the kind and span not at all.
+func (f *Facts) recount(kind string, days, n int64) bool {
+	if n < 0 || n > touchesMost {
+		return false
+	}
+	kept := make([]lead.Arrival, 0, len(f.Touches))
+	for _, t := range f.Touches {
+		if t.Kind != kind || !f.within(t, days) {
+			kept = append(kept, t)
+		}
+	}
+	for range n {
+		kept = append(kept, lead.Arrival{Kind: kind, At: f.Now})
+	}
+	f.Touches = kept
+	return true
+}
+
 // count looks at a call of touches.count and notes what it reads.
 func (w *walker) count(call celast.CallExpr, at int) {
 	args := call.Args()
@@ -183,11 +226,4 @@ func (w *walker) count(call celast.CallExpr, at int) {
 		}
 	}
 	w.mentions = append(w.mentions, mention{variable: w.vocabulary.touches.variable(kind, days), offset: at})
-}
-
-func literalOf(e celast.Expr) any {
-	if e.Kind() != celast.LiteralKind {
-		return nil
-	}
-	return e.AsLiteral().Value()
 }

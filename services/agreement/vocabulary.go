@@ -55,8 +55,10 @@ type variable struct {
 	// literal judges a text that a condition compares it with; the answer is a
 	// problem, or empty. nil = any text.
 	literal func(string) string
-	// touch is the kind of touch that it counts; empty = it counts none.
+	// touch is the kind of touch that it counts, in the last days; empty = it counts
+	// none, and 0 days = ever.
 	touch string
+	days  int64
 }
 
 // value writes the variable's fact in words.
@@ -301,7 +303,7 @@ func (a activation) ResolveName(name string) (any, bool) {
 	case "lead", "answers", "call":
 		return a.facts, true
 	case touchesName:
-		return touchesValue{a.facts}, true
+		return touchesValue(a), true
 	}
 	return nil, false
 }

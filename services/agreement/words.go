@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -139,6 +140,10 @@ type Question struct {
 
 	values wordList
 }
+
+// Answers lists the answers of forms that are declared as features, in the order
+// of the document.
+func (a *Agreement) Answers() []Question { return slices.Clone(a.answers) }
 
 // Answer turns an answer of a form into a declared feature. ok is false where
 // the agreement declares no answer under that key, and where the value is none

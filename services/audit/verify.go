@@ -16,11 +16,13 @@ import (
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 	"github.com/leadbaton/baton/services/qualification"
 	"github.com/leadbaton/baton/services/routing"
+	"github.com/leadbaton/baton/services/score"
 )
 
 // Source hands out the log as stored. It is all that verifying needs: no state
@@ -113,13 +115,14 @@ type world struct {
 	pos      uint64
 	leads    map[string]*lead.State
 	register *agreement.Register
+	scores   *score.Register
 	roster   *routing.Roster
 	groups   *routing.Groups
 	line     *qualification.Line
 }
 
 func newWorld() *world {
-	return &world{leads: map[string]*lead.State{}, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine()}
+	return &world{leads: map[string]*lead.State{}, register: &agreement.Register{}, scores: &score.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine()}
 }
 
 func (w *world) apply(e *ledger.Event) {
@@ -135,6 +138,7 @@ func (w *world) apply(e *ledger.Event) {
 		s.Explanation, s.Considered, s.RoutingSummary, s.Personal = nil, nil, "", nil
 	}
 	w.register.Apply(e)
+	w.scores.Apply(e)
 	w.roster.Apply(e)
 	w.groups.Apply(e)
 	w.line.Apply(e)
@@ -369,6 +373,16 @@ func (v *verifying) fact(e *ledger.Event) {
 		if !ed25519.Verify(body.GetPublicKey(), agreement.SignedText(body.GetDigest()), body.GetSignature()) {
 			v.out.find(ledger.StreamLedger, e.Seq, "the signature of %s under the agreement does not fit", body.GetParty())
 		}
+	case *scorev1.ScoreTrained:
+		v.out.Facts++
+		if digest := score.Digest(body.GetModel()); !bytes.Equal(digest[:], body.GetDigest()) {
+			v.out.find(ledger.StreamLedger, e.Seq, "the digest of model %d of the score does not fit its table", body.GetModel().GetNumber())
+		}
+	case *scorev1.ScoreSigned:
+		v.out.Facts++
+		if !ed25519.Verify(body.GetPublicKey(), agreement.SignedAs(score.Signed, body.GetDigest()), body.GetSignature()) {
+			v.out.find(ledger.StreamLedger, e.Seq, "the signature of %s under the score does not fit", body.GetParty())
+		}
 	}
 }
 
@@ -419,7 +433,7 @@ func (v *verifying) batch(events []*ledger.Event) {
 		case qualification.Name:
 			v.out.Decisions++
 			id, _ := lead.FromSubject(e.Subject)
-			want, err := qualification.Rederive(e, v.world.lead(id), v.world.register)
+			want, err := qualification.Rederive(e, v.world.lead(id), v.world.register, v.world.scores)
 			switch {
 			case err != nil:
 				v.differs(e, err.Error())

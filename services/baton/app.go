@@ -29,6 +29,7 @@ import (
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/audit"
 	"github.com/leadbaton/baton/services/console"
@@ -44,6 +45,7 @@ import (
 	"github.com/leadbaton/baton/services/lead"
 	"github.com/leadbaton/baton/services/qualification"
 	"github.com/leadbaton/baton/services/routing"
+	"github.com/leadbaton/baton/services/score"
 )
 
 // App is one process: some services, or all, on one log.
@@ -55,6 +57,9 @@ type App struct {
 	log    *ledger.Ledger
 
 	register *agreement.Register
+	scores   *score.Register
+	recent   *score.Recent
+	scorer   *score.Server
 	roster   *routing.Roster
 	groups   *routing.Groups
 	keeper   *routing.Keeper
@@ -65,6 +70,7 @@ type App struct {
 	accounts *intake.Accounts
 	waiting  *feedback.Waiting
 	touches  *intake.Touches
+	names    *intake.Names
 	held     *intake.Held
 	tally    *intake.Tally
 	people   *routing.Server
@@ -110,12 +116,13 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, register: &agreement.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
+		cfg: cfg, register: &agreement.Register{}, scores: &score.Register{}, recent: &score.Recent{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
 		sources:  intake.NewSources(),
 		persons:  intake.NewPeople(),
 		accounts: intake.NewAccounts(),
 		waiting:  feedback.NewWaiting(),
 		touches:  intake.NewTouches(),
+		names:    intake.NewNames(),
 		tally:    intake.NewTally(),
 		draining: make(chan struct{}),
 	}
@@ -168,12 +175,14 @@ func (a *App) start(ctx context.Context) error {
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
-	}, a.register, a.roster, pools, a.line, a.later, a.speed,
+		Dialer: cfg.line, Wall: cfg.wall,
+	}, a.register, a.scores, a.recent, a.roster, pools, a.line, a.later, a.speed,
 		a.sources,
 		a.persons,
 		a.accounts,
 		a.waiting,
 		a.touches,
+		a.names,
 		a.held,
 		a.tally,
 	)
@@ -258,6 +267,13 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		}
 	case agreement.Name:
 		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register})
+		// The score is signed like the agreement, so the same service keeps it.
+		scorer := &score.Server{Log: a.log, Register: a.scores, Recent: a.recent, Agreements: a.register, Logger: a.logger}
+		scorev1.RegisterScoreServiceServer(a.server, scorer)
+		if writable {
+			a.scorer = scorer
+			a.background("training the score", scorer.Keep)
+		}
 	case routing.Name:
 		a.people.Desk = closed{a.log}
 		if writable {
@@ -270,9 +286,9 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		}
 		routingv1.RegisterRoutingServiceServer(a.server, a.people)
 	case qualification.Name:
-		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Records: a.log}
+		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Version: qualification.VersionOf(a.log.Follower(), a.register), Records: a.log}
 		if writable {
-			desk, err := a.desk(qualification.New(a.register, a.line, a.later), qualification.Hears)
+			desk, err := a.desk(qualification.New(a.register, a.scores, a.line, a.later), qualification.Hears)
 			if err != nil {
 				return err
 			}
@@ -361,7 +377,7 @@ func (a *App) startIntake(ctx context.Context, writable bool) error {
 		Keep: keep, Log: a.log, Keys: a.keys, Sources: a.sources, Clock: a.log.Clock(),
 		People: a.persons, Domains: domains,
 		Accounts: a.accounts,
-		Touches:  a.touches, Draining: a.draining,
+		Touches:  a.touches, Names: a.names, Draining: a.draining,
 		Secrets: secrets, Register: a.register, PublicURL: a.cfg.PublicURL,
 		Tally: a.tally, Acknowledged: &intake.Acknowledged{},
 	})
@@ -371,7 +387,7 @@ func (a *App) startIntake(ctx context.Context, writable bool) error {
 	}
 	worker := &intake.Worker{
 		Log: a.log, Keys: a.keys, Sources: a.sources, Register: a.register, People: a.persons, Domains: domains, Accounts: a.accounts,
-		Touches: a.touches, Held: a.held, Tally: a.tally, Keep: keep, Details: details, Logger: a.logger,
+		Touches: a.touches, Names: a.names, Held: a.held, Tally: a.tally, Keep: keep, Details: details, Logger: a.logger,
 	}
 	a.worker = worker
 	run, cancel := context.WithCancel(a.run)
@@ -678,6 +694,9 @@ func (a *App) Settle(ctx context.Context) error {
 	}
 	if a.outcomeDesk != nil {
 		idle = append(idle, a.outcomeDesk.Idle)
+	}
+	if a.scorer != nil {
+		idle = append(idle, a.scorer.Idle)
 	}
 	return a.log.Settle(ctx, idle...)
 }

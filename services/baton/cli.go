@@ -102,6 +102,7 @@ and 2 when the command line was wrong.`,
 func addCommands(root *cobra.Command) {
 	root.AddCommand(
 		agreementCommands(),
+		scoreCommands(),
 		peopleCommands(),
 		sourceCommands(),
 		intakeCommands(),

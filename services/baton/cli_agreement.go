@@ -168,29 +168,38 @@ func compileFile(cmd *cobra.Command, path, format string) (*agreement.Agreement,
 	}
 	out := cmd.OutOrStdout()
 	if format == formatJSON {
-		list := make([]problemJSON, 0, len(bad.List))
-		for _, p := range bad.List {
-			list = append(list, problemJSON(p))
-		}
-		if err := writeJSON(out, map[string]any{"file": path, "ok": false, "problems": list, "more": bad.More}); err != nil {
+		if err := writeJSON(out, map[string]any{"file": path, "ok": false, "problems": problemsJSON(bad.List), "more": bad.More}); err != nil {
 			return nil, nil, err
 		}
 	} else {
-		for _, p := range bad.List {
-			where := ""
-			if p.Path != "" {
-				where = p.Path + ": "
-			}
-			fmt.Fprintf(out, "%s:%d:%d: %s%s\n", path, p.Line, p.Column, plain(where), plain(p.Text))
-			if p.Excerpt != "" {
-				fmt.Fprintln(out, excerpt(p.Excerpt))
-			}
-		}
+		writeProblems(out, path, bad.List)
 		if bad.More > 0 {
 			fmt.Fprintf(out, "and %d more; correct these first\n", bad.More)
 		}
 	}
 	return nil, nil, fault.New(fault.Invalid, "%s has %s", path, counted(int64(len(bad.List)+bad.More), "problem", "problems"))
+}
+
+func problemsJSON(list []agreement.Problem) []problemJSON {
+	out := make([]problemJSON, 0, len(list))
+	for _, p := range list {
+		out = append(out, problemJSON(p))
+	}
+	return out
+}
+
+// writeProblems lists what was found in a document, each at its place.
+func writeProblems(out io.Writer, path string, list []agreement.Problem) {
+	for _, p := range list {
+		where := ""
+		if p.Path != "" {
+			where = p.Path + ": "
+		}
+		fmt.Fprintf(out, "%s:%d:%d: %s%s\n", path, p.Line, p.Column, plain(where), plain(p.Text))
+		if p.Excerpt != "" {
+			fmt.Fprintln(out, excerpt(p.Excerpt))
+		}
+	}
 }
 
 // excerpt keeps the tabs of an excerpt, so that the caret stays in place.
@@ -212,8 +221,12 @@ func agreementCheck() *cobra.Command {
 		Short: "Say what is wrong with a document, with line and column",
 		Long: `Reads an agreement the way the running system will: every key must be known, every
 condition must fit the words that it uses, every stage needs somebody who answers
-for it. Lists everything that is wrong, each at its line and column, and ends with
-status 1; or says that nothing is. No running system is needed.`,
+for it. It also looks for leads that show what the rules mean together: must-haves
+that exclude each other, points that no lead reaches, rules that others always come
+before. Lists everything that is wrong, each at its line and column, and ends with
+status 1; or says that nothing is. What may be meant that way (two personas that
+fit the same lead, leads that no handoff takes) is noted with an example, and is no
+reason to refuse. No running system is needed.`,
 		Example: `  baton agreement check agreement.yaml`,
 		Args:    exactly("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -227,9 +240,14 @@ status 1; or says that nothing is. No running system is needed.`,
 			}
 			digest := a.Digest()
 			if format == formatJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]any{"file": args[0], "ok": true, "problems": []problemJSON{}, "more": 0, "name": a.Name(), "digest": hex.EncodeToString(digest[:])})
+				return writeJSON(cmd.OutOrStdout(), map[string]any{"file": args[0], "ok": true, "problems": []problemJSON{}, "more": 0, "notices": problemsJSON(a.Notices()), "name": a.Name(), "digest": hex.EncodeToString(digest[:])})
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is complete: %s, SHA-256 %x\n", args[0], cell(a.Name()), digest)
+			out := cmd.OutOrStdout()
+			if notices := a.Notices(); len(notices) > 0 {
+				fmt.Fprintf(out, "%s to look at; nothing of it keeps the agreement from being proposed:\n", counted(int64(len(notices)), "thing", "things"))
+				writeProblems(out, args[0], notices)
+			}
+			_, err = fmt.Fprintf(out, "%s is complete: %s, SHA-256 %x\n", args[0], cell(a.Name()), digest)
 			return err
 		},
 	}
@@ -284,21 +302,27 @@ the document first: baton agreement show VERSION. The key stays on this machine.
 	keyFile := c.Flags().String("key", "", "file that holds the party's key")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		version, err := versionOf(cmd, args[0])
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case *party != agreement.Marketing && *party != agreement.Sales:
-			return misused(cmd, "say with --as who signs: marketing or sales")
-		case *keyFile == "":
-			return misused(cmd, "say with --key where the key of %s is, such as %s", *party, keyPath(".", *party))
 		}
-		key, err := readKey(*keyFile)
+		key, err := partyKey(cmd, *party, *keyFile)
 		if err != nil {
 			return err
 		}
 		return client(func(c *call) error { return sign(c, version, *party, key) })(cmd, args)
 	}
 	return c
+}
+
+// partyKey reads the key with which a party signs.
+func partyKey(cmd *cobra.Command, party, file string) (ed25519.PrivateKey, error) {
+	switch {
+	case party != agreement.Marketing && party != agreement.Sales:
+		return nil, misused(cmd, "say with --as who signs: marketing or sales")
+	case file == "":
+		return nil, misused(cmd, "say with --key where the key of %s is, such as %s", party, keyPath(".", party))
+	}
+	return readKey(file)
 }
 
 func sign(c *call, version int64, party string, key ed25519.PrivateKey) error {
@@ -311,7 +335,7 @@ func sign(c *call, version int64, party string, key ed25519.PrivateKey) error {
 	if !bytes.Equal(digest[:], a.GetDigest()) {
 		return fault.New(fault.Corrupt, "the document of version %d is not the one that its digest names; nothing was signed", version)
 	}
-	compiled, err := agreement.Compile(a.GetDocument())
+	compiled, err := agreement.Restore(a.GetDocument())
 	if err != nil {
 		return fault.New(fault.Invalid, "this version of Baton does not understand version %d of the agreement; nothing was signed", version)
 	}

@@ -334,7 +334,7 @@ func (im *importer) connect() error {
 		case err != nil:
 			return err
 		default:
-			if compiled, err := agreement.Compile(a.GetDocument()); err == nil {
+			if compiled, err := agreement.Restore(a.GetDocument()); err == nil {
 				im.rules = compiled
 			}
 		}

@@ -489,6 +489,18 @@ func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) err
 		for _, m := range d.GetExplanation().GetMissing() {
 			fmt.Fprintf(out, "  missing: %s\n", cell(m))
 		}
+		if said := d.GetExplanation().GetScore(); said != nil {
+			fmt.Fprintf(out, "  learned score beside the points (model %d), which decides nothing:\n", said.GetModel())
+			if err := writeParts(indented{indented{out}}, said); err != nil {
+				return err
+			}
+		}
+		if text := d.GetSmallestChange().GetText(); text != "" {
+			fmt.Fprintf(out, "  %s\n", cell(text))
+		}
+		if d.GetAccountable() != "" {
+			fmt.Fprintf(out, "  accountable from then on: %s\n", cell(d.GetAccountable()))
+		}
 	}
 	if len(l.GetConsidered()) == 0 && l.GetRoutingSummary() == "" {
 		return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -100,16 +101,17 @@ shown; they are not here.`,
 			if c.format == formatJSON {
 				return writeMessage(c.cmd.OutOrStdout(), got)
 			}
-			return writeSource(c.cmd.OutOrStdout(), got.GetSource(), got.GetPath())
+			return writeSource(c.cmd.OutOrStdout(), got.GetSource(), got.GetPath(), got.GetUrl())
 		}),
 	}
 }
 
-// writeSource shows a source as facts, one a line.
-func writeSource(w io.Writer, src *intakev1.SourceDeclared, path string) error {
+// writeSource shows a source as facts, one a line: with the whole address where
+// the system knows it, else with what stands behind the door's.
+func writeSource(w io.Writer, src *intakev1.SourceDeclared, path, url string) error {
 	var f facts
 	f.add("Source", src.GetName())
-	f.add("Address", "POST "+path+tokenHint(src, path))
+	f.add("Address", "POST "+cmp.Or(url, path)+tokenHint(src, path))
 	f.add("State", stateWord(src.GetState())+since(src.GetStateSince()))
 	f.add("Tool", src.GetPreset())
 	f.add("Deliveries", verifiedBy(src))
@@ -224,7 +226,7 @@ shown once and kept nowhere.`,
 		if c.format == formatJSON {
 			return writeMessage(out, added)
 		}
-		if err := writeSource(out, added.GetSource(), added.GetPath()); err != nil {
+		if err := writeSource(out, added.GetSource(), added.GetPath(), added.GetUrl()); err != nil {
 			return err
 		}
 		if *token {
@@ -292,7 +294,7 @@ as well: a token that got into wrong hands ends at once with --until now.`,
 			if *until == "now" {
 				before = "None from before is taken any more."
 			}
-			_, err = fmt.Fprintf(c.cmd.OutOrStdout(), "POST %s\n\nThe token is shown this once. %s\n", got.GetPath(), before)
+			_, err = fmt.Fprintf(c.cmd.OutOrStdout(), "POST %s\n\nThe token is shown this once. %s\n", cmp.Or(got.GetUrl(), got.GetPath()), before)
 			return err
 		})(cmd, args)
 	}
@@ -340,5 +342,5 @@ func (c *call) change(req *intakev1.ChangeSourceRequest) error {
 	if c.format == formatJSON {
 		return writeMessage(c.cmd.OutOrStdout(), got)
 	}
-	return writeSource(c.cmd.OutOrStdout(), got.GetSource(), "/hooks/"+got.GetSource().GetName())
+	return writeSource(c.cmd.OutOrStdout(), got.GetSource(), "/hooks/"+got.GetSource().GetName(), got.GetUrl())
 }

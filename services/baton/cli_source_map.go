@@ -246,7 +246,7 @@ func (c *call) settled(name string) error {
 	if c.format == formatJSON {
 		return writeMessage(out, got)
 	}
-	if err := writeSource(out, got.GetSource(), got.GetPath()); err != nil {
+	if err := writeSource(out, got.GetSource(), got.GetPath(), got.GetUrl()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "\nIt counts for what comes from now on. What came before is read again with:\n\n  baton source map %s --apply\n", name)

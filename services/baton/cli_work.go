@@ -153,7 +153,7 @@ func (c *call) answers(typed []string) (map[string]*leadv1.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := agreement.Compile(a.GetDocument())
+	compiled, err := agreement.Restore(a.GetDocument())
 	if err != nil {
 		return nil, err
 	}

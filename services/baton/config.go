@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -79,6 +80,12 @@ type Config struct {
 	telemetry telemetry.Config
 	sources   []*intakev1.SourceDeclared
 	details   intake.DetailsReader
+	// line is how the embedded log is reached, wall what waits for it are measured
+	// by.
+	line interface {
+		Dial(network, address string) (net.Conn, error)
+	}
+	wall func() time.Time
 }
 
 // services in the order in which they start; they stop backwards.

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // one of the tools signs with it
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +81,14 @@ func (h *house) send(tool, body string) {
 	}
 }
 
+// detailsOf asks a tool that stands on this machine and whose certificate nobody
+// else trusts; all else is as it is outside of tests.
+func detailsOf(tool *httptest.Server) *intake.Details {
+	roots := x509.NewCertPool()
+	roots.AddCert(tool.Certificate())
+	return &intake.Details{Secrets: &intake.Secrets{Env: environ}, Loopback: true, Roots: roots}
+}
+
 // ignored are the reasons of what the log calls no submission.
 func (h *house) ignored() (why []string) {
 	h.t.Helper()
@@ -91,12 +101,19 @@ func (h *house) ignored() (why []string) {
 }
 
 func calendlyInvitee(event, uri, old, question string) string {
-	if old == "" {
-		old = "null"
-	} else {
-		old = `"` + old + `"`
+	return calendlyMoved(event, uri, old, "", question)
+}
+
+// calendlyMoved is an invitee between the one before and the one after a move.
+func calendlyMoved(event, uri, old, next, question string) string {
+	for _, other := range []*string{&old, &next} {
+		if *other == "" {
+			*other = "null"
+		} else {
+			*other = `"` + *other + `"`
+		}
 	}
-	return fmt.Sprintf(`{"event":%q,"created_at":"2026-03-02T08:00:00Z","payload":{"email":"ida@maschinen.example","name":"Ida Kern","uri":%q,"old_invitee":%s,"new_invitee":null,"questions_and_answers":[{"question":"Company","answer":%q,"position":0}],"tracking":{"utm_source":null},"status":"active"}}`, event, uri, old, question)
+	return fmt.Sprintf(`{"event":%q,"created_at":"2026-03-02T08:00:00Z","payload":{"email":"ida@maschinen.example","name":"Ida Kern","uri":%q,"old_invitee":%s,"new_invitee":%s,"questions_and_answers":[{"question":"Company","answer":%q,"position":0}],"tracking":{"utm_source":null},"status":"active"}}`, event, uri, old, next, question)
 }
 
 func typeformAnswer(event, token, email string) string {
@@ -139,6 +156,8 @@ func TestLifecyclesOfTools(t *testing.T) {
 		// after is the tally once the details came, where they are read later.
 		after string
 		leads int
+		// company is what the one lead says at the end; empty = nobody looks.
+		company string
 	}{
 		{name: "typeform: again, and half an answer", tool: "typeform", sent: []string{
 			typeformAnswer("form_response", "tok1", "ty@maschinen.example"), typeformAnswer("form_response", "tok1", "ty@maschinen.example"),
@@ -159,6 +178,22 @@ func TestLifecyclesOfTools(t *testing.T) {
 		}, tally: "lead 1, repeat 1, revision 1, ignored 2; 5", ignored: []string{
 			"invitee.canceled: the event changes an earlier one and is no submission of its own", "invitee.canceled: the event changes an earlier one and is no submission of its own",
 		}, leads: 1},
+		{name: "calendly: moved twice", tool: "calendly", sent: []string{
+			calendlyMoved("invitee.created", "https://c.example/i/A", "", "", "Maschinen AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/B", "https://c.example/i/A", "", "Werkzeug AG"), calendlyMoved("invitee.canceled", "https://c.example/i/A", "", "https://c.example/i/B", "Maschinen AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/C", "https://c.example/i/B", "", "Getriebe AG"), calendlyMoved("invitee.canceled", "https://c.example/i/B", "https://c.example/i/A", "https://c.example/i/C", "Werkzeug AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/B", "https://c.example/i/A", "", "Werkzeug AG"), // its retry comes last
+		}, tally: "lead 1, repeat 1, revision 2, ignored 2; 6", ignored: []string{
+			"invitee.canceled: the event changes an earlier one and is no submission of its own", "invitee.canceled: the event changes an earlier one and is no submission of its own",
+		}, leads: 1, company: "Getriebe AG"},
+		{name: "calendly: moved twice, and all of it the wrong way round", tool: "calendly", sent: []string{
+			calendlyMoved("invitee.canceled", "https://c.example/i/B", "https://c.example/i/A", "https://c.example/i/C", "Werkzeug AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/C", "https://c.example/i/B", "", "Getriebe AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/B", "https://c.example/i/A", "", "Werkzeug AG"),
+			calendlyMoved("invitee.created", "https://c.example/i/A", "", "", "Maschinen AG"),
+		}, tally: "lead 1, repeat 2, ignored 1; 4", ignored: []string{
+			"invitee.canceled: the event changes an earlier one and is no submission of its own",
+		}, leads: 1, company: "Getriebe AG"},
 		{name: "cognito, without a preset: submitted and updated", tool: "", source: &intakev1.SourceDeclared{Mapping: &intakev1.Mapping{Id: []string{"Id"}}}, sent: []string{
 			`{"Form":{"Id":"1","InternalName":"Contact"},"Id":"1-5","Name":{"First":"Co","Last":"Gnito"},"Email":"co@maschinen.example","Company":"Maschinen AG"}`,
 			`{"Form":{"Id":"1","InternalName":"Contact"},"Id":"1-5","Name":{"First":"Co","Last":"Gnito"},"Email":"co@maschinen.example","Company":"Werkzeug AG"}`,
@@ -194,7 +229,7 @@ func TestLifecyclesOfTools(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			open := false
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, known := answers[r.URL.RequestURI()]
 				switch {
 				case r.Header.Get("Authorization") != "Bearer "+toolSecret:
@@ -209,7 +244,7 @@ func TestLifecyclesOfTools(t *testing.T) {
 				}
 			}))
 			t.Cleanup(server.Close)
-			h := start(t, Config{PublicURL: "https://in.acme.example", details: &intake.Details{Secrets: &intake.Secrets{Env: environ}, Loopback: true}})
+			h := start(t, Config{PublicURL: "https://in.acme.example", details: detailsOf(server)})
 			h.team("ana", "ben", "chloe", "dan")
 			h.agree(h.document())
 			src := tt.source
@@ -238,7 +273,64 @@ func TestLifecyclesOfTools(t *testing.T) {
 				h.settle()
 				same(t, "once the details came", strings.SplitN(h.tally(name), " acknowledged", 2)[0], tt.after)
 			}
+			if tt.company != "" {
+				leads := must[*leadv1.ListLeadsResponse](t)(leadv1.NewLeadServiceClient(h.conn).ListLeads(h.as(""), &leadv1.ListLeadsRequest{})).GetLeads()
+				same(t, "leads", len(leads), 1)
+				same(t, "the company that counts", h.lead(leads[0].GetLeadId()).GetPersonal().GetCompany(), tt.company)
+			}
 			h.testsAreKeptOut(tt.leads)
+			whole(t, h)
+		})
+	}
+}
+
+// What a thin tool says of a change is a reason to read again: the lead that is
+// there says what the tool has now, whatever of it the event itself repeats, and
+// the same once more changes nothing.
+func TestUpdatesOfThinTools(t *testing.T) {
+	for _, tt := range []struct {
+		tool, path      string
+		created, change string
+		answer          string // with a place for the company
+	}{
+		{
+			"hubspot", "/crm/v3/objects/contacts/{objectId}",
+			`[{"eventId":1,"subscriptionId":2,"portalId":62,"appId":5,"occurredAt":1772442000000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":99,"changeFlag":"NEW","changeSource":"CRM"}]`,
+			`[{"eventId":%d,"subscriptionId":3,"portalId":62,"appId":5,"occurredAt":1772442900000,"subscriptionType":"contact.propertyChange","attemptNumber":0,"objectId":99,"propertyName":"email","propertyValue":"new@maschinen.example","changeSource":"CRM_UI"}]`,
+			`{"id":"99","properties":{"email":"hs@maschinen.example","firstname":"Hub","lastname":"Kern","company":%q}}`,
+		},
+		{
+			"surveymonkey", "/v3/surveys/{survey_id}/responses/{object_id}/details",
+			`{"name":"My Webhook","event_type":"response_completed","event_id":"1","object_type":"response","object_id":"5512","resources":{"survey_id":"77","respondent_id":"5"}}`,
+			`{"name":"My Webhook","event_type":"response_updated","event_id":"%d","object_type":"response","object_id":"5512","resources":{"survey_id":"77","respondent_id":"5"}}`,
+			`{"id":"5512","pages":[{"id":"1","questions":[{"id":"1","heading":"E-mail","answers":[{"text":"hs@maschinen.example"}]},{"id":"2","heading":"Company","answers":[{"text":%q}]}]}]}`,
+		},
+	} {
+		t.Run(tt.tool, func(t *testing.T) {
+			var company atomic.Value
+			company.Store("Maschinen AG")
+			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = fmt.Fprintf(w, tt.answer, company.Load())
+			}))
+			t.Cleanup(server.Close)
+			h := start(t, Config{PublicURL: "https://in.acme.example", details: detailsOf(server)})
+			h.tool(tt.tool, &intakev1.SourceDeclared{Details: &intakev1.DetailsRead{Url: server.URL + tt.path}})
+			became := func() string {
+				h.settle()
+				return strings.SplitN(h.tally(tt.tool), " acknowledged", 2)[0]
+			}
+			h.send(tt.tool, tt.created)
+			same(t, "made", became(), "lead 1; 1")
+			company.Store("Werkzeug AG")
+			h.send(tt.tool, fmt.Sprintf(tt.change, 2))
+			same(t, "changed", became(), "lead 1, revision 1; 2")
+			h.send(tt.tool, fmt.Sprintf(tt.change, 3))
+			same(t, "changed in something else", became(), "lead 1, repeat 1, revision 1; 3")
+			leads := must[*leadv1.ListLeadsResponse](t)(leadv1.NewLeadServiceClient(h.conn).ListLeads(h.as(""), &leadv1.ListLeadsRequest{})).GetLeads()
+			same(t, "leads", len(leads), 1)
+			says := h.lead(leads[0].GetLeadId()).GetPersonal()
+			same(t, "what the lead says", []string{says.GetEmail(), says.GetCompany()}, []string{"hs@maschinen.example", "Werkzeug AG"})
 			whole(t, h)
 		})
 	}

@@ -21,7 +21,7 @@ type peers struct {
 }
 
 // owners says which service answers which contract, where the names differ.
-var owners = map[string]string{"lead": "feedback", "person": "intake"}
+var owners = map[string]string{"lead": "feedback", "person": "intake", "score": "agreement"}
 
 func (a *App) peers(context.Context) (grpc.ClientConnInterface, error) {
 	p := &peers{own: a.conn, local: a.cfg.Services, other: map[string]*grpc.ClientConn{}}

@@ -9,10 +9,10 @@ import (
 )
 
 // TestDocumentedCommandsExist holds that every command line in the README and
-// in the guides for operators, for sources and for changes of the agreement is one that the
-// program takes: its words, its flags and its number of arguments.
+// in the guides for operators, for sources, for changes of the agreement and for the score is one that the program takes: its words, its
+// flags and its number of arguments.
 func TestDocumentedCommandsExist(t *testing.T) {
-	for _, file := range []string{"../../README.md", "../../docs/operations.md", "../../docs/sources.md", "../../docs/agreement-changes.md"} {
+	for _, file := range []string{"../../README.md", "../../docs/operations.md", "../../docs/sources.md", "../../docs/agreement-changes.md", "../../docs/score.md"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

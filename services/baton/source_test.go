@@ -357,6 +357,40 @@ func TestAMappingThatIsSettledIsAppliedToWhatCame(t *testing.T) {
 	whole(t, h)
 }
 
+// What turns out to be spam or a test when it is read again is refused, as at the
+// door, and counts as that alone; what was qualified stays what it is.
+func TestWhatIsReadAgainIsRefusedAsAtTheDoor(t *testing.T) {
+	h := start(t, Config{})
+	h.team("ana", "ben", "chloe", "dan")
+	h.agree(h.document())
+	h.add(&intakev1.SourceDeclared{Name: "odd"}, false)
+	for _, body := range []string{`{"k":"1","trap":"http://pills.example"}`, `{"k":"2","mode":"drill"}`, `{"k":"3"}`} {
+		same(t, "the door", h.json("odd", body), http.StatusOK)
+	}
+	same(t, "the door", h.json("odd", `{"email":"ada@maschinen.example","company":"Maschinen AG","job_title":"Head of Marketing","country":"DE","employees":"80","trap":"filled"}`), http.StatusOK)
+	h.settle()
+	same(t, "before", h.tally("odd"), "lead 1, needs-mapping 3; 4 acknowledged, 4 worked, 0 not, 4 submissions")
+
+	h.change("odd", &intakev1.SourceDeclared{Honeypots: []string{"trap"}, Mapping: &intakev1.Mapping{Tests: []*intakev1.TestMark{{Path: "mode", Value: "drill"}}}}, "honeypots", "mapping")
+	got := must[*intakev1.RemapSourceResponse](t)(h.intake().RemapSource(h.as(""), &intakev1.RemapSourceRequest{Source: "odd", All: true}))
+	same(t, "counts", []int64{got.GetRead(), got.GetSettled(), got.GetOpen(), got.GetGone()}, []int64{4, 2, 1, 0})
+	h.settle()
+	same(t, "after", h.tally("odd"), "lead 1, needs-mapping 1, test 1, spam 1; 4 acknowledged, 4 worked, 0 not, 4 submissions")
+	list := must[*intakev1.ListDeliveriesResponse](t)(h.intake().ListDeliveries(h.as(""), &intakev1.ListDeliveriesRequest{Source: "odd"})).GetDeliveries()
+	var states []string
+	for _, d := range list {
+		same(t, "outcomes of one delivery", len(d.GetOutcomes()), 1)
+		states = append(states, d.GetOutcomes()[0]+" "+h.lead(d.GetLeadIds()[0]).GetState().String())
+	}
+	same(t, "the leads, latest first", states[1:], []string{"needs-mapping STATE_NURTURING", "test STATE_REFUSED", "spam STATE_REFUSED"})
+	if strings.Contains(states[0], "REFUSED") {
+		t.Errorf("a lead that was qualified: %s", states[0])
+	}
+	again := must[*intakev1.RemapSourceResponse](t)(h.intake().RemapSource(h.as(""), &intakev1.RemapSourceRequest{Source: "odd", All: true}))
+	same(t, "once more", []int64{again.GetRead(), again.GetChanged()}, []int64{2, 0})
+	whole(t, h)
+}
+
 // reader is a tool that is asked for details.
 type reader struct {
 	mu    sync.Mutex
@@ -446,6 +480,24 @@ func TestATestOfASourceKeepsNothing(t *testing.T) {
 	}
 	same(t, "kept", must[uint64](t)(h.App.log.Last(t.Context(), ledger.StreamIntake)), in)
 	same(t, "said", must[uint64](t)(h.App.log.Last(t.Context(), ledger.StreamLedger)), before)
+}
+
+// Where the system knows how the internet reaches its door, an address is whole:
+// it can be given to a tool as it stands, and works.
+func TestASourceHasItsWholeAddress(t *testing.T) {
+	h := start(t, Config{PublicURL: "https://in.acme.example/"})
+	at := []string{"--server", h.GRPCAddr, "--token", h.admin}
+	type_ := func(args ...string) string { return ok(t, slices.Concat(args, at)...) }
+	added := type_("source", "add", "landing", "--with-token")
+	const before = "POST https://in.acme.example/hooks/landing/"
+	has(t, added, before, "shown this once")
+	token, _, _ := strings.Cut(added[strings.Index(added, before)+len(before):], "\n")
+	same(t, "the address without the public part", h.json("landing/"+token, `{"email":"ada@maschinen.example"}`), http.StatusOK)
+	has(t, type_("source", "show", "landing"), before+"TOKEN")
+	has(t, type_("source", "rotate", "landing", "--until", "now"), before)
+	has(t, type_("source", "rename", "landing", "contact"), "POST https://in.acme.example/hooks/contact")
+	has(t, type_("source", "map", "contact", "--set", "email=k2"), "POST https://in.acme.example/hooks/contact")
+	has(t, type_("source", "add", "forms", "--format", "json"), `"https://in.acme.example/hooks/forms"`)
 }
 
 // Every command of sources, as somebody types it.

@@ -12,12 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	"github.com/leadbaton/baton/services/internal/clock"
 )
 
@@ -341,6 +345,69 @@ func TestPeopleAct(t *testing.T) {
 	s.post("/leads/nobody/accept", nil).has(t, 404, "there is no such lead")
 }
 
+// A decision has an address of its own, which shows it alone and for ever.
+func TestADecisionHasItsAddress(t *testing.T) {
+	s := newStand(t)
+	s.signIn(cloToken)
+	s.get("/leads/"+offeredLead).has(t, 200, "link to this decision", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Accountable from then on Head of kettles")
+	page := s.get("/leads/" + offeredLead + "/decisions/2")
+	page.has(t, 200, "The company was too small by the profile of 2025-4.", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Entry 2 of the log, hash 0a0b0c", "Head of kettles")
+	s.get("/leads/"+offeredLead+"/decisions/3").has(t, 200, "Learned score beside the points, model 4: 312 of 1000 leads like this one. It decides nothing.", "An average lead – −4.2", "Country DE +0.8", "All together – −3.4")
+	if strings.Contains(page.text, "profile 2026-1") {
+		t.Error("the page of one decision shows another")
+	}
+	s.get("/leads/"+offeredLead+"/decisions/99").has(t, 404, "There is no decision at entry 99")
+}
+
+// A qualifier records a call by the questionnaire of the lead's stage; what was
+// typed is typed as agreed, and comes back where it cannot be taken.
+func TestRecordACall(t *testing.T) {
+	s := newStand(t)
+	s.signIn(anaToken)
+	lead := "/leads/" + offeredLead
+	page := s.get(lead)
+	page.has(t, 200, "Record a call", "First call. Questionnaire of Kettle MQL, version q7", "Was the person reached?", "Which <kettle>?", "Is it a customer? decides the fit", "In how many months does the person want to buy?", "How much?", "EUR")
+	if strings.Contains(page.text, "agreed profile?") {
+		t.Error("the fit is asked twice")
+	}
+	for name, form := range map[string]url.Values{
+		"Say whether the person was reached": {"note": {"typed <note>"}},
+		"a whole number is expected":         {"reached": {"yes"}, "horizon": {"soon"}},
+		"one of small, large is expected":    {"reached": {"yes"}, "answer.need": {"medium"}},
+		"at most 2 decimal places":           {"reached": {"yes"}, "answer.budget": {"1.005"}},
+		"without blanks and marks":           {"reached": {"yes"}, "answer.budget": {"1,000"}},
+		"yes or no is expected":              {"reached": {"yes"}, "answer.fits": {"maybe"}},
+	} {
+		back := s.post(lead+"/calls", form)
+		back.has(t, 400, name)
+		if form.Get("note") != "" && !strings.Contains(back.text, "typed &lt;note&gt;") {
+			t.Error("what was typed is lost")
+		}
+	}
+	if len(s.fixed.calls) != 0 {
+		t.Errorf("calls that cannot be read were sent: %v", s.fixed.calls)
+	}
+	s.post(lead+"/calls", url.Values{"reached": {"yes"}, "note": {"refuse"}, "key": {"k1"}}).has(t, 409, "a call cannot change that")
+	s.post(lead+"/calls", url.Values{"key": {"k2"}, "reached": {"yes"}, "horizon": {"3"}, "answer.need": {"large"}, "answer.fits": {"yes"}, "answer.budget": {"12.5"}, "note": {"n"}})
+	want := &qualificationv1.RecordCallRequest{LeadId: offeredLead, IdempotencyKey: "k2", Reached: true, HorizonMonths: proto.Int64(3), Note: "n", Answers: map[string]*leadv1.Value{
+		"need": {Kind: &leadv1.Value_Text{Text: "large"}}, "fits": {Kind: &leadv1.Value_Flag{Flag: true}}, "budget": {Kind: &leadv1.Value_Number{Number: 1250}},
+	}}
+	if diff := cmp.Diff(want, s.fixed.calls[1], protocmp.Transform()); diff != "" {
+		t.Errorf("the call (-want +got)\n%s", diff)
+	}
+	s.get(lead).has(t, 200, "The call is recorded")
+	// Nothing was heard from somebody who was not reached.
+	s.post(lead+"/calls", url.Values{"key": {"k3"}, "reached": {"no"}, "answer.need": {"large"}, "horizon": {"3"}})
+	if got := s.fixed.calls[2]; got.GetReached() || len(got.GetAnswers()) > 0 || got.HorizonMonths != nil {
+		t.Errorf("not reached: %v", got)
+	}
+	// Who is no qualifier is not asked.
+	s.signIn(benToken)
+	if page := s.get(lead); strings.Contains(page.text, "Record a call") {
+		t.Error("who is no qualifier may record a call")
+	}
+}
+
 // Every page is well-formed: tags close in order, ids are unique, what refers to
 // an id finds it, and everything to act on has a name.
 func TestPagesAreWellFormed(t *testing.T) {
@@ -354,7 +421,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	check("/signin", s.get("/signin?next=/leads"))
 	s.signIn(anaToken)
 	paths := []string{
-		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + acceptedLead, "/leads/" + waitingLead,
+		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
 		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/agreement", "/agreement?version=3", "/nowhere",
 		"/nurture", "/nurture?overdue=yes",
 	}

@@ -70,6 +70,7 @@ type fixed struct {
 	watches []uint64
 	accepts []*routingv1.AcceptRequest
 	rejects []*routingv1.RejectRequest
+	calls   []*qualificationv1.RecordCallRequest
 	lists   []*leadv1.ListLeadsRequest
 	// ledgers are the requests for the ledger of intake; odd makes its sums not hold.
 	ledgers []*intakev1.GetIntakeLedgerRequest
@@ -359,6 +360,7 @@ func (f *fixed) WatchEvents(ask *leadv1.WatchEventsRequest, stream leadv1.LeadSe
 func explanation() *leadv1.Explanation {
 	return &leadv1.Explanation{
 		Summary: "The company fits the customer profile 2026-1 with 60 of 50 points, and the person matches the persona initiator.",
+		Score:   &leadv1.Score{Model: 4, PerMille: 312, Base: -4200, Total: -3449, Parts: []*leadv1.ScorePart{{Field: "lead.country", Text: "Country", Value: "DE", Points: 751}}},
 		Criteria: []*leadv1.Criterion{
 			{Id: "size", Text: "At least 50 people work there", Condition: "lead.employees >= 50", Values: []*leadv1.NamedValue{{Name: "lead.employees", Value: "240"}}, Met: true, Must: true},
 			{Id: "market", Text: "It is in a market that we serve", Condition: `lead.country in ["DE", "AT", "CH"]`, Values: []*leadv1.NamedValue{{Name: "lead.country", Value: "DE"}}, Met: true, Points: 40},
@@ -465,11 +467,37 @@ func (f *fixed) ListLeads(ctx context.Context, ask *leadv1.ListLeadsRequest) (*l
 	return out, nil
 }
 
+func (f *fixed) GetQuestionnaire(context.Context, *qualificationv1.GetQuestionnaireRequest) (*qualificationv1.Questionnaire, error) {
+	if f.empty {
+		return &qualificationv1.Questionnaire{}, nil
+	}
+	return &qualificationv1.Questionnaire{
+		Stage: leadv1.Stage_STAGE_MQL, StageTitle: "Kettle MQL", Version: "q7", Text: "First call.", AgreementVersion: 2, HorizonMonths: 6,
+		Questions: []*qualificationv1.Question{
+			{Id: "need", Text: "Which <kettle>?", Type: "text", Values: []string{"small", "large"}},
+			{Id: "fits", Text: "Is it a customer?", Type: "flag", Decides: "fit"},
+			{Id: "budget", Text: "How much?", Type: "number", Unit: "EUR", Scale: 2},
+		},
+	}, nil
+}
+
+func (f *fixed) RecordCall(_ context.Context, ask *qualificationv1.RecordCallRequest) (*qualificationv1.RecordCallResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, ask)
+	if ask.GetNote() == "refuse" {
+		return nil, status.Error(codes.FailedPrecondition, "a call cannot change that")
+	}
+	return &qualificationv1.RecordCallResponse{CallId: "c1", Sequence: 11}, nil
+}
+
 func (f *fixed) Explain(context.Context, *qualificationv1.ExplainRequest) (*qualificationv1.ExplainResponse, error) {
 	return &qualificationv1.ExplainResponse{Decisions: []*qualificationv1.Decision{
 		{
 			Type: "baton.lead.v1.LeadNurtured", RecordedAt: ago(26 * time.Minute), AgreementVersion: 1, ProfileVersion: "2025-4", LogicVersion: "q1",
 			Explanation: &leadv1.Explanation{Summary: "The company was too small by the profile of 2025-4."}, Sequence: 2,
+			Hash: []byte{10, 11, 12}, Accountable: "Head of kettles",
+			SmallestChange: &qualificationv1.SmallestChange{Sure: true, Outcome: "Kettle MQL", Text: "It would have been Kettle MQL if the number of employees were 20 or more instead of 12."},
 		},
 		{
 			Type: "baton.lead.v1.LeadQualified", Stage: leadv1.Stage_STAGE_MQL, RecordedAt: ago(25 * time.Minute), AgreementVersion: 2,

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,10 +12,14 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/internal/access"
 )
 
 type leadView struct {
@@ -36,6 +41,8 @@ type leadView struct {
 	WhyProblem string
 
 	Act *act
+	// Call is what a qualifier asks; nil where the reader is none.
+	Call *callForm
 	// Problem is what stood against the last try to do something.
 	Problem string
 	Stream  string
@@ -50,6 +57,10 @@ type decision struct {
 	Version                                       int64
 	Sequence                                      uint64
 	Why                                           *leadv1.Explanation
+	// Accountable is who answers for the lead from then on; Otherwise what would
+	// have led elsewhere; Hash the event's, by which the decision is known for ever.
+	Accountable, Otherwise, Hash string
+	Lead                         string
 }
 
 // act is what the reader may do with the lead.
@@ -69,14 +80,21 @@ func (c *console) showLead(w http.ResponseWriter, r *http.Request, v *visit) err
 // renderLead shows a lead; problem and tried are what stood against the last try
 // to do something with it, and what was typed.
 func (c *console) renderLead(w http.ResponseWriter, r *http.Request, v *visit, code int, problem string, tried *act) error {
+	return c.renderLeadWith(w, r, v, code, problem, func(view *leadView) {
+		if view.Act != nil && tried != nil {
+			view.Act.Reason, view.Act.Note = tried.Reason, tried.Note
+		}
+	})
+}
+
+// renderLeadWith shows a lead; keep puts what was typed back into its form.
+func (c *console) renderLeadWith(w http.ResponseWriter, r *http.Request, v *visit, code int, problem string, keep func(*leadView)) error {
 	view, err := c.lookAtLead(r.Context(), v, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	view.Problem = problem
-	if view.Act != nil && tried != nil {
-		view.Act.Reason, view.Act.Note = tried.Reason, tried.Note
-	}
+	keep(view)
 	c.render(w, r, code, "lead", v.session, pageData{Title: "Lead " + shortID(view.ID), Nav: "leads", Body: view})
 	return nil
 }
@@ -91,12 +109,18 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 		history *leadv1.GetHistoryResponse
 		why     *qualificationv1.ExplainResponse
 		owner   *routingv1.GetOwnerResponse
-		errs    [4]error
+		sheet   *qualificationv1.Questionnaire
+		errs    [5]error
 	)
 	parts.Go(func() { l, errs[0] = v.leads.GetLead(ctx, &leadv1.GetLeadRequest{LeadId: id}) })
 	parts.Go(func() { history, errs[1] = v.leads.GetHistory(ctx, &leadv1.GetHistoryRequest{LeadId: id}) })
 	parts.Go(func() { why, errs[2] = v.qualification.Explain(ctx, &qualificationv1.ExplainRequest{LeadId: id}) })
 	parts.Go(func() { owner, errs[3] = v.routing.GetOwner(ctx, &routingv1.GetOwnerRequest{LeadId: id}) })
+	if v.reader.Has(access.Qualifier) {
+		parts.Go(func() {
+			sheet, errs[4] = v.qualification.GetQuestionnaire(ctx, &qualificationv1.GetQuestionnaireRequest{LeadId: id})
+		})
+	}
 	parts.Wait()
 	if err := firstOf(errs[0], withdrawn(errs[1:]...), withdrawn(statusErr)); err != nil {
 		return nil, err
@@ -112,6 +136,9 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 	}
 	if view.Standing == "" {
 		view.Standing = l.GetBlockedText()
+	}
+	if sheet != nil {
+		view.Call = callOn(l, sheet)
 	}
 	for _, e := range history.GetEntries() {
 		view.Timeline = append(view.Timeline, eventOf(e))
@@ -135,6 +162,7 @@ func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error)
 			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(),
 			Logic: d.GetLogicVersion(), Stage: d.GetStage(), Recorded: instant(d.GetRecordedAt()),
 			Version: d.GetAgreementVersion(), Sequence: d.GetSequence(), Why: d.GetExplanation(),
+			Accountable: d.GetAccountable(), Otherwise: d.GetSmallestChange().GetText(), Hash: hex.EncodeToString(d.GetHash()), Lead: view.ID,
 		})
 	}
 	if n := len(view.Earlier); n > 0 {
@@ -143,6 +171,29 @@ func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error)
 			view.Why = view.Decision.Why
 		}
 	}
+}
+
+// showDecision shows one decision under an address of its own: the same content
+// for ever, by its entry in the log and its hash.
+func (c *console) showDecision(w http.ResponseWriter, r *http.Request, v *visit) error {
+	id := r.PathValue("id")
+	why, err := v.qualification.Explain(r.Context(), &qualificationv1.ExplainRequest{LeadId: id})
+	if err != nil {
+		return err
+	}
+	view := &leadView{ID: id}
+	view.explained(why, nil)
+	all := view.Earlier
+	if view.Decision != nil {
+		all = append(all, *view.Decision)
+	}
+	for i := range all {
+		if strconv.FormatUint(all[i].Sequence, 10) == r.PathValue("entry") {
+			c.render(w, r, http.StatusOK, "decision", v.session, pageData{Title: "Decision on lead " + shortID(id), Nav: "leads", Body: &all[i]})
+			return nil
+		}
+	}
+	return status.Errorf(codes.NotFound, "There is no decision at entry %s of the log about this lead.", r.PathValue("entry"))
 }
 
 // actOn says what a reader may do. Who may do it in truth is for the services

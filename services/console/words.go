@@ -28,6 +28,18 @@ var words = template.FuncMap{
 	"wish":     wishWord,
 	"hex":      func(b []byte) string { return fmt.Sprintf("%x", b) },
 	"kind":     eventKind,
+
+	"thousandths": thousandths,
+}
+
+// thousandths shows thousandths of a point as points with one decimal place.
+func thousandths(n int64) string {
+	sign := "+"
+	if n < 0 {
+		sign, n = "−", -n
+	}
+	tenths := (n + 50) / 100
+	return fmt.Sprintf("%s%d.%d", sign, tenths/10, tenths%10)
 }
 
 // instant reads a timestamp; zero where there is none.

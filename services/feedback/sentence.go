@@ -17,6 +17,7 @@ import (
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -160,6 +161,11 @@ func deliverySentence(body proto.Message) string {
 		}[b.GetHow()]
 	case *intakev1.DeliveryIgnored:
 		return "A delivery is no lead and was not meant to be one: " + b.GetWhy()
+	case *intakev1.SubmissionNamed:
+		if b.GetReplaced() {
+			return fmt.Sprintf("A name of a submission stands for lead %s, and a later one took its place", b.GetLeadId())
+		}
+		return fmt.Sprintf("A name of a submission stands for lead %s", b.GetLeadId())
 	case *intakev1.SourceDeclared:
 		return sourceSentence(b)
 	}
@@ -375,6 +381,15 @@ func houseSentence(body proto.Message) string {
 			s += ", which is in force from " + momentOf(b.GetInForceFrom())
 		}
 		return s
+	case *scorev1.ScoreTrained:
+		return fmt.Sprintf("Model %d of the score was trained. %s", b.GetModel().GetNumber(), b.GetModel().GetSummary())
+	case *scorev1.ScoreSigned:
+		return fmt.Sprintf("%s signed model %d of the score", b.GetParty(), b.GetModel())
+	case *scorev1.ScoreSwitched:
+		if b.GetOn() {
+			return fmt.Sprintf("Model %d of the score is in force from now on", b.GetModel())
+		}
+		return fmt.Sprintf("Model %d of the score is no longer in force", b.GetModel())
 	case *auditv1.LedgerOpened:
 		return fmt.Sprintf("Log %s was opened on %s for %d writing services", b.GetLedgerId(), momentOf(b.GetOpenedAt()), len(b.GetKeys()))
 	case *auditv1.Checkpoint:

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,23 +50,17 @@ func (m *mapper) attribution() {
 			at.Click = kind
 		}
 	}
-	for i := range m.answers {
-		a := &m.answers[i]
-		switch a.field {
-		case fieldReferrer:
-			if u := pageOf(a.value); u != nil && at.Referrer == "" {
-				at.Referrer = cut(u.Host, maxAddress)
-			}
-			continue
-		case fieldPage:
-		default:
-			continue
-		}
+	for _, a := range m.addresses() {
 		u := pageOf(a.value)
 		if u == nil {
 			continue
 		}
-		if at.Landing == "" {
+		switch {
+		case a.field == fieldReferrer:
+			if at.Referrer == "" {
+				at.Referrer = cut(u.Host, maxAddress)
+			}
+		case at.Landing == "":
 			at.Landing = landing(u)
 		}
 		f := newForm()
@@ -91,6 +86,33 @@ func (m *mapper) attribution() {
 	if at.Source+at.Medium+at.Campaign+at.Term+at.Content+at.Id+at.Click+at.Landing+at.Referrer != "" {
 		m.features.Attribution = at
 	}
+}
+
+// addresses are the answers that say which page it was, the surest first: pages
+// by their name, pages that only a campaign in their address gives away, and what
+// came before the page.
+func (m *mapper) addresses() []*answer {
+	var pages, guessed, before []*answer
+	for i := range m.answers {
+		switch a := &m.answers[i]; {
+		case a.field == fieldReferrer:
+			before = append(before, a)
+		case a.field == fieldPage && a.how == byValue:
+			guessed = append(guessed, a)
+		case a.field == fieldPage:
+			pages = append(pages, a)
+		}
+	}
+	return slices.Concat(pages, guessed, before)
+}
+
+// campaigned says whether a text is the address of a page that a campaign led to.
+func campaigned(text string) bool {
+	if !strings.Contains(text, "utm_") || strings.ContainsFunc(text, unicode.IsSpace) {
+		return false
+	}
+	u := pageOf(text)
+	return u != nil && (u.Scheme == "http" || u.Scheme == "https") && (u.Query().Has("utm_source") || u.Query().Has("utm_campaign"))
 }
 
 // inTheClear is an attribution in a sender's own words as the mapper would have

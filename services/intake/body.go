@@ -88,7 +88,13 @@ type Item struct {
 	plan  *plan  // how it was read; nil = by itself
 	id    string // the sender's own, where the mapping says which
 	event string // kind of event, where the mapping says where
-	test  bool   // by a mark of the mapping
+
+	// renamed is true where the mapping knows of more ids than one, and the
+	// lists are those: of what this takes the place of, and of what took its place.
+	renamed         bool
+	replaces, later []string
+
+	test bool // by a mark of the mapping
 }
 
 // Fields is a parsed body: none, one or many submissions.

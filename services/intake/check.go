@@ -30,6 +30,9 @@ func (s *Server) ResolveLeads(ctx context.Context, req *intakev1.ResolveLeadsReq
 	}
 	s.Log.Follower().View(func(v *ledger.View) {
 		for _, l := range out.GetLeads() {
+			if other := s.Names.leadOf(ids.Submission(src.GetSourceId(), l.GetExternalId(), "")); other != "" {
+				l.LeadId = other
+			}
 			l.Exists = v.Place(lead.SubjectOf(l.GetLeadId())).Seq != 0
 		}
 	})
@@ -47,13 +50,13 @@ func (s *Server) CheckSubmissions(ctx context.Context, req *intakev1.CheckSubmis
 	if err := s.Log.Fresh(ctx); err != nil {
 		return nil, err
 	}
-	ids := Ids{s.Keys}
+	ids, rules := Ids{s.Keys}, s.rules()
 	out := &intakev1.CheckSubmissionsResponse{}
 	var found []Mapped
 	var macs [][]byte
 	var contacts []keys.Contact
 	for _, sub := range req.GetSubmissions() {
-		m := worded(sub, src, s.Domains, s.Clock.Now())
+		m := worded(sub, rules, src, s.Domains, s.Clock.Now())
 		result := &intakev1.CheckedSubmission{Features: m.Submission.GetFeatures()}
 		if key := sub.GetExternalId(); key != "" {
 			result.LeadId = ids.Lead(ids.Submission(src.GetSourceId(), key, ""))

@@ -16,11 +16,12 @@ const (
 	purposeNewsletter = "newsletter"
 	purposeMarketing  = "marketing"
 	purposeTerms      = "terms"
+	purposeSharing    = "sharing"
 )
 
 // consentWords are keys that ask for consent, and to what.
 var consentWords = consentTable(map[string]string{
-	purposeProcessing: "consent gdpr gdprconsent gdpragreement dsgvo privacy privacypolicy privacyconsent privacyaccepted privacyagreement acceptprivacy agreetoprivacypolicy dataconsent dataprocessing datenschutz datenschutzerklarung einwilligung rgpd agree",
+	purposeProcessing: "consent gdpr gdprconsent gdpragreement dsgvo privacy privacypolicy privacyconsent privacyaccepted privacyagreement acceptprivacy agreetoprivacypolicy dataconsent dataprocessing datenschutz datenschutzerklarung einwilligung einverstandnis zustimmung rgpd consentement consentimiento confidentialite privacidad agree",
 	purposeTerms:      "terms termsandconditions termsofservice acceptterms agreetoterms agb",
 	purposeNewsletter: "newsletter newsletteroptin newsletterconsent subscribe subscribenewsletter subscribetonewsletter",
 	purposeMarketing:  "optin marketing marketingconsent marketingoptin emailoptin emailconsent acceptsmarketing",
@@ -121,7 +122,10 @@ func (m *mapper) consents(item Item) {
 			if purpose = purposeOf(a.leaf.Label); purpose == "" {
 				purpose = purposeOf(a.leaf.Key)
 			}
-			if _, ok := Flag(a.value); ok && purpose != "" {
+			if purpose == "" {
+				purpose = purposeWithin(a.leaf.Key)
+			}
+			if _, ok := Flag(a.value); purpose != "" && (ok || agrees(a.value)) {
 				say(a, purpose, box(a.value), nil)
 			}
 		default:
@@ -147,14 +151,14 @@ func box(value string) leadv1.ConsentState {
 }
 
 func words(s string) string {
-	return " " + strings.Join(strings.FieldsFunc(fold(cut(s, 4*MaxKey)), func(r rune) bool {
+	return " " + strings.Join(strings.FieldsFunc(spelled(cut(s, 4*MaxKey)), func(r rune) bool {
 		return r < 0x80 && r != '\'' && !isWordByte(byte(r))
 	}), " ") + " "
 }
 
 func declines(s string) bool {
 	text := words(s)
-	for _, no := range []string{" no ", " not ", "n't ", "n’t ", " nein ", " nicht ", " kein", " non ", " decline", " refuse", " disagree", " reject", " unknown ", " never ", " ablehn"} {
+	for _, no := range []string{" no ", " not ", "n't ", " nein ", " nicht ", " kein", " non ", " decline", " refuse", " disagree", " reject", " unknown ", " never ", " ablehn", " pas ", " refus", " rechaz"} {
 		if strings.Contains(text, no) {
 			return true
 		}
@@ -168,7 +172,7 @@ func agrees(s string) bool {
 		return false
 	}
 	text := words(s)
-	for _, yes := range []string{" agree", " accept", " consent", " yes ", " ja ", " zustimm", " stimme ", " einverstanden", " akzeptier", " j'accepte"} {
+	for _, yes := range []string{" agree", " accept", " consent", " yes ", " ja ", " zustimm", " stimme ", " einverstanden", " akzeptier", " j'accepte", " oui ", " acepto ", " si ", " de acuerdo ", " d'accord "} {
 		if strings.Contains(text, yes) {
 			return true
 		}
@@ -184,19 +188,46 @@ func purposeOf(question string) string {
 	text := words(question)
 	for _, p := range []struct{ phrase, purpose string }{
 		{" newsletter", purposeNewsletter},
+		{" share your ", purposeSharing},
+		{" product updates", purposeNewsletter},
+		{" may we contact", purposeContact},
+		{" d'etre contact", purposeContact},
+		{" etre recontact", purposeContact},
 		{" privacy policy", purposeProcessing},
 		{" datenschutz", purposeProcessing},
 		{" personal data", purposeProcessing},
 		{" terms and conditions", purposeTerms},
 		{" terms of service", purposeTerms},
+		{" confidentialite", purposeProcessing},
+		{" donnees personnelles", purposeProcessing},
+		{" politica de privacidad", purposeProcessing},
+		{" datos personales", purposeProcessing},
 		{" i agree", purposeProcessing},
 		{" i consent", purposeProcessing},
 		{" i accept", purposeProcessing},
 		{" ich stimme zu", purposeProcessing},
 		{" ich willige ein", purposeProcessing},
+		{" einverstanden", purposeProcessing},
+		{" j'accepte", purposeProcessing},
+		{" je consens", purposeProcessing},
+		{" acepto ", purposeProcessing},
 	} {
 		if strings.Contains(text, p.phrase) {
 			return p.purpose
+		}
+	}
+	return ""
+}
+
+// purposeWithin is what a key of several words asks consent to, where one of them
+// says so: "acceptation-rgpd"; empty = none does.
+func purposeWithin(key string) string {
+	if len(key) > maxPath {
+		return ""
+	}
+	for word := range strings.FieldsSeq(words(strings.ReplaceAll(key, "'", " "))) {
+		if purpose := consentWords[word]; purpose != "" && word != "agree" && word != "subscribe" && word != "terms" && word != "marketing" {
+			return purpose
 		}
 	}
 	return ""

@@ -156,7 +156,7 @@ func (s *Server) contentOf(ctx context.Context, d *intakev1.Delivery, rules Voca
 		return nil, err
 	}
 	if sub := body.GetSubmission(); sub != nil {
-		return []*intakev1.MappedItem{mappedItem(Item{}, worded(sub, src, s.Domains, d.GetReceivedAt().AsTime()))}, nil
+		return []*intakev1.MappedItem{mappedItem(Item{}, worded(sub, rules, src, s.Domains, d.GetReceivedAt().AsTime()))}, nil
 	}
 	fields, err := ParseDelivery(d, body, src)
 	if err != nil {

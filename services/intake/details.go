@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -40,9 +42,12 @@ type Details struct {
 	Secrets SecretLookup
 	// Loopback lets it ask this machine, without TLS as well: for tests alone.
 	Loopback bool
+	// Roots are the authorities whose certificates are trusted; nil = the system's.
+	Roots *x509.CertPool
 
-	once   sync.Once
-	client *http.Client
+	resolver *net.Resolver // nil = the system's
+	once     sync.Once
+	client   *http.Client
 }
 
 // Read answers the body that the source has for one submission of a thin
@@ -79,6 +84,9 @@ func (d *Details) Read(ctx context.Context, src *intakev1.SourceDeclared, item I
 		// The client's own text quotes the address, and in it stands an id.
 		if errors.Is(err, errPrivateAddress) {
 			return nil, "", detailsFault(fault.Invalid, "the address belongs to a private network, which is never asked: correct it")
+		}
+		if wrong := (*tls.CertificateVerificationError)(nil); errors.As(err, &wrong) {
+			return nil, "", detailsFault(fault.Unavailable, "the certificate of the source is not one to trust: correct the address, or wait until the source renews it")
 		}
 		return nil, "", detailsFault(fault.Unavailable, "the source cannot be reached: it is tried again")
 	}
@@ -127,7 +135,7 @@ func detailsStatus(status int) error {
 
 // open makes the client.
 func (d *Details) open() {
-	dialer := &net.Dialer{Timeout: detailsTimeout, Control: func(_, address string, _ syscall.RawConn) error {
+	dialer := &net.Dialer{Timeout: detailsTimeout, Resolver: d.resolver, Control: func(_, address string, _ syscall.RawConn) error {
 		// The name is resolved by now: this is the very address that is called.
 		to, err := netip.ParseAddrPort(address)
 		if err != nil || !public(to.Addr()) && !(d.Loopback && to.Addr().Unmap().IsLoopback()) {
@@ -139,7 +147,8 @@ func (d *Details) open() {
 		Timeout:       detailsTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+			TLSClientConfig: &tls.Config{RootCAs: d.Roots, MinVersion: tls.VersionTLS12},
+			DialContext:     dialer.DialContext, ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 			MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -414,6 +415,65 @@ func TestDoorLimits(t *testing.T) {
 		}
 	}
 }
+
+// blockedLog keeps nothing until it is let, and tells for how long the first of
+// those who wait has waited.
+type blockedLog struct {
+	keptOnes
+	clock *clock.Virtual
+	since time.Time
+	came  chan struct{}
+	let   chan struct{}
+}
+
+func (l *blockedLog) Keep(ctx context.Context, d *intakev1.Delivery, body *intakev1.DeliveryBody) error {
+	l.came <- struct{}{}
+	<-l.let
+	return l.keptOnes.Keep(ctx, d, body)
+}
+
+// TestDoorBehindABlockedLog holds that the door's bound is reached by waiting for
+// the log alone: until two seconds have passed it takes who comes, from then on it
+// asks them to come again without touching the log, and who waited is answered.
+func TestDoorBehindABlockedLog(t *testing.T) {
+	log := &blockedLog{clock: clock.NewVirtual(monday9), since: monday9, came: make(chan struct{}, 8), let: make(chan struct{})}
+	d := newTestDoor(func(c *DoorConfig) {
+		c.Keep, c.Clock = log, log.clock
+		c.Waiting = func() time.Duration { return log.clock.Now().Sub(log.since) }
+		var ids atomic.Int64
+		c.NewID = func() string { return fmt.Sprintf("d-%d", ids.Add(1)) }
+	})
+	answers := make(chan int, 2)
+	send := func() { answers <- d.do(call{path: "/hooks/web", body: `{"email":"a@b"}`}).StatusCode }
+	for _, waited := range []time.Duration{0, maxWait - time.Nanosecond} {
+		log.clock.Set(monday9.Add(waited))
+		go send()
+		<-log.came // it was taken, and waits
+	}
+	log.clock.Set(monday9.Add(maxWait))
+	late := make(chan *http.Response, 1)
+	go func() { late <- d.do(call{path: "/hooks/web", body: `{"email":"a@b"}`}) }()
+	select {
+	case res := <-late:
+		if res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" {
+			t.Errorf("after two seconds: %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
+		}
+	case <-log.came:
+		t.Error("who comes after two seconds waits for the log as well")
+	}
+	close(log.let)
+	for range 2 {
+		if status := <-answers; status != 200 {
+			t.Errorf("who waited was answered %d", status)
+		}
+	}
+	log.since = log.clock.Now()
+	if res := d.do(call{path: "/hooks/web", body: `{"email":"a@b"}`}); res.StatusCode != 200 || log.count() != 3 {
+		t.Errorf("once the log works: %d, %d kept", res.StatusCode, log.count())
+	}
+}
+
+var monday9 = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func TestDoorForBrowsers(t *testing.T) {
 	html := map[string]string{"Accept": "text/html,application/xhtml+xml"}

@@ -225,7 +225,7 @@ func TestWorded(t *testing.T) {
 		}},
 	}
 	given := proto.Clone(sub)
-	m := worded(sub, &intakev1.SourceDeclared{Region: "DE"}, nil, atNoon)
+	m := worded(sub, nil, &intakev1.SourceDeclared{Region: "DE"}, nil, atNoon)
 	if m.Phone != "+493055501234" || m.NeedsMapping || m.Spam != SpamTooFast {
 		t.Errorf("phone %q, needs mapping %v, spam %q", m.Phone, m.NeedsMapping, m.Spam)
 	}
@@ -240,6 +240,86 @@ func TestWorded(t *testing.T) {
 		if got := inTheClear(&leadv1.Attribution{Click: click, Landing: "b.example/a"}); got.GetClick() != click || got.GetLanding() != "b.example/a" {
 			t.Errorf("%s became %v", click, got)
 		}
+	}
+}
+
+// TestBothDoors holds that what somebody says is understood alike, whether it
+// came through a form or in Baton's own words: the same rule reads a number, finds
+// the agreed words, and says that nothing was found to reach them by.
+func TestBothDoors(t *testing.T) {
+	for name, c := range map[string]struct {
+		form     string
+		personal *leadv1.PersonalData
+		features *leadv1.Features
+		phone    string
+		held     bool
+		want     *leadv1.Features
+	}{
+		// A number in Germany as well as in Austria.
+		"a number of the stated country": {
+			`{"phone":"0664 1234567","country":"AT"}`, &leadv1.PersonalData{Phone: "0664 1234567"}, &leadv1.Features{Country: "AT"},
+			"+436641234567", false, &leadv1.Features{Country: "AT", HasPhone: true},
+		},
+		"a number that the stated country has not": {
+			`{"phone":"030 5550 1234","country":"SG"}`, &leadv1.PersonalData{Phone: "030 5550 1234"}, &leadv1.Features{Country: "SG"},
+			"+493055501234", false, &leadv1.Features{Country: "SG", HasPhone: true},
+		},
+		"a number alone": {
+			`{"phone":"030 5550 1234"}`, &leadv1.PersonalData{Phone: "030 5550 1234"}, nil,
+			"+493055501234", false, &leadv1.Features{Country: "DE", HasPhone: true},
+		},
+		"an address with a typing mistake": {
+			`{"email":"ana@@b.example"}`, &leadv1.PersonalData{Email: "ana@@b.example"}, nil, "", false, &leadv1.Features{},
+		},
+		"blanks instead of an address": {
+			`{"email":" ","name":"Ana Bo"}`, &leadv1.PersonalData{Email: " ", Name: "Ana Bo"}, nil, "", true, &leadv1.Features{},
+		},
+		"nothing to reach them by": {
+			`{"name":"Ana Bo"}`, &leadv1.PersonalData{Name: "Ana Bo"}, nil, "", true, &leadv1.Features{},
+		},
+		"agreed words": {
+			`{"email":"ana@b.example","industry":"Maschinenbau","role":"Einkauf","product":"Pump","budget":"High"}`, &leadv1.PersonalData{Email: "ana@b.example"},
+			&leadv1.Features{Industry: "Maschinenbau", Role: "Einkauf", Product: "Pump", Answers: map[string]*leadv1.Value{"budget": {Kind: &leadv1.Value_Text{Text: "High"}}}},
+			"", false, &leadv1.Features{HasEmail: true, Industry: "machinery", Role: "buyer", Product: "pump", Answers: map[string]*leadv1.Value{"budget": {Kind: &leadv1.Value_Text{Text: "high"}}}},
+		},
+		"words of nobody": {
+			`{"email":"ana@b.example","industry":"Ana's garden","role":"aunt","product":"roses","mood":"good"}`, &leadv1.PersonalData{Email: "ana@b.example"},
+			&leadv1.Features{Industry: "Ana's garden", Role: "aunt", Product: "roses", Answers: map[string]*leadv1.Value{"mood": {Kind: &leadv1.Value_Text{Text: "good"}}}},
+			"", false, &leadv1.Features{HasEmail: true},
+		},
+		"a title": {
+			`{"email":"ana@b.example","job_title":"CTO"}`, &leadv1.PersonalData{Email: "ana@b.example", JobTitle: "CTO"}, nil, "", false, &leadv1.Features{HasEmail: true, Role: "decider"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := &intakev1.SourceDeclared{Region: "DE"}
+			f, err := Parse("application/json", "", []byte(c.form))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for door, m := range map[string]Mapped{
+				"form": understood(f.Items[0], agreed{}, src, nil, atNoon),
+				"gRPC": worded(&intakev1.Submission{Personal: c.personal, Features: c.features}, agreed{}, src, nil, atNoon),
+			} {
+				if m.Phone != c.phone || m.NeedsMapping != c.held {
+					t.Errorf("%s: phone %q, held %v, want %q and %v", door, m.Phone, m.NeedsMapping, c.phone, c.held)
+				}
+				got := proto.Clone(m.Submission.GetFeatures()).(*leadv1.Features)
+				if diff := cmp.Diff(c.want, got, protocmp.Transform()); diff != "" {
+					t.Errorf("%s: features (-want +got)\n%s", door, diff)
+				}
+			}
+			said := worded(&intakev1.Submission{Personal: c.personal, Features: c.features}, agreed{}, src, nil, atNoon).Submission.GetPersonal()
+			kept := map[string]bool{}
+			for _, a := range said.GetOther() {
+				kept[a.GetValue()] = true
+			}
+			for _, word := range []string{c.features.GetIndustry(), c.features.GetRole(), c.features.GetProduct()} {
+				if word != "" && !kept[word] {
+					t.Errorf("%q is lost: %v", word, said.GetOther())
+				}
+			}
+		})
 	}
 }
 

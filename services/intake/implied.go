@@ -26,9 +26,11 @@ const (
 )
 
 var (
-	labelWords = set("label", "labels", "title", "question", "prompt", "caption", "heading", "field", "fieldname", "kind", "ask", "q")
-	valueWords = set("value", "answer", "response", "reply", "detail", "details", "content", "input", "entry", "val", "a", "data", "text")
-	plainIDs   = set("id", "uuid", "ref", "guid", "position", "order", "index", "required", "timestamp", "createdat", "updatedat")
+	labelWords = set("label", "labels", "title", "question", "prompt", "caption", "heading", "field", "fieldname", "kind", "ask", "q",
+		"frage", "bezeichnung", "beschriftung", "feld", "titel", "intitule", "libelle", "champ", "titre", "pregunta", "etiqueta", "campo", "titulo", "domanda", "vraag")
+	valueWords = set("value", "answer", "response", "reply", "detail", "details", "content", "input", "entry", "val", "a", "data", "text",
+		"antwort", "wert", "eingabe", "inhalt", "angabe", "reponse", "valeur", "saisie", "contenu", "respuesta", "valor", "contenido", "risposta", "antwoord")
+	plainIDs = set("id", "uuid", "ref", "guid", "position", "order", "index", "required", "timestamp", "createdat", "updatedat")
 )
 
 // part is one value of an element that is not an object.
@@ -98,7 +100,25 @@ func implied(elements []element) (twin, bool) {
 		return twin{}, false
 	}
 	best.value = left[0]
+	for _, of := range all {
+		if i := slices.IndexFunc(of, func(p part) bool { return p.path == best.value }); i >= 0 && questionnaire(of[i].node) {
+			return twin{}, false // the heading of a page, with the questions on it
+		}
+	}
 	return best, true
+}
+
+// questionnaire says whether a list is itself one of questions with answers.
+func questionnaire(n *node) bool {
+	if n.kind != kindArray {
+		return false
+	}
+	elements := make([]element, 0, len(n.list))
+	for _, el := range n.list {
+		elements = append(elements, element{node: el})
+	}
+	_, ok := implied(elements)
+	return ok
 }
 
 // questions counts how many different fields are asked for at a path that each

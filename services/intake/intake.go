@@ -11,8 +11,8 @@
 // It hears INTAKE; it says LeadReceived, LeadRemapped, SubmissionRepeated,
 // SubmissionRevised, TouchAdded, TouchJoined, TouchWaiting, LeadRefused,
 // PersonAttached, AccountMatched, LeadAttached, LeadDetached, MatchSuggested,
-// DeliveryRefused, DeliveryIgnored, DeliveryHeld, DeliveryReleased and
-// SourceDeclared.
+// DeliveryRefused, DeliveryIgnored, DeliveryHeld, DeliveryReleased,
+// SubmissionNamed and SourceDeclared.
 package intake
 
 import (
@@ -106,6 +106,8 @@ type task struct {
 	submissionID string
 	leadID       string
 	named        bool
+	names        []alias // ids of the sender's, its own first; nil = that alone
+	replaced     bool    // a later submission took its place
 	mapped       Mapped
 	touch        *touching // set where it is a touch and no submission
 	mac          []byte

@@ -53,6 +53,10 @@ type Mapped struct {
 	// "typeform", "typeform+3", or empty where the body mapped itself.
 	Found []*leadv1.FieldFound
 	Used  string
+	// Renamed is true where the sender may give one submission several ids: then
+	// Replaces are those of what it takes the place of, ReplacedBy of what took its.
+	Renamed              bool
+	Replaces, ReplacedBy []string
 }
 
 // Map puts one submission of a body into Baton's words. What the mapping of its
@@ -67,7 +71,7 @@ type Mapped struct {
 func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	m := mapper{
 		rules:    rules,
-		region:   src.GetRegion(),
+		source:   src,
 		personal: &leadv1.PersonalData{},
 		features: &leadv1.Features{},
 		notes:    slices.Clone(item.Notes),
@@ -76,6 +80,7 @@ func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	id, idLeaf := externalID(item)
 	m.out.Submission.ExternalId = id
 	m.out.Submission.Test = item.test
+	m.out.Renamed, m.out.Replaces, m.out.ReplacedBy = item.renamed, item.replaces, item.later
 	if item.plan != nil {
 		m.out.Used = item.plan.name
 	}
@@ -91,6 +96,9 @@ func Map(item Item, rules Vocabulary, src *intakev1.SourceDeclared) Mapped {
 	return m.out
 }
 
+// eventLink is a kind of event that says something of an earlier submission.
+const eventLink = "link"
+
 // event says what the kind of event means. A kind that the mapping knows is
 // named where it is no submission; any other is the sender's own text and is not.
 func (m *mapper) event(item Item) {
@@ -104,7 +112,7 @@ func (m *mapper) event(item Item) {
 		m.out.Update = true
 	case "erase":
 		m.out.Ignored = kind + ": the sender asks to erase what it sent before"
-	case "link":
+	case eventLink:
 		m.out.Ignored = kind + ": the event changes an earlier one and is no submission of its own"
 	case "ignore":
 		m.out.Ignored = kind + ": the source does not take this kind of event"
@@ -185,7 +193,7 @@ func (item Item) Canonical() []byte {
 
 type mapper struct {
 	rules    Vocabulary
-	region   string // of telephone numbers that do not say theirs
+	source   *intakev1.SourceDeclared
 	out      Mapped
 	personal *leadv1.PersonalData
 	features *leadv1.Features
@@ -295,6 +303,9 @@ func (m *mapper) sort(item Item, idLeaf int, src *intakev1.SourceDeclared) {
 			}
 			a.field = fieldNone
 		}
+		if a.field == fieldNone && campaigned(value) {
+			a.field, a.how = fieldPage, byValue
+		}
 		if l.rank == rankForeign {
 			a.field = fieldNone
 		}
@@ -323,15 +334,31 @@ func own(l *Leaf, answered bool, reachable map[string]bool) bool {
 		return true
 	case norm(l.Key) == "title":
 		return false
+	case l.rank == rankPlain && spoken(l.Key):
+		// What was said in a conversation stands beside who said it.
+		for at := range reachable { // any order: one is enough
+			if at := strings.TrimSuffix(at, "."); parentOf(l) != "" && strings.HasPrefix(at, parentOf(l)) && !strings.Contains(at[len(parentOf(l)):], ".") {
+				return true
+			}
+		}
 	}
 	return reachable[parentOf(l)]
 }
 
+// spoken says whether a key is nothing but a message's.
+func spoken(key string) bool {
+	word := norm(key)
+	return fieldOfKey(key) == fieldMessage && (strings.Contains(word, "message") || strings.Contains(word, "mensaje") || strings.Contains(word, "nachricht"))
+}
+
 // parentOf is the path of what a leaf stands in.
 func parentOf(l *Leaf) string {
-	tail := l.Key
-	if strings.HasSuffix(l.Path, tail) {
-		return strings.TrimSuffix(l.Path, tail)
+	at, tail := l.Path, join("", l.Key)
+	for strings.HasSuffix(at, "]") && !strings.HasSuffix(at, tail) { // one of several values
+		at = at[:strings.LastIndexByte(at, '[')]
+	}
+	if strings.HasSuffix(at, tail) {
+		return strings.TrimSuffix(at, tail)
 	}
 	return l.Path
 }
@@ -524,9 +551,13 @@ func cut(s string, most int) string {
 func (m *mapper) identity() {
 	p := m.personal
 	var sure int
-	p.Email = m.use(fieldEmail)
+	var rivalled bool
 	if i := m.first[fieldEmail]; i >= 0 {
+		if rivalled = m.rivalled(&m.answers[i]); rivalled {
+			m.answers[i].sure = confidences[byValue]
+		}
 		sure = m.answers[i].confidence()
+		p.Email = m.use(fieldEmail)
 	} else {
 		p.Email, sure = m.emailByValue()
 	}
@@ -547,7 +578,7 @@ func (m *mapper) identity() {
 		p.Phone = m.phoneByValue()
 	}
 	if p.Phone != "" {
-		if phone, country, ok := NormalisePhone(p.Phone, orElse(m.features.Country, m.region)); ok {
+		if phone, country := numberOf(p, m.features, m.source); phone != "" {
 			m.out.Phone = phone
 			m.features.HasPhone = true
 			if m.features.Country == "" && m.first[fieldCountry] < 0 {
@@ -557,7 +588,7 @@ func (m *mapper) identity() {
 			m.notes.add("the telephone number does not parse; it was kept as typed")
 		}
 	}
-	m.out.NeedsMapping = p.Phone == "" && (p.Email == "" || sure < doubtful)
+	m.out.NeedsMapping = unreachable(p) || p.Phone == "" && sure < doubtful || rivalled
 
 	p.FirstName = m.use(fieldFirstName)
 	p.LastName = m.use(fieldLastName)
@@ -571,15 +602,34 @@ func (m *mapper) identity() {
 	p.Message = m.use(fieldMessage)
 }
 
+// rivalled says whether the body speaks of somebody else in the same way, with an
+// address of their own: two people side by side, and nothing says who asks.
+func (m *mapper) rivalled(first *answer) bool {
+	if first.leaf.claim != nil || parentOf(first.leaf) == "" {
+		return false
+	}
+	address, _ := NormaliseEmail(first.value)
+	for i := range m.answers {
+		a := &m.answers[i]
+		if a.field != fieldEmail || a.how != first.how || a.leaf.rank != first.leaf.rank || parentOf(a.leaf) == "" || parentOf(a.leaf) == parentOf(first.leaf) {
+			continue
+		}
+		if email, ok := NormaliseEmail(a.value); ok && email != address {
+			return true
+		}
+	}
+	return false
+}
+
 // emailByValue finds, last, an answer that is an e-mail address, whatever it
-// was asked as.
+// was asked as. What a mapping says is something else is not looked at.
 func (m *mapper) emailByValue() (string, int) {
 	var first *answer
 	var address string
 	sure := onlyOne
 	for i := range m.answers {
 		a := &m.answers[i]
-		if a.field != fieldNone || a.leaf.rank > rankPlain || a.leaf.origin == fromText || len(a.value) > 320 || !strings.Contains(a.value, "@") {
+		if a.field != fieldNone || a.leaf.claim != nil || a.leaf.rank > rankPlain || a.leaf.origin == fromText || len(a.value) > 320 || !strings.Contains(a.value, "@") {
 			continue
 		}
 		email, ok := NormaliseEmail(a.value)
@@ -603,7 +653,7 @@ func (m *mapper) emailByValue() (string, int) {
 func (m *mapper) phoneByValue() string {
 	for i := range m.answers {
 		a := &m.answers[i]
-		if a.field != fieldNone || a.used || a.leaf.rank > rankPlain || !strings.HasPrefix(a.value, "+") || len(a.value) > 32 {
+		if a.field != fieldNone || a.leaf.claim != nil || a.used || a.leaf.rank > rankPlain || !strings.HasPrefix(a.value, "+") || len(a.value) > 32 {
 			continue
 		}
 		if _, _, ok := NormalisePhone(a.value, ""); ok {
@@ -649,10 +699,8 @@ func (m *mapper) facts() {
 	m.features.Industry = m.word(ListIndustry, fieldIndustry)
 	m.features.Role = m.word(ListRole, fieldRole)
 	m.features.Product = m.word(ListProduct, fieldProduct)
-	if m.features.Role == "" && m.rules != nil && m.personal.JobTitle != "" {
-		if word, ok := m.rules.Word(ListRole, m.personal.JobTitle); ok && fits(word) {
-			m.features.Role = word
-		}
+	if m.features.Role == "" {
+		m.features.Role = roleFor(m.rules, m.personal)
 	}
 	if text := m.use(fieldLanguage); text != "" {
 		if tag, ok := Language(text); ok {
@@ -670,14 +718,9 @@ func (m *mapper) word(list string, f field) string {
 	if text == "" {
 		return ""
 	}
-	if m.rules != nil {
-		if word, ok := m.rules.Word(list, text); ok && fits(word) {
-			m.told(f, word)
-			return word
-		}
-	}
-	m.keep(f)
-	return ""
+	word := wordFor(m.rules, list, text)
+	m.told(f, word)
+	return word
 }
 
 // wish finds whether the person asked for contact. Consent to processing is no

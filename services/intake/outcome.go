@@ -22,6 +22,7 @@ type outcomes struct {
 	// accounts and domains say which company somebody belongs to.
 	accounts *Accounts
 	domains  *Domains
+	chain    *chain
 	// touches of this batch, by id, and the deliveries that each came in.
 	touches map[string][]string
 }
@@ -45,6 +46,13 @@ func (b *outcomes) add(t *task) error {
 	if t.touch != nil {
 		return b.touch(t)
 	}
+	replaced := false
+	if len(t.names) > 0 {
+		var id string
+		if id, replaced = b.chain.lead(t.names, t.leadID); id != t.leadID {
+			return fault.New(fault.Unavailable, "another name of the submission came while it was prepared")
+		}
+	}
 	if t.mapped.Ignored != "" {
 		b.ignore(t)
 		return nil
@@ -56,7 +64,10 @@ func (b *outcomes) add(t *task) error {
 	switch {
 	case s.Delivered(t.ref.GetDeliveryId()):
 		return nil
-	case s.ID != "" && string(s.BodyMAC) == string(t.mac):
+	}
+	b.name(t)
+	switch {
+	case s.ID != "" && (replaced || string(s.BodyMAC) == string(t.mac)):
 		b.say(t, s, &leadv1.SubmissionRepeated{Delivery: t.ref})
 		return nil
 	case t.grant == nil:
@@ -97,10 +108,29 @@ func (b *outcomes) ignore(t *task) {
 	} else if t.from.ref.GetDeliveryId() == t.ref.GetDeliveryId() || b.view.Place(subject).Seq != 0 {
 		return
 	}
+	b.name(t)
 	b.drafts = append(b.drafts, ledger.Draft{
 		Subject: subject, Cause: t.ref.GetDeliveryId(), Position: 2, Correlation: t.ref.GetDeliveryId(), TraceParent: t.trace,
 		Body: &intakev1.DeliveryIgnored{Delivery: t.ref, SourceId: t.source.GetSourceId(), Why: t.mapped.Ignored},
 	})
+}
+
+// speaks says whether a submission says by which ids it goes: one that is taken,
+// or an event that links one to another.
+func (t *task) speaks() bool {
+	return t.mapped.Ignored == "" || t.mapped.Event == eventLink && len(t.names) > 1
+}
+
+// name says by which ids a submission goes, where that is not known yet.
+func (b *outcomes) name(t *task) {
+	if len(t.names) == 0 || !t.speaks() {
+		return
+	}
+	for i, said := range b.chain.name(t.names, t.source.GetSourceId(), t.leadID) {
+		b.drafts = append(b.drafts, ledger.Draft{
+			Subject: subjectSubmission + said.GetSubmissionId(), Body: said, Cause: t.ref.GetDeliveryId(), Correlation: t.leadID, Position: 2000 + i, TraceParent: t.trace,
+		})
+	}
 }
 
 // receive opens a lead.
@@ -116,14 +146,22 @@ func (b *outcomes) receive(t *task, s *lead.State) {
 		Personal: t.grant.Sealed, BodyMac: t.mac, NeedsMapping: t.mapped.NeedsMapping, Mapping: t.mapped.Used, Found: t.mapped.Found,
 	})
 	b.attach(t.leadID, t.grant, t.ref.GetDeliveryId(), t.trace, s)
-	switch {
-	case t.mapped.Spam != "":
-		b.say(t, s, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: t.mapped.Spam})
-	case t.mapped.Submission.GetTest():
-		b.say(t, s, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_TEST, Rule: "the sender marked it as a test"})
-	default:
+	if no := refusalOf(&t.mapped); no != nil {
+		b.say(t, s, no)
+	} else {
 		b.account(t, s)
 	}
+}
+
+// refusalOf is why a submission is refused, by what it says; nil = it is not.
+func refusalOf(m *Mapped) *leadv1.LeadRefused {
+	switch {
+	case m.Spam != "":
+		return &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: m.Spam}
+	case m.Submission.GetTest():
+		return &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_TEST, Rule: "the sender marked it as a test"}
+	}
+	return nil
 }
 
 // account says which declared company the lead belongs to, where that is

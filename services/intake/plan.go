@@ -16,6 +16,8 @@ type plan struct {
 	name     string // as the lead records it
 	items    spot
 	id       [][]spot // each the first with a value; all must have one
+	replaces [][]spot // ids of what it takes the place of, each the first with a value
+	later    [][]spot // ids of what took its place
 	event    []spot
 	events   map[string]string
 	embedded []spot
@@ -86,7 +88,7 @@ func planOf(src *intakev1.SourceDeclared) *plan {
 
 func settles(m *intakev1.Mapping) bool {
 	return len(m.GetFields())+len(m.GetPairs())+len(m.GetId())+len(m.GetEvents())+len(m.GetTests())+
-		len(m.GetLabels())+len(m.GetConsents())+len(m.GetEmbedded()) > 0 || m.GetItems() != "" || m.GetEvent() != ""
+		len(m.GetLabels())+len(m.GetConsents())+len(m.GetEmbedded())+len(m.GetReplaces())+len(m.GetReplacedBy()) > 0 || m.GetItems() != "" || m.GetEvent() != ""
 }
 
 func (p *plan) with(m *intakev1.Mapping, by how) *plan {
@@ -95,6 +97,12 @@ func (p *plan) with(m *intakev1.Mapping, by how) *plan {
 	}
 	for _, id := range m.GetId() {
 		p.id = append(p.id, alternatives(id))
+	}
+	for _, id := range m.GetReplaces() {
+		p.replaces = append(p.replaces, alternatives(id))
+	}
+	for _, id := range m.GetReplacedBy() {
+		p.later = append(p.later, alternatives(id))
 	}
 	if m.GetEvent() != "" {
 		p.event = alternatives(m.GetEvent())
@@ -129,7 +137,7 @@ func (p *plan) behind(q *plan) {
 		p.items = q.items
 	}
 	if p.id == nil {
-		p.id = q.id
+		p.id, p.replaces, p.later = q.id, slices.Concat(p.replaces, q.replaces), slices.Concat(p.later, q.later)
 	}
 	if p.event == nil {
 		p.event = q.event
@@ -170,7 +178,7 @@ func (p *plan) headers() []string {
 			}
 		}
 	}
-	for _, part := range p.id {
+	for _, part := range slices.Concat(p.id, p.replaces, p.later) {
 		add(part...)
 	}
 	add(p.event...)
@@ -215,6 +223,8 @@ func (p *plan) mark(item *Item, n int, headers map[string]string) {
 		}
 	}
 	p.markID(item, n)
+	item.renamed = len(p.replaces)+len(p.later) > 0
+	item.replaces, item.later = named(item, p.replaces), named(item, p.later)
 	if kind, ok := firstAt(item.Leaves, p.event); ok {
 		item.event = item.Leaves[kind].Value
 	}

@@ -71,6 +71,8 @@ func TestPresetMappings(t *testing.T) {
 			name: "hubspot", body: `[{"eventId":1,"subscriptionType":"contact.creation","portalId":5,"objectId":9007199254740993},{"eventId":2,"subscriptionType":"contact.privacyDeletion","portalId":5,"objectId":8},{"eventId":3,"subscriptionType":"deal.creation","portalId":5,"objectId":7}]`,
 			want: []reading{{id: "5|9007199254740993", outcome: "thin"}, {id: "5|8", outcome: "ignored"}, {id: "5|7", outcome: "ignored"}},
 		},
+		{name: "hubspot-v1", body: `[{"eventId":4,"subscriptionType":"contact.propertyChange","portalId":5,"objectId":8,"propertyName":"email","propertyValue":"new@b.example"}]`, want: []reading{{id: "5|8", outcome: "thin"}}},
+		{name: "hubspot-v2", body: `[{"eventId":4,"subscriptionType":"contact.propertyChange","portalId":5,"objectId":8,"propertyName":"phone","propertyValue":"+493055501234"}]`, want: []reading{{id: "5|8", outcome: "thin"}}},
 		{
 			name: "hubspot-workflow", body: `{"vid":7,"properties":{"email":{"value":"ana@b.example","versions":[{"value":"old@b.example"}]},"firstname":{"value":"Ana","versions":[]},"lastname":{"value":"Bo","versions":[]},"company":{"value":"Acme","versions":[]},"phone":{"value":"030 5550 1234","versions":[]}},"associated-owner":{"email":"owner@c.example","first-name":"Boss"}}`,
 			want: []reading{{email: "ana@b.example", name: "Ana Bo", company: "Acme", phone: "030 5550 1234", id: "7", outcome: "lead"}},
@@ -119,7 +121,7 @@ func TestPresetMappings(t *testing.T) {
 		},
 		{
 			name: "calendly", body: `{"event":"invitee.created","payload":{"uri":"u2","old_invitee":"u1","rescheduled":false,"email":"ana@b.example","name":"Ana Bo","questions_and_answers":[{"question":"Company","answer":"Acme","position":0}],"tracking":{"utm_source":"ad","utm_medium":"cpc"}}}`,
-			want: []reading{{email: "ana@b.example", name: "Ana Bo", company: "Acme", utm: "ad/cpc/", id: "u1", outcome: "lead"}},
+			want: []reading{{email: "ana@b.example", name: "Ana Bo", company: "Acme", utm: "ad/cpc/", id: "u2", outcome: "lead"}},
 		},
 		{name: "calendly", body: `{"event":"invitee.canceled","payload":{"uri":"u1","email":"ana@b.example","name":"Ana Bo"}}`, want: []reading{{email: "ana@b.example", name: "Ana Bo", id: "u1", outcome: "ignored"}}},
 		{

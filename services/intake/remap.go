@@ -18,8 +18,10 @@ import (
 )
 
 // RemapSource reads a source's kept bodies again with its mapping of now. A lead
-// that says something else then says so; nothing else of it changes, and a lead
-// of which somebody was forgotten stays as it is.
+// that says something else then says so; one that turns out to be spam or a test
+// before it was qualified is refused, as it would have been at the door.
+// Nothing else of it changes, and a lead of which somebody was forgotten stays as
+// it is.
 func (s *Server) RemapSource(ctx context.Context, req *intakev1.RemapSourceRequest) (*intakev1.RemapSourceResponse, error) {
 	span, err := s.spanOf(req.GetFrom(), nil, req.GetSource())
 	if err != nil {
@@ -150,9 +152,10 @@ func (r *remapping) lead(ctx context.Context, id string, ref *leadv1.DeliveryRef
 			return err
 		}
 		features := m.Submission.GetFeatures()
-		changed := !same || !proto.Equal(features, s.Features) || m.NeedsMapping != s.NeedsMapping
+		no := refusedNow(s, &m)
+		changed := !same || !proto.Equal(features, s.Features) || m.NeedsMapping != s.NeedsMapping || no != nil
 		if changed && !r.dry {
-			wrote, err := r.say(ctx, s, events[len(events)-1].Seq, counts, src, m, plain)
+			wrote, err := r.say(ctx, s, events[len(events)-1].Seq, counts, src, m, plain, no)
 			if err != nil {
 				return err
 			}
@@ -164,14 +167,29 @@ func (r *remapping) lead(ctx context.Context, id string, ref *leadv1.DeliveryRef
 		if changed {
 			r.out.Changed++
 		}
-		if s.NeedsMapping && !m.NeedsMapping {
+		open := m.NeedsMapping && no == nil
+		if s.NeedsMapping && !open {
 			r.out.Settled++
 		}
-		if m.NeedsMapping {
+		if open {
 			r.out.Open++
 		}
 		return nil
 	}
+}
+
+// refusedNow is why a lead is refused, now that its body says more; nil = it is
+// not. Once it was qualified, somebody called, or a later body revised it, people
+// say what it is.
+func refusedNow(s *lead.State, m *Mapped) *leadv1.LeadRefused {
+	if s.Revisions > 0 || s.Offers > 0 || len(s.Calls) > 0 {
+		return nil
+	}
+	switch s.State {
+	case leadv1.State_STATE_RECEIVED, leadv1.State_STATE_HELD, leadv1.State_STATE_NURTURING:
+		return refusalOf(m)
+	}
+	return nil
 }
 
 // lastReading folds a lead whole, and answers which delivery's reading counts.
@@ -208,7 +226,7 @@ func samePersonal(have []byte, want *leadv1.PersonalData) (bool, error) {
 // say seals the new reading under a key of its own, on disk before the event that
 // needs it, and says it; also whose the lead is, where that is somebody else. It
 // answers false where the lead has moved since it was looked at.
-func (r *remapping) say(ctx context.Context, s *lead.State, at uint64, ref *leadv1.DeliveryRef, src *intakev1.SourceDeclared, m Mapped, plain []byte) (wrote bool, err error) {
+func (r *remapping) say(ctx context.Context, s *lead.State, at uint64, ref *leadv1.DeliveryRef, src *intakev1.SourceDeclared, m Mapped, plain []byte, no *leadv1.LeadRefused) (wrote bool, err error) {
 	// Who could not be reached by anything is still that person when an address
 	// is found; who is reached by another address is somebody else.
 	person := ""
@@ -239,7 +257,9 @@ func (r *remapping) say(ctx context.Context, s *lead.State, at uint64, ref *lead
 		also := func(subject string, body proto.Message) {
 			drafts = append(drafts, ledger.Draft{Subject: subject, Body: body, Cause: cause, Correlation: s.ID, Position: int(s.Events) + len(drafts), Actor: r.actor})
 		}
-		if found := r.Accounts.accountOf(&m, r.Domains, s.Account); found != nil {
+		if no != nil {
+			also(lead.SubjectOf(s.ID), no)
+		} else if found := r.Accounts.accountOf(&m, r.Domains, s.Account); found != nil {
 			also(lead.SubjectOf(s.ID), found)
 		}
 		onLead, onPerson := attached(s.ID, &grant, r.People)

@@ -33,12 +33,14 @@ type Server struct {
 	// Accounts are the companies that are known; nil = none are kept.
 	Accounts *Accounts
 	Touches  *Touches
+	// Names are the ids that stand for one submission; nil = none do.
+	Names *Names
 	// Draining ends streams of submissions once what they brought is answered;
 	// nil = never.
 	Draining <-chan struct{}
 	// Secrets resolves what signatures are checked with; for TestSource alone.
 	Secrets SecretLookup
-	// PublicURL is where senders reach the door, for TestSource alone.
+	// PublicURL is where senders reach the door; empty = nobody said.
 	PublicURL string
 	// Register is what both sides signed.
 	Register *agreement.Register
@@ -144,7 +146,7 @@ type past struct {
 }
 
 func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, actor string, rows []*intakev1.HistoryRow) ([]*intakev1.RowResult, error) {
-	ids := Ids{s.Keys}
+	ids, rules := Ids{s.Keys}, s.rules()
 	results := make([]*intakev1.RowResult, 0, len(rows))
 	var fresh []*past
 	var admissions []keys.Admission
@@ -155,7 +157,7 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 			p.result.Error = why
 			continue
 		}
-		p.mapped = worded(row.GetSubmission(), src, s.Domains, row.GetReceivedAt().AsTime())
+		p.mapped = worded(row.GetSubmission(), rules, src, s.Domains, row.GetReceivedAt().AsTime())
 		p.sub = ids.Submission(src.GetSourceId(), row.GetSubmission().GetExternalId(), "")
 		p.id = ids.Lead(p.sub)
 		p.result.LeadId = p.id

@@ -24,6 +24,7 @@ func shape(t tree, p *plan) ([]Item, error) {
 			maps.Copy(s.labels, p.labels)
 		}
 		s.collectLabels(sub, 0)
+		s.collectQuestions(sub)
 		s.walk(sub, place{rank: rankPlain})
 		// What all share is said with each, unless that would make a flood of it.
 		if i == 0 || len(outside)*len(subs) <= maxNodes {
@@ -127,6 +128,7 @@ type shaper struct {
 	skip   map[*node]bool // the submissions, where what is around them is walked
 	leaves []Leaf
 	labels map[string]string // question id or ref → what the person saw
+	asked  map[*node]bool    // objects that hold only the questions, by the keys of the answers
 	over   bool
 }
 
@@ -144,7 +146,8 @@ var (
 	// asideIn are names of objects about the form or the page.
 	asideIn = set("meta", "metadata", "definition", "schema", "form", "context", "site", "page", "scheduling", "payments", "calculations", "quiz", "tracking", "urlparameters", "variables", "ending", "referrer", "consent", "legalconsentoptions")
 	// foreignIn are names of objects about somebody other than the person.
-	foreignIn = set("owner", "author", "account", "agent", "assignee", "host", "organizer", "submitter")
+	foreignIn = set("owner", "author", "account", "agent", "assignee", "host", "organizer", "submitter", "operator", "bot", "assistant", "salesrep", "representative", "moderator",
+		"bearbeiter", "berater", "betreuer", "sachbearbeiter", "veranstalter", "empfanger", "agente", "operador", "asesor", "gestor", "propietario", "organizador", "conseiller", "operateur", "responsable", "organisateur", "proprietaire", "destinataire")
 )
 
 func (p place) child(name string) place {
@@ -163,7 +166,7 @@ func (p place) child(name string) place {
 	case p.rank == rankAside:
 	case asideIn[word]:
 		c.rank = rankAside
-	case answersIn[word]:
+	case answersIn[word], asking[word]:
 		c.rank = rankAnswer
 	}
 	return c
@@ -234,7 +237,7 @@ func (s *shaper) walk(n *node, p place) {
 				for j, el := range m.value.list {
 					s.leaf(c.at(j), names.value.list[j].text, "", "", el, fromPair)
 				}
-			case isDefinition(m.name, m.value):
+			case isDefinition(m.name, m.value), s.asked[m.value]:
 			case m.value.scalar() || m.value.kind == kindObject && len(m.value.members) > 0 || m.value.kind == kindArray && len(m.value.list) > 0:
 				s.walk(m.value, c)
 			}
@@ -593,4 +596,60 @@ func firstOf(m map[string]string, keys ...string) string {
 		}
 	}
 	return ""
+}
+
+// collectQuestions reads an object of questions whose keys are those of an
+// object of answers elsewhere: {"questions": {"p1": "E-mail"}, "answers": {"p1": …}}.
+func (s *shaper) collectQuestions(root *node) {
+	var flat []*node
+	var look func(n *node)
+	look = func(n *node) {
+		if len(flat) > maxTwinParts {
+			return
+		}
+		if n.kind == kindObject && len(n.members) > 1 && !slices.ContainsFunc(n.members, func(m member) bool { return !m.value.scalar() }) {
+			flat = append(flat, n)
+		}
+		for i := range n.members {
+			look(n.members[i].value)
+		}
+	}
+	look(root)
+	if len(flat) > maxTwinParts {
+		return
+	}
+	for _, questions := range flat {
+		if !asks(questions) {
+			continue
+		}
+		for _, answers := range flat {
+			if answers == questions || asks(answers) || slices.ContainsFunc(answers.members, func(m member) bool { return questions.get(m.name) == nil }) {
+				continue
+			}
+			if s.asked == nil {
+				s.asked = map[*node]bool{}
+			}
+			s.asked[questions] = true
+			for i := range questions.members {
+				s.labels[questions.members[i].name] = questions.members[i].value.text
+			}
+			break
+		}
+	}
+}
+
+// asks says whether all that stands in an object is questions: two of them must
+// be ones that forms ask.
+func asks(n *node) bool {
+	known := map[field]bool{}
+	for i := range n.members {
+		m := &n.members[i]
+		if m.value.kind != kindText || m.value.text == "" || strings.Contains(m.value.text, "@") {
+			return false
+		}
+		if f := fieldOfLabel(m.value.text); f != fieldNone && fieldOfKey(m.name) == fieldNone {
+			known[f] = true
+		}
+	}
+	return len(known) > 1
 }

@@ -34,7 +34,16 @@ func (s *Server) GetSource(_ context.Context, req *intakev1.GetSourceRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return &intakev1.GetSourceResponse{Source: src, Path: addressOf(src, "")}, nil
+	return &intakev1.GetSourceResponse{Source: src, Path: addressOf(src, ""), Url: s.urlOf(src, "")}, nil
+}
+
+// urlOf is a source's address as senders know it; empty = nobody said how the
+// internet reaches this door.
+func (s *Server) urlOf(src *intakev1.SourceDeclared, token string) string {
+	if s.PublicURL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(s.PublicURL, "/") + addressOf(src, token)
 }
 
 // addressOf is a source's address below the door.
@@ -77,7 +86,7 @@ func (s *Server) AddSource(ctx context.Context, req *intakev1.AddSourceRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return &intakev1.AddSourceResponse{Source: src, Path: addressOf(src, token)}, nil
+	return &intakev1.AddSourceResponse{Source: src, Path: addressOf(src, token), Url: s.urlOf(src, token)}, nil
 }
 
 // added answers a request that was carried out before.
@@ -93,7 +102,7 @@ func (s *Server) added(ctx context.Context, id, cause string) (*intakev1.AddSour
 	if len(src.GetTokenHash()) > 0 {
 		return nil, fault.New(fault.State, "the source %s was added by this very request, and its token was answered then: baton source rotate %s gives it a new one", src.GetName(), src.GetName())
 	}
-	return &intakev1.AddSourceResponse{Source: src, Path: addressOf(src, "")}, nil
+	return &intakev1.AddSourceResponse{Source: src, Path: addressOf(src, ""), Url: s.urlOf(src, "")}, nil
 }
 
 // ChangeSource changes what the request names; what is as it is to be is not said
@@ -109,7 +118,7 @@ func (s *Server) ChangeSource(ctx context.Context, req *intakev1.ChangeSourceReq
 	if err != nil {
 		return nil, err
 	}
-	return &intakev1.ChangeSourceResponse{Source: src}, nil
+	return &intakev1.ChangeSourceResponse{Source: src, Url: s.urlOf(src, "")}, nil
 }
 
 // RotateSource gives a source's address a new token.
@@ -128,7 +137,7 @@ func (s *Server) RotateSource(ctx context.Context, req *intakev1.RotateSourceReq
 	if err != nil {
 		return nil, err
 	}
-	return &intakev1.RotateSourceResponse{Path: addressOf(src, token), FormerEndsAt: ends}, nil
+	return &intakev1.RotateSourceResponse{Path: addressOf(src, token), Url: s.urlOf(src, token), FormerEndsAt: ends}, nil
 }
 
 // declare says a source as decide wants it, on top of the sources as they stand,

@@ -64,8 +64,8 @@ type mention struct {
 type Tally struct {
 	last map[keptAt]int32
 	said []mention
-	// recent are the leads that were received lately: a refusal stands in the
-	// batch of its lead, and a batch is short.
+	// recent are the leads that were received, or read again, lately: a refusal
+	// stands in the batch of its lead, and a batch is short.
 	recent, older map[string]received
 }
 
@@ -85,10 +85,7 @@ func (t *Tally) Apply(e *ledger.Event) {
 			return // history is a fact from a file, not a delivery
 		}
 		t.add(e, b.GetDelivery(), kindOutcome, readAs(b.GetNeedsMapping()))
-		if len(t.recent) > ledger.MaxBatch {
-			t.recent, t.older = map[string]received{}, t.recent
-		}
-		t.recent[e.Subject] = received{keptAtOf(b.GetDelivery()), b.GetDelivery().GetItem()}
+		t.read(e.Subject, b.GetDelivery())
 	case *leadv1.LeadRefused:
 		r, ok := t.recent[e.Subject]
 		if !ok {
@@ -103,6 +100,7 @@ func (t *Tally) Apply(e *ledger.Event) {
 		t.add(e, &leadv1.DeliveryRef{Sequence: r.at.seq, Index: r.at.index, Item: r.item}, kindChanged, as)
 	case *leadv1.LeadRemapped:
 		t.add(e, b.GetDelivery(), kindChanged, readAs(b.GetNeedsMapping()))
+		t.read(e.Subject, b.GetDelivery())
 	case *leadv1.SubmissionRepeated:
 		t.add(e, b.GetDelivery(), kindOutcome, OutcomeRepeat)
 	case *leadv1.SubmissionRevised:
@@ -130,6 +128,14 @@ func (t *Tally) Apply(e *ledger.Event) {
 		}
 		t.add(e, b.GetDelivery(), kind, OutcomeHeld)
 	}
+}
+
+// read remembers which submission a lead's words are of.
+func (t *Tally) read(subject string, ref *leadv1.DeliveryRef) {
+	if len(t.recent) > ledger.MaxBatch {
+		t.recent, t.older = map[string]received{}, t.recent
+	}
+	t.recent[subject] = received{keptAtOf(ref), ref.GetItem()}
 }
 
 func readAs(needsMapping bool) string {

@@ -53,7 +53,7 @@ func (t *touching) occurred() time.Time {
 // reach is what a touch knows its person by, in the spelling that persons are
 // kept under.
 func reach(t *intakev1.Touch, src *intakev1.SourceDeclared) (email, phone string) {
-	m := worded(&intakev1.Submission{Personal: &leadv1.PersonalData{Email: t.GetEmail(), Phone: t.GetPhone()}}, src, nil, time.Time{})
+	m := worded(&intakev1.Submission{Personal: &leadv1.PersonalData{Email: t.GetEmail(), Phone: t.GetPhone()}}, nil, src, nil, time.Time{})
 	return m.Email, m.Phone
 }
 

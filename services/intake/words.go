@@ -1,6 +1,10 @@
 package intake
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // field is a place in a submission that an answer can go to.
 type field int8
@@ -61,16 +65,16 @@ func fieldNamed(word string) field {
 // aliases are the names under which forms ask for a field, normalised: lower
 // case, without accents, spaces and punctuation.
 var aliases = aliasTable(map[field]string{
-	fieldEmail:       "email emailaddress emailaddr mail workemail businessemail youremail useremail companyemail contactemail customeremail leademail primaryemail emailadresse mailadresse correo correoelectronico courriel adresseemail indirizzoemail replyto",
-	fieldPhone:       "phone phonenumber phoneno telno telnumber telephone telephonenumber tel telefon telefonnummer rufnummer handy handynummer mobil mobile mobilephone mobilenumber cell cellphone yourphone userphone yourtel workphone workphonenumber businessphone contactphone customerphone telefono numerodetelefono telefoonnummer numerodetelephone",
-	fieldName:        "name fullname yourname contactname customername leadname vollstandigername vorundnachname ihrname deinname nombrecompleto nomcomplet nomecompleto naam",
+	fieldEmail:       "email emailaddress emailaddr mail workemail businessemail youremail useremail companyemail contactemail customeremail leademail primaryemail emailadresse mailadresse correo correoelectronico courriel adresseemail adresseelectronique adressemail mailprofessionnel correoempresarial emailprofissional indirizzoemail replyto",
+	fieldPhone:       "phone phonenumber phoneno telno telnumber telephone telephonenumber tel telefon telefonnummer rufnummer handy handynummer mobil mobile mobilephone mobilenumber cell cellphone yourphone userphone yourtel workphone workphonenumber businessphone contactphone customerphone telefono numerodetelefono telefoonnummer numerodetelephone telephoneportable telephonemobile portable telefonomovil movil mobiltelefon",
+	fieldName:        "name fullname yourname contactname customername leadname vollstandigername vorundnachname ihrname deinname vornameundnachname vornamenachname vornamename nombrecompleto nombreyapellidos nombreyapellido nometprenom prenometnom nomprenom prenomnom nomecognome nomcomplet nomecompleto naam",
 	fieldFirstName:   "firstname fname givenname forename yourfirstname vorname prenom nombre primernombre voornaam namefirst",
 	fieldLastName:    "lastname lname surname familyname yourlastname nachname familienname zuname nom nomdefamille apellido apellidos cognome achternaam namelast",
-	fieldCompany:     "company companyname yourcompany organization organisation organizationname organisationname firma firm firmname firmenname unternehmen unternehmensname employer business businessname entreprise societe nomdelentreprise empresa azienda bedrijf bedrijfsnaam",
+	fieldCompany:     "company companyname yourcompany organization organisation organizationname organisationname firma firm firmname firmenname unternehmen unternehmensname employer business businessname entreprise org societe raisonsociale nomdelentreprise nomdelasociete empresa razonsocial nombredelaempresa ragionesociale azienda bedrijf bedrijfsnaam",
 	fieldJobTitle:    "jobtitle title position job jobposition yourposition occupation berufsbezeichnung berufstitel stellenbezeichnung funktion stelle poste cargo puesto functietitel",
-	fieldMessage:     "message yourmessage comments comment nachricht ihrenachricht mitteilung anfrage inquiry enquiry anliegen kommentar bemerkung bemerkungen notes note description details question questions mensaje messaggio bericht howcanwehelp howcanwehelpyou wiekonnenwirhelfen yourquestion freetext text",
+	fieldMessage:     "message yourmessage comments comment nachricht ihrenachricht mitteilung anfrage inquiry enquiry anliegen kommentar bemerkung bemerkungen notes note description details question questions mensaje messaggio bericht lastmessage firstmessage ultimomensaje primermensaje derniermessage letztenachricht erstenachricht demande consulta comentario comentarios commentaire commentaires howcanwehelp howcanwehelpyou wiekonnenwirhelfen yourquestion freetext text",
 	fieldCountry:     "country countrycode countryname countryregion land landregion staat nation pays pais paese",
-	fieldEmployees:   "employees employee numberofemployees noofemployees numemployees employeecount employeesnumber companysize teamsize headcount companyheadcount organizationsize organisationsize mitarbeiter mitarbeiterzahl mitarbeiteranzahl anzahlmitarbeiter anzahldermitarbeiter beschaftigte unternehmensgrosse unternehmensgroesse firmengrosse firmengroesse nombredemployes effectif numerodeempleados howmanyemployees sizeofcompany",
+	fieldEmployees:   "employees employee numberofemployees noofemployees numemployees employeecount employeesnumber companysize teamsize headcount companyheadcount organizationsize organisationsize mitarbeiter mitarbeiterzahl mitarbeiteranzahl anzahlmitarbeiter anzahldermitarbeiter beschaftigte unternehmensgrosse unternehmensgroesse firmengrosse firmengroesse nombredemployes nombredesalaries salaries effectif effectifs numerodeempleados empleados howmanyemployees sizeofcompany",
 	fieldIndustry:    "industry yourindustry companyindustry branche sector industrie secteur vertical industriesector wirtschaftszweig",
 	fieldRole:        "role yourrole jobrole rolle ihrerolle jobfunction function department abteilung buyingrole roleinpurchase",
 	fieldProduct:     "product productname productinterest productofinterest interestedin interestedproduct produkt produktinteresse solution service",
@@ -89,7 +93,17 @@ var aliases = aliasTable(map[field]string{
 })
 
 // personIn are names of objects that are about the person.
-var personIn = set("contact", "person", "visitor", "customer", "lead", "user", "prospect", "respondent", "invitee", "attendee", "subscriber")
+var personIn = union(asking, set("contact", "person", "customer", "lead", "user", "kontakt", "kunde", "client", "cliente", "contacto"))
+
+// asking are those of them that are about nobody but the one who asks.
+var asking = set(
+	"visitor", "prospect", "respondent", "invitee", "attendee", "subscriber", "participant", "registrant", "applicant", "guest", "enquirer", "inquirer",
+	"besucher", "absender", "teilnehmer", "interessent", "anfragender", "visiteur", "prospecto", "repondant", "inscrit", "invite",
+	"visitante", "participante", "encuestado", "asistente", "interesado", "visitatore", "partecipante", "bezoeker", "deelnemer",
+)
+
+// possessives are words in front of what is asked for that say only whose it is.
+var possessives = set("your", "ihr", "ihre", "ihren", "dein", "deine", "votre", "vos", "ton", "ta", "su", "sus", "tu", "seu", "sua", "il", "la", "uw")
 
 // phrases are words inside a longer question that give the field away. They
 // are tried in this order, and only on questions, never on short keys.
@@ -100,7 +114,11 @@ var phrases = []struct {
 	{"e mail", fieldEmail},
 	{"email", fieldEmail},
 	{"mailadresse", fieldEmail},
+	{"adresse electronique", fieldEmail},
+	{"correo", fieldEmail},
+	{"courriel", fieldEmail},
 	{"phone", fieldPhone},
+	{"telephone", fieldPhone},
 	{"telefon", fieldPhone},
 	{"mobile number", fieldPhone},
 	{"first name", fieldFirstName},
@@ -113,9 +131,18 @@ var phrases = []struct {
 	{"how many employees", fieldEmployees},
 	{"number of employees", fieldEmployees},
 	{"wie viele mitarbeiter", fieldEmployees},
+	{"combien de salaries", fieldEmployees},
+	{"combien d employes", fieldEmployees},
+	{"cuantos empleados", fieldEmployees},
 	{"company name", fieldCompany},
 	{"your company", fieldCompany},
 	{"which company", fieldCompany},
+	{"where do you work", fieldCompany},
+	{"wo arbeiten sie", fieldCompany},
+	{"ou travaillez vous", fieldCompany},
+	{"donde trabaja", fieldCompany},
+	{"raison sociale", fieldCompany},
+	{"razon social", fieldCompany},
 	{"your name", fieldName},
 	{"full name", fieldName},
 	{"who are you", fieldName},
@@ -131,6 +158,12 @@ var phrases = []struct {
 	{"wie konnen wir", fieldMessage},
 	{"worum geht", fieldMessage},
 	{"ihre nachricht", fieldMessage},
+	{"pouvons nous", fieldMessage},
+	{"votre message", fieldMessage},
+	{"votre demande", fieldMessage},
+	{"podemos ayudar", fieldMessage},
+	{"su mensaje", fieldMessage},
+	{"su consulta", fieldMessage},
 }
 
 // controls are fields that steer a form tool and answer nothing. Some of them
@@ -204,7 +237,7 @@ func norm(s string) string {
 	if len(s) > MaxKey {
 		s = s[:MaxKey]
 	}
-	s = fold(s)
+	s = spelled(s)
 	clean := true
 	for i := range len(s) {
 		if !isWordByte(s[i]) {
@@ -222,6 +255,26 @@ func norm(s string) string {
 		}
 	}
 	return string(b)
+}
+
+// spelled is a text without accents and capitals, in which typographic marks
+// stand for themselves no more: quotes are plain ones, all else is a space.
+func spelled(s string) string {
+	s = fold(s)
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return strings.Map(func(r rune) rune {
+				switch {
+				case r == '’' || r == '‘':
+					return '\''
+				case r >= utf8.RuneSelf && (unicode.IsPunct(r) || unicode.IsSpace(r)):
+					return ' '
+				}
+				return r
+			}, s)
+		}
+	}
+	return s
 }
 
 // isWordByte keeps letters, digits and everything beyond ASCII.
@@ -243,6 +296,17 @@ func fieldOfKey(key string) field {
 	if either, _, ok := strings.Cut(key, "/"); ok && len(either) > 2 {
 		return aliases[norm(either)] // Company / organisation
 	}
+	// What is asked for stands behind whose it is: "Votre nom".
+	if whose, what, ok := strings.Cut(strings.TrimSpace(key), " "); ok || strings.ContainsAny(key, "-_") {
+		if !ok {
+			whose, what, _ = strings.Cut(strings.ReplaceAll(key, "_", "-"), "-")
+		}
+		if possessives[norm(whose)] {
+			if f := fieldOfKey(what); f != fieldNone {
+				return f
+			}
+		}
+	}
 	// Lists have names in the plural.
 	for _, p := range []struct{ many, one string }{{"ies", "y"}, {"es", ""}, {"s", ""}} {
 		if one, ok := strings.CutSuffix(word, p.many); ok {
@@ -259,7 +323,7 @@ func fieldOfQuestion(question string) field {
 	if len(question) > 160 || !strings.ContainsRune(question, ' ') {
 		return fieldNone
 	}
-	text := " " + strings.Join(strings.FieldsFunc(fold(question), func(r rune) bool {
+	text := " " + strings.Join(strings.FieldsFunc(spelled(question), func(r rune) bool {
 		return r < 0x80 && !isWordByte(byte(r))
 	}), " ") + " "
 	for _, p := range phrases {

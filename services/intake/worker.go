@@ -37,6 +37,8 @@ type Worker struct {
 	// Accounts are the companies that are known; nil = none are.
 	Accounts *Accounts
 	Touches  *Touches
+	// Names are the ids that stand for one submission; nil = none do.
+	Names *Names
 	// Keep keeps what a source answers when it is asked for details, and Details
 	// asks; nil = nobody does, and what lacks details waits.
 	Keep    Keeper
@@ -203,7 +205,7 @@ func (w *Worker) read(ctx context.Context, d *intakev1.Delivery, ref *leadv1.Del
 		return worked{}, fault.New(fault.Invalid, "the source of this delivery is not known to the log")
 	}
 	if sub := body.GetSubmission(); sub != nil {
-		t := w.task(ctx, d, ref, source, worded(sub, source, w.Domains, d.GetReceivedAt().AsTime()), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
+		t := w.task(ctx, d, ref, source, worded(sub, rules, source, w.Domains, d.GetReceivedAt().AsTime()), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
 		return worked{tasks: ending([]*task{t}, out)}, nil
 	}
 	if touch := body.GetTouch(); touch != nil {
@@ -266,6 +268,7 @@ func (w *Worker) task(ctx context.Context, d *intakev1.Delivery, ref *leadv1.Del
 	t := &task{ref: ref, delivery: d, source: src, mapped: m, named: name != ""}
 	t.submissionID = ids.Submission(src.GetSourceId(), name, stand)
 	t.leadID = ids.Lead(t.submissionID)
+	t.names = ids.aliases(src.GetSourceId(), name, &t.mapped)
 	t.mac = w.Keys.MAC("body", []byte(src.GetSourceId()), canonical)
 	spanned, span := telemetry.StartProcess(telemetry.WithLead(ctx, t.leadID), d.GetTraceparent(), ledger.StreamIntake, Name)
 	if t.trace = telemetry.Inject(spanned); t.trace == "" {
@@ -315,6 +318,7 @@ func passing(err error) bool {
 // write admits what is new to the key store, synced, and then says what became
 // of each submission.
 func (w *Worker) write(ctx context.Context, tasks []*task) error {
+	w.place(tasks)
 	if err := w.admit(ctx, tasks); err != nil {
 		return err
 	}
@@ -322,7 +326,7 @@ func (w *Worker) write(ctx context.Context, tasks []*task) error {
 		return err
 	}
 	_, err := w.Log.Write(ctx, Name, func(v *ledger.View) ([]ledger.Draft, error) {
-		b := &outcomes{view: v, people: w.People, held: w.Held, accounts: w.Accounts, domains: w.Domains, leads: map[string]*lead.State{}}
+		b := &outcomes{view: v, people: w.People, held: w.Held, accounts: w.Accounts, domains: w.Domains, leads: map[string]*lead.State{}, chain: newChain(w.Names)}
 		for _, t := range tasks {
 			if err := b.add(t); err != nil {
 				return nil, err
@@ -337,6 +341,27 @@ func (w *Worker) write(ctx context.Context, tasks []*task) error {
 		return err
 	}
 	return w.arrived(ctx, tasks)
+}
+
+// place finds the lead of each submission that goes by several ids, those before
+// it in the batch among them.
+func (w *Worker) place(tasks []*task) {
+	w.Log.Follower().View(func(*ledger.View) {
+		c := newChain(w.Names)
+		for _, t := range tasks {
+			if len(t.names) == 0 {
+				continue
+			}
+			own := Ids{w.Keys}.Lead(t.submissionID)
+			was := t.leadID
+			if t.leadID, t.replaced = c.lead(t.names, own); t.leadID != was {
+				t.grant = nil
+			}
+			if t.speaks() {
+				c.name(t.names, t.source.GetSourceId(), t.leadID)
+			}
+		}
+	})
 }
 
 // admit asks the key store for keys, persons and equal bodies: one transaction,
@@ -355,7 +380,7 @@ func (w *Worker) admit(ctx context.Context, tasks []*task) error {
 				failed = err
 				return
 			}
-			if s.ID != "" && (s.Delivered(t.ref.GetDeliveryId()) || string(s.BodyMAC) == string(t.mac)) {
+			if s.ID != "" && (t.replaced || s.Delivered(t.ref.GetDeliveryId()) || string(s.BodyMAC) == string(t.mac)) {
 				continue
 			}
 			plain, err := t.personal()

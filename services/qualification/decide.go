@@ -12,6 +12,7 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/lead"
+	"github.com/leadbaton/baton/services/score"
 )
 
 // Logic names this version of the deciding code. A change of behaviour is a
@@ -32,6 +33,9 @@ type Input struct {
 	Agreement *agreement.Agreement
 	// Version is its number.
 	Version int64
+	// Score is the learned score in force; nil = none is. It informs and decides
+	// nothing.
+	Score *score.Model
 	// Now is the recorded time of the decision.
 	Now time.Time
 }
@@ -189,7 +193,7 @@ func bySignal(in Input, touches []lead.Arrival) proto.Message {
 			return nil
 		}
 	}
-	ex := explained(profile, persona)
+	ex := explained(in, profile, persona)
 	ex.Signal = signal.ID
 	ex.Criteria = append([]*leadv1.Criterion{shown}, ex.GetCriteria()...)
 	ex.Summary = fmt.Sprintf("%s at once: the signal %q was seen, which counts whatever the points are; every must-have holds (%s).",
@@ -204,8 +208,8 @@ func bySignal(in Input, touches []lead.Arrival) proto.Message {
 	return said
 }
 
-func explained(profile agreement.Fit, persona agreement.PersonaFit) *leadv1.Explanation {
-	ex := &leadv1.Explanation{Points: profile.Points, PointsNeeded: profile.Needed, Missing: profile.Missing}
+func explained(in Input, profile agreement.Fit, persona agreement.PersonaFit) *leadv1.Explanation {
+	ex := &leadv1.Explanation{Points: profile.Points, PointsNeeded: profile.Needed, Missing: profile.Missing, Score: in.Score.Explain(in.Lead.Features)}
 	ex.Criteria = append(append(ex.Criteria, profile.Criteria...), persona.Criteria...)
 	if profile.Overlay != "" {
 		ex.Overlays = []string{profile.Overlay}
@@ -231,7 +235,7 @@ func hold(s *lead.State) proto.Message {
 func byProfile(in Input) proto.Message {
 	f := facts(in)
 	profile, persona := in.Agreement.Profile(f), in.Agreement.Persona(f)
-	ex, versions := explained(profile, persona), versions(in, profile, persona)
+	ex, versions := explained(in, profile, persona), versions(in, profile, persona)
 	switch {
 	case in.Lead.Features.GetContactWish() == leadv1.ContactWish_CONTACT_WISH_CONTENT_ONLY:
 		ex.Summary = fmt.Sprintf("Stays with marketing: the person asked for content only, not for contact (%s).", versions)
@@ -240,10 +244,10 @@ func byProfile(in Input) proto.Message {
 		ex.Summary = fmt.Sprintf("Stays with marketing: the customer profile is not met: %s (%s).", shortfall(profile), versions)
 		return nurture(in, lead.ReasonProfile, ex)
 	case !persona.Met:
-		ex.Summary = fmt.Sprintf("Stays with marketing: the customer profile is met with %s, but no persona matches (%s).", score(profile), versions)
+		ex.Summary = fmt.Sprintf("Stays with marketing: the customer profile is met with %s, but no persona matches (%s).", reached(profile), versions)
 		return nurture(in, lead.ReasonPersona, ex)
 	}
-	ex.Summary = fmt.Sprintf("%s: the customer profile is met with %s and the persona %q matches (%s).", in.Agreement.StageTitle(leadv1.Stage_STAGE_MQL), score(profile), persona.Title, versions)
+	ex.Summary = fmt.Sprintf("%s: the customer profile is met with %s and the persona %q matches (%s).", in.Agreement.StageTitle(leadv1.Stage_STAGE_MQL), reached(profile), persona.Title, versions)
 	return &leadv1.LeadQualified{
 		Stage: leadv1.Stage_STAGE_MQL, AgreementVersion: in.Version, ProfileVersion: profile.Version,
 		Persona: persona.ID, PersonaVersion: persona.Version, Explanation: ex,
@@ -256,7 +260,7 @@ func byCall(in Input, call *leadv1.CallRecorded) proto.Message {
 	stated := call.HorizonMonths != nil
 	horizon := "unknown"
 	if stated {
-		horizon = fmt.Sprintf("%d months", call.GetHorizonMonths())
+		horizon = months(in, call.GetHorizonMonths())
 	}
 	inside := stated && call.GetHorizonMonths() <= limit
 	f := facts(in)
@@ -297,6 +301,14 @@ func byCall(in Input, call *leadv1.CallRecorded) proto.Message {
 		ex.Missing = []string{"the horizon in months"}
 	}
 	return &leadv1.LeadQualified{Stage: stage, AgreementVersion: in.Version, CallId: call.GetCallId(), Explanation: ex}
+}
+
+// months is a horizon in words, as each logic says it.
+func months(in Input, n int64) string {
+	if n == 1 && in.Logic != first {
+		return "1 month"
+	}
+	return fmt.Sprintf("%d months", n)
 }
 
 // deciding is the question of the call's questionnaire that settles the fit or
@@ -346,7 +358,7 @@ func nurture(in Input, reason string, ex *leadv1.Explanation) proto.Message {
 	return said
 }
 
-func score(f agreement.Fit) string {
+func reached(f agreement.Fit) string {
 	return fmt.Sprintf("%d of the %d points needed", f.Points, f.Needed)
 }
 
@@ -361,7 +373,7 @@ func shortfall(f agreement.Fit) string {
 	if len(musts) > 0 {
 		return "a must-have is missing: " + strings.Join(musts, "; ")
 	}
-	return score(f)
+	return reached(f)
 }
 
 func yes(b bool) string {

@@ -325,6 +325,15 @@ func TestWithoutAnAgreementItIsHeldOnce(t *testing.T) {
 	}
 }
 
+// features are what can be known of a lead.
+var features = rapid.Custom(func(t *rapid.T) *leadv1.Features {
+	return &leadv1.Features{
+		HasEmail: rapid.Bool().Draw(t, "email"), HasPhone: rapid.Bool().Draw(t, "phone"), HasCompany: rapid.Bool().Draw(t, "company"), FreeEmail: rapid.Bool().Draw(t, "free"),
+		Country: rapid.SampledFrom([]string{"", "DE", "US"}).Draw(t, "country"), Employees: rapid.SampledFrom([]int64{0, 19, 20, 800}).Draw(t, "employees"),
+		Role: rapid.SampledFrom([]string{"", "head", "executive", "student"}).Draw(t, "role"), ContactWish: rapid.SampledFrom([]leadv1.ContactWish{0, 1, 2}).Draw(t, "wish"),
+	}
+})
+
 // A decision settles the matter: whatever the lead is and whoever called, after
 // each event at most one decision follows for each call, and then nothing.
 //
@@ -333,13 +342,6 @@ func TestWithoutAnAgreementItIsHeldOnce(t *testing.T) {
 func TestDecidingTwiceSaysNothingTheSecondTime(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		features := rapid.Custom(func(t *rapid.T) *leadv1.Features {
-			return &leadv1.Features{
-				HasEmail: rapid.Bool().Draw(t, "email"), HasPhone: rapid.Bool().Draw(t, "phone"), HasCompany: rapid.Bool().Draw(t, "company"), FreeEmail: rapid.Bool().Draw(t, "free"),
-				Country: rapid.SampledFrom([]string{"", "DE", "US"}).Draw(t, "country"), Employees: rapid.SampledFrom([]int64{0, 19, 20, 800}).Draw(t, "employees"),
-				Role: rapid.SampledFrom([]string{"", "head", "executive", "student"}).Draw(t, "role"), ContactWish: rapid.SampledFrom([]leadv1.ContactWish{0, 1, 2}).Draw(t, "wish"),
-			}
-		})
 		s := &lead.State{ID: "l1"}
 		s.Evolve(&leadv1.LeadReceived{Features: features.Draw(t, "features"), ReceivedAt: timestamppb.New(noon)}, noon, noon)
 		answer := func() {
@@ -437,7 +439,7 @@ func TestBatch(t *testing.T) {
 	leads := folded(named("a", in(leadv1.State_STATE_RECEIVED, good())), named("b", in(leadv1.State_STATE_RECEIVED, good())), named("done", in(leadv1.State_STATE_WON, good())))
 	items := []*ledger.Item{{Lead: "a", Cause: "e1"}, {Lead: "", Cause: "e2"}, {Lead: "b", Cause: "e3"}, {Lead: "a", Cause: "e4"}, {Lead: "done", Cause: "e5"}, {Lead: "none", Cause: "e6"}}
 	line := NewLine()
-	held, err := New(&agreement.Register{}, line, NewLater()).decide(noon, leads, items)
+	held, err := New(&agreement.Register{}, nil, line, NewLater()).decide(noon, leads, items)
 	if err != nil || len(held) != 3 {
 		t.Fatalf("%d drafts, %v", len(held), err)
 	}
@@ -451,7 +453,7 @@ func TestBatch(t *testing.T) {
 	}
 	line.Apply(&ledger.Event{Subject: SubjectLine, Body: held[2].Body})
 
-	q := New(register(noon.Add(time.Hour)), line, NewLater())
+	q := New(register(noon.Add(time.Hour)), nil, line, NewLater())
 	if version := q.register.InForce(noon); version != nil {
 		t.Fatal("the agreement is in force before its time")
 	}
@@ -479,7 +481,7 @@ func TestCallsAreRecordedOnce(t *testing.T) {
 	first, again, other := record("a", "c1"), record("a", "c1"), record("a", "c2")
 	ended, nowhere, repeated := record("won", "c3"), record("none", "c4"), record("done", "c9")
 	foreign := &ledger.Item{Lead: "a", Cause: "cmd:x", Command: "something else"}
-	drafts, err := New(register(noon), NewLine(), NewLater()).decide(noon, leads, []*ledger.Item{first, again, other, ended, nowhere, repeated, foreign})
+	drafts, err := New(register(noon), nil, NewLine(), NewLater()).decide(noon, leads, []*ledger.Item{first, again, other, ended, nowhere, repeated, foreign})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -505,16 +507,16 @@ func TestCallsAreRecordedOnce(t *testing.T) {
 func TestRederive(t *testing.T) {
 	t.Parallel()
 	s := in(leadv1.State_STATE_RECEIVED, good())
-	said, err := Rederive(&ledger.Event{Logic: Logic, Recorded: noon}, s, register(noon))
+	said, err := Rederive(&ledger.Event{Logic: Logic, Recorded: noon}, s, register(noon), nil)
 	want := Decide(Input{Lead: s, Agreement: agreed, Version: 1, Now: noon})
 	if diff := cmp.Diff(want, said, protocmp.Transform()); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
-	held, err := Rederive(&ledger.Event{Logic: Logic, Recorded: noon.Add(-time.Second)}, s, register(noon))
+	held, err := Rederive(&ledger.Event{Logic: Logic, Recorded: noon.Add(-time.Second)}, s, register(noon), nil)
 	if _, ok := held.(*leadv1.QualificationHeld); !ok || err != nil {
 		t.Errorf("before anything was in force: %v, %v", held, err)
 	}
-	if _, err := Rederive(&ledger.Event{Logic: "qualification/0", Recorded: noon}, s, register(noon)); !fault.Is(err, fault.NotFound) {
+	if _, err := Rederive(&ledger.Event{Logic: "qualification/0", Recorded: noon}, s, register(noon), nil); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another logic was run: %v", err)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
+	"github.com/leadbaton/baton/services/score"
 )
 
 // Name is the service's one word.
@@ -35,13 +36,15 @@ var Hears = []string{"lead.*", "org.agreement.*"}
 // Qualification is the service.
 type Qualification struct {
 	register *agreement.Register
+	scores   *score.Register
 	line     *Line
 	later    *Later
 }
 
-// New makes the service on top of three folds.
-func New(register *agreement.Register, line *Line, later *Later) *Qualification {
-	return &Qualification{register: register, line: line, later: later}
+// New makes the service on top of its folds. Without scores none stands beside
+// the points.
+func New(register *agreement.Register, scores *score.Register, line *Line, later *Later) *Qualification {
+	return &Qualification{register: register, scores: scores, line: line, later: later}
 }
 
 // Service implements ledger.Decider.
@@ -80,7 +83,7 @@ func (q *Qualification) decide(now time.Time, leads func(id string) (*lead.State
 			continue
 		}
 		seen[item.Lead] = true
-		in := Input{Lead: state, Now: now}
+		in := Input{Lead: state, Now: now, Score: inForce(q.scores, now)}
 		if version := q.register.InForce(now); version != nil {
 			in.Agreement, in.Version = version.Agreement, version.Number
 		}
@@ -143,13 +146,21 @@ func (q *Qualification) Wake(v *ledger.View) []*ledger.Item {
 
 // Rederive answers what the decision that an event holds must be, from the
 // lead and the agreements as they stood at its basis.
-func Rederive(e *ledger.Event, state *lead.State, register *agreement.Register) (proto.Message, error) {
+func Rederive(e *ledger.Event, state *lead.State, register *agreement.Register, scores *score.Register) (proto.Message, error) {
 	if e.Logic != Logic && e.Logic != first {
 		return nil, fault.New(fault.NotFound, "the logic %q is not one that this version of Baton can run", e.Logic)
 	}
-	in := Input{Lead: state, Now: e.Recorded, Logic: e.Logic}
+	in := Input{Lead: state, Now: e.Recorded, Logic: e.Logic, Score: inForce(scores, e.Recorded)}
 	if version := register.InForce(e.Recorded); version != nil {
 		in.Agreement, in.Version = version.Agreement, version.Number
 	}
 	return Decide(in), nil
+}
+
+// inForce is the learned score that stands beside the points; nil = none does.
+func inForce(scores *score.Register, at time.Time) *score.Model {
+	if scores == nil {
+		return nil
+	}
+	return scores.Model(at)
 }

@@ -218,6 +218,47 @@ func TestDecide(t *testing.T) {
 			when:  changed(qualified(500), func(s *lead.State) { s.TimedOut = []string{"dan"} }),
 			then:  then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"deactivated", ""}},
 		},
+		"whoever sent it back does not get it again": {
+			when: changed(qualified(500), func(s *lead.State) { s.Returned = []string{"chloe"} }),
+			then: then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"returned", ""}},
+		},
+		"unless the agreement lets them": {
+			edits: []string{"  recheck_after: 30d\n", "  recheck_after: 30d\n  back_to_same_person: true\n"},
+			when:  changed(qualified(500), func(s *lead.State) { s.Returned = []string{"chloe", "dan"} }),
+			then:  then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"", ""}},
+		},
+		"or nobody else is left": {
+			given: func(w *world) { w.roster(&routingv1.MemberDeactivated{Member: "chloe"}) },
+			when:  changed(qualified(500), func(s *lead.State) { s.Returned = []string{"dan"} }),
+			then:  then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"deactivated", ""}},
+		},
+		"not while somebody else is only away": {
+			given: func(w *world) { w.away("chloe", at(3, 9, 0)) },
+			when:  changed(qualified(500), func(s *lead.State) { s.Returned = []string{"dan"} }),
+			then: then{
+				blocked: "away", look: at(3, 9, 0), reasons: []string{"away", "returned"},
+				text: "Nobody in pool Large companies can take it now: 1 away, 1 returned. It is looked at again at 2026-03-03 09:00 UTC, or as soon as somebody can.",
+			},
+		},
+		"a signal shortens the clock": {
+			when: changed(qualified(500), func(s *lead.State) { s.TakeWithin = 30 * time.Minute }),
+			then: then{member: "dan", rule: "large-companies", takeBy: at(2, 12, 30), reasons: []string{"", ""}},
+		},
+		"and never makes it longer": {
+			when: changed(qualified(500), func(s *lead.State) { s.TakeWithin = 9 * time.Hour }),
+			then: then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"", ""}},
+		},
+		"an exception chooses pool and time": {
+			edits: []string{"reasons:\n", "overlays:\n  - id: new\n    text: New.\n    until: 2026-03-02T12:00:01Z\n    pool: large-companies\n    take_within: 20m\nreasons:\n"},
+			when:  qualified(80),
+			then:  then{member: "dan", rule: "everything-else", takeBy: at(2, 12, 20), reasons: []string{"", ""}},
+		},
+		"until its end": {
+			edits: []string{"reasons:\n", "overlays:\n  - id: new\n    text: New.\n    until: 2026-03-02T12:00:00Z\n    pool: large-companies\n    take_within: 20m\nreasons:\n"},
+			given: func(w *world) { w.away("ana", time.Time{}); w.away("chloe", time.Time{}); w.away("dan", time.Time{}) },
+			when:  qualified(80),
+			then:  then{member: "ben", rule: "everything-else", takeBy: at(2, 14, 0), reasons: []string{"away", "", "away"}},
+		},
 		"nobody there": {
 			members: []string{"ana", "dan"}, given: func(w *world) { w.roster(&routingv1.MemberDeactivated{Member: "dan"}) }, when: qualified(500),
 			then: then{

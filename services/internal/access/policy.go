@@ -13,6 +13,7 @@ import (
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
@@ -63,10 +64,20 @@ var Policy = map[string][]string{
 	agreementv1.AgreementService_GetAgreement_FullMethodName:   everyone,
 	agreementv1.AgreementService_ListAgreements_FullMethodName: everyone,
 
-	qualificationv1.QualificationService_RecordCall_FullMethodName: {Qualifier},
-	qualificationv1.QualificationService_Explain_FullMethodName:    everyone,
-	qualificationv1.QualificationService_Preview_FullMethodName:    everyone,
-	qualificationv1.QualificationService_Try_FullMethodName:        everyone,
+	scorev1.ScoreService_Train_FullMethodName: {Operator},
+	// As with the agreement: who signs proves it by the signature.
+	scorev1.ScoreService_Sign_FullMethodName:          {Marketing, Sales, Manager},
+	scorev1.ScoreService_Switch_FullMethodName:        {Operator, Manager},
+	scorev1.ScoreService_GetScore_FullMethodName:      everyone,
+	scorev1.ScoreService_ListScores_FullMethodName:    everyone,
+	scorev1.ScoreService_ScoreLead_FullMethodName:     everyone,
+	scorev1.ScoreService_ProposePoints_FullMethodName: everyone,
+
+	qualificationv1.QualificationService_RecordCall_FullMethodName:       {Qualifier},
+	qualificationv1.QualificationService_Explain_FullMethodName:          everyone,
+	qualificationv1.QualificationService_GetQuestionnaire_FullMethodName: everyone,
+	qualificationv1.QualificationService_Preview_FullMethodName:          everyone,
+	qualificationv1.QualificationService_Try_FullMethodName:              everyone,
 
 	routingv1.RoutingService_GetOwner_FullMethodName: everyone,
 	routingv1.RoutingService_Accept_FullMethodName:   {Sales, Qualifier},

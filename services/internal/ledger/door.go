@@ -54,7 +54,14 @@ func (d *Door) Waiting() time.Duration {
 	if oldest == 0 {
 		return 0
 	}
-	return time.Since(time.Unix(0, oldest))
+	return d.wall().Sub(time.Unix(0, oldest))
+}
+
+func (d *Door) wall() time.Time {
+	if d.l.cfg.Wall != nil {
+		return d.l.cfg.Wall()
+	}
+	return time.Now()
 }
 
 // Door opens a door of this process.
@@ -79,7 +86,7 @@ func (d *Door) Keep(ctx context.Context, delivery *intakev1.Delivery) error {
 	if err := keeps(fault.Unknown, delivery); err != nil {
 		return err
 	}
-	k := &kept{delivery, proto.Size(delivery), time.Now(), make(chan error, 1)}
+	k := &kept{delivery, proto.Size(delivery), d.wall(), make(chan error, 1)}
 	if k.size > maxPayload-4096 {
 		return fault.New(fault.Invalid, "a delivery of %d bytes is larger than the log takes", k.size)
 	}

@@ -56,6 +56,8 @@ type Config struct {
 	// Dialer connects to the embedded server; nil = directly. Tests put a lossy
 	// line here.
 	Dialer nats.CustomDialer
+	// Wall is what waits for the disk are measured by; nil = the machine's clock.
+	Wall func() time.Time
 }
 
 // Observer hears what the ledger does, for metrics.

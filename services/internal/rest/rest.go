@@ -11,12 +11,16 @@ package rest
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/grpclog"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -29,6 +33,7 @@ import (
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 	agreementgw "github.com/leadbaton/baton/proto/gen/gateway/baton/agreement/v1"
 	auditgw "github.com/leadbaton/baton/proto/gen/gateway/baton/audit/v1"
 	feedbackgw "github.com/leadbaton/baton/proto/gen/gateway/baton/feedback/v1"
@@ -37,6 +42,7 @@ import (
 	persongw "github.com/leadbaton/baton/proto/gen/gateway/baton/person/v1"
 	qualificationgw "github.com/leadbaton/baton/proto/gen/gateway/baton/qualification/v1"
 	routinggw "github.com/leadbaton/baton/proto/gen/gateway/baton/routing/v1"
+	scoregw "github.com/leadbaton/baton/proto/gen/gateway/baton/score/v1"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
@@ -48,7 +54,20 @@ const maxBody = 16 << 20
 // New serves everything below /api/. The connection must send no token of its
 // own.
 func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, error) {
-	mux := runtime.NewServeMux(
+	var mux *runtime.ServeMux
+	mux = runtime.NewServeMux(
+		runtime.WithMiddlewares(probed),
+		runtime.WithRoutingErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+			if code != http.StatusMethodNotAllowed {
+				runtime.DefaultRoutingErrorHandler(ctx, mux, m, w, r, code)
+				return
+			}
+			if r.Context().Value(probeKey{}) != nil {
+				return
+			}
+			w.Header().Set("Allow", strings.Join(methods(mux, r), ", "))
+			fail(ctx, mux, m, w, r, &runtime.HTTPStatusError{HTTPStatus: code, Err: access.Fault(fault.New(fault.Invalid, "this address does not take %s; the header Allow says what it takes", verb(r.Method)))})
+		}),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{MarshalOptions: protojson.MarshalOptions{EmitUnpopulated: true}}),
 		// The token travels by itself; no other header reaches a service.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
@@ -67,6 +86,7 @@ func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, erro
 		persongw.RegisterPersonServiceHandlerClient(ctx, mux, personv1.NewPersonServiceClient(conn)),
 		qualificationgw.RegisterQualificationServiceHandlerClient(ctx, mux, qualificationv1.NewQualificationServiceClient(conn)),
 		routinggw.RegisterRoutingServiceHandlerClient(ctx, mux, routingv1.NewRoutingServiceClient(conn)),
+		scoregw.RegisterScoreServiceHandlerClient(ctx, mux, scorev1.NewScoreServiceClient(conn)),
 		// What is registered later comes first.
 		mux.HandlePath(http.MethodPost, batchPath, batches{mux, intakeClient}.serve),
 	)
@@ -82,16 +102,91 @@ func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, erro
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		if r.URL.Path != batchPath {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			b := &bounded{ReadCloser: http.MaxBytesReader(w, r.Body, maxBody)}
+			r = r.WithContext(context.WithValue(r.Context(), boundedKey{}, b))
+			r.Body = b
 		}
 		mux.ServeHTTP(w, r)
 	})
 	return outer, nil
 }
 
+// bounded is the body of a request, and knows whether it was too long.
+type bounded struct {
+	io.ReadCloser
+	over bool
+}
+
+type boundedKey struct{}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.over = b.over || errors.As(err, new(*http.MaxBytesError))
+	return n, err
+}
+
+// probeKey marks a request that only asks whether anything would take it.
+type probeKey struct{}
+
+// probed lets no such request any further.
+func probed(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		if found, ok := r.Context().Value(probeKey{}).(*bool); ok {
+			*found = true
+			return
+		}
+		next(w, r, params)
+	}
+}
+
+var verbs = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// verb is a method as it may be repeated: one of those that there are.
+func verb(method string) string {
+	if slices.Contains(verbs, method) {
+		return method
+	}
+	return "this method"
+}
+
+// methods are those that an address takes.
+func methods(mux *runtime.ServeMux, r *http.Request) (out []string) {
+	for _, method := range verbs {
+		var found bool
+		asked := r.Clone(context.WithValue(r.Context(), probeKey{}, &found))
+		asked.Method, asked.Body, asked.Header = method, http.NoBody, make(http.Header)
+		if method != r.Method {
+			mux.ServeHTTP(nowhere{make(http.Header)}, asked)
+		}
+		if found {
+			out = append(out, method)
+		}
+	}
+	return out
+}
+
+// nowhere takes an answer that nobody reads.
+type nowhere struct{ header http.Header }
+
+func (n nowhere) Header() http.Header         { return n.header }
+func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (n nowhere) WriteHeader(int)             {}
+
+// The gateway speaks of what it could not do to the log of its own library, which
+// is the process's error output, with parts of requests in it. Whoever asked is
+// told by the answer; nobody else is to read it.
+var _ = func() bool {
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+	return true
+}()
+
 // fail answers with a fault.
-func fail(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+func fail(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	code := 0
+	if b, ok := r.Context().Value(boundedKey{}).(*bounded); ok && b.over {
+		code, err = http.StatusRequestEntityTooLarge, access.Fault(fault.New(fault.Invalid, "the request is longer than %d MiB; send less at once", maxBody>>20))
+	}
 	if at := (*runtime.HTTPStatusError)(nil); errors.As(err, &at) {
 		code, err = at.HTTPStatus, at.Err
 	}

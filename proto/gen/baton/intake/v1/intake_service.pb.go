@@ -1592,7 +1592,10 @@ type GetSourceResponse struct {
 	// The source.
 	Source *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// Its address below the door: "/hooks/<name>".
-	Path          string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Its address as senders know it, where the deployment's public one is
+	// configured; empty = it is not.
+	Url           string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1637,6 +1640,13 @@ func (x *GetSourceResponse) GetSource() *SourceDeclared {
 func (x *GetSourceResponse) GetPath() string {
 	if x != nil {
 		return x.Path
+	}
+	return ""
+}
+
+func (x *GetSourceResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
 	}
 	return ""
 }
@@ -1713,7 +1723,10 @@ type AddSourceResponse struct {
 	// The source.
 	Source *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// Its address below the door, token included; it is not shown again.
-	Path          string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Its address as senders know it, token included, where the deployment's public
+	// one is configured; empty = it is not.
+	Url           string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1758,6 +1771,13 @@ func (x *AddSourceResponse) GetSource() *SourceDeclared {
 func (x *AddSourceResponse) GetPath() string {
 	if x != nil {
 		return x.Path
+	}
+	return ""
+}
+
+func (x *AddSourceResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
 	}
 	return ""
 }
@@ -1849,7 +1869,10 @@ func (x *ChangeSourceRequest) GetReason() string {
 type ChangeSourceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The source.
-	Source        *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Source *SourceDeclared `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Its address as senders know it, where the deployment's public one is
+	// configured; empty = it is not.
+	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1889,6 +1912,13 @@ func (x *ChangeSourceResponse) GetSource() *SourceDeclared {
 		return x.Source
 	}
 	return nil
+}
+
+func (x *ChangeSourceResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // RotateSourceRequest asks for a new token.
@@ -1952,7 +1982,10 @@ type RotateSourceResponse struct {
 	// Address below the door, token included; it is not shown again.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	// Until when the token before is taken.
-	FormerEndsAt  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=former_ends_at,json=formerEndsAt,proto3" json:"former_ends_at,omitempty"`
+	FormerEndsAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=former_ends_at,json=formerEndsAt,proto3" json:"former_ends_at,omitempty"`
+	// Address as senders know it, token included, where the deployment's public one
+	// is configured; empty = it is not.
+	Url           string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1999,6 +2032,13 @@ func (x *RotateSourceResponse) GetFormerEndsAt() *timestamppb.Timestamp {
 		return x.FormerEndsAt
 	}
 	return nil
+}
+
+func (x *RotateSourceResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // TestSourceRequest is a body as a tool would send it.
@@ -3284,31 +3324,35 @@ const file_baton_intake_v1_intake_service_proto_rawDesc = "" +
 	"\x05state\x18\x05 \x01(\x0e2\x1c.baton.intake.v1.SourceStateR\x05state\x12\x16\n" +
 	"\x06preset\x18\x06 \x01(\tR\x06preset\"5\n" +
 	"\x10GetSourceRequest\x12!\n" +
-	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\"`\n" +
+	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\"r\n" +
 	"\x11GetSourceResponse\x127\n" +
 	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredR\x06source\x12\x12\n" +
-	"\x04path\x18\x02 \x01(\tR\x04path\"\x9c\x01\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\x9c\x01\n" +
 	"\x10AddSourceRequest\x12?\n" +
 	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredB\x06\xbaH\x03\xd8\x01\x03R\x06source\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\bR\x05token\x121\n" +
-	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"`\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"r\n" +
 	"\x11AddSourceResponse\x127\n" +
 	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredR\x06source\x12\x12\n" +
-	"\x04path\x18\x02 \x01(\tR\x04path\"\xc9\x01\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\xc9\x01\n" +
 	"\x13ChangeSourceRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x04name\x12?\n" +
 	"\x06source\x18\x02 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredB\x06\xbaH\x03\xd8\x01\x03R\x06source\x12\x16\n" +
 	"\x06fields\x18\x03 \x03(\tR\x06fields\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\x03R\aversion\x12 \n" +
-	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"O\n" +
+	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"a\n" +
 	"\x14ChangeSourceResponse\x127\n" +
-	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredR\x06source\"z\n" +
+	"\x06source\x18\x01 \x01(\v2\x1f.baton.intake.v1.SourceDeclaredR\x06source\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\"z\n" +
 	"\x13RotateSourceRequest\x12!\n" +
 	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12@\n" +
-	"\x0eformer_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fformerEndsAt\"l\n" +
+	"\x0eformer_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fformerEndsAt\"~\n" +
 	"\x14RotateSourceResponse\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12@\n" +
-	"\x0eformer_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fformerEndsAt\"\xd3\x02\n" +
+	"\x0eformer_ends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fformerEndsAt\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\xd3\x02\n" +
 	"\x11TestSourceRequest\x12!\n" +
 	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12+\n" +
 	"\fcontent_type\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vcontentType\x12\x1d\n" +

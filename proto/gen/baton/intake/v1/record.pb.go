@@ -1067,7 +1067,14 @@ type Mapping struct {
 	// Consents and where they are.
 	Consents []*ConsentPath `protobuf:"bytes,9,rep,name=consents,proto3" json:"consents,omitempty"`
 	// Paths of members that hold JSON as text.
-	Embedded      []string `protobuf:"bytes,10,rep,name=embedded,proto3" json:"embedded,omitempty"`
+	Embedded []string `protobuf:"bytes,10,rep,name=embedded,proto3" json:"embedded,omitempty"`
+	// Paths of the sender's ids for earlier submissions whose place this one takes,
+	// such as the appointment before it was moved: all of them are one submission,
+	// and of those the latest counts.
+	Replaces []string `protobuf:"bytes,11,rep,name=replaces,proto3" json:"replaces,omitempty"`
+	// Paths of the sender's ids for later submissions that took the place of this
+	// one.
+	ReplacedBy    []string `protobuf:"bytes,12,rep,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1168,6 +1175,20 @@ func (x *Mapping) GetConsents() []*ConsentPath {
 func (x *Mapping) GetEmbedded() []string {
 	if x != nil {
 		return x.Embedded
+	}
+	return nil
+}
+
+func (x *Mapping) GetReplaces() []string {
+	if x != nil {
+		return x.Replaces
+	}
+	return nil
+}
+
+func (x *Mapping) GetReplacedBy() []string {
+	if x != nil {
+		return x.ReplacedBy
 	}
 	return nil
 }
@@ -1727,6 +1748,82 @@ func (x *TouchWaiting) GetBody() *v1.Sealed {
 	return nil
 }
 
+// SubmissionNamed says which lead an id of the sender's stands for, where a tool
+// gives one submission several: an event on org.submission.<submission id>. It is
+// said in the batch of what names it, and the first that says it holds.
+type SubmissionNamed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id that follows from the source and the sender's own id.
+	SubmissionId string `protobuf:"bytes,1,opt,name=submission_id,json=submissionId,proto3" json:"submission_id,omitempty"`
+	// Permanent id of the source.
+	SourceId string `protobuf:"bytes,2,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	// The lead. It may come later than its names.
+	LeadId string `protobuf:"bytes,3,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Whether a later submission took its place: what still comes under this id is
+	// older than what the lead says.
+	Replaced      bool `protobuf:"varint,4,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubmissionNamed) Reset() {
+	*x = SubmissionNamed{}
+	mi := &file_baton_intake_v1_record_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubmissionNamed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubmissionNamed) ProtoMessage() {}
+
+func (x *SubmissionNamed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_intake_v1_record_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubmissionNamed.ProtoReflect.Descriptor instead.
+func (*SubmissionNamed) Descriptor() ([]byte, []int) {
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SubmissionNamed) GetSubmissionId() string {
+	if x != nil {
+		return x.SubmissionId
+	}
+	return ""
+}
+
+func (x *SubmissionNamed) GetSourceId() string {
+	if x != nil {
+		return x.SourceId
+	}
+	return ""
+}
+
+func (x *SubmissionNamed) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *SubmissionNamed) GetReplaced() bool {
+	if x != nil {
+		return x.Replaced
+	}
+	return false
+}
+
 // TouchJoined says whose a touch is: an event on org.touch.<touch id>, in the
 // batch of the lead's TouchAdded. A touch joins one lead, once.
 type TouchJoined struct {
@@ -1741,7 +1838,7 @@ type TouchJoined struct {
 
 func (x *TouchJoined) Reset() {
 	*x = TouchJoined{}
-	mi := &file_baton_intake_v1_record_proto_msgTypes[18]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1753,7 +1850,7 @@ func (x *TouchJoined) String() string {
 func (*TouchJoined) ProtoMessage() {}
 
 func (x *TouchJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_record_proto_msgTypes[18]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1766,7 +1863,7 @@ func (x *TouchJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TouchJoined.ProtoReflect.Descriptor instead.
 func (*TouchJoined) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{18}
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TouchJoined) GetDelivery() *v1.DeliveryRef {
@@ -1800,7 +1897,7 @@ type DeliveryIgnored struct {
 
 func (x *DeliveryIgnored) Reset() {
 	*x = DeliveryIgnored{}
-	mi := &file_baton_intake_v1_record_proto_msgTypes[19]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1909,7 @@ func (x *DeliveryIgnored) String() string {
 func (*DeliveryIgnored) ProtoMessage() {}
 
 func (x *DeliveryIgnored) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_record_proto_msgTypes[19]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1922,7 @@ func (x *DeliveryIgnored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryIgnored.ProtoReflect.Descriptor instead.
 func (*DeliveryIgnored) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{19}
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeliveryIgnored) GetDelivery() *v1.DeliveryRef {
@@ -1867,7 +1964,7 @@ type DeliveryRefused struct {
 
 func (x *DeliveryRefused) Reset() {
 	*x = DeliveryRefused{}
-	mi := &file_baton_intake_v1_record_proto_msgTypes[20]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +1976,7 @@ func (x *DeliveryRefused) String() string {
 func (*DeliveryRefused) ProtoMessage() {}
 
 func (x *DeliveryRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_intake_v1_record_proto_msgTypes[20]
+	mi := &file_baton_intake_v1_record_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +1989,7 @@ func (x *DeliveryRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryRefused.ProtoReflect.Descriptor instead.
 func (*DeliveryRefused) Descriptor() ([]byte, []int) {
-	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{20}
+	return file_baton_intake_v1_record_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeliveryRefused) GetDelivery() *v1.DeliveryRef {
@@ -2029,7 +2126,7 @@ const file_baton_intake_v1_record_proto_rawDesc = "" +
 	"public_url\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpublicUrl\"i\n" +
 	"\tSecretRef\x12'\n" +
 	"\x03ref\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^(file|env):.+R\x03ref\x123\n" +
-	"\aends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06endsAt\"\xe8\x04\n" +
+	"\aends_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06endsAt\"\xa5\x05\n" +
 	"\aMapping\x122\n" +
 	"\x06fields\x18\x01 \x03(\v2\x1a.baton.intake.v1.FieldPathR\x06fields\x12/\n" +
 	"\x05pairs\x18\x02 \x03(\v2\x19.baton.intake.v1.PairListR\x05pairs\x12\x1e\n" +
@@ -2041,7 +2138,10 @@ const file_baton_intake_v1_record_proto_rawDesc = "" +
 	"\x06labels\x18\b \x03(\v2$.baton.intake.v1.Mapping.LabelsEntryR\x06labels\x128\n" +
 	"\bconsents\x18\t \x03(\v2\x1c.baton.intake.v1.ConsentPathR\bconsents\x12\x1a\n" +
 	"\bembedded\x18\n" +
-	" \x03(\tR\bembedded\x1a9\n" +
+	" \x03(\tR\bembedded\x12\x1a\n" +
+	"\breplaces\x18\v \x03(\tR\breplaces\x12\x1f\n" +
+	"\vreplaced_by\x18\f \x03(\tR\n" +
+	"replacedBy\x1a9\n" +
 	"\vEventsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
@@ -2089,7 +2189,12 @@ const file_baton_intake_v1_record_proto_rawDesc = "" +
 	"\fTouchWaiting\x12>\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12&\n" +
 	"\tsource_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bsourceId\x121\n" +
-	"\x04body\x18\x03 \x01(\v2\x15.baton.lead.v1.SealedB\x06\xbaH\x03\xc8\x01\x01R\x04body\"q\n" +
+	"\x04body\x18\x03 \x01(\v2\x15.baton.lead.v1.SealedB\x06\xbaH\x03\xc8\x01\x01R\x04body\"\xa9\x01\n" +
+	"\x0fSubmissionNamed\x12.\n" +
+	"\rsubmission_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\fsubmissionId\x12&\n" +
+	"\tsource_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bsourceId\x12\"\n" +
+	"\alead_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12\x1a\n" +
+	"\breplaced\x18\x04 \x01(\bR\breplaced\"q\n" +
 	"\vTouchJoined\x12>\n" +
 	"\bdelivery\x18\x01 \x01(\v2\x1a.baton.lead.v1.DeliveryRefB\x06\xbaH\x03\xc8\x01\x01R\bdelivery\x12\"\n" +
 	"\alead_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\x89\x01\n" +
@@ -2120,7 +2225,7 @@ func file_baton_intake_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_intake_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_intake_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_baton_intake_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_baton_intake_v1_record_proto_goTypes = []any{
 	(SourceState)(0),              // 0: baton.intake.v1.SourceState
 	(*IntakeRecord)(nil),          // 1: baton.intake.v1.IntakeRecord
@@ -2141,55 +2246,56 @@ var file_baton_intake_v1_record_proto_goTypes = []any{
 	(*DeliveryHeld)(nil),          // 16: baton.intake.v1.DeliveryHeld
 	(*DeliveryReleased)(nil),      // 17: baton.intake.v1.DeliveryReleased
 	(*TouchWaiting)(nil),          // 18: baton.intake.v1.TouchWaiting
-	(*TouchJoined)(nil),           // 19: baton.intake.v1.TouchJoined
-	(*DeliveryIgnored)(nil),       // 20: baton.intake.v1.DeliveryIgnored
-	(*DeliveryRefused)(nil),       // 21: baton.intake.v1.DeliveryRefused
-	nil,                           // 22: baton.intake.v1.DeliveryBody.HeadersEntry
-	nil,                           // 23: baton.intake.v1.Mapping.EventsEntry
-	nil,                           // 24: baton.intake.v1.Mapping.LabelsEntry
-	nil,                           // 25: baton.intake.v1.DetailsRead.HeadersEntry
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),             // 27: baton.lead.v1.Sealed
-	(*v1.Attribution)(nil),        // 28: baton.lead.v1.Attribution
-	(*v1.PersonalData)(nil),       // 29: baton.lead.v1.PersonalData
-	(*v1.Features)(nil),           // 30: baton.lead.v1.Features
-	(*v1.DeliveryRef)(nil),        // 31: baton.lead.v1.DeliveryRef
+	(*SubmissionNamed)(nil),       // 19: baton.intake.v1.SubmissionNamed
+	(*TouchJoined)(nil),           // 20: baton.intake.v1.TouchJoined
+	(*DeliveryIgnored)(nil),       // 21: baton.intake.v1.DeliveryIgnored
+	(*DeliveryRefused)(nil),       // 22: baton.intake.v1.DeliveryRefused
+	nil,                           // 23: baton.intake.v1.DeliveryBody.HeadersEntry
+	nil,                           // 24: baton.intake.v1.Mapping.EventsEntry
+	nil,                           // 25: baton.intake.v1.Mapping.LabelsEntry
+	nil,                           // 26: baton.intake.v1.DetailsRead.HeadersEntry
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),             // 28: baton.lead.v1.Sealed
+	(*v1.Attribution)(nil),        // 29: baton.lead.v1.Attribution
+	(*v1.PersonalData)(nil),       // 30: baton.lead.v1.PersonalData
+	(*v1.Features)(nil),           // 31: baton.lead.v1.Features
+	(*v1.DeliveryRef)(nil),        // 32: baton.lead.v1.DeliveryRef
 }
 var file_baton_intake_v1_record_proto_depIdxs = []int32{
 	2,  // 0: baton.intake.v1.IntakeRecord.deliveries:type_name -> baton.intake.v1.Delivery
-	26, // 1: baton.intake.v1.Delivery.received_at:type_name -> google.protobuf.Timestamp
-	27, // 2: baton.intake.v1.Delivery.body:type_name -> baton.lead.v1.Sealed
+	27, // 1: baton.intake.v1.Delivery.received_at:type_name -> google.protobuf.Timestamp
+	28, // 2: baton.intake.v1.Delivery.body:type_name -> baton.lead.v1.Sealed
 	5,  // 3: baton.intake.v1.DeliveryBody.submission:type_name -> baton.intake.v1.Submission
 	4,  // 4: baton.intake.v1.DeliveryBody.touch:type_name -> baton.intake.v1.Touch
-	22, // 5: baton.intake.v1.DeliveryBody.headers:type_name -> baton.intake.v1.DeliveryBody.HeadersEntry
-	26, // 6: baton.intake.v1.Touch.occurred_at:type_name -> google.protobuf.Timestamp
-	28, // 7: baton.intake.v1.Touch.attribution:type_name -> baton.lead.v1.Attribution
-	29, // 8: baton.intake.v1.Submission.personal:type_name -> baton.lead.v1.PersonalData
-	30, // 9: baton.intake.v1.Submission.features:type_name -> baton.lead.v1.Features
+	23, // 5: baton.intake.v1.DeliveryBody.headers:type_name -> baton.intake.v1.DeliveryBody.HeadersEntry
+	27, // 6: baton.intake.v1.Touch.occurred_at:type_name -> google.protobuf.Timestamp
+	29, // 7: baton.intake.v1.Touch.attribution:type_name -> baton.lead.v1.Attribution
+	30, // 8: baton.intake.v1.Submission.personal:type_name -> baton.lead.v1.PersonalData
+	31, // 9: baton.intake.v1.Submission.features:type_name -> baton.lead.v1.Features
 	8,  // 10: baton.intake.v1.SourceDeclared.verification:type_name -> baton.intake.v1.Verification
 	10, // 11: baton.intake.v1.SourceDeclared.mapping:type_name -> baton.intake.v1.Mapping
 	0,  // 12: baton.intake.v1.SourceDeclared.state:type_name -> baton.intake.v1.SourceState
-	26, // 13: baton.intake.v1.SourceDeclared.state_since:type_name -> google.protobuf.Timestamp
+	27, // 13: baton.intake.v1.SourceDeclared.state_since:type_name -> google.protobuf.Timestamp
 	7,  // 14: baton.intake.v1.SourceDeclared.former_tokens:type_name -> baton.intake.v1.FormerToken
 	15, // 15: baton.intake.v1.SourceDeclared.details:type_name -> baton.intake.v1.DetailsRead
-	26, // 16: baton.intake.v1.FormerToken.ends_at:type_name -> google.protobuf.Timestamp
+	27, // 16: baton.intake.v1.FormerToken.ends_at:type_name -> google.protobuf.Timestamp
 	9,  // 17: baton.intake.v1.Verification.more:type_name -> baton.intake.v1.SecretRef
-	26, // 18: baton.intake.v1.SecretRef.ends_at:type_name -> google.protobuf.Timestamp
+	27, // 18: baton.intake.v1.SecretRef.ends_at:type_name -> google.protobuf.Timestamp
 	11, // 19: baton.intake.v1.Mapping.fields:type_name -> baton.intake.v1.FieldPath
 	12, // 20: baton.intake.v1.Mapping.pairs:type_name -> baton.intake.v1.PairList
-	23, // 21: baton.intake.v1.Mapping.events:type_name -> baton.intake.v1.Mapping.EventsEntry
+	24, // 21: baton.intake.v1.Mapping.events:type_name -> baton.intake.v1.Mapping.EventsEntry
 	13, // 22: baton.intake.v1.Mapping.tests:type_name -> baton.intake.v1.TestMark
-	24, // 23: baton.intake.v1.Mapping.labels:type_name -> baton.intake.v1.Mapping.LabelsEntry
+	25, // 23: baton.intake.v1.Mapping.labels:type_name -> baton.intake.v1.Mapping.LabelsEntry
 	14, // 24: baton.intake.v1.Mapping.consents:type_name -> baton.intake.v1.ConsentPath
-	25, // 25: baton.intake.v1.DetailsRead.headers:type_name -> baton.intake.v1.DetailsRead.HeadersEntry
-	31, // 26: baton.intake.v1.DeliveryHeld.delivery:type_name -> baton.lead.v1.DeliveryRef
-	26, // 27: baton.intake.v1.DeliveryHeld.next_at:type_name -> google.protobuf.Timestamp
-	31, // 28: baton.intake.v1.DeliveryReleased.delivery:type_name -> baton.lead.v1.DeliveryRef
-	31, // 29: baton.intake.v1.TouchWaiting.delivery:type_name -> baton.lead.v1.DeliveryRef
-	27, // 30: baton.intake.v1.TouchWaiting.body:type_name -> baton.lead.v1.Sealed
-	31, // 31: baton.intake.v1.TouchJoined.delivery:type_name -> baton.lead.v1.DeliveryRef
-	31, // 32: baton.intake.v1.DeliveryIgnored.delivery:type_name -> baton.lead.v1.DeliveryRef
-	31, // 33: baton.intake.v1.DeliveryRefused.delivery:type_name -> baton.lead.v1.DeliveryRef
+	26, // 25: baton.intake.v1.DetailsRead.headers:type_name -> baton.intake.v1.DetailsRead.HeadersEntry
+	32, // 26: baton.intake.v1.DeliveryHeld.delivery:type_name -> baton.lead.v1.DeliveryRef
+	27, // 27: baton.intake.v1.DeliveryHeld.next_at:type_name -> google.protobuf.Timestamp
+	32, // 28: baton.intake.v1.DeliveryReleased.delivery:type_name -> baton.lead.v1.DeliveryRef
+	32, // 29: baton.intake.v1.TouchWaiting.delivery:type_name -> baton.lead.v1.DeliveryRef
+	28, // 30: baton.intake.v1.TouchWaiting.body:type_name -> baton.lead.v1.Sealed
+	32, // 31: baton.intake.v1.TouchJoined.delivery:type_name -> baton.lead.v1.DeliveryRef
+	32, // 32: baton.intake.v1.DeliveryIgnored.delivery:type_name -> baton.lead.v1.DeliveryRef
+	32, // 33: baton.intake.v1.DeliveryRefused.delivery:type_name -> baton.lead.v1.DeliveryRef
 	34, // [34:34] is the sub-list for method output_type
 	34, // [34:34] is the sub-list for method input_type
 	34, // [34:34] is the sub-list for extension type_name
@@ -2208,7 +2314,7 @@ func file_baton_intake_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_intake_v1_record_proto_rawDesc), len(file_baton_intake_v1_record_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2244,8 +2244,11 @@ type Explanation struct {
 	Overlays []string `protobuf:"bytes,7,rep,name=overlays,proto3" json:"overlays,omitempty"`
 	// Version of the questionnaire that the decision rests on; empty = no call.
 	QuestionnaireVersion string `protobuf:"bytes,8,opt,name=questionnaire_version,json=questionnaireVersion,proto3" json:"questionnaire_version,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// What the learned score in force said beside the points; absent = none was. It
+	// informs and decides nothing.
+	Score         *Score `protobuf:"bytes,12,opt,name=score,proto3" json:"score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Explanation) Reset() {
@@ -2334,6 +2337,169 @@ func (x *Explanation) GetQuestionnaireVersion() string {
 	return ""
 }
 
+func (x *Explanation) GetScore() *Score {
+	if x != nil {
+		return x.Score
+	}
+	return nil
+}
+
+// Score is what the learned score says about one lead. It is counted in
+// thousandths of a point; ten points more double the odds.
+type Score struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the model.
+	Model int64 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
+	// How likely the outcome is that the model was trained on, per mille.
+	PerMille int32 `protobuf:"varint,2,opt,name=per_mille,json=perMille,proto3" json:"per_mille,omitempty"`
+	// What an average lead of the training has; base and parts add up to total.
+	Base int64 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"`
+	// What each field adds or takes, in the order of the model.
+	Parts []*ScorePart `protobuf:"bytes,4,rep,name=parts,proto3" json:"parts,omitempty"`
+	// All together.
+	Total         int64 `protobuf:"varint,5,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Score) Reset() {
+	*x = Score{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Score) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Score) ProtoMessage() {}
+
+func (x *Score) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Score.ProtoReflect.Descriptor instead.
+func (*Score) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Score) GetModel() int64 {
+	if x != nil {
+		return x.Model
+	}
+	return 0
+}
+
+func (x *Score) GetPerMille() int32 {
+	if x != nil {
+		return x.PerMille
+	}
+	return 0
+}
+
+func (x *Score) GetBase() int64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *Score) GetParts() []*ScorePart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Score) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+// ScorePart is what one field of a lead adds to its score.
+type ScorePart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the field, such as lead.country.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What it is, in words.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What the lead has there, in words; "unknown" where nothing was stated.
+	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// What that adds, in thousandths of a point; below 0 it takes.
+	Points        int64 `protobuf:"varint,4,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScorePart) Reset() {
+	*x = ScorePart{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScorePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScorePart) ProtoMessage() {}
+
+func (x *ScorePart) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScorePart.ProtoReflect.Descriptor instead.
+func (*ScorePart) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ScorePart) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *ScorePart) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ScorePart) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *ScorePart) GetPoints() int64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
 // QualificationHeld says that a lead waits before qualification, and for what.
 type QualificationHeld struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2347,7 +2513,7 @@ type QualificationHeld struct {
 
 func (x *QualificationHeld) Reset() {
 	*x = QualificationHeld{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2525,7 @@ func (x *QualificationHeld) String() string {
 func (*QualificationHeld) ProtoMessage() {}
 
 func (x *QualificationHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[21]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2538,7 @@ func (x *QualificationHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QualificationHeld.ProtoReflect.Descriptor instead.
 func (*QualificationHeld) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{21}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *QualificationHeld) GetRule() string {
@@ -2417,7 +2583,7 @@ type LeadQualified struct {
 
 func (x *LeadQualified) Reset() {
 	*x = LeadQualified{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2429,7 +2595,7 @@ func (x *LeadQualified) String() string {
 func (*LeadQualified) ProtoMessage() {}
 
 func (x *LeadQualified) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[22]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2442,7 +2608,7 @@ func (x *LeadQualified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQualified.ProtoReflect.Descriptor instead.
 func (*LeadQualified) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{22}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LeadQualified) GetStage() Stage {
@@ -2531,7 +2697,7 @@ type LeadNurtured struct {
 
 func (x *LeadNurtured) Reset() {
 	*x = LeadNurtured{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2709,7 @@ func (x *LeadNurtured) String() string {
 func (*LeadNurtured) ProtoMessage() {}
 
 func (x *LeadNurtured) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[23]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2722,7 @@ func (x *LeadNurtured) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadNurtured.ProtoReflect.Descriptor instead.
 func (*LeadNurtured) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{23}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LeadNurtured) GetAgreementVersion() int64 {
@@ -2628,7 +2794,7 @@ type NurtureAdvanced struct {
 
 func (x *NurtureAdvanced) Reset() {
 	*x = NurtureAdvanced{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +2806,7 @@ func (x *NurtureAdvanced) String() string {
 func (*NurtureAdvanced) ProtoMessage() {}
 
 func (x *NurtureAdvanced) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[24]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2653,7 +2819,7 @@ func (x *NurtureAdvanced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NurtureAdvanced.ProtoReflect.Descriptor instead.
 func (*NurtureAdvanced) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{24}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *NurtureAdvanced) GetAgreementVersion() int64 {
@@ -2720,7 +2886,7 @@ type CallRecorded struct {
 
 func (x *CallRecorded) Reset() {
 	*x = CallRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2732,7 +2898,7 @@ func (x *CallRecorded) String() string {
 func (*CallRecorded) ProtoMessage() {}
 
 func (x *CallRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[25]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2745,7 +2911,7 @@ func (x *CallRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRecorded.ProtoReflect.Descriptor instead.
 func (*CallRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{25}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CallRecorded) GetCallId() string {
@@ -2849,7 +3015,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2861,7 +3027,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[26]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2874,7 +3040,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{26}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Candidate) GetMember() string {
@@ -2980,7 +3146,7 @@ type LeadOffered struct {
 
 func (x *LeadOffered) Reset() {
 	*x = LeadOffered{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2992,7 +3158,7 @@ func (x *LeadOffered) String() string {
 func (*LeadOffered) ProtoMessage() {}
 
 func (x *LeadOffered) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[27]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3005,7 +3171,7 @@ func (x *LeadOffered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadOffered.ProtoReflect.Descriptor instead.
 func (*LeadOffered) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{27}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LeadOffered) GetAgreementVersion() int64 {
@@ -3117,7 +3283,7 @@ type LeadQueued struct {
 
 func (x *LeadQueued) Reset() {
 	*x = LeadQueued{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +3295,7 @@ func (x *LeadQueued) String() string {
 func (*LeadQueued) ProtoMessage() {}
 
 func (x *LeadQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[28]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +3308,7 @@ func (x *LeadQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQueued.ProtoReflect.Descriptor instead.
 func (*LeadQueued) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{28}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LeadQueued) GetAgreementVersion() int64 {
@@ -3214,7 +3380,7 @@ type OfferAccepted struct {
 
 func (x *OfferAccepted) Reset() {
 	*x = OfferAccepted{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3226,7 +3392,7 @@ func (x *OfferAccepted) String() string {
 func (*OfferAccepted) ProtoMessage() {}
 
 func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3239,7 +3405,7 @@ func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferAccepted.ProtoReflect.Descriptor instead.
 func (*OfferAccepted) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *OfferAccepted) GetMember() string {
@@ -3277,7 +3443,7 @@ type OfferRejected struct {
 
 func (x *OfferRejected) Reset() {
 	*x = OfferRejected{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3289,7 +3455,7 @@ func (x *OfferRejected) String() string {
 func (*OfferRejected) ProtoMessage() {}
 
 func (x *OfferRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3302,7 +3468,7 @@ func (x *OfferRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRejected.ProtoReflect.Descriptor instead.
 func (*OfferRejected) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OfferRejected) GetMember() string {
@@ -3364,7 +3530,7 @@ type OfferTimedOut struct {
 
 func (x *OfferTimedOut) Reset() {
 	*x = OfferTimedOut{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3542,7 @@ func (x *OfferTimedOut) String() string {
 func (*OfferTimedOut) ProtoMessage() {}
 
 func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3555,7 @@ func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferTimedOut.ProtoReflect.Descriptor instead.
 func (*OfferTimedOut) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OfferTimedOut) GetMember() string {
@@ -3446,7 +3612,7 @@ type OutcomeRecorded struct {
 
 func (x *OutcomeRecorded) Reset() {
 	*x = OutcomeRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3458,7 +3624,7 @@ func (x *OutcomeRecorded) String() string {
 func (*OutcomeRecorded) ProtoMessage() {}
 
 func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3471,7 +3637,7 @@ func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRecorded.ProtoReflect.Descriptor instead.
 func (*OutcomeRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OutcomeRecorded) GetKind() OutcomeKind {
@@ -3548,7 +3714,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3560,7 +3726,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3573,7 +3739,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -3774,7 +3940,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"NamedValue\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xa6\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xd2\x02\n" +
 	"\vExplanation\x12!\n" +
 	"\asummary\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\asummary\x124\n" +
 	"\bcriteria\x18\x02 \x03(\v2\x18.baton.lead.v1.CriterionR\bcriteria\x12\x16\n" +
@@ -3783,7 +3949,19 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\amissing\x18\x05 \x03(\tR\amissing\x12\x16\n" +
 	"\x06signal\x18\x06 \x01(\tR\x06signal\x12\x1a\n" +
 	"\boverlays\x18\a \x03(\tR\boverlays\x123\n" +
-	"\x15questionnaire_version\x18\b \x01(\tR\x14questionnaireVersion\"M\n" +
+	"\x15questionnaire_version\x18\b \x01(\tR\x14questionnaireVersion\x12*\n" +
+	"\x05score\x18\f \x01(\v2\x14.baton.lead.v1.ScoreR\x05score\"\x94\x01\n" +
+	"\x05Score\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\x03R\x05model\x12\x1b\n" +
+	"\tper_mille\x18\x02 \x01(\x05R\bperMille\x12\x12\n" +
+	"\x04base\x18\x03 \x01(\x03R\x04base\x12.\n" +
+	"\x05parts\x18\x04 \x03(\v2\x18.baton.lead.v1.ScorePartR\x05parts\x12\x14\n" +
+	"\x05total\x18\x05 \x01(\x03R\x05total\"c\n" +
+	"\tScorePart\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x16\n" +
+	"\x06points\x18\x04 \x01(\x03R\x06points\"M\n" +
 	"\x11QualificationHeld\x12\x1b\n" +
 	"\x04rule\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04rule\x12\x1b\n" +
 	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\"\xa7\x03\n" +
@@ -3960,7 +4138,7 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
 	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
@@ -3990,35 +4168,37 @@ var file_baton_lead_v1_event_proto_goTypes = []any{
 	(*Criterion)(nil),             // 25: baton.lead.v1.Criterion
 	(*NamedValue)(nil),            // 26: baton.lead.v1.NamedValue
 	(*Explanation)(nil),           // 27: baton.lead.v1.Explanation
-	(*QualificationHeld)(nil),     // 28: baton.lead.v1.QualificationHeld
-	(*LeadQualified)(nil),         // 29: baton.lead.v1.LeadQualified
-	(*LeadNurtured)(nil),          // 30: baton.lead.v1.LeadNurtured
-	(*NurtureAdvanced)(nil),       // 31: baton.lead.v1.NurtureAdvanced
-	(*CallRecorded)(nil),          // 32: baton.lead.v1.CallRecorded
-	(*Candidate)(nil),             // 33: baton.lead.v1.Candidate
-	(*LeadOffered)(nil),           // 34: baton.lead.v1.LeadOffered
-	(*LeadQueued)(nil),            // 35: baton.lead.v1.LeadQueued
-	(*OfferAccepted)(nil),         // 36: baton.lead.v1.OfferAccepted
-	(*OfferRejected)(nil),         // 37: baton.lead.v1.OfferRejected
-	(*OfferTimedOut)(nil),         // 38: baton.lead.v1.OfferTimedOut
-	(*OutcomeRecorded)(nil),       // 39: baton.lead.v1.OutcomeRecorded
-	(*HandlingFailed)(nil),        // 40: baton.lead.v1.HandlingFailed
-	nil,                           // 41: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 42: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 43: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 44: google.protobuf.Duration
+	(*Score)(nil),                 // 28: baton.lead.v1.Score
+	(*ScorePart)(nil),             // 29: baton.lead.v1.ScorePart
+	(*QualificationHeld)(nil),     // 30: baton.lead.v1.QualificationHeld
+	(*LeadQualified)(nil),         // 31: baton.lead.v1.LeadQualified
+	(*LeadNurtured)(nil),          // 32: baton.lead.v1.LeadNurtured
+	(*NurtureAdvanced)(nil),       // 33: baton.lead.v1.NurtureAdvanced
+	(*CallRecorded)(nil),          // 34: baton.lead.v1.CallRecorded
+	(*Candidate)(nil),             // 35: baton.lead.v1.Candidate
+	(*LeadOffered)(nil),           // 36: baton.lead.v1.LeadOffered
+	(*LeadQueued)(nil),            // 37: baton.lead.v1.LeadQueued
+	(*OfferAccepted)(nil),         // 38: baton.lead.v1.OfferAccepted
+	(*OfferRejected)(nil),         // 39: baton.lead.v1.OfferRejected
+	(*OfferTimedOut)(nil),         // 40: baton.lead.v1.OfferTimedOut
+	(*OutcomeRecorded)(nil),       // 41: baton.lead.v1.OutcomeRecorded
+	(*HandlingFailed)(nil),        // 42: baton.lead.v1.HandlingFailed
+	nil,                           // 43: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 44: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 46: google.protobuf.Duration
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	9,  // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	41, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	43, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
 	13, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
 	11, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
 	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
-	43, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
-	43, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	45, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	45, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
 	14, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	43, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	45, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
 	10, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
 	7,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
 	16, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
@@ -4036,34 +4216,36 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	24, // 24: baton.lead.v1.AccountMatched.candidates:type_name -> baton.lead.v1.AccountCandidate
 	26, // 25: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
 	25, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
-	3,  // 27: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
-	27, // 28: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	44, // 29: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
-	27, // 30: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	43, // 31: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	43, // 32: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
-	43, // 33: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
-	42, // 34: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
-	7,  // 35: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
-	3,  // 36: baton.lead.v1.CallRecorded.stage:type_name -> baton.lead.v1.Stage
-	43, // 37: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
-	4,  // 38: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
-	33, // 39: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	33, // 40: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	43, // 41: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	5,  // 42: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	7,  // 43: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	43, // 44: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	43, // 45: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	6,  // 46: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	7,  // 47: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	12, // 48: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	12, // 49: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	50, // [50:50] is the sub-list for method output_type
-	50, // [50:50] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	28, // 27: baton.lead.v1.Explanation.score:type_name -> baton.lead.v1.Score
+	29, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
+	3,  // 29: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
+	27, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
+	46, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
+	27, // 32: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
+	45, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	45, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
+	45, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
+	44, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	7,  // 37: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
+	3,  // 38: baton.lead.v1.CallRecorded.stage:type_name -> baton.lead.v1.Stage
+	45, // 39: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	4,  // 40: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
+	35, // 41: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
+	35, // 42: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
+	45, // 43: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	5,  // 44: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	7,  // 45: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	45, // 46: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	45, // 47: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	6,  // 48: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	7,  // 49: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	12, // 50: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	12, // 51: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -4076,14 +4258,14 @@ func file_baton_lead_v1_event_proto_init() {
 		(*Value_Number)(nil),
 		(*Value_Flag)(nil),
 	}
-	file_baton_lead_v1_event_proto_msgTypes[25].OneofWrappers = []any{}
+	file_baton_lead_v1_event_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -837,6 +837,253 @@ func (x *Previewed) GetExplanation() *v1.Explanation {
 	return nil
 }
 
+// GetQuestionnaireRequest asks what is to be asked.
+type GetQuestionnaireRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId        string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetQuestionnaireRequest) Reset() {
+	*x = GetQuestionnaireRequest{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetQuestionnaireRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetQuestionnaireRequest) ProtoMessage() {}
+
+func (x *GetQuestionnaireRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetQuestionnaireRequest.ProtoReflect.Descriptor instead.
+func (*GetQuestionnaireRequest) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetQuestionnaireRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+// Questionnaire is what both departments agreed to ask in a call about a lead of
+// a stage.
+type Questionnaire struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stage of the lead.
+	Stage v1.Stage `protobuf:"varint,1,opt,name=stage,proto3,enum=baton.lead.v1.Stage" json:"stage,omitempty"`
+	// What people call that stage.
+	StageTitle string `protobuf:"bytes,2,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
+	// Version of the questionnaire; empty = nothing is agreed to be asked.
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// What the call is for.
+	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	// Questions, in order.
+	Questions []*Question `protobuf:"bytes,5,rep,name=questions,proto3" json:"questions,omitempty"`
+	// Version of the agreement; 0 = none is in force.
+	AgreementVersion int64 `protobuf:"varint,6,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// Months within which a lead can become SQL.
+	HorizonMonths int64 `protobuf:"varint,7,opt,name=horizon_months,json=horizonMonths,proto3" json:"horizon_months,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Questionnaire) Reset() {
+	*x = Questionnaire{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Questionnaire) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Questionnaire) ProtoMessage() {}
+
+func (x *Questionnaire) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Questionnaire.ProtoReflect.Descriptor instead.
+func (*Questionnaire) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Questionnaire) GetStage() v1.Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return v1.Stage(0)
+}
+
+func (x *Questionnaire) GetStageTitle() string {
+	if x != nil {
+		return x.StageTitle
+	}
+	return ""
+}
+
+func (x *Questionnaire) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Questionnaire) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Questionnaire) GetQuestions() []*Question {
+	if x != nil {
+		return x.Questions
+	}
+	return nil
+}
+
+func (x *Questionnaire) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *Questionnaire) GetHorizonMonths() int64 {
+	if x != nil {
+		return x.HorizonMonths
+	}
+	return 0
+}
+
+// Question is one question with a typed answer.
+type Question struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, as RecordCallRequest.answers names it.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The question in words.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// "text", "number" or "flag".
+	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// Agreed answers to a question of type text.
+	Values []string `protobuf:"bytes,4,rep,name=values,proto3" json:"values,omitempty"`
+	// What a number counts.
+	Unit string `protobuf:"bytes,5,opt,name=unit,proto3" json:"unit,omitempty"`
+	// Decimal places of a number: with 2, 12.50 is answered as 1250.
+	Scale int64 `protobuf:"varint,6,opt,name=scale,proto3" json:"scale,omitempty"`
+	// What the answer settles: "fit", "horizon", or empty.
+	Decides       string `protobuf:"bytes,7,opt,name=decides,proto3" json:"decides,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Question) Reset() {
+	*x = Question{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Question) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Question) ProtoMessage() {}
+
+func (x *Question) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Question.ProtoReflect.Descriptor instead.
+func (*Question) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Question) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Question) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Question) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Question) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Question) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Question) GetScale() int64 {
+	if x != nil {
+		return x.Scale
+	}
+	return 0
+}
+
+func (x *Question) GetDecides() string {
+	if x != nil {
+		return x.Decides
+	}
+	return ""
+}
+
 // RecordCallRequest is one call.
 type RecordCallRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -862,7 +1109,7 @@ type RecordCallRequest struct {
 
 func (x *RecordCallRequest) Reset() {
 	*x = RecordCallRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +1121,7 @@ func (x *RecordCallRequest) String() string {
 func (*RecordCallRequest) ProtoMessage() {}
 
 func (x *RecordCallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +1134,7 @@ func (x *RecordCallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCallRequest.ProtoReflect.Descriptor instead.
 func (*RecordCallRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{10}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RecordCallRequest) GetLeadId() string {
@@ -959,7 +1206,7 @@ type RecordCallResponse struct {
 
 func (x *RecordCallResponse) Reset() {
 	*x = RecordCallResponse{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1218,7 @@ func (x *RecordCallResponse) String() string {
 func (*RecordCallResponse) ProtoMessage() {}
 
 func (x *RecordCallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1231,7 @@ func (x *RecordCallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCallResponse.ProtoReflect.Descriptor instead.
 func (*RecordCallResponse) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{11}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RecordCallResponse) GetCallId() string {
@@ -1012,7 +1259,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1271,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1284,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{12}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ExplainRequest) GetLeadId() string {
@@ -1058,7 +1305,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[13]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1317,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[13]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1330,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{13}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExplainResponse) GetDecisions() []*Decision {
@@ -1115,14 +1362,21 @@ type Decision struct {
 	// Why.
 	Explanation *v1.Explanation `protobuf:"bytes,9,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// Sequence in LEDGER.
-	Sequence      uint64 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Sequence uint64 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Hash of the event in its subject's chain: the same for ever.
+	Hash []byte `protobuf:"bytes,11,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Who was accountable for the lead by that version: the owner of its stage.
+	Accountable string `protobuf:"bytes,12,opt,name=accountable,proto3" json:"accountable,omitempty"`
+	// The smallest change of what was known that would have changed the outcome, as
+	// found by deciding again; absent where there is none to tell.
+	SmallestChange *SmallestChange `protobuf:"bytes,13,opt,name=smallest_change,json=smallestChange,proto3" json:"smallest_change,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[14]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1134,7 +1388,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[14]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1147,7 +1401,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{14}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Decision) GetType() string {
@@ -1220,6 +1474,165 @@ func (x *Decision) GetSequence() uint64 {
 	return 0
 }
 
+func (x *Decision) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Decision) GetAccountable() string {
+	if x != nil {
+		return x.Accountable
+	}
+	return ""
+}
+
+func (x *Decision) GetSmallestChange() *SmallestChange {
+	if x != nil {
+		return x.SmallestChange
+	}
+	return nil
+}
+
+// SmallestChange is what would have had to be different.
+type SmallestChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Facts to change, at most three; none = no change of so few would do.
+	Changes []*FactChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// What the outcome would have been: a stage, or "nurturing".
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// True where no smaller change can do; false where a condition calculates with
+	// facts, so that only samples could be tried.
+	Sure bool `protobuf:"varint,3,opt,name=sure,proto3" json:"sure,omitempty"`
+	// The same as one plain sentence.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SmallestChange) Reset() {
+	*x = SmallestChange{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SmallestChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SmallestChange) ProtoMessage() {}
+
+func (x *SmallestChange) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SmallestChange.ProtoReflect.Descriptor instead.
+func (*SmallestChange) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SmallestChange) GetChanges() []*FactChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *SmallestChange) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *SmallestChange) GetSure() bool {
+	if x != nil {
+		return x.Sure
+	}
+	return false
+}
+
+func (x *SmallestChange) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// FactChange is one fact that would have had to be different.
+type FactChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name in the vocabulary, such as lead.employees.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it was, in words; "unknown" where nobody stated it.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// What it would have had to be, in words.
+	To            string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FactChange) Reset() {
+	*x = FactChange{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FactChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FactChange) ProtoMessage() {}
+
+func (x *FactChange) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FactChange.ProtoReflect.Descriptor instead.
+func (*FactChange) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *FactChange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FactChange) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *FactChange) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
 var File_baton_qualification_v1_qualification_service_proto protoreflect.FileDescriptor
 
 const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
@@ -1288,7 +1701,26 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\aresults\x18\x02 \x03(\v2!.baton.qualification.v1.PreviewedR\aresults\"c\n" +
 	"\tPreviewed\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12<\n" +
-	"\vexplanation\x18\x02 \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\"\xf6\x03\n" +
+	"\vexplanation\x18\x02 \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\"=\n" +
+	"\x17GetQuestionnaireRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\x9e\x02\n" +
+	"\rQuestionnaire\x12*\n" +
+	"\x05stage\x18\x01 \x01(\x0e2\x14.baton.lead.v1.StageR\x05stage\x12\x1f\n" +
+	"\vstage_title\x18\x02 \x01(\tR\n" +
+	"stageTitle\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12>\n" +
+	"\tquestions\x18\x05 \x03(\v2 .baton.qualification.v1.QuestionR\tquestions\x12+\n" +
+	"\x11agreement_version\x18\x06 \x01(\x03R\x10agreementVersion\x12%\n" +
+	"\x0ehorizon_months\x18\a \x01(\x03R\rhorizonMonths\"\x9e\x01\n" +
+	"\bQuestion\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n" +
+	"\x06values\x18\x04 \x03(\tR\x06values\x12\x12\n" +
+	"\x04unit\x18\x05 \x01(\tR\x04unit\x12\x14\n" +
+	"\x05scale\x18\x06 \x01(\x03R\x05scale\x12\x18\n" +
+	"\adecides\x18\a \x01(\tR\adecides\"\xf6\x03\n" +
 	"\x11RecordCallRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -1311,7 +1743,7 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\x0eExplainRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"Q\n" +
 	"\x0fExplainResponse\x12>\n" +
-	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\x9f\x03\n" +
+	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\xa6\x04\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12*\n" +
 	"\x05stage\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StageR\x05stage\x12;\n" +
@@ -1324,11 +1756,25 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\rlogic_version\x18\b \x01(\tR\flogicVersion\x12<\n" +
 	"\vexplanation\x18\t \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\x12\x1a\n" +
 	"\bsequence\x18\n" +
-	" \x01(\x04R\bsequence2\xaf\x04\n" +
+	" \x01(\x04R\bsequence\x12\x12\n" +
+	"\x04hash\x18\v \x01(\fR\x04hash\x12 \n" +
+	"\vaccountable\x18\f \x01(\tR\vaccountable\x12O\n" +
+	"\x0fsmallest_change\x18\r \x01(\v2&.baton.qualification.v1.SmallestChangeR\x0esmallestChange\"\x90\x01\n" +
+	"\x0eSmallestChange\x12<\n" +
+	"\achanges\x18\x01 \x03(\v2\".baton.qualification.v1.FactChangeR\achanges\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x12\n" +
+	"\x04sure\x18\x03 \x01(\bR\x04sure\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"D\n" +
+	"\n" +
+	"FactChange\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to2\xcb\x05\n" +
 	"\x14QualificationService\x12\x8d\x01\n" +
 	"\n" +
 	"RecordCall\x12).baton.qualification.v1.RecordCallRequest\x1a*.baton.qualification.v1.RecordCallResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/leads/{lead_id}/calls\x12\x87\x01\n" +
-	"\aExplain\x12&.baton.qualification.v1.ExplainRequest\x1a'.baton.qualification.v1.ExplainResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/leads/{lead_id}/explanation\x12\x84\x01\n" +
+	"\aExplain\x12&.baton.qualification.v1.ExplainRequest\x1a'.baton.qualification.v1.ExplainResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/leads/{lead_id}/explanation\x12\x99\x01\n" +
+	"\x10GetQuestionnaire\x12/.baton.qualification.v1.GetQuestionnaireRequest\x1a%.baton.qualification.v1.Questionnaire\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/leads/{lead_id}/questionnaire\x12\x84\x01\n" +
 	"\aPreview\x12&.baton.qualification.v1.PreviewRequest\x1a'.baton.qualification.v1.PreviewResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/qualification:preview\x12v\n" +
 	"\x03Try\x12\".baton.qualification.v1.TryRequest\x1a#.baton.qualification.v1.TryResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/api/v1/qualification:try0\x01BMZKgithub.com/leadbaton/baton/proto/gen/baton/qualification/v1;qualificationv1b\x06proto3"
 
@@ -1344,66 +1790,77 @@ func file_baton_qualification_v1_qualification_service_proto_rawDescGZIP() []byt
 	return file_baton_qualification_v1_qualification_service_proto_rawDescData
 }
 
-var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_baton_qualification_v1_qualification_service_proto_goTypes = []any{
-	(*TryRequest)(nil),            // 0: baton.qualification.v1.TryRequest
-	(*TryResponse)(nil),           // 1: baton.qualification.v1.TryResponse
-	(*Trial)(nil),                 // 2: baton.qualification.v1.Trial
-	(*Move)(nil),                  // 3: baton.qualification.v1.Move
-	(*Cause)(nil),                 // 4: baton.qualification.v1.Cause
-	(*MissingFact)(nil),           // 5: baton.qualification.v1.MissingFact
-	(*TriedLead)(nil),             // 6: baton.qualification.v1.TriedLead
-	(*PreviewRequest)(nil),        // 7: baton.qualification.v1.PreviewRequest
-	(*PreviewResponse)(nil),       // 8: baton.qualification.v1.PreviewResponse
-	(*Previewed)(nil),             // 9: baton.qualification.v1.Previewed
-	(*RecordCallRequest)(nil),     // 10: baton.qualification.v1.RecordCallRequest
-	(*RecordCallResponse)(nil),    // 11: baton.qualification.v1.RecordCallResponse
-	(*ExplainRequest)(nil),        // 12: baton.qualification.v1.ExplainRequest
-	(*ExplainResponse)(nil),       // 13: baton.qualification.v1.ExplainResponse
-	(*Decision)(nil),              // 14: baton.qualification.v1.Decision
-	nil,                           // 15: baton.qualification.v1.RecordCallRequest.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*v1.Explanation)(nil),        // 17: baton.lead.v1.Explanation
-	(*v1.Features)(nil),           // 18: baton.lead.v1.Features
-	(v1.Stage)(0),                 // 19: baton.lead.v1.Stage
-	(*v1.Value)(nil),              // 20: baton.lead.v1.Value
+	(*TryRequest)(nil),              // 0: baton.qualification.v1.TryRequest
+	(*TryResponse)(nil),             // 1: baton.qualification.v1.TryResponse
+	(*Trial)(nil),                   // 2: baton.qualification.v1.Trial
+	(*Move)(nil),                    // 3: baton.qualification.v1.Move
+	(*Cause)(nil),                   // 4: baton.qualification.v1.Cause
+	(*MissingFact)(nil),             // 5: baton.qualification.v1.MissingFact
+	(*TriedLead)(nil),               // 6: baton.qualification.v1.TriedLead
+	(*PreviewRequest)(nil),          // 7: baton.qualification.v1.PreviewRequest
+	(*PreviewResponse)(nil),         // 8: baton.qualification.v1.PreviewResponse
+	(*Previewed)(nil),               // 9: baton.qualification.v1.Previewed
+	(*GetQuestionnaireRequest)(nil), // 10: baton.qualification.v1.GetQuestionnaireRequest
+	(*Questionnaire)(nil),           // 11: baton.qualification.v1.Questionnaire
+	(*Question)(nil),                // 12: baton.qualification.v1.Question
+	(*RecordCallRequest)(nil),       // 13: baton.qualification.v1.RecordCallRequest
+	(*RecordCallResponse)(nil),      // 14: baton.qualification.v1.RecordCallResponse
+	(*ExplainRequest)(nil),          // 15: baton.qualification.v1.ExplainRequest
+	(*ExplainResponse)(nil),         // 16: baton.qualification.v1.ExplainResponse
+	(*Decision)(nil),                // 17: baton.qualification.v1.Decision
+	(*SmallestChange)(nil),          // 18: baton.qualification.v1.SmallestChange
+	(*FactChange)(nil),              // 19: baton.qualification.v1.FactChange
+	nil,                             // 20: baton.qualification.v1.RecordCallRequest.AnswersEntry
+	(*timestamppb.Timestamp)(nil),   // 21: google.protobuf.Timestamp
+	(*v1.Explanation)(nil),          // 22: baton.lead.v1.Explanation
+	(*v1.Features)(nil),             // 23: baton.lead.v1.Features
+	(v1.Stage)(0),                   // 24: baton.lead.v1.Stage
+	(*v1.Value)(nil),                // 25: baton.lead.v1.Value
 }
 var file_baton_qualification_v1_qualification_service_proto_depIdxs = []int32{
-	16, // 0: baton.qualification.v1.TryRequest.from:type_name -> google.protobuf.Timestamp
-	16, // 1: baton.qualification.v1.TryRequest.to:type_name -> google.protobuf.Timestamp
+	21, // 0: baton.qualification.v1.TryRequest.from:type_name -> google.protobuf.Timestamp
+	21, // 1: baton.qualification.v1.TryRequest.to:type_name -> google.protobuf.Timestamp
 	2,  // 2: baton.qualification.v1.TryResponse.result:type_name -> baton.qualification.v1.Trial
-	16, // 3: baton.qualification.v1.Trial.from:type_name -> google.protobuf.Timestamp
-	16, // 4: baton.qualification.v1.Trial.to:type_name -> google.protobuf.Timestamp
+	21, // 3: baton.qualification.v1.Trial.from:type_name -> google.protobuf.Timestamp
+	21, // 4: baton.qualification.v1.Trial.to:type_name -> google.protobuf.Timestamp
 	3,  // 5: baton.qualification.v1.Trial.moves:type_name -> baton.qualification.v1.Move
 	4,  // 6: baton.qualification.v1.Trial.causes:type_name -> baton.qualification.v1.Cause
 	5,  // 7: baton.qualification.v1.Trial.missing:type_name -> baton.qualification.v1.MissingFact
 	6,  // 8: baton.qualification.v1.Trial.sample:type_name -> baton.qualification.v1.TriedLead
-	16, // 9: baton.qualification.v1.TriedLead.received_at:type_name -> google.protobuf.Timestamp
-	17, // 10: baton.qualification.v1.TriedLead.why_now:type_name -> baton.lead.v1.Explanation
-	17, // 11: baton.qualification.v1.TriedLead.why_then:type_name -> baton.lead.v1.Explanation
-	18, // 12: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
+	21, // 9: baton.qualification.v1.TriedLead.received_at:type_name -> google.protobuf.Timestamp
+	22, // 10: baton.qualification.v1.TriedLead.why_now:type_name -> baton.lead.v1.Explanation
+	22, // 11: baton.qualification.v1.TriedLead.why_then:type_name -> baton.lead.v1.Explanation
+	23, // 12: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
 	9,  // 13: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
-	17, // 14: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
-	15, // 15: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
-	16, // 16: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	14, // 17: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
-	19, // 18: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
-	16, // 19: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
-	17, // 20: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
-	20, // 21: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	10, // 22: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
-	12, // 23: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
-	7,  // 24: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
-	0,  // 25: baton.qualification.v1.QualificationService.Try:input_type -> baton.qualification.v1.TryRequest
-	11, // 26: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
-	13, // 27: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
-	8,  // 28: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
-	1,  // 29: baton.qualification.v1.QualificationService.Try:output_type -> baton.qualification.v1.TryResponse
-	26, // [26:30] is the sub-list for method output_type
-	22, // [22:26] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	22, // 14: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
+	24, // 15: baton.qualification.v1.Questionnaire.stage:type_name -> baton.lead.v1.Stage
+	12, // 16: baton.qualification.v1.Questionnaire.questions:type_name -> baton.qualification.v1.Question
+	20, // 17: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
+	21, // 18: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	17, // 19: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
+	24, // 20: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
+	21, // 21: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
+	22, // 22: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
+	18, // 23: baton.qualification.v1.Decision.smallest_change:type_name -> baton.qualification.v1.SmallestChange
+	19, // 24: baton.qualification.v1.SmallestChange.changes:type_name -> baton.qualification.v1.FactChange
+	25, // 25: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 26: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
+	15, // 27: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
+	10, // 28: baton.qualification.v1.QualificationService.GetQuestionnaire:input_type -> baton.qualification.v1.GetQuestionnaireRequest
+	7,  // 29: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
+	0,  // 30: baton.qualification.v1.QualificationService.Try:input_type -> baton.qualification.v1.TryRequest
+	14, // 31: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
+	16, // 32: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
+	11, // 33: baton.qualification.v1.QualificationService.GetQuestionnaire:output_type -> baton.qualification.v1.Questionnaire
+	8,  // 34: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
+	1,  // 35: baton.qualification.v1.QualificationService.Try:output_type -> baton.qualification.v1.TryResponse
+	31, // [31:36] is the sub-list for method output_type
+	26, // [26:31] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_baton_qualification_v1_qualification_service_proto_init() }
@@ -1411,14 +1868,14 @@ func file_baton_qualification_v1_qualification_service_proto_init() {
 	if File_baton_qualification_v1_qualification_service_proto != nil {
 		return
 	}
-	file_baton_qualification_v1_qualification_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_baton_qualification_v1_qualification_service_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_qualification_v1_qualification_service_proto_rawDesc), len(file_baton_qualification_v1_qualification_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

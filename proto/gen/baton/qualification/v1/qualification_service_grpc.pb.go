@@ -21,10 +21,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	QualificationService_RecordCall_FullMethodName = "/baton.qualification.v1.QualificationService/RecordCall"
-	QualificationService_Explain_FullMethodName    = "/baton.qualification.v1.QualificationService/Explain"
-	QualificationService_Preview_FullMethodName    = "/baton.qualification.v1.QualificationService/Preview"
-	QualificationService_Try_FullMethodName        = "/baton.qualification.v1.QualificationService/Try"
+	QualificationService_RecordCall_FullMethodName       = "/baton.qualification.v1.QualificationService/RecordCall"
+	QualificationService_Explain_FullMethodName          = "/baton.qualification.v1.QualificationService/Explain"
+	QualificationService_GetQuestionnaire_FullMethodName = "/baton.qualification.v1.QualificationService/GetQuestionnaire"
+	QualificationService_Preview_FullMethodName          = "/baton.qualification.v1.QualificationService/Preview"
+	QualificationService_Try_FullMethodName              = "/baton.qualification.v1.QualificationService/Try"
 )
 
 // QualificationServiceClient is the client API for QualificationService service.
@@ -37,6 +38,8 @@ type QualificationServiceClient interface {
 	RecordCall(ctx context.Context, in *RecordCallRequest, opts ...grpc.CallOption) (*RecordCallResponse, error)
 	// Explain lists the qualification decisions on a lead, each with its reasons.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
+	// GetQuestionnaire says what is to be asked in a call about a lead now.
+	GetQuestionnaire(ctx context.Context, in *GetQuestionnaireRequest, opts ...grpc.CallOption) (*Questionnaire, error)
 	// Preview says how leads with these features would qualify now, and records
 	// nothing.
 	Preview(ctx context.Context, in *PreviewRequest, opts ...grpc.CallOption) (*PreviewResponse, error)
@@ -69,6 +72,16 @@ func (c *qualificationServiceClient) Explain(ctx context.Context, in *ExplainReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExplainResponse)
 	err := c.cc.Invoke(ctx, QualificationService_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *qualificationServiceClient) GetQuestionnaire(ctx context.Context, in *GetQuestionnaireRequest, opts ...grpc.CallOption) (*Questionnaire, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Questionnaire)
+	err := c.cc.Invoke(ctx, QualificationService_GetQuestionnaire_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +127,8 @@ type QualificationServiceServer interface {
 	RecordCall(context.Context, *RecordCallRequest) (*RecordCallResponse, error)
 	// Explain lists the qualification decisions on a lead, each with its reasons.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
+	// GetQuestionnaire says what is to be asked in a call about a lead now.
+	GetQuestionnaire(context.Context, *GetQuestionnaireRequest) (*Questionnaire, error)
 	// Preview says how leads with these features would qualify now, and records
 	// nothing.
 	Preview(context.Context, *PreviewRequest) (*PreviewResponse, error)
@@ -137,6 +152,9 @@ func (UnimplementedQualificationServiceServer) RecordCall(context.Context, *Reco
 }
 func (UnimplementedQualificationServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
+}
+func (UnimplementedQualificationServiceServer) GetQuestionnaire(context.Context, *GetQuestionnaireRequest) (*Questionnaire, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetQuestionnaire not implemented")
 }
 func (UnimplementedQualificationServiceServer) Preview(context.Context, *PreviewRequest) (*PreviewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Preview not implemented")
@@ -201,6 +219,24 @@ func _QualificationService_Explain_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _QualificationService_GetQuestionnaire_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetQuestionnaireRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QualificationServiceServer).GetQuestionnaire(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: QualificationService_GetQuestionnaire_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QualificationServiceServer).GetQuestionnaire(ctx, req.(*GetQuestionnaireRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _QualificationService_Preview_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PreviewRequest)
 	if err := dec(in); err != nil {
@@ -244,6 +280,10 @@ var QualificationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Explain",
 			Handler:    _QualificationService_Explain_Handler,
+		},
+		{
+			MethodName: "GetQuestionnaire",
+			Handler:    _QualificationService_GetQuestionnaire_Handler,
 		},
 		{
 			MethodName: "Preview",

@@ -120,6 +120,45 @@ func local_request_QualificationService_Explain_0(ctx context.Context, marshaler
 	return msg, metadata, err
 }
 
+func request_QualificationService_GetQuestionnaire_0(ctx context.Context, marshaler runtime.Marshaler, client extQualificationv1.QualificationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extQualificationv1.GetQuestionnaireRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["lead_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "lead_id")
+	}
+	protoReq.LeadId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "lead_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GetQuestionnaire(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_QualificationService_GetQuestionnaire_0(ctx context.Context, marshaler runtime.Marshaler, server extQualificationv1.QualificationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extQualificationv1.GetQuestionnaireRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["lead_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "lead_id")
+	}
+	protoReq.LeadId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "lead_id", err)
+	}
+	msg, err := server.GetQuestionnaire(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_QualificationService_Preview_0(ctx context.Context, marshaler runtime.Marshaler, client extQualificationv1.QualificationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq extQualificationv1.PreviewRequest
@@ -215,6 +254,26 @@ func RegisterQualificationServiceHandlerServer(ctx context.Context, mux *runtime
 			return
 		}
 		forward_QualificationService_Explain_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_QualificationService_GetQuestionnaire_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/baton.qualification.v1.QualificationService/GetQuestionnaire", runtime.WithHTTPPathPattern("/api/v1/leads/{lead_id}/questionnaire"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_QualificationService_GetQuestionnaire_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_QualificationService_GetQuestionnaire_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_QualificationService_Preview_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -317,6 +376,23 @@ func RegisterQualificationServiceHandlerClient(ctx context.Context, mux *runtime
 		}
 		forward_QualificationService_Explain_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_QualificationService_GetQuestionnaire_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/baton.qualification.v1.QualificationService/GetQuestionnaire", runtime.WithHTTPPathPattern("/api/v1/leads/{lead_id}/questionnaire"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_QualificationService_GetQuestionnaire_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_QualificationService_GetQuestionnaire_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_QualificationService_Preview_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -355,15 +431,17 @@ func RegisterQualificationServiceHandlerClient(ctx context.Context, mux *runtime
 }
 
 var (
-	pattern_QualificationService_RecordCall_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"api", "v1", "leads", "lead_id", "calls"}, ""))
-	pattern_QualificationService_Explain_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"api", "v1", "leads", "lead_id", "explanation"}, ""))
-	pattern_QualificationService_Preview_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "qualification"}, "preview"))
-	pattern_QualificationService_Try_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "qualification"}, "try"))
+	pattern_QualificationService_RecordCall_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"api", "v1", "leads", "lead_id", "calls"}, ""))
+	pattern_QualificationService_Explain_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"api", "v1", "leads", "lead_id", "explanation"}, ""))
+	pattern_QualificationService_GetQuestionnaire_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"api", "v1", "leads", "lead_id", "questionnaire"}, ""))
+	pattern_QualificationService_Preview_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "qualification"}, "preview"))
+	pattern_QualificationService_Try_0              = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "qualification"}, "try"))
 )
 
 var (
-	forward_QualificationService_RecordCall_0 = runtime.ForwardResponseMessage
-	forward_QualificationService_Explain_0    = runtime.ForwardResponseMessage
-	forward_QualificationService_Preview_0    = runtime.ForwardResponseMessage
-	forward_QualificationService_Try_0        = runtime.ForwardResponseStream
+	forward_QualificationService_RecordCall_0       = runtime.ForwardResponseMessage
+	forward_QualificationService_Explain_0          = runtime.ForwardResponseMessage
+	forward_QualificationService_GetQuestionnaire_0 = runtime.ForwardResponseMessage
+	forward_QualificationService_Preview_0          = runtime.ForwardResponseMessage
+	forward_QualificationService_Try_0              = runtime.ForwardResponseStream
 )
