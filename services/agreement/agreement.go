@@ -22,6 +22,7 @@ type Agreement struct {
 	digest    [sha256.Size]byte
 	inForce   time.Time
 	hasStart  bool
+	baseline  time.Time
 	marketing party
 	sales     party
 
@@ -233,6 +234,10 @@ func (a *Agreement) Digest() [32]byte { return a.digest }
 // InForceFrom is the instant from which the document wants to be in force; false
 // where it states none.
 func (a *Agreement) InForceFrom() (time.Time, bool) { return a.inForce, a.hasStart }
+
+// Baseline is the instant at which reports start unless somebody asks for more: what
+// came before it is not held against anybody. False where none is agreed.
+func (a *Agreement) Baseline() (time.Time, bool) { return a.baseline, !a.baseline.IsZero() }
 
 // PartyKey is the public key of "marketing" or "sales"; nil for anybody else.
 func (a *Agreement) PartyKey(name string) ed25519.PublicKey {

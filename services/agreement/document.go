@@ -30,6 +30,7 @@ func (d *draft) document(root value) {
 		}),
 		must("name", "with a name for the agreement", "What the agreement is called.", d.textInto(&a.name)),
 		may("in_force_from", "From when it should be in force. Without it: as soon as both parties have signed.", d.inForceFrom),
+		may("baseline", "From when reports count, unless somebody asks for earlier. Without it: from the beginning.", d.instantInto(&a.baseline)),
 		must("parties", "with marketing and sales", "Who signs: marketing and sales.", d.readParties),
 		may("glossary", "Terms that both departments use, each with what it means.", d.terms(&a.glossary)),
 		may("words", "The words that conditions can compare with, each with the spellings by which it is recognised in what people type.", d.words),
@@ -51,6 +52,7 @@ func (d *draft) document(root value) {
 		may("meetings", "When the two departments talk, and about what.", d.section("meetings")),
 		may("responsibilities", "What each of the two departments does.", d.section("responsibilities")),
 		may("goals", "What each of the two departments wants to reach.", d.section("goals")),
+		may("problems", "What stands in the way of each of the two departments.", d.section("problems")),
 	)
 }
 

@@ -63,7 +63,7 @@ func NewExport(a *agreementv1.Agreement, earlier ...*agreementv1.Agreement) (Exp
 		Proposed: ExportedEvent{instantText(instantOf(a.GetProposedAt())), a.GetProposedBy(), a.GetSequence()}, Signatures: []ExportSignature{},
 		InForceFrom: instantText(instantOf(a.GetInForceFrom())),
 	}
-	compiled, err := Compile(a.GetDocument())
+	compiled, err := Restore(a.GetDocument())
 	if err != nil {
 		return Export{}, fmt.Errorf("version %d cannot be read by this version of Baton: %w", a.GetVersion(), err)
 	}
@@ -157,7 +157,7 @@ func (e Export) wrong() []string {
 	if problem := e.otherDocument(); problem != "" {
 		return append(out, problem)
 	}
-	a, err := Compile([]byte(e.Document))
+	a, err := Restore([]byte(e.Document))
 	if err != nil {
 		say("the document cannot be read as an agreement by this version of Baton")
 		return out
@@ -225,7 +225,7 @@ func (e Export) signature(a *Agreement, s ExportSignature) []string {
 	var out []string
 	named := a.PartyKey(s.Party).Equal(key)
 	for _, before := range e.Before {
-		if old, err := Compile([]byte(before.Document)); err == nil && before.InForceFrom != "" && before.InForceFrom <= s.At && old.PartyKey(s.Party).Equal(key) {
+		if old, err := Restore([]byte(before.Document)); err == nil && before.InForceFrom != "" && before.InForceFrom <= s.At && old.PartyKey(s.Party).Equal(key) {
 			named = true
 		}
 	}

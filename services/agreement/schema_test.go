@@ -358,7 +358,7 @@ func free(source string, line int) bool {
 	for ; line >= 0; line-- {
 		if lines[line] != "" && lines[line][0] != ' ' {
 			name, _, _ := strings.Cut(lines[line], ":")
-			return slices.Contains([]string{"glossary", "responsibilities", "goals", "touches", "words"}, name)
+			return slices.Contains([]string{"glossary", "responsibilities", "goals", "problems", "touches", "words"}, name)
 		}
 	}
 	return false

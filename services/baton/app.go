@@ -291,7 +291,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		}
 		routingv1.RegisterRoutingServiceServer(a.server, a.people)
 	case qualification.Name:
-		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Version: qualification.VersionOf(a.log.Follower(), a.register)}
+		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Version: qualification.VersionOf(a.log.Follower(), a.register), Records: a.log}
 		if writable {
 			desk, err := a.desk(qualification.New(a.register, a.scores, a.line, a.later), qualification.Hears)
 			if err != nil {
@@ -477,9 +477,11 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 		outcomes.Imports(a.log, a.waiting)
 	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
-	feedbackv1.RegisterReportServiceServer(a.server, feedback.NewReports(store, a, a.log.Clock()))
+	reports := feedback.NewReports(store, a, a.log.Clock())
+	reports.Baseline = a.baseline
+	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := feedback.NewLeads(store, a.log, a.open)
-	leads.Current = a.persons.Current
+	leads.Current, leads.Clock = a.persons.Current, a.log.Clock()
 	leads.InForce = func(at time.Time) (number int64, rules *agreement.Agreement) {
 		a.log.Follower().View(func(v *ledger.View) {
 			if at.IsZero() {
@@ -493,6 +495,16 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	}
 	leadv1.RegisterLeadServiceServer(a.server, leads)
 	return nil
+}
+
+// baseline is the instant that the agreement in force names for reports to start at.
+func (a *App) baseline() (at time.Time) {
+	a.log.Follower().View(func(v *ledger.View) {
+		if version := a.register.InForce(v.Now); version != nil {
+			at, _ = version.Agreement.Baseline()
+		}
+	})
+	return at
 }
 
 // releaseOutcomes gives leads the outcomes that came before them. The fold

@@ -33,14 +33,15 @@ both signed it. Until then leads are kept, and wait.
 
   baton agreement init                      write a starter document and two keys
   baton agreement check agreement.yaml      see what is wrong with it, if anything
+  baton agreement try --agreement new.yaml  see what a new one would change
   baton agreement propose agreement.yaml    put it on the table; answers its version
   baton agreement sign 1 --as marketing --key marketing.key
   baton agreement sign 1 --as sales --key sales.key
   baton agreement show                      what is in force now
 
-To change it later: edit the document, see with diff what changes for whom, propose
-it, and let both sign it. render makes the document that people read and sign.`,
-	}, agreementInit(), agreementKeygen(), agreementCheck(), agreementRender(), agreementDiff(), agreementPropose(), agreementSign(), agreementRead(),
+To change it later: edit the document, see with diff what changes for whom and with try
+on which leads, propose it, and let both sign it. render makes the document that people read and sign.`,
+	}, agreementInit(), agreementKeygen(), agreementCheck(), agreementRender(), agreementDiff(), agreementTry(), agreementPropose(), agreementSign(), agreementRead(),
 		agreementShow(), agreementList(), agreementHistory(), agreementGlossary(), agreementExport(), agreementVerify(),
 		agreementFields(), agreementAudience(), agreementSchema(), agreementReference())
 }

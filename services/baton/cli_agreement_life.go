@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
@@ -67,6 +68,7 @@ A version that names a new key of a party is signed with the old one.`,
 // held is an agreement to look at: a file, or a version of the running system.
 type held struct {
 	compiled *agreement.Agreement
+	document []byte
 	// version is nil for a file.
 	version *agreementv1.Agreement
 	// called is what to call it in a sentence.
@@ -85,8 +87,8 @@ func (h held) sheet() agreement.Sheet {
 func hold(cmd *cobra.Command, name string) (held, error) {
 	if name != "" {
 		if _, err := os.Stat(name); err == nil {
-			compiled, _, err := compileFile(cmd, name, formatTable)
-			return held{compiled: compiled, called: name}, err
+			compiled, document, err := compileFile(cmd, name, formatTable)
+			return held{compiled: compiled, document: document, called: name}, err
 		}
 	}
 	var number int64
@@ -106,11 +108,11 @@ func hold(cmd *cobra.Command, name string) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
-	compiled, err := agreement.Compile(version.GetDocument())
+	compiled, err := agreement.Restore(version.GetDocument())
 	if err != nil {
 		return held{}, fault.New(fault.Invalid, "this version of Baton does not understand version %d of the agreement", version.GetVersion())
 	}
-	return held{compiled, version, fmt.Sprintf("version %d", version.GetVersion())}, nil
+	return held{compiled, version.GetDocument(), version, fmt.Sprintf("version %d", version.GetVersion())}, nil
 }
 
 // writeTo writes to a file, or where the command answers.
@@ -215,7 +217,8 @@ func agreementDiff() *cobra.Command {
 		Short: "Say in plain words what changes, and for whom",
 		Long: `Says what changes from one agreement to another, part by part, and whom it
 concerns. Each of the two is a file or a version; without OLD, NEW is compared with
-the version in force. What is only a comment or layout changes nothing that anybody
+the version in force, and tried on the leads of the last 30 days: how many would
+stand elsewhere, and which (baton agreement try says more). What is only a comment or layout changes nothing that anybody
 agrees on; it is signed anew even so. Two files need no running system.`,
 		Example: `  baton agreement diff agreement.yaml
   baton agreement diff 1 2
@@ -261,7 +264,18 @@ agrees on; it is signed anew even so. Two files need no running system.`,
 			}
 			fmt.Fprintf(out, "From %s to %s: %s\n", before.called, after.called, counted(int64(len(changes)), "change", "changes"))
 			writeChanges(out, changes)
-			return nil
+			if old != "" {
+				return nil
+			}
+			// Beside the version in force, the leads say for whom.
+			fmt.Fprintln(out)
+			return client(func(c *call) error {
+				t, err := tryLog(c, &qualificationv1.TryRequest{Document: after.document})
+				if err != nil {
+					return err
+				}
+				return writeTrial(c.cmd.OutOrStdout(), t, after.called)
+			})(cmd, args)
 		},
 	}
 }
@@ -494,7 +508,7 @@ before it.`,
 			list := make([]pastVersion, 0, len(all))
 			var before *agreement.Agreement
 			for i, a := range all {
-				compiled, err := agreement.Compile(a.GetDocument())
+				compiled, err := agreement.Restore(a.GetDocument())
 				if err != nil {
 					compiled = nil
 				}

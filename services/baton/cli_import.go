@@ -227,6 +227,8 @@ type importer struct {
 	// stream is the door's stream of new leads; single says that it has none.
 	stream *submitStream
 	single bool
+	// trial takes the leads that rows would open; nil = an agreement is not tried.
+	trial *fileTrial
 	// pause waits between two attempts.
 	pause func(context.Context, time.Duration) error
 
@@ -247,35 +249,11 @@ type waiting struct {
 }
 
 func runImport(c *call, o importOptions) error {
-	wanted := &mapFile{}
-	if o.mapPath != "" {
-		var err error
-		if wanted, err = readMap(o.mapPath); err != nil {
-			return err
-		}
-	}
-	file, err := openInput(o.path, o.formatIn, wanted)
+	im, said, err := openImport(c, o)
 	if err != nil {
 		return err
 	}
-	defer file.close()
-	header := file.rows.columns()
-	mapping, err := wanted.fit(header, o.kind)
-	if err != nil {
-		return err
-	}
-	notes, said := c.cmd.ErrOrStderr(), io.Discard
-	if c.format != formatJSON {
-		said = notes
-	}
-	im := &importer{
-		importOptions: o, ctx: c.ctx, file: file, mapping: mapping, bar: newProgressBar(notes, file.size),
-		rejects: &rejectFile{path: o.path + ".rejects.csv", header: header}, tokens: &tokenFile{path: o.path + ".tokens.csv"},
-		tally: importTally{DryRun: o.dry, ReadAs: file.how}, seen: newSeenKeys(), pace: newPace(o.batch), pause: pause,
-	}
-	if _, json := file.rows.(*jsonRecords); json {
-		im.rejects.header = []string{"row"}
-	}
+	defer im.file.close()
 	if c.conn != nil {
 		im.system = newSystemClients(c)
 		err = im.connect()
@@ -290,8 +268,46 @@ func runImport(c *call, o importOptions) error {
 	if o.dry && im.system != nil {
 		im.tally.Preview = &preview{}
 	}
-	fmt.Fprintf(said, "baton: %s is read as %s; %s\n", cell(filepath.Base(o.path)), file.how, counted(int64(len(header)), "column", "columns"))
+	im.readAs(said)
 	return im.finish(c, im.run())
+}
+
+// openImport opens the file and fits the map to it; notes go to said.
+func openImport(c *call, o importOptions) (im *importer, said io.Writer, err error) {
+	wanted := &mapFile{}
+	if o.mapPath != "" {
+		if wanted, err = readMap(o.mapPath); err != nil {
+			return nil, nil, err
+		}
+	}
+	file, err := openInput(o.path, o.formatIn, wanted)
+	if err != nil {
+		return nil, nil, err
+	}
+	header := file.rows.columns()
+	mapping, err := wanted.fit(header, o.kind)
+	if err != nil {
+		file.close()
+		return nil, nil, err
+	}
+	notes := c.cmd.ErrOrStderr()
+	if said = notes; c.format == formatJSON {
+		said = io.Discard
+	}
+	im = &importer{
+		importOptions: o, ctx: c.ctx, file: file, mapping: mapping, bar: newProgressBar(notes, file.size),
+		rejects: &rejectFile{path: o.path + ".rejects.csv", header: header}, tokens: &tokenFile{path: o.path + ".tokens.csv"},
+		tally: importTally{DryRun: o.dry, ReadAs: file.how}, seen: newSeenKeys(), pace: newPace(o.batch), pause: pause,
+	}
+	if _, json := file.rows.(*jsonRecords); json {
+		im.rejects.header = []string{"row"}
+	}
+	return im, said, nil
+}
+
+// readAs says how the file is read.
+func (im *importer) readAs(said io.Writer) {
+	fmt.Fprintf(said, "baton: %s is read as %s; %s\n", cell(filepath.Base(im.path)), im.file.how, counted(int64(len(im.file.rows.columns())), "column", "columns"))
 }
 
 // connect looks at the system before the first row goes in.

@@ -122,6 +122,10 @@ func (im *importer) foreseeLeads(rows []waiting, places []int) error {
 	if err != nil {
 		return err
 	}
+	if im.trial != nil {
+		im.trial.take(rows, places, res.GetResults())
+		return nil
+	}
 	var open []int
 	var features []*leadv1.Features
 	for n, r := range res.GetResults() {

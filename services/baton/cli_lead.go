@@ -24,6 +24,7 @@ func leadCommands() *cobra.Command {
 its first column.
 
   baton lead list                           the newest leads
+  baton lead list --state nurturing         those with marketing, by when they are due
   baton lead show ID                        where it stands
   baton lead history ID                     all that happened, in sentences
   baton lead explain ID                     why it was qualified and given as it was
@@ -61,25 +62,38 @@ func leadList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List leads, newest first",
-		Long:  "Lists leads, newest first. A lead is in one of these states:\n  " + wrapped(stateWords(), 2) + ".",
+		Long: "Lists leads, newest first. A lead is in one of these states:\n  " + wrapped(stateWords(), 2) + `.
+
+With --state nurturing, the leads that are with marketing: why, since when, the next
+touch of the agreed plan, when they are looked at again, and by how much they are
+overdue. What is due first stands first, and --overdue leaves out what is not due.`,
 		Example: `  baton lead list
   baton lead list --state waiting --limit 0
+  baton lead list --state nurturing --overdue
   baton lead list --member ana --format json`,
 		Args: exactly(),
 	}
 	flags := c.Flags()
 	state := flags.String("state", "", "only leads in this state")
 	member := flags.String("member", "", "only leads that this person holds or was offered")
+	overdue := flags.Bool("overdue", false, "with --state nurturing: only leads whose next touch or second look is due")
 	limit := flags.Int("limit", 50, "at most so many; 0 = all")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		wanted := states()[strings.ToLower(*state)]
+		nurturing := wanted == leadv1.State_STATE_NURTURING && *member == ""
 		if *state != "" && wanted == leadv1.State_STATE_UNSPECIFIED {
 			return misused(cmd, "--state is %q; it can be %s", *state, strings.Join(stateWords(), ", "))
 		}
 		if *limit < 0 {
 			return misused(cmd, "--limit is %d; it must be 0 or more", *limit)
 		}
+		if *overdue && !nurturing {
+			return misused(cmd, "--overdue is of the leads that are with marketing; write --state nurturing --overdue, without --member")
+		}
 		return client(func(c *call) error {
+			if nurturing {
+				return c.nurturing(*overdue, *limit)
+			}
 			list, err := c.leads(wanted, *member, *limit)
 			if err != nil {
 				return err
@@ -217,6 +231,7 @@ func leadFacts(l *leadv1.Lead) *facts {
 	if l.GetBlockedBy() != "" {
 		f.add("waits for", l.GetBlockedBy()+": "+l.GetBlockedText())
 	}
+	nurtureFacts(f, l)
 	f.add("failure", l.GetFailure())
 	f.add("reason", l.GetReason())
 	if l.GetTouches() > 0 {

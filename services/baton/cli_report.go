@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	"github.com/leadbaton/baton/services/feedback"
@@ -27,13 +28,20 @@ func reportCommand() *cobra.Command {
   funnel     how many leads came, how many reached each stage, what became of them,
              and rates with their 95 % bounds (_low and _high)
   response   how soon sales first answered: within 1 h, within 24 h, later, never
+  definitions
+             what each version of the agreement brought: leads that it decided
+             first, MQL, SAL, SQL, how many came back, how many handoffs one SQL
+             takes, how many were taken and how soon; and the same before and after
+             each change, over two windows of equal length (at most 30 days)
 
 --from and --to choose leads by when they were received; --as-of asks what had
-happened by then. Imported history counts with --historical only. In JSON and CSV
-what is unknown, such as a rate of nothing, is null or empty.`,
+happened by then. Where the agreement names a baseline, reports start there unless
+--from or --earlier says otherwise. Imported history counts with --historical only.
+In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Example: `  baton report funnel
   baton report funnel --by source --from 2026-01-01 --to 2026-04-01
   baton report response --by owner --format csv
+  baton report definitions
   baton report funnel --as-of 2026-03-31T18:00:00+02:00 --format json`,
 		Args: exactly("NAME"),
 	}
@@ -44,10 +52,11 @@ what is unknown, such as a rate of nothing, is null or empty.`,
 	flags.String("as-of", "", "what had happened by then (default now)")
 	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
 	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
+	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
 	historical := flags.Bool("historical", false, "count imported history as well")
 	flags.String("format", formatTable, "how to answer: table, json or csv")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical}
+		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier}
 		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
 			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
 		}
@@ -86,6 +95,7 @@ func writeReport(w io.Writer, r *feedbackv1.Report, format string) error {
 const (
 	unitRatio   = "ratio"
 	unitSeconds = "seconds"
+	unitNumber  = "number"
 )
 
 // figureText is a figure without the noise of its computation; empty where it
@@ -99,7 +109,7 @@ func figureText(f *feedbackv1.Figure, unit string) string {
 	switch unit {
 	case unitRatio:
 		decimals = 6
-	case unitSeconds:
+	case unitSeconds, unitNumber:
 		decimals = 3
 	}
 	s := strconv.FormatFloat(v, 'f', decimals, 64)
@@ -145,6 +155,14 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 				return err
 			}
 		}
+		if row.GetFrom() != nil {
+			if err := field("from", stamp(row.GetFrom())); err != nil {
+				return err
+			}
+			if err := field("to", orNull(stamp(row.GetTo()))); err != nil {
+				return err
+			}
+		}
 		for i, text := range figures(r, row) {
 			value := json.RawMessage(text)
 			if text == "" {
@@ -158,7 +176,10 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 		return nil
 	}
 	b.WriteByte('{')
-	definition := any(nil)
+	definition, baseline := any(nil), any(nil)
+	if r.GetAtBaseline() {
+		baseline = stamp(r.GetBaseline())
+	}
 	if r.GetDefinition() > 0 {
 		definition = r.GetDefinition()
 	}
@@ -171,6 +192,7 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 		{"from", orNull(stamp(r.GetFrom()))},
 		{"to", orNull(stamp(r.GetTo()))},
 		{"definition", definition},
+		{"baseline", baseline},
 	} {
 		if err := field(f.name, f.value); err != nil {
 			return err
@@ -187,6 +209,34 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 	b.WriteString(`,"total":`)
 	if err := row(r.GetTotal(), false); err != nil {
 		return err
+	}
+	for i, c := range r.GetComparisons() {
+		b.WriteString(map[bool]string{true: `,"comparisons":[{`, false: `,{`}[i == 0])
+		for _, f := range []struct {
+			name  string
+			value any
+		}{
+			{"before_version", c.GetBeforeVersion()},
+			{"after_version", c.GetAfterVersion()},
+			{"at", stamp(c.GetAt())},
+			{"window_seconds", c.GetWindowSeconds()},
+		} {
+			if err := field(f.name, f.value); err != nil {
+				return err
+			}
+		}
+		b.WriteString(`"before":`)
+		if err := row(c.GetBefore(), false); err != nil {
+			return err
+		}
+		b.WriteString(`,"after":`)
+		if err := row(c.GetAfter(), false); err != nil {
+			return err
+		}
+		b.WriteByte('}')
+	}
+	if len(r.GetComparisons()) > 0 {
+		b.WriteByte(']')
 	}
 	b.WriteByte('}')
 	var out bytes.Buffer
@@ -232,6 +282,16 @@ func reportCSV(w io.Writer, r *feedbackv1.Report) error {
 	if err := out.write(append([]string{keyTotal}, figures(r, r.GetTotal())...)...); err != nil {
 		return err
 	}
+	for _, c := range r.GetComparisons() {
+		// Their leads are among those of the rows already, so they stand below the total.
+		change := fmt.Sprintf("%d to %d, ", c.GetBeforeVersion(), c.GetAfterVersion())
+		if err := out.write(append([]string{change + "before"}, figures(r, c.GetBefore())...)...); err != nil {
+			return err
+		}
+		if err := out.write(append([]string{change + "after"}, figures(r, c.GetAfter())...)...); err != nil {
+			return err
+		}
+	}
 	return out.flush()
 }
 
@@ -242,6 +302,9 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 	fmt.Fprintf(w, "%s as of %s", cell(r.GetReport()), stamp(r.GetAsOf()))
 	if r.GetFrom() != nil {
 		fmt.Fprintf(w, ", received from %s", stamp(r.GetFrom()))
+		if r.GetAtBaseline() {
+			fmt.Fprint(w, " (the agreed baseline; --earlier counts what came before)")
+		}
 	}
 	if r.GetTo() != nil {
 		fmt.Fprintf(w, ", received before %s", stamp(r.GetTo()))
@@ -251,6 +314,49 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 	}
 	fmt.Fprint(w, "\n\n")
 	rows := append(slices.Clone(r.GetRows()), r.GetTotal())
+	for _, row := range r.GetRows() {
+		if row.GetFrom() == nil {
+			continue
+		}
+		until := "still"
+		if row.GetTo() != nil {
+			until = "until " + stamp(row.GetTo())
+		}
+		fmt.Fprintf(w, "Version %s was in force from %s, %s.\n", cell(row.GetKey()), stamp(row.GetFrom()), until)
+	}
+	if err := figuresTable(r, rows, headOf).write(w); err != nil {
+		return err
+	}
+	for _, c := range r.GetComparisons() {
+		fmt.Fprintf(w, "\nVersion %d came into force on %s. Before and after, over %s each: leads that were received in\nthat time and decided first by the version then in force.\n\n",
+			c.GetAfterVersion(), stamp(c.GetAt()), windowText(time.Duration(c.GetWindowSeconds())*time.Second))
+		heads := []string{fmt.Sprintf("BEFORE (%d)", c.GetBeforeVersion()), fmt.Sprintf("AFTER (%d)", c.GetAfterVersion())}
+		pair := []*feedbackv1.ReportRow{proto.CloneOf(c.GetBefore()), proto.CloneOf(c.GetAfter())}
+		for i := range pair {
+			pair[i].Key = heads[i]
+		}
+		if err := figuresTable(r, pair, func(key string) string { return key }).write(w); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", cell(r.GetPopulation()))
+	return err
+}
+
+// windowText is the length of a window in words.
+func windowText(d time.Duration) string {
+	switch day := 24 * time.Hour; {
+	case d%day == 0:
+		return counted(int64(d/day), "day", "days")
+	case d > 2*day:
+		return fmt.Sprintf("%d days %d hours", d/day, d%day/time.Hour)
+	}
+	return d.String()
+}
+
+// figuresTable are rows with their figures: few rows beside each other, many below
+// each other.
+func figuresTable(r *feedbackv1.Report, rows []*feedbackv1.ReportRow, headOf func(string) string) *table {
 	columns, shown := shownColumns(r, rows)
 	var t table
 	if len(rows) <= sideBySide+1 {
@@ -276,11 +382,7 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 			t.add(append([]string{headOf(row.GetKey())}, shown[j]...)...)
 		}
 	}
-	if err := t.write(w); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "\n%s\n", cell(r.GetPopulation()))
-	return err
+	return &t
 }
 
 func headOf(key string) string {
@@ -354,6 +456,8 @@ func readable(text, unit string) string {
 	switch unit {
 	case unitRatio:
 		return strconv.FormatFloat(v*100, 'f', 1, 64)
+	case unitNumber:
+		return strconv.FormatFloat(v, 'f', 2, 64)
 	case unitSeconds:
 		return (time.Duration(math.Round(v)) * time.Second).String()
 	}

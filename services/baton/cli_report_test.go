@@ -44,6 +44,7 @@ func TestReportAsJSON(t *testing.T) {
   "from": "2026-04-03T11:00:00Z",
   "to": null,
   "definition": 2,
+  "baseline": null,
   "rows": [
     {
       "key": "web",
@@ -89,7 +90,7 @@ func TestReportWithoutRowsIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(ok(t, "report", "funnel", "--format", "json")), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"report": "funnel", "as_of": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
+	want := map[string]any{"report": "funnel", "baseline": nil, "as_of": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -136,5 +137,44 @@ func TestReportThatThereIsNot(t *testing.T) {
 	serve(t, &system{})
 	if r := run(t, "report", "weather"); r.status != statusRefused || r.err != "baton: there is no report \"weather\"\n" {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// The report on definitions says when each version was in force and what stood
+// before and after each change, in every format.
+func TestReportOfDefinitions(t *testing.T) {
+	r := someReport()
+	r.Report, r.Rows = "definitions", r.GetRows()[:1]
+	r.Rows[0].Key, r.Rows[0].From, r.Rows[0].To = "1", at(-60), at(-30)
+	r.Columns = append(r.Columns, &feedbackv1.Column{Name: "handoffs_per_sql", Unit: "number"})
+	r.Rows[0].Figures = append(r.Rows[0].Figures, &feedbackv1.Figure{Name: "handoffs_per_sql", Value: 6.25})
+	r.Comparisons = []*feedbackv1.Comparison{{BeforeVersion: 1, AfterVersion: 2, At: at(-30), WindowSeconds: 864000, Before: r.GetRows()[0], After: r.GetTotal()}}
+	serve(t, &system{report: r})
+	has(t, ok(t, "report", "definitions"),
+		"Version 1 was in force from 2026-04-03T11:00:00Z, until 2026-04-03T11:30:00Z.",
+		"Version 2 came into force on 2026-04-03T11:30:00Z. Before and after, over 10 days each:",
+		"FIGURE            BEFORE (1)", "AFTER (2)", "6.25")
+	has(t, ok(t, "report", "definitions", "--format", "csv"), "1,8800,0.3,", "total,8803,", `"1 to 2, before",8800,`, `"1 to 2, after",8803,`)
+	var said struct {
+		Rows []struct {
+			Key, From, To  string
+			HandoffsPerSQL float64 `json:"handoffs_per_sql"`
+		}
+		Comparisons []struct {
+			Before int                     `json:"before_version"`
+			After  int                     `json:"after_version"`
+			Window float64                 `json:"window_seconds"`
+			Then   struct{ Leads float64 } `json:"after"`
+		}
+	}
+	text := ok(t, "report", "definitions", "--format", "json")
+	if err := json.Unmarshal([]byte(text), &said); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if len(said.Rows) != 1 || said.Rows[0].Key != "1" || said.Rows[0].To != "2026-04-03T11:30:00Z" || said.Rows[0].HandoffsPerSQL != 6.25 {
+		t.Errorf("rows %v", said.Rows)
+	}
+	if len(said.Comparisons) != 1 || said.Comparisons[0].After != 2 || said.Comparisons[0].Window != 864000 || said.Comparisons[0].Then.Leads != 8803 {
+		t.Errorf("comparisons %v", said.Comparisons)
 	}
 }

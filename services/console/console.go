@@ -1,6 +1,6 @@
 // Package console is the pages that both departments look at: the live page,
-// the leads, one lead with its timeline and its reasons, what became of all that
-// came in, the reports and the agreement. It promises that everybody who may sign in reads the same
+// the leads, one lead with its timeline and its reasons, those that are with
+// marketing, what became of all that came in, the reports and the agreement. It promises that everybody who may sign in reads the same
 // sentences and the same figures, from the other services' own answers: it is a
 // client of theirs under the token of whoever is signed in, and holds nothing
 // but sessions. Every page is readable without script; script only keeps it
@@ -80,6 +80,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("POST /leads/{id}/accept", c.page(c.accept))
 	mux.Handle("POST /leads/{id}/reject", c.page(c.reject))
 	mux.Handle("POST /leads/{id}/calls", c.page(c.recordCall))
+	mux.Handle("GET /nurture", c.page(c.showNurture))
 	mux.Handle("GET /intake", c.page(c.showIntake))
 	mux.Handle("GET /reports/{name}", c.page(c.showReport))
 	mux.Handle("GET /agreement", c.page(c.showAgreement))

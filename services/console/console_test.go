@@ -163,6 +163,8 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	)
 	s.get("/leads/"+waitingLead).has(t, 200, "State waiting", "Blocked by away")
 	s.get("/reports/funnel?by=source").has(t, 200, "All leads that were received live", "web 6,100", "autumn-fair-2025 2,712", "Total 8,812", "mql divided by received. (ratio) Under it: Lower end of the 95 % interval.", "read up to entry 1184")
+	s.get("/reports/definitions").has(t, 200, "1 in force from 2026-01-23 10:15:30 UTC to 2026-02-22 10:15:30 UTC 1,310 6.25 1 h 12 min", "Version 1 to version 2",
+		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
 	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo 010203", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
 	s.get("/agreement?version=3").has(t, 200, "A draft, which nothing uses: not signed by sales yet")
@@ -446,13 +448,14 @@ func TestPagesAreWellFormed(t *testing.T) {
 	s.signIn(anaToken)
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
-		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
+		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
+		"/nurture", "/nurture?overdue=yes",
 	}
 	for _, p := range paths {
 		check(p, s.get(p))
 	}
 	s.fixed.empty, s.fixed.log = true, nil
-	for _, p := range []string{"/", "/leads", "/agreement"} {
+	for _, p := range []string{"/", "/leads", "/nurture", "/agreement"} {
 		check(p+" of an empty system", s.get(p))
 	}
 }

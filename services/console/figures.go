@@ -16,6 +16,7 @@ const (
 	unitDeliveries = "deliveries"
 	unitSeconds    = "seconds"
 	unitRatio      = "ratio"
+	unitNumber     = "number"
 )
 
 // cell is one figure, readable.
@@ -130,6 +131,8 @@ func shown(v float64, unit string) template.HTML {
 		human = span(time.Duration(v * float64(time.Second)))
 	case unitRatio:
 		human = percent(v) + " %"
+	case unitNumber:
+		human = strconv.FormatFloat(v, 'f', 2, 64)
 	}
 	return template.HTML(`<data value="` + machine + `">` + human + `</data>`) // #nosec G203 -- digits and units only
 }

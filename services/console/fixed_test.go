@@ -82,6 +82,8 @@ type fixed struct {
 	refuse   map[string]error
 	empty    bool
 	readOnly string
+	// baseline is the agreed one; nil = none is.
+	baseline *timestamppb.Timestamp
 	// withdrawn are tokens that the services no longer take, left those that the
 	// directory no longer knows.
 	withdrawn, left map[string]bool
@@ -256,6 +258,7 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		Report: ask.GetReport(), AsOf: timestamppb.New(at), From: ask.GetFrom(), To: ask.GetTo(), Definition: ask.GetDefinition(),
 		Sequence: 1184, Population: "All leads that were received live; imported history is left out.",
 	}
+	out.Baseline, out.AtBaseline = f.baseline, f.baseline != nil && ask.GetFrom() == nil && !ask.GetEarlier()
 	today := ask.GetFrom() != nil
 	switch ask.GetReport() {
 	case "funnel":
@@ -282,6 +285,18 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		default:
 			out.Total = rowFrom("total", responseColumns, 2604, 0.537, 1288, 407, 551, 21_930, 4_335)
 		}
+	case "definitions":
+		out.Columns = []*feedbackv1.Column{
+			{Name: "leads", Unit: "leads", Formula: "leads that the version decided first"}, {Name: "handoffs_per_sql", Unit: "number", Formula: "handoffs divided by sql"},
+			{Name: "median_take_seconds", Unit: "seconds", Formula: "median of the seconds from the first offer to the first acceptance"},
+		}
+		one, two := rowFrom("1", out.Columns, 1310, 6.25, 4335), rowFrom("2", out.Columns, 704, 4.5, 1320)
+		one.From, one.To, two.From = ago(40*24*time.Hour), ago(10*24*time.Hour), ago(10*24*time.Hour)
+		out.Rows, out.Total = []*feedbackv1.ReportRow{one, two}, rowFrom("total", out.Columns, 2014, 5.4, 3000)
+		out.Comparisons = []*feedbackv1.Comparison{{
+			BeforeVersion: 1, AfterVersion: 2, At: two.GetFrom(), WindowSeconds: 10 * 24 * 3600,
+			Before: rowFrom("1", out.Columns, 431, 6.5, 4400), After: rowFrom("2", out.Columns, 704, 4.5, 1320),
+		}}
 	default:
 		return nil, status.Error(codes.NotFound, "there is no such report")
 	}
@@ -410,6 +425,27 @@ func (f *fixed) GetHistory(_ context.Context, ask *leadv1.GetHistoryRequest) (*l
 		if e.GetLeadId() == ask.GetLeadId() {
 			out.Entries = append(out.Entries, e)
 		}
+	}
+	return out, nil
+}
+
+// ListNurturing answers one lead that is overdue and one that is not.
+func (f *fixed) ListNurturing(_ context.Context, ask *leadv1.ListNurturingRequest) (*leadv1.ListNurturingResponse, error) {
+	out := &leadv1.ListNurturingResponse{Now: timestamppb.New(at)}
+	if f.empty {
+		return out, nil
+	}
+	out.Overdue, out.DueThisWeek, out.DueLater = 1, 1, 1204
+	for _, l := range []*leadv1.Lead{
+		{LeadId: waitingLead, Nurture: &leadv1.Nurture{Reason: "rejected", Text: "Back to marketing: sales rejected it as <b>not-ready</b>.", Since: ago(40 * 24 * time.Hour), NextTouch: "invitation", NextTouchDue: ago(75 * time.Hour), RecheckAt: ago(-time.Hour), Due: ago(75 * time.Hour)}},
+		{LeadId: acceptedLead, Nurture: &leadv1.Nurture{Reason: "profile", Since: ago(time.Hour), RecheckAt: ago(-26 * time.Hour), Due: ago(-26 * time.Hour)}},
+	} {
+		if !ask.GetOverdue() || !l.GetNurture().GetDue().AsTime().After(at) {
+			out.Leads = append(out.Leads, l)
+		}
+	}
+	if ask.GetPageToken() == "" && !ask.GetOverdue() {
+		out.NextPageToken = "after=2&x"
 	}
 	return out, nil
 }

@@ -17,8 +17,9 @@ import (
 
 // Names of the reports that the live page shows.
 const (
-	funnel   = "funnel"
-	response = "response"
+	funnel      = "funnel"
+	response    = "response"
+	definitions = "definitions"
 )
 
 // lineShown is how much of the waiting line the live page shows.
@@ -37,6 +38,8 @@ type overview struct {
 	Funnel, Response               []line
 	FunnelProblem, ResponseProblem string
 	Population                     string
+	// Baseline is the agreed one at which the figures of all time start; zero = none.
+	Baseline time.Time
 	// Empty says that no lead was ever received.
 	Empty bool
 
@@ -105,7 +108,8 @@ func (c *console) look(ctx context.Context, to *services) (*overview, error) {
 	if o.FunnelProblem = missing(firstOf(errs[0], errs[1])); o.FunnelProblem == "" {
 		o.Funnel, o.Population = linesOf(reports[0], reports[1]), reports[1].GetPopulation()
 		received, known := figure(reports[1].GetTotal(), "received")
-		o.Empty = known && received == 0
+		o.Baseline = instant(reports[1].GetBaseline())
+		o.Empty = known && received == 0 && o.Baseline.IsZero()
 	}
 	if o.ResponseProblem = missing(firstOf(errs[2], errs[3])); o.ResponseProblem == "" {
 		o.Response = linesOf(reports[2], reports[3])

@@ -15,8 +15,9 @@ import (
 
 // reportTitles are the reports that have a page.
 var reportTitles = map[string]string{
-	funnel:   "Funnel",
-	response: "Response times",
+	funnel:      "Funnel",
+	response:    "Response times",
+	definitions: "Definitions",
 }
 
 // dimensions are what a report can be split by, in the order of the list.
@@ -27,18 +28,40 @@ type reportView struct {
 	By, From, To            string
 	Definition, Horizon     string
 	Historical              bool
-	AsOf                    time.Time
-	Sequence                uint64
-	Dimensions              []choice
-	Frames                  []link
-	Columns                 []column
-	Rows                    []reportRow
-	Total                   reportRow
+	// Baseline is the agreed one; zero = none is. AtBaseline says that the report
+	// starts there, Earlier that what came before counts as well, and AllTime leads
+	// to that.
+	Baseline            time.Time
+	AtBaseline, Earlier bool
+	AllTime             string
+	AsOf                time.Time
+	Sequence            uint64
+	Dimensions          []choice
+	Frames              []link
+	Columns             []column
+	Rows                []reportRow
+	Total               reportRow
+	Changes             []changeView
 }
 
 type reportRow struct {
 	Key   string
 	Cells []cell
+	// From and Until bound the time that the row is about; zero = no time.
+	From, Until time.Time
+}
+
+// changeView is a change of the agreement with the figures before and after.
+type changeView struct {
+	Before, After int64
+	At            time.Time
+	Window        string
+	Lines         []changeLine
+}
+
+type changeLine struct {
+	Label, Formula string
+	Before, After  cell
 }
 
 type link struct {
@@ -67,11 +90,16 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 		Name: name, Title: title, Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"),
 		Definition: q.Get("definition"), Horizon: q.Get("horizon"), Historical: ask.GetHistorical(),
 		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
-		Frames: timeFrames(name, q, c.systemTime(st)), Columns: columnsOf(got),
+		Columns: columnsOf(got), Baseline: instant(got.GetBaseline()), AtBaseline: got.GetAtBaseline(), Earlier: ask.GetEarlier(),
 	}
+	view.Frames = timeFrames(name, q, c.systemTime(st), !view.Baseline.IsZero())
+	view.AllTime = view.Frames[len(view.Frames)-1].To
 	for _, d := range dimensions {
 		text := d
-		if d == "" {
+		switch {
+		case d == "" && name == definitions:
+			text = "version"
+		case d == "":
 			text = "nothing: one total"
 		}
 		view.Dimensions = append(view.Dimensions, choice{Key: d, Label: text, Chosen: d == q.Get("by")})
@@ -81,12 +109,19 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	view.Total = cellsOf(got.GetTotal(), view.Columns)
 	view.Total.Key = "Total"
+	for _, ch := range got.GetComparisons() {
+		one := changeView{Before: ch.GetBeforeVersion(), After: ch.GetAfterVersion(), At: instant(ch.GetAt()), Window: span(time.Duration(ch.GetWindowSeconds()) * time.Second)}
+		for _, col := range view.Columns {
+			one.Lines = append(one.Lines, changeLine{Label: col.Label, Formula: col.Formula, Before: cellOf(ch.GetBefore(), col), After: cellOf(ch.GetAfter(), col)})
+		}
+		view.Changes = append(view.Changes, one)
+	}
 	c.render(w, r, http.StatusOK, "report", v.session, pageData{Title: title, Nav: name, Body: view})
 	return nil
 }
 
 func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
-	out := reportRow{Key: row.GetKey()}
+	out := reportRow{Key: row.GetKey(), From: instant(row.GetFrom()), Until: instant(row.GetTo())}
 	if out.Key == "" {
 		out.Key = "not stated"
 	}
@@ -97,7 +132,7 @@ func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
 }
 
 func reportRequest(name string, q url.Values) (*feedbackv1.GetReportRequest, error) {
-	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes"}
+	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes", Earlier: q.Get("earlier") == "yes"}
 	var err error
 	if ask.From, err = dayOf(q.Get("from")); err != nil {
 		return nil, err
@@ -134,22 +169,30 @@ func dayOf(text string) (*timestamppb.Timestamp, error) {
 
 // timeFrames offers the frames that the two departments think in, over one
 // population: sales looks at the week, marketing at the quarter.
-func timeFrames(name string, q url.Values, now time.Time) []link {
+// Where a baseline is agreed, all time is more than what is shown by default.
+func timeFrames(name string, q url.Values, now time.Time, baseline bool) []link {
 	day := now.UTC().Truncate(24 * time.Hour)
 	monday := day.AddDate(0, 0, -(int(day.Weekday())+6)%7)
 	quarter := time.Date(day.Year(), (day.Month()-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC)
 	var out []link
-	for _, f := range []struct {
+	type frame struct {
 		label    string
 		from, to time.Time
-	}{
-		{"today", day, time.Time{}},
-		{"this week", monday, time.Time{}},
-		{"last week", monday.AddDate(0, 0, -7), monday},
-		{"this quarter", quarter, time.Time{}},
-		{"last quarter", quarter.AddDate(0, -3, 0), quarter},
-		{"all time", time.Time{}, time.Time{}},
-	} {
+		earlier  string
+	}
+	frames := []frame{
+		{label: "today", from: day},
+		{label: "this week", from: monday},
+		{label: "last week", from: monday.AddDate(0, 0, -7), to: monday},
+		{label: "this quarter", from: quarter},
+		{label: "last quarter", from: quarter.AddDate(0, -3, 0), to: quarter},
+	}
+	if baseline {
+		frames = append(frames, frame{label: "since the baseline"}, frame{label: "all time", earlier: "yes"})
+	} else {
+		frames = append(frames, frame{label: "all time"})
+	}
+	for _, f := range frames {
 		to := url.Values{}
 		for _, k := range []string{"by", "definition", "horizon", "historical"} {
 			if v := q.Get(k); v != "" {
@@ -163,11 +206,14 @@ func timeFrames(name string, q url.Values, now time.Time) []link {
 		if until != "" {
 			to.Set("to", until)
 		}
+		if f.earlier != "" {
+			to.Set("earlier", f.earlier)
+		}
 		address := "/reports/" + name
 		if len(to) > 0 {
 			address += "?" + to.Encode()
 		}
-		out = append(out, link{Label: f.label, To: address, Current: from == q.Get("from") && until == q.Get("to")})
+		out = append(out, link{Label: f.label, To: address, Current: from == q.Get("from") && until == q.Get("to") && f.earlier == q.Get("earlier")})
 	}
 	return out
 }

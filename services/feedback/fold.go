@@ -29,8 +29,12 @@ type leadRow struct {
 	employees                                        int64
 	utmSource, utmMedium, campaign                   string
 
-	// definition is the agreement version that first qualified the lead.
-	definition                        int64
+	// definition is the agreement version that first qualified the lead, decidedBy
+	// the one that first decided it, whatever it decided.
+	definition, decidedBy             int64
+	decidedAt, returnedAt             time.Time
+	nurtureText                       string
+	nurtureDue                        time.Time
 	refusedReason                     string
 	refusedAt, mqlAt, salAt, sqlAt    time.Time
 	offeredAt, acceptedAt, rejectedAt time.Time
@@ -112,6 +116,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	}
 	r.lastSequence, r.lastRecordedAt = e.Seq, e.Recorded
 	r.instants(e, c)
+	r.nurture(e)
 	r.assign(e, c)
 	r.features()
 	if after := r.standing(); after != before {
@@ -146,7 +151,13 @@ func (r *leadRow) instants(e *ledger.Event, c *changes) {
 	case *leadv1.LeadRefused:
 		first(&r.refusedAt, e.Occurred)
 		r.refusedReason = refusalWord(b.GetReason())
+	case *leadv1.LeadNurtured:
+		r.decided(b.GetAgreementVersion(), e.Occurred)
+		if !r.mqlAt.IsZero() {
+			first(&r.returnedAt, e.Occurred)
+		}
 	case *leadv1.LeadQualified:
+		r.decided(b.GetAgreementVersion(), e.Occurred)
 		if r.definition == 0 && b.GetStage() >= leadv1.Stage_STAGE_MQL {
 			r.definition = b.GetAgreementVersion()
 		}
@@ -173,6 +184,23 @@ func (r *leadRow) instants(e *ledger.Event, c *changes) {
 		r.wonAt = r.s.ClosedAt
 	case leadv1.State_STATE_LOST:
 		r.lostAt = r.s.ClosedAt
+	}
+}
+
+// decided notes which version decided the lead first.
+func (r *leadRow) decided(version int64, at time.Time) {
+	if r.decidedBy == 0 {
+		r.decidedBy, r.decidedAt = version, at
+	}
+}
+
+// nurture follows a lead that is with marketing.
+func (r *leadRow) nurture(e *ledger.Event) {
+	if b, ok := e.Body.(*leadv1.LeadNurtured); ok {
+		r.nurtureText = b.GetExplanation().GetSummary()
+	}
+	if r.nurtureDue = r.s.NurtureDue(); r.nurtureDue.IsZero() {
+		r.nurtureText = ""
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -36,6 +37,8 @@ type Leads struct {
 	// now, and its rules; nil = none. Where it is nil itself, nobody is named as
 	// accountable.
 	InForce func(at time.Time) (version int64, rules *agreement.Agreement)
+	// Clock says what is overdue; nil = the machine's.
+	Clock clock.Clock
 }
 
 // NewLeads makes the LeadService.
@@ -162,6 +165,15 @@ func (l *Leads) ListLeads(ctx context.Context, req *leadv1.ListLeadsRequest) (*l
 	return l.store.list(ctx, req)
 }
 
+// ListNurturing lists the leads that are with marketing, by when they are due.
+func (l *Leads) ListNurturing(ctx context.Context, req *leadv1.ListNurturingRequest) (*leadv1.ListNurturingResponse, error) {
+	now := clock.Real{}.Now()
+	if l.Clock != nil {
+		now = l.Clock.Now()
+	}
+	return l.store.nurturing(ctx, req, now)
+}
+
 // WatchEvents streams events as they are recorded, from a sequence on.
 func (l *Leads) WatchEvents(req *leadv1.WatchEventsRequest, stream grpc.ServerStreamingServer[leadv1.HistoryEntry]) error {
 	return l.log.Follow(stream.Context(), req.GetFromSequence(), func(e *ledger.Event) error {
@@ -256,6 +268,18 @@ func leadOf(s *lead.State, sequence uint64) *leadv1.Lead {
 		RoutingSummary: s.RoutingSummary, Considered: s.Considered,
 		Sequence: sequence, Historical: s.Historical, NeedsMapping: s.NeedsMapping,
 		Touches: s.Touches, FirstTouchAt: timestamp(s.FirstTouchAt), Offers: s.Offers,
-		Conflict: s.Conflict, Failure: s.Failure, Reason: s.Reason,
+		Conflict: s.Conflict, Failure: s.Failure, Reason: s.Reason, Nurture: nurtureOf(s),
+	}
+}
+
+// nurtureOf is where a lead that is with marketing stands; nil = it is not.
+func nurtureOf(s *lead.State) *leadv1.Nurture {
+	due := s.NurtureDue()
+	if due.IsZero() {
+		return nil
+	}
+	return &leadv1.Nurture{
+		Reason: s.NurtureReason, Text: s.Explanation.GetSummary(), Since: timestamp(s.NurtureSince), Made: s.NurtureMade,
+		NextTouch: s.NextTouch, NextTouchDue: timestamp(s.NextTouchDue), RecheckAt: timestamp(s.RecheckAt), Due: timestamp(due),
 	}
 }

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"math"
+	"slices"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 )
@@ -14,7 +15,7 @@ type Metric struct {
 	ID string
 	// Report and Name say where it stands.
 	Report, Name string
-	// Unit: "leads", "deliveries", "seconds", "ratio".
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number".
 	Unit string
 	// Formula and Population, in words.
 	Formula, Population string
@@ -36,16 +37,18 @@ const (
 	unitDeliveries = "deliveries"
 	unitSeconds    = "seconds"
 	unitRatio      = "ratio"
+	unitNumber     = "number"
 )
 
 // Reports there are.
 const (
-	reportFunnel   = "funnel"
-	reportResponse = "response"
+	reportFunnel      = "funnel"
+	reportResponse    = "response"
+	reportDefinitions = "definitions"
 )
 
 // ReportNames lists the reports there are.
-func ReportNames() []string { return []string{reportFunnel, reportResponse} }
+func ReportNames() []string { return []string{reportFunnel, reportResponse, reportDefinitions} }
 
 // Catalogue lists every figure of every report, in the order of the columns.
 func Catalogue() []Metric { return catalogue }
@@ -60,7 +63,7 @@ func metricsOf(report string) []Metric {
 	return out
 }
 
-var catalogue = append(funnelMetrics(), responseMetrics()...)
+var catalogue = slices.Concat(funnelMetrics(), responseMetrics(), definitionMetrics())
 
 func funnelMetrics() []Metric {
 	const (
@@ -142,6 +145,52 @@ func responseMetrics() []Metric {
 	seconds("mean_seconds", "mean of the seconds from receipt to first answer", mean)
 	seconds("median_seconds", "median of the seconds from receipt to first answer; of an even number the mean of the two in the middle", median)
 	seconds("p90_seconds", "seconds within which nine of ten answered leads were answered: the value at the rank 0.9 times their number, rounded up", p90)
+	return identified(out)
+}
+
+func definitionMetrics() []Metric {
+	const (
+		decided   = "leads received in the period, not refused at the door, by the version of the agreement that decided each first"
+		qualified = "of those, the leads that reached MQL"
+		handed    = "of those, the leads that were offered to a member"
+		taken     = "of those, the leads that were offered to a member and taken"
+	)
+	count := func(name, owner, formula string, of func(*tally) int64) Metric {
+		return Metric{Report: reportDefinitions, Name: name, Unit: unitLeads, Owner: owner, Formula: formula, Population: decided, value: whole(of)}
+	}
+	out := []Metric{
+		count("leads", ownerMarketing, "leads that the version decided first, whatever it decided", func(t *tally) int64 { return t.received }),
+		count("mql", ownerMarketing, "leads that reached the stage MQL or a later one", func(t *tally) int64 { return t.mql }),
+		count("sal", ownerSales, "leads that reached the stage SAL or a later one", func(t *tally) int64 { return t.sal }),
+		count("sql", ownerSales, "leads that reached the stage SQL", func(t *tally) int64 { return t.sql }),
+		count("handoffs", ownerMarketing, "leads offered to a member at least once", func(t *tally) int64 { return t.offered }),
+		count("accepted", ownerSales, "leads accepted by a member at least once", func(t *tally) int64 { return t.accepted }),
+		count("returned", ownerBoth, "leads that were MQL and came back to marketing at least once, by a rejection or after a call", func(t *tally) int64 { return t.returned }),
+	}
+	rate := func(name, owner, formula, population string, of func(*tally) (k, n int64)) {
+		out = append(out, rates(Metric{Report: reportDefinitions, Name: name, Unit: unitRatio, Owner: owner, Formula: formula, Population: population}, of)...)
+	}
+	rate("mql_rate", ownerMarketing, "mql divided by leads", decided, func(t *tally) (int64, int64) { return t.mql, t.received })
+	rate("sql_rate", ownerBoth, "sql divided by mql", qualified, func(t *tally) (int64, int64) { return t.sql, t.mql })
+	rate("accept_rate", ownerSales, "leads offered and accepted divided by handoffs", handed, func(t *tally) (int64, int64) { return t.offeredAccepted, t.offered })
+	rate("returned_rate", ownerBoth, "returned divided by mql", qualified, func(t *tally) (int64, int64) { return t.returned, t.mql })
+	out = append(out,
+		Metric{
+			Report: reportDefinitions, Name: "handoffs_per_sql", Unit: unitNumber, Owner: ownerBoth, Population: decided,
+			Formula: "handoffs divided by sql: how many leads sales had to look at for one SQL",
+			value:   func(t *tally) (float64, bool) { return ratio(t.offered, t.sql) },
+		},
+		Metric{
+			Report: reportDefinitions, Name: "median_take_seconds", Unit: unitSeconds, Owner: ownerSales, Population: taken,
+			Formula: "median of the seconds from the first offer to the first acceptance, in clock time; of an even number the mean of the two in the middle",
+			value: func(t *tally) (float64, bool) {
+				if len(t.seconds) == 0 {
+					return 0, false
+				}
+				return median(t.sorted()), true
+			},
+		},
+	)
 	return identified(out)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/internal/clock"
 )
 
@@ -26,13 +27,14 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 		if !slices.Contains([]string{ownerMarketing, ownerSales, ownerBoth}, m.Owner) {
 			t.Errorf("%s has no owner: %q", m.ID, m.Owner)
 		}
-		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio}, m.Unit) {
+		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber}, m.Unit) {
 			t.Errorf("%s has no unit: %q", m.ID, m.Unit)
 		}
 	}
 	s := openStore(t)
 	st := &story{}
 	st.received("l1", start, nil)
+	st.say("l1", start, &leadv1.LeadNurtured{AgreementVersion: 1, Reason: "profile", Explanation: explained("too small")})
 	refill(t, s, st.events, 1)
 	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start))
 	shown := 0

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
@@ -67,7 +68,7 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 }
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
-	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates"} {
+	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
@@ -129,6 +130,9 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 	for _, e := range fresh {
 		id, ok := lead.FromSubject(e.Subject)
 		if !ok {
+			if err := s.version(ctx, tx, e); err != nil {
+				return 0, err
+			}
 			continue
 		}
 		r := s.rows[id]
@@ -150,6 +154,20 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 		return 0, errors.Join(err, fault.New(fault.Conflict, "another process folds into the same read model: run one, or give each its own database"))
 	}
 	return at, nil
+}
+
+// version keeps which versions of the agreement there are, and from when each is in
+// force. There are few, so they are written one by one.
+func (s *Store) version(ctx context.Context, tx *sql.Tx, e *ledger.Event) (err error) {
+	switch b := e.Body.(type) {
+	case *agreementv1.AgreementProposed:
+		_, err = tx.ExecContext(ctx, s.dialect.places("INSERT INTO agreement_versions (version, proposed_at) VALUES (?, ?) ON CONFLICT (version) DO NOTHING"), b.GetVersion(), nanos(e.Recorded))
+	case *agreementv1.AgreementSigned:
+		if b.GetInForceFrom() != nil {
+			_, err = tx.ExecContext(ctx, s.dialect.places("UPDATE agreement_versions SET in_force_from = ? WHERE version = ?"), nanos(b.GetInForceFrom().AsTime()), b.GetVersion())
+		}
+	}
+	return err
 }
 
 // load brings the leads of the events into memory.

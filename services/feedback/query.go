@@ -132,6 +132,9 @@ type Reports struct {
 	store  *Store
 	status Status
 	clock  clock.Clock
+	// Baseline is the instant that is agreed for reports to start at; zero, or nil =
+	// none is.
+	Baseline func() time.Time
 }
 
 // NewReports makes the ReportService.
@@ -145,7 +148,21 @@ func (r *Reports) GetReport(ctx context.Context, req *feedbackv1.GetReportReques
 	if err != nil {
 		return nil, err
 	}
-	return r.store.Report(ctx, q)
+	var baseline time.Time
+	if r.Baseline != nil {
+		baseline = r.Baseline()
+	}
+	if !req.GetEarlier() {
+		q.startAt(baseline)
+	}
+	out, err := r.store.Report(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if out.AtBaseline = q.AtBaseline; !baseline.IsZero() {
+		out.Baseline = timestamppb.New(baseline)
+	}
+	return out, nil
 }
 
 // GetStatus says how far the read model is and how the log's consumers stand.

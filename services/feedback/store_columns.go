@@ -98,6 +98,16 @@ func (r *leadRow) columns() []column {
 		{"first_sequence", (*sequenceColumn)(&r.firstSequence)},
 		{"last_sequence", (*sequenceColumn)(&r.lastSequence)},
 		{"last_recorded_at", (*instantColumn)(&r.lastRecordedAt)},
+		{"nurture_reason", &s.NurtureReason},
+		{"nurture_text", &r.nurtureText},
+		{"nurture_since", (*instantColumn)(&s.NurtureSince)},
+		{"nurture_made", &s.NurtureMade},
+		{"next_touch", &s.NextTouch},
+		{"next_touch_due", (*instantColumn)(&s.NextTouchDue)},
+		{"nurture_due", (*instantColumn)(&r.nurtureDue)},
+		{"decided_by", &r.decidedBy},
+		{"decided_at", (*instantColumn)(&r.decidedAt)},
+		{"returned_at", (*instantColumn)(&r.returnedAt)},
 	}
 }
 

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"slices"
 	"strconv"
@@ -44,20 +45,8 @@ func (s *Store) list(ctx context.Context, req *leadv1.ListLeadsRequest) (*leadv1
 	columns := names(new(leadRow).columns())
 	query := "SELECT " + strings.Join(columns, ", ") + " FROM leads WHERE " + strings.Join(where, " AND ") +
 		" ORDER BY received_at DESC, lead_id DESC LIMIT ?"
-	rows, err := s.read.QueryContext(ctx, s.dialect.places(query), append(args, size+1)...)
+	found, err := s.rowsOf(ctx, s.read, query, append(args, size+1)...)
 	if err != nil {
-		return nil, s.fault("read", err)
-	}
-	defer rows.Close()
-	var found []*leadRow
-	for rows.Next() {
-		r := &leadRow{}
-		if err := rows.Scan(places(r.columns())...); err != nil {
-			return nil, s.fault("read", err)
-		}
-		found = append(found, r)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, s.fault("read", err)
 	}
 	out := &leadv1.ListLeadsResponse{}
@@ -72,9 +61,34 @@ func (s *Store) list(ctx context.Context, req *leadv1.ListLeadsRequest) (*leadv1
 	return out, nil
 }
 
+// queries is what rows can be asked of.
+type queries interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// rowsOf reads leads.
+func (s *Store) rowsOf(ctx context.Context, from queries, query string, args ...any) (found []*leadRow, err error) {
+	rows, err := from.QueryContext(ctx, s.dialect.places(query), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r := &leadRow{}
+		if err := rows.Scan(places(r.columns())...); err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, rows.Err()
+}
+
 // listed is a lead as lists show it: what has a column.
 func (r *leadRow) listed() *leadv1.Lead {
 	l := leadOf(&r.s, r.lastSequence)
+	if l.GetNurture() != nil {
+		l.Nurture.Text = r.nurtureText
+	}
 	l.Features = &leadv1.Features{
 		Country: r.country, Employees: r.employees, Industry: r.industry, Role: r.role,
 		Product: r.product, Language: r.language,

@@ -21,6 +21,9 @@ type Question struct {
 	Report, By string
 	// From and To bound when leads were received; zero = open.
 	From, To time.Time
+	// AtBaseline says that From is the agreed baseline, since nobody asked for
+	// another time.
+	AtBaseline bool
 	// AsOf is the instant that the report speaks for. Past says that it was
 	// asked for: what occurred later does not count then.
 	AsOf time.Time
@@ -97,26 +100,21 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 	return q, nil
 }
 
+// startAt begins the report at the agreed baseline, if nothing else is asked for: not
+// another start, nor a time that was over by then.
+func (q *Question) startAt(baseline time.Time) {
+	if baseline.IsZero() || !q.From.IsZero() || !baseline.Before(q.AsOf) || (!q.To.IsZero() && !baseline.Before(q.To)) {
+		return
+	}
+	q.From, q.AtBaseline = baseline, true
+}
+
 // Report computes a report on one unchanging state of the tables.
 func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, error) {
-	var at uint64
-	tallies := map[string]*tally{}
-	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
-		if _, at, err = s.position(ctx, tx); err != nil {
-			return err
-		}
-		if q.Report == reportResponse {
-			return s.response(ctx, tx, q, tallies)
-		}
-		return s.funnel(ctx, tx, q, tallies)
-	})
-	if err != nil {
-		return nil, s.fault("read", err)
-	}
 	ms := metricsOf(q.Report)
 	out := &feedbackv1.Report{
 		Report: q.Report, AsOf: timestamppb.New(q.AsOf), Definition: q.Definition,
-		Columns: columnsOf(ms), Population: q.population(), Sequence: at,
+		Columns: columnsOf(ms), Population: q.population(),
 	}
 	if !q.From.IsZero() {
 		out.From = timestamppb.New(q.From)
@@ -124,16 +122,44 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 	if !q.To.IsZero() {
 		out.To = timestamppb.New(q.To)
 	}
-	total := &tally{}
-	for _, key := range sortedKeys(tallies) {
-		total.add(tallies[key])
-		if q.By != "" {
-			out.Rows = append(out.Rows, rowOf(key, ms, tallies[key]))
+	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
+		if _, out.Sequence, err = s.position(ctx, tx); err != nil {
+			return err
 		}
+		tallies := map[string]*tally{}
+		switch q.Report {
+		case reportResponse:
+			err = s.response(ctx, tx, q, tallies)
+		case reportDefinitions:
+			err = s.definitions(ctx, tx, q, tallies, out)
+		default:
+			err = s.funnel(ctx, tx, q, tallies)
+		}
+		if err != nil {
+			return err
+		}
+		total := &tally{}
+		for _, key := range sortedKeys(tallies) {
+			total.add(tallies[key])
+			if q.split() {
+				out.Rows = append(out.Rows, rowOf(key, ms, tallies[key]))
+			}
+		}
+		out.Total = rowOf(totalKey, ms, total)
+		if q.Report == reportDefinitions && q.By == "" {
+			return s.inForce(ctx, tx, q, out.Rows)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.fault("read", err)
 	}
-	out.Total = rowOf(totalKey, ms, total)
 	return out, nil
 }
+
+// split says whether the report has rows besides its total. The one on definitions
+// always has: by version where nothing else is asked for.
+func (q Question) split() bool { return q.By != "" || q.Report == reportDefinitions }
 
 // sortedKeys puts numbers in their own order and "(none)" last.
 func sortedKeys(tallies map[string]*tally) []string {
@@ -170,8 +196,14 @@ func (q Question) population() string {
 	case !q.To.IsZero():
 		fmt.Fprintf(&b, " before %s", moment(q.To))
 	}
-	if q.Definition != 0 {
+	switch {
+	case q.Definition != 0 && q.Report == reportDefinitions:
+		fmt.Fprintf(&b, " that version %d of the agreement decided first", q.Definition)
+	case q.Definition != 0:
 		fmt.Fprintf(&b, " that version %d of the agreement qualified first", q.Definition)
+	}
+	if q.AtBaseline {
+		b.WriteString(" (the agreed baseline; what came before it counts only when asked for)")
 	}
 	if q.Historical {
 		b.WriteString(", imported history included")
@@ -181,6 +213,9 @@ func (q Question) population() string {
 	if q.Report == reportResponse {
 		days := int64(q.Horizon / (24 * time.Hour))
 		fmt.Fprintf(&b, ", refused ones left out. First answer: the first touch of the person by sales, in clock time from receipt; it counts within %d days. Mean, median and p90 are over the leads answered within that horizon only", days)
+	}
+	if q.Report == reportDefinitions {
+		b.WriteString(", refused ones and those that nothing decided yet left out. A lead belongs to the version that decided it first, whatever later ones made of it, so that no lead counts twice. Leads of an older version have had more time to get on")
 	}
 	if q.Past {
 		fmt.Fprintf(&b, ". What occurred after %s does not count", moment(q.AsOf))

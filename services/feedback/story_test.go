@@ -116,7 +116,7 @@ func drawStory(t *rapid.T) *story {
 		}
 		version := rapid.Int64Range(1, 3).Draw(t, "version")
 		delivery := &leadv1.DeliveryRef{DeliveryId: fmt.Sprintf("d%d", len(st.events))}
-		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 16}).Draw(t, "kind") {
+		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17}).Draw(t, "kind") {
 		case 0:
 			l.refused = true
 			st.say(id, l.at, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: "honeypot"})
@@ -135,7 +135,16 @@ func drawStory(t *rapid.T) *story {
 				Explanation: explained("fits"),
 			})
 		case 6:
-			st.say(id, l.at, &leadv1.LeadNurtured{AgreementVersion: version, Reason: "profile", Explanation: explained("too small")})
+			b := &leadv1.LeadNurtured{AgreementVersion: version, Reason: rapid.SampledFrom([]string{"profile", "profile", "persona", "rejected"}).Draw(t, "why"), Explanation: explained("too small")}
+			if days := rapid.SampledFrom([]int{0, 5, 30}).Draw(t, "again after"); days > 0 {
+				b.RecheckAt = timestamppb.New(l.at.Add(time.Duration(days) * 24 * time.Hour))
+			}
+			if days := rapid.SampledFrom([]int{0, 7}).Draw(t, "next touch after"); days > 0 {
+				b.NextTouch, b.NextTouchDue = "letter", timestamppb.New(l.at.Add(time.Duration(days)*24*time.Hour))
+			}
+			st.say(id, l.at, b)
+		case 17:
+			st.say(id, l.at, &leadv1.NurtureAdvanced{AgreementVersion: version, Touch: "letter", Made: 1, NextTouch: "call", NextTouchDue: timestamppb.New(l.at.Add(21 * 24 * time.Hour))})
 		case 7:
 			l.offers++
 			st.say(id, l.at, &leadv1.LeadOffered{
@@ -254,5 +263,6 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"stage_history": dump(t, s, "stage_history", "sequence"),
 		"assignments":   dump(t, s, "assignments", "sequence"),
 		"duplicates":    dump(t, s, "duplicates", "sequence"),
+		"versions":      dump(t, s, "agreement_versions", "version"),
 	}
 }

@@ -10,13 +10,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -38,9 +41,12 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"a failed batch leaves no trace", failedBatch},
 		{"somebody else's fold is noticed", somebodyElse},
 		{"reports equal a direct count", reportsEqualACount},
+		{"definitions equal a direct count", definitionsEqualACount},
+		{"a change of the agreement is compared", changeIsCompared},
 		{"answer times come out as laid down", answerTimes},
 		{"an empty read model has reports", emptyReports},
 		{"lists come in pages", pages},
+		{"nobody with marketing is forgotten", nobodyForgotten},
 		{"views are readable", views},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
@@ -257,7 +263,7 @@ func reportsEqualACount(t *testing.T, s *Store) {
 			req.AsOf = timestamppb.New(asOf)
 		}
 		req.HorizonDays = rapid.SampledFrom([]int32{0, 1, 10}).Draw(rt, "horizon")
-		for _, name := range ReportNames() {
+		for _, name := range []string{reportFunnel, reportResponse} {
 			req.Report = name
 			q, err := question(req, now)
 			if err != nil {
@@ -567,7 +573,7 @@ func emptyReports(t *testing.T, s *Store) {
 					t.Fatalf("%s by %q of nothing: %v", name, by, r)
 				}
 				for i, f := range r.GetTotal().GetFigures() {
-					rate := r.GetColumns()[i].GetUnit() == unitRatio || r.GetColumns()[i].GetUnit() == unitSeconds
+					rate := slices.Contains([]string{unitRatio, unitSeconds, unitNumber}, r.GetColumns()[i].GetUnit())
 					if f.GetValue() != 0 || f.GetUnknown() != rate {
 						t.Errorf("%s of nothing: %v; counts are 0 and what divides by them unknown", name, f)
 					}
@@ -646,6 +652,9 @@ func views(t *testing.T, s *Store) {
 	offer(3, "cy", 65*time.Minute)
 	st.say("l1", start.Add(66*time.Minute), &leadv1.OfferAccepted{Member: "cy", Offer: 3})
 	st.say("l1", start.Add(90*time.Minute), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: "cy", Channel: "call"})
+	st.received("l2", start, nil)
+	st.say("l2", start.Add(time.Minute), &leadv1.LeadNurtured{AgreementVersion: 2, Reason: "persona", Explanation: explained("a student"), NextTouch: "letter", NextTouchDue: timestamppb.New(start.Add(time.Hour))})
+	st.events = append(st.events, agreedOn(len(st.events)+1, 2, start)...)
 	refill(t, s, st.events, 3)
 	one := func(query string) string {
 		t.Helper()
@@ -656,17 +665,92 @@ func views(t *testing.T, s *Store) {
 		return got
 	}
 	for query, want := range map[string]string{
-		"SELECT state || ' ' || stage || ' ' || owner || ' ' || persona || ' ' || campaign FROM v_leads":                                        "accepted MQL cy initiator spring",
+		"SELECT state || ' ' || stage || ' ' || owner || ' ' || persona || ' ' || campaign FROM v_leads WHERE lead_id = 'l1'":                   "accepted MQL cy initiator spring",
 		"SELECT CAST(received_at AS TEXT) FROM v_leads":                                                                                         "2026-03-02",
-		"SELECT bucket || ' ' || CAST(CAST(seconds AS INTEGER) AS TEXT) FROM v_speed_to_lead":                                                   "from_1h_to_24h 5400",
+		"SELECT bucket || ' ' || CAST(CAST(seconds AS INTEGER) AS TEXT) FROM v_speed_to_lead WHERE lead_id = 'l1'":                              "from_1h_to_24h 5400",
 		"SELECT member || ' ' || outcome || ' ' || reason || ' ' || turn FROM v_assignments WHERE offer = 1":                                    "ana timed-out  rotation",
 		"SELECT member || ' ' || outcome || ' ' || reason FROM v_assignments WHERE offer = 2":                                                   "ben rejected no-budget",
 		"SELECT member || ' ' || outcome FROM v_assignments WHERE active":                                                                       "cy accepted",
-		"SELECT event || ' ' || state || ' ' || owner FROM v_stage_history ORDER BY sequence DESC LIMIT 1":                                      "OfferAccepted accepted cy",
+		"SELECT event || ' ' || state || ' ' || owner FROM v_stage_history WHERE lead_id = 'l1' ORDER BY sequence DESC LIMIT 1":                 "OfferAccepted accepted cy",
+		"SELECT lead_id || ' ' || reason || ' ' || text || ' ' || next_touch || ' ' || CAST(due AS TEXT) FROM v_nurture":                        "l2 persona a student letter 2026-03-02",
+		"SELECT CAST(version AS TEXT) || ' ' || CAST(decided_at AS TEXT) FROM v_definitions WHERE lead_id = 'l2'":                               "2 2026-03-02",
+		"SELECT CAST(version AS TEXT) || ' ' || CAST(in_force_from AS TEXT) FROM v_agreement_versions":                                          "2 2026-03-02",
 		"SELECT CAST(COUNT(*) AS TEXT) || ' ' || MIN(event) || ' ' || CAST(SUM(definition) AS TEXT) FROM v_stage_history WHERE stage <> 'LEAD'": "7 LeadOffered 14",
 	} {
 		if got := one(query); !strings.HasPrefix(got, want) {
 			t.Errorf("%s\n got %q\nwant %q", query, got, want)
 		}
 	}
+}
+
+// agreedOn are the events by which a version comes into force at an instant.
+func agreedOn(seq int, version int64, at time.Time) []*ledger.Event {
+	event := func(n int, body proto.Message) *ledger.Event {
+		return &ledger.Event{Seq: uint64(seq + n), Subject: agreement.Subject, Occurred: at, Recorded: at, Body: body}
+	}
+	return []*ledger.Event{
+		event(0, &agreementv1.AgreementProposed{Version: version}),
+		event(1, &agreementv1.AgreementSigned{Version: version, Party: "marketing"}),
+		event(2, &agreementv1.AgreementSigned{Version: version, Party: "sales", InForceFrom: timestamppb.New(at)}),
+	}
+}
+
+// nobodyForgotten holds the list of leads with marketing against a direct look at
+// each, at any moment, page by page.
+func nobodyForgotten(t *testing.T, s *Store) {
+	rapid.Check(t, func(rt *rapid.T) {
+		st := drawStory(rt)
+		refill(rt, s, st.events, 5)
+		now := start.Add(time.Duration(rapid.IntRange(0, 100).Draw(rt, "days")) * 24 * time.Hour)
+		only := rapid.Bool().Draw(rt, "overdue")
+		var want []string
+		var overdue, soon, later int64
+		due := map[string]time.Time{}
+		for _, id := range st.leads() {
+			state := st.lead(id, far)
+			if state.State != leadv1.State_STATE_NURTURING {
+				continue
+			}
+			due[id] = state.NurtureDue()
+			switch {
+			case !due[id].After(now):
+				overdue++
+			case !due[id].After(now.Add(7 * 24 * time.Hour)):
+				soon++
+			default:
+				later++
+			}
+			if !only || !due[id].After(now) {
+				want = append(want, id)
+			}
+		}
+		slices.SortFunc(want, func(a, b string) int {
+			if c := due[a].Compare(due[b]); c != 0 {
+				return c
+			}
+			return strings.Compare(a, b)
+		})
+		var got []string
+		for token := ""; ; {
+			page, err := s.nurturing(context.Background(), &leadv1.ListNurturingRequest{PageSize: 2, PageToken: token, Overdue: only}, now)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if page.GetOverdue() != overdue || page.GetDueThisWeek() != soon || page.GetDueLater() != later {
+				rt.Fatalf("%d overdue, %d this week, %d later; a direct count says %d, %d, %d", page.GetOverdue(), page.GetDueThisWeek(), page.GetDueLater(), overdue, soon, later)
+			}
+			for _, l := range page.GetLeads() {
+				got = append(got, l.GetLeadId())
+				if !l.GetNurture().GetDue().AsTime().Equal(due[l.GetLeadId()]) {
+					rt.Fatalf("%s is due %s; want %s", l.GetLeadId(), l.GetNurture().GetDue().AsTime(), due[l.GetLeadId()])
+				}
+			}
+			if token = page.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		if !slices.Equal(want, got) {
+			rt.Fatalf("listed are %v; want %v", got, want)
+		}
+	})
 }

@@ -14,9 +14,11 @@ type tally struct {
 	offered, accepted, rejected      int64
 	offeredAccepted, offeredRejected int64
 	won, lost, open                  int64
+	returned                         int64
 
 	upTo1h, from1hTo24h, over24h, never, unanswered int64
-	// seconds to the first answer, among those answered within the horizon.
+	// seconds to the first answer, among those answered within the horizon; in the
+	// report on definitions from the first offer to the first acceptance.
 	seconds []float64
 	ordered bool
 }
@@ -36,6 +38,7 @@ func (t *tally) add(o *tally) {
 	t.won += o.won
 	t.lost += o.lost
 	t.open += o.open
+	t.returned += o.returned
 	t.upTo1h += o.upTo1h
 	t.from1hTo24h += o.from1hTo24h
 	t.over24h += o.over24h

@@ -60,6 +60,8 @@ type State struct {
 	Explanation      *leadv1.Explanation
 	RecheckAt        time.Time
 	NurtureReason    string
+	// NurtureSince is when the lead came to marketing for that reason.
+	NurtureSince time.Time
 	// NurtureMade counts the touches of the nurture plan that were made since the
 	// lead was last left with marketing; NextTouch is the kind of the next one, due
 	// by NextTouchDue. Empty = the plan holds no more.
@@ -224,7 +226,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.RecheckAt, s.NurtureReason = e.GetRecheckAt().AsTime(), e.GetReason()
 		s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED
 		if !again {
-			s.NurtureMade, s.CameBefore = 0, s.Came
+			s.NurtureMade, s.CameBefore, s.NurtureSince = 0, s.Came, occurred
 		}
 		s.planned(s.NurtureMade, e.GetNextTouch(), e.GetNextTouchDue())
 		s.Signal, s.TakeWithin = "", 0
@@ -320,7 +322,7 @@ func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
 	if e.GetPersona() != "" {
 		s.Persona = e.GetPersona()
 	}
-	s.RecheckAt, s.NurtureReason = time.Time{}, ""
+	s.RecheckAt, s.NurtureReason, s.NurtureSince = time.Time{}, "", time.Time{}
 	s.planned(0, "", nil)
 	s.Signal, s.TakeWithin = e.GetSignal(), e.GetTakeWithin().AsDuration()
 	s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED

@@ -151,7 +151,7 @@ func TestEvolve(t *testing.T) {
 		}},
 		"qualified again out of nurture": {past(opened(), nurturedFor(ReasonProfile)), asMQL(), func(s *State) {
 			s.State, s.Stage, s.Persona, s.WaitingSince = leadv1.State_STATE_QUALIFIED, leadv1.Stage_STAGE_MQL, "decider", later
-			s.RecheckAt, s.NurtureReason, s.Explanation = time.Time{}, "", &leadv1.Explanation{Summary: "fits"}
+			s.RecheckAt, s.NurtureReason, s.NurtureSince, s.Explanation = time.Time{}, "", time.Time{}, &leadv1.Explanation{Summary: "fits"}
 		}},
 		"confirmed by the owner's call": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}), &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_SQL, AgreementVersion: 2, CallId: "c1", Explanation: &leadv1.Explanation{Summary: "soon"}}, func(s *State) {
 			s.Stage, s.AgreementVersion, s.DecidedCall, s.Explanation = leadv1.Stage_STAGE_SQL, 2, "c1", &leadv1.Explanation{Summary: "soon"}
@@ -165,15 +165,15 @@ func TestEvolve(t *testing.T) {
 		}},
 		"nurtured by the profile": {past(opened()), nurturedFor(ReasonProfile), func(s *State) {
 			s.State, s.AgreementVersion, s.NurtureReason = leadv1.State_STATE_NURTURING, 1, ReasonProfile
-			s.Explanation, s.RecheckAt = &leadv1.Explanation{Summary: "not yet"}, noon.Add(720*time.Hour)
+			s.Explanation, s.RecheckAt, s.NurtureSince = &leadv1.Explanation{Summary: "not yet"}, noon.Add(720*time.Hour), noon
 		}},
 		"nurtured by a call, out of somebody's hands": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, callBy("c1", true, true)), nurturedFor(ReasonCall), func(s *State) {
 			s.State, s.NurtureReason, s.DecidedCall, s.Owner = leadv1.State_STATE_NURTURING, ReasonCall, "c1", ""
-			s.Explanation, s.RecheckAt = &leadv1.Explanation{Summary: "not yet"}, noon.Add(720*time.Hour)
+			s.Explanation, s.RecheckAt, s.NurtureSince = &leadv1.Explanation{Summary: "not yet"}, noon.Add(720*time.Hour), noon
 		}},
 		"nurtured out of the line": {past(opened(), asMQL(), queuedFor("full")), nurturedFor(ReasonCall), func(s *State) {
 			s.State, s.NurtureReason, s.BlockedBy, s.BlockedText = leadv1.State_STATE_NURTURING, ReasonCall, "", ""
-			s.Explanation, s.RecheckAt = &leadv1.Explanation{Summary: "not yet"}, noon.Add(720*time.Hour)
+			s.Explanation, s.RecheckAt, s.NurtureSince = &leadv1.Explanation{Summary: "not yet"}, noon.Add(720*time.Hour), noon
 		}},
 		"called": {past(opened()), callBy("c1", true, true), func(s *State) {
 			s.Calls, s.Touches, s.FirstTouchAt = []*leadv1.CallRecorded{callBy("c1", true, true)}, 1, noon
@@ -259,7 +259,7 @@ func TestEvolve(t *testing.T) {
 	// messages that are no events are named, so that a new one is not forgotten.
 	parts := map[string]bool{
 		"Sealed": true, "PersonalData": true, "Answer": true, "Features": true, "Value": true, "Attribution": true, "DeliveryRef": true,
-		"Criterion": true, "NamedValue": true, "Explanation": true, "Candidate": true,
+		"Criterion": true, "NamedValue": true, "Score": true, "ScorePart": true, "Explanation": true, "Candidate": true,
 		"Consent": true, "FieldFound": true, "AccountCandidate": true,
 	}
 	messages := opened().ProtoReflect().Descriptor().ParentFile().Messages()
@@ -526,5 +526,27 @@ func TestCloneSharesNoList(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestNurtureDue(t *testing.T) {
+	t.Parallel()
+	with := leadv1.State_STATE_NURTURING
+	for name, test := range map[string]struct {
+		given State
+		want  time.Time
+	}{
+		"not with marketing":            {State{State: leadv1.State_STATE_OFFERED, RecheckAt: later, NurtureSince: noon}, time.Time{}},
+		"the touch comes first":         {State{State: with, NurtureSince: noon, NextTouch: "letter", NextTouchDue: noon.Add(time.Minute), RecheckAt: later}, noon.Add(time.Minute)},
+		"the second look comes first":   {State{State: with, NurtureSince: noon, NextTouch: "letter", NextTouchDue: later.Add(time.Hour), RecheckAt: later}, later},
+		"the plan holds no more":        {State{State: with, NurtureSince: noon, RecheckAt: later}, later},
+		"no date for a second look":     {State{State: with, NurtureSince: noon, NextTouch: "letter", NextTouchDue: later}, later},
+		"no date, read as 1970":         {State{State: with, NurtureSince: noon, RecheckAt: time.Unix(0, 0)}, noon},
+		"nothing planned: due at once":  {State{State: with, NurtureSince: noon}, noon},
+		"a touch without a date counts": {State{State: with, NurtureSince: noon, NextTouch: "letter", RecheckAt: later}, later},
+	} {
+		if got := test.given.NurtureDue(); !got.Equal(test.want) {
+			t.Errorf("%s: due %s; want %s", name, got, test.want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package qualification
 
 import (
 	"context"
+	"sync"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
@@ -38,4 +39,7 @@ type Server struct {
 	// Version answers one version of the agreement; nil = decisions are not made
 	// again to explain them.
 	Version func(number int64) *agreement.Version
+	// Records are what a trial reads; nil = nothing can be tried.
+	Records Records
+	trying  sync.Mutex
 }

@@ -85,6 +85,7 @@ var Policy = map[string][]string{
 	qualificationv1.QualificationService_Explain_FullMethodName:          everyone,
 	qualificationv1.QualificationService_GetQuestionnaire_FullMethodName: everyone,
 	qualificationv1.QualificationService_Preview_FullMethodName:          everyone,
+	qualificationv1.QualificationService_Try_FullMethodName:              everyone,
 
 	routingv1.RoutingService_GetOwner_FullMethodName: everyone,
 	routingv1.RoutingService_Accept_FullMethodName:   {Sales, Qualifier},
@@ -103,10 +104,11 @@ var Policy = map[string][]string{
 	feedbackv1.ReportService_GetReport_FullMethodName:             everyone,
 	feedbackv1.ReportService_GetStatus_FullMethodName:             everyone,
 
-	leadv1.LeadService_GetLead_FullMethodName:     everyone,
-	leadv1.LeadService_GetHistory_FullMethodName:  everyone,
-	leadv1.LeadService_ListLeads_FullMethodName:   everyone,
-	leadv1.LeadService_WatchEvents_FullMethodName: everyone,
+	leadv1.LeadService_GetLead_FullMethodName:       everyone,
+	leadv1.LeadService_GetHistory_FullMethodName:    everyone,
+	leadv1.LeadService_ListLeads_FullMethodName:     everyone,
+	leadv1.LeadService_ListNurturing_FullMethodName: everyone,
+	leadv1.LeadService_WatchEvents_FullMethodName:   everyone,
 
 	auditv1.AuditService_GetCheckpoint_FullMethodName:    auditors,
 	auditv1.AuditService_ListCheckpoints_FullMethodName:  auditors,

@@ -134,6 +134,13 @@ func (r *Record) Hash() [32]byte {
 // Leaf of the record in the tree of its stream.
 func (r *Record) Leaf() []byte { return leaf(r.Seq, r.Hash()) }
 
+// Type is the type of the record's event, as TypeOf spells it. It is read without
+// decoding the event.
+func (r *Record) Type() string { return nats.Header(r.Header).Get(hType) }
+
+// TypeOf is the type of events with such a body.
+func TypeOf(body proto.Message) string { return string(body.ProtoReflect().Descriptor().FullName()) }
+
 // Verify checks the record's signature against the key of the service that it
 // names and that this service may write this type.
 func (r *Record) Verify(keys map[string]ed25519.PublicKey) error {

@@ -29,12 +29,13 @@ const (
 // GetReportRequest asks for a report.
 type GetReportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "funnel" or "response".
+	// "funnel", "response" or "definitions".
 	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
 	// Dimension to split by: "", "source", "campaign", "country", "persona",
 	// "pool", "owner", "definition".
 	By string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
-	// Leads received from then on; absent = all.
+	// Leads received from then on; absent = from the agreed baseline, or all where
+	// none is agreed.
 	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
 	// Leads received before then; absent = all.
 	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
@@ -45,7 +46,9 @@ type GetReportRequest struct {
 	// Whether imported history counts as well.
 	Historical bool `protobuf:"varint,7,opt,name=historical,proto3" json:"historical,omitempty"`
 	// What had occurred by then; absent = now.
-	AsOf          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// Whether leads from before the agreed baseline count as well.
+	Earlier       bool `protobuf:"varint,9,opt,name=earlier,proto3" json:"earlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +139,13 @@ func (x *GetReportRequest) GetAsOf() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetReportRequest) GetEarlier() bool {
+	if x != nil {
+		return x.Earlier
+	}
+	return false
+}
+
 // Report is rows of figures and their total.
 type Report struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -158,7 +168,13 @@ type Report struct {
 	// Columns in order.
 	Columns []*Column `protobuf:"bytes,9,rep,name=columns,proto3" json:"columns,omitempty"`
 	// LEDGER sequence that the read model had folded.
-	Sequence      uint64 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence uint64 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Baseline that the agreement in force names; absent = none.
+	Baseline *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=baseline,proto3" json:"baseline,omitempty"`
+	// Before and after of each change of the agreement, where the report has them.
+	Comparisons []*Comparison `protobuf:"bytes,12,rep,name=comparisons,proto3" json:"comparisons,omitempty"`
+	// Whether it starts at the baseline, since no other time was asked for.
+	AtBaseline    bool `protobuf:"varint,13,opt,name=at_baseline,json=atBaseline,proto3" json:"at_baseline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,12 +279,126 @@ func (x *Report) GetSequence() uint64 {
 	return 0
 }
 
+func (x *Report) GetBaseline() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Baseline
+	}
+	return nil
+}
+
+func (x *Report) GetComparisons() []*Comparison {
+	if x != nil {
+		return x.Comparisons
+	}
+	return nil
+}
+
+func (x *Report) GetAtBaseline() bool {
+	if x != nil {
+		return x.AtBaseline
+	}
+	return false
+}
+
+// Comparison is the same figures before and after the agreement changed, over two
+// windows of the same length and on leads that have none in common.
+type Comparison struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version in force before.
+	BeforeVersion int64 `protobuf:"varint,1,opt,name=before_version,json=beforeVersion,proto3" json:"before_version,omitempty"`
+	// Version in force from the change on.
+	AfterVersion int64 `protobuf:"varint,2,opt,name=after_version,json=afterVersion,proto3" json:"after_version,omitempty"`
+	// When it changed.
+	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Length of each window in seconds.
+	WindowSeconds int64 `protobuf:"varint,4,opt,name=window_seconds,json=windowSeconds,proto3" json:"window_seconds,omitempty"`
+	// Leads received in the window before the change and decided first by the version
+	// before.
+	Before *ReportRow `protobuf:"bytes,5,opt,name=before,proto3" json:"before,omitempty"`
+	// Leads received in the window after it and decided first by the version after.
+	After         *ReportRow `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Comparison) Reset() {
+	*x = Comparison{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Comparison) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Comparison) ProtoMessage() {}
+
+func (x *Comparison) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
+func (*Comparison) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Comparison) GetBeforeVersion() int64 {
+	if x != nil {
+		return x.BeforeVersion
+	}
+	return 0
+}
+
+func (x *Comparison) GetAfterVersion() int64 {
+	if x != nil {
+		return x.AfterVersion
+	}
+	return 0
+}
+
+func (x *Comparison) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Comparison) GetWindowSeconds() int64 {
+	if x != nil {
+		return x.WindowSeconds
+	}
+	return 0
+}
+
+func (x *Comparison) GetBefore() *ReportRow {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Comparison) GetAfter() *ReportRow {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
 // Column describes one figure.
 type Column struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in rows.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Unit: "leads", "seconds", "ratio".
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number".
 	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Formula in words.
 	Formula       string `protobuf:"bytes,3,opt,name=formula,proto3" json:"formula,omitempty"`
@@ -278,7 +408,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -290,7 +420,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -303,7 +433,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Column) GetName() string {
@@ -333,14 +463,19 @@ type ReportRow struct {
 	// Value of the dimension; "total" for the total.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Figures by column, in the columns' order.
-	Figures       []*Figure `protobuf:"bytes,2,rep,name=figures,proto3" json:"figures,omitempty"`
+	Figures []*Figure `protobuf:"bytes,2,rep,name=figures,proto3" json:"figures,omitempty"`
+	// Time that the row is about, where it is about one: a version in force from then
+	// on.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Until before then; absent = still.
+	To            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportRow) Reset() {
 	*x = ReportRow{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -352,7 +487,7 @@ func (x *ReportRow) String() string {
 func (*ReportRow) ProtoMessage() {}
 
 func (x *ReportRow) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -365,7 +500,7 @@ func (x *ReportRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRow.ProtoReflect.Descriptor instead.
 func (*ReportRow) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ReportRow) GetKey() string {
@@ -378,6 +513,20 @@ func (x *ReportRow) GetKey() string {
 func (x *ReportRow) GetFigures() []*Figure {
 	if x != nil {
 		return x.Figures
+	}
+	return nil
+}
+
+func (x *ReportRow) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ReportRow) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
 	}
 	return nil
 }
@@ -397,7 +546,7 @@ type Figure struct {
 
 func (x *Figure) Reset() {
 	*x = Figure{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +558,7 @@ func (x *Figure) String() string {
 func (*Figure) ProtoMessage() {}
 
 func (x *Figure) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +571,7 @@ func (x *Figure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figure.ProtoReflect.Descriptor instead.
 func (*Figure) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Figure) GetName() string {
@@ -455,7 +604,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +616,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +629,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{5}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{6}
 }
 
 // GetStatusResponse says how things stand.
@@ -508,7 +657,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +669,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +682,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetStatusResponse) GetLedgerSequence() uint64 {
@@ -596,7 +745,7 @@ var File_baton_feedback_v1_report_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\n" +
-	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n" +
+	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x02\n" +
 	"\x10GetReportRequest\x12!\n" +
 	"\x06report\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06report\x12\x17\n" +
 	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x02by\x12.\n" +
@@ -610,7 +759,8 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\n" +
 	"historical\x18\a \x01(\bR\n" +
 	"historical\x12/\n" +
-	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xa4\x03\n" +
+	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x18\n" +
+	"\aearlier\x18\t \x01(\bR\aearlier\"\xbe\x04\n" +
 	"\x06Report\x12\x16\n" +
 	"\x06report\x18\x01 \x01(\tR\x06report\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12.\n" +
@@ -626,14 +776,28 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"population\x123\n" +
 	"\acolumns\x18\t \x03(\v2\x19.baton.feedback.v1.ColumnR\acolumns\x12\x1a\n" +
 	"\bsequence\x18\n" +
-	" \x01(\x04R\bsequence\"J\n" +
+	" \x01(\x04R\bsequence\x126\n" +
+	"\bbaseline\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bbaseline\x12?\n" +
+	"\vcomparisons\x18\f \x03(\v2\x1d.baton.feedback.v1.ComparisonR\vcomparisons\x12\x1f\n" +
+	"\vat_baseline\x18\r \x01(\bR\n" +
+	"atBaseline\"\x95\x02\n" +
+	"\n" +
+	"Comparison\x12%\n" +
+	"\x0ebefore_version\x18\x01 \x01(\x03R\rbeforeVersion\x12#\n" +
+	"\rafter_version\x18\x02 \x01(\x03R\fafterVersion\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
+	"\x0ewindow_seconds\x18\x04 \x01(\x03R\rwindowSeconds\x124\n" +
+	"\x06before\x18\x05 \x01(\v2\x1c.baton.feedback.v1.ReportRowR\x06before\x122\n" +
+	"\x05after\x18\x06 \x01(\v2\x1c.baton.feedback.v1.ReportRowR\x05after\"J\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x18\n" +
-	"\aformula\x18\x03 \x01(\tR\aformula\"R\n" +
+	"\aformula\x18\x03 \x01(\tR\aformula\"\xae\x01\n" +
 	"\tReportRow\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
-	"\afigures\x18\x02 \x03(\v2\x19.baton.feedback.v1.FigureR\afigures\"L\n" +
+	"\afigures\x18\x02 \x03(\v2\x19.baton.feedback.v1.FigureR\afigures\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"L\n" +
 	"\x06Figure\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x18\n" +
@@ -664,38 +828,46 @@ func file_baton_feedback_v1_report_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_report_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_report_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_baton_feedback_v1_report_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_baton_feedback_v1_report_service_proto_goTypes = []any{
 	(*GetReportRequest)(nil),      // 0: baton.feedback.v1.GetReportRequest
 	(*Report)(nil),                // 1: baton.feedback.v1.Report
-	(*Column)(nil),                // 2: baton.feedback.v1.Column
-	(*ReportRow)(nil),             // 3: baton.feedback.v1.ReportRow
-	(*Figure)(nil),                // 4: baton.feedback.v1.Figure
-	(*GetStatusRequest)(nil),      // 5: baton.feedback.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 6: baton.feedback.v1.GetStatusResponse
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Comparison)(nil),            // 2: baton.feedback.v1.Comparison
+	(*Column)(nil),                // 3: baton.feedback.v1.Column
+	(*ReportRow)(nil),             // 4: baton.feedback.v1.ReportRow
+	(*Figure)(nil),                // 5: baton.feedback.v1.Figure
+	(*GetStatusRequest)(nil),      // 6: baton.feedback.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 7: baton.feedback.v1.GetStatusResponse
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_baton_feedback_v1_report_service_proto_depIdxs = []int32{
-	7,  // 0: baton.feedback.v1.GetReportRequest.from:type_name -> google.protobuf.Timestamp
-	7,  // 1: baton.feedback.v1.GetReportRequest.to:type_name -> google.protobuf.Timestamp
-	7,  // 2: baton.feedback.v1.GetReportRequest.as_of:type_name -> google.protobuf.Timestamp
-	7,  // 3: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
-	7,  // 4: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
-	7,  // 5: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
-	3,  // 6: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
-	3,  // 7: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
-	2,  // 8: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
-	4,  // 9: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
-	7,  // 10: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
-	0,  // 11: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
-	5,  // 12: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
-	1,  // 13: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
-	6,  // 14: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
-	13, // [13:15] is the sub-list for method output_type
-	11, // [11:13] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	8,  // 0: baton.feedback.v1.GetReportRequest.from:type_name -> google.protobuf.Timestamp
+	8,  // 1: baton.feedback.v1.GetReportRequest.to:type_name -> google.protobuf.Timestamp
+	8,  // 2: baton.feedback.v1.GetReportRequest.as_of:type_name -> google.protobuf.Timestamp
+	8,  // 3: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
+	8,  // 4: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
+	8,  // 5: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
+	4,  // 6: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
+	4,  // 7: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
+	3,  // 8: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
+	8,  // 9: baton.feedback.v1.Report.baseline:type_name -> google.protobuf.Timestamp
+	2,  // 10: baton.feedback.v1.Report.comparisons:type_name -> baton.feedback.v1.Comparison
+	8,  // 11: baton.feedback.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	4,  // 12: baton.feedback.v1.Comparison.before:type_name -> baton.feedback.v1.ReportRow
+	4,  // 13: baton.feedback.v1.Comparison.after:type_name -> baton.feedback.v1.ReportRow
+	5,  // 14: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
+	8,  // 15: baton.feedback.v1.ReportRow.from:type_name -> google.protobuf.Timestamp
+	8,  // 16: baton.feedback.v1.ReportRow.to:type_name -> google.protobuf.Timestamp
+	8,  // 17: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
+	0,  // 18: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
+	6,  // 19: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
+	1,  // 20: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
+	7,  // 21: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
+	20, // [20:22] is the sub-list for method output_type
+	18, // [18:20] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_report_service_proto_init() }
@@ -709,7 +881,7 @@ func file_baton_feedback_v1_report_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_report_service_proto_rawDesc), len(file_baton_feedback_v1_report_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -254,7 +254,9 @@ type Lead struct {
 	// Version of the agreement that names them.
 	AccountableVersion int64 `protobuf:"varint,34,opt,name=accountable_version,json=accountableVersion,proto3" json:"accountable_version,omitempty"`
 	// What that version calls the stage.
-	StageTitle    string `protobuf:"bytes,35,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
+	StageTitle string `protobuf:"bytes,35,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
+	// What marketing does with it; absent = it is not with marketing.
+	Nurture       *Nurture `protobuf:"bytes,36,opt,name=nurture,proto3" json:"nurture,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -534,6 +536,123 @@ func (x *Lead) GetStageTitle() string {
 	return ""
 }
 
+func (x *Lead) GetNurture() *Nurture {
+	if x != nil {
+		return x.Nurture
+	}
+	return nil
+}
+
+// Nurture is where a lead that is with marketing stands in the agreed plan.
+type Nurture struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why it is with marketing, as a word: "profile", "persona", "content-only",
+	// "call", "rejected".
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The same in plain words.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Since when.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Touches of the plan made so far.
+	Made int32 `protobuf:"varint,4,opt,name=made,proto3" json:"made,omitempty"`
+	// Kind of the touch that the plan wants next; empty = no more.
+	NextTouch string `protobuf:"bytes,5,opt,name=next_touch,json=nextTouch,proto3" json:"next_touch,omitempty"`
+	// By when.
+	NextTouchDue *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=next_touch_due,json=nextTouchDue,proto3" json:"next_touch_due,omitempty"`
+	// When it is looked at again.
+	RecheckAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=recheck_at,json=recheckAt,proto3" json:"recheck_at,omitempty"`
+	// When the first of the two is due; a lead without either is due at once.
+	Due           *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=due,proto3" json:"due,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Nurture) Reset() {
+	*x = Nurture{}
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Nurture) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Nurture) ProtoMessage() {}
+
+func (x *Nurture) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Nurture.ProtoReflect.Descriptor instead.
+func (*Nurture) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Nurture) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Nurture) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Nurture) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Nurture) GetMade() int32 {
+	if x != nil {
+		return x.Made
+	}
+	return 0
+}
+
+func (x *Nurture) GetNextTouch() string {
+	if x != nil {
+		return x.NextTouch
+	}
+	return ""
+}
+
+func (x *Nurture) GetNextTouchDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextTouchDue
+	}
+	return nil
+}
+
+func (x *Nurture) GetRecheckAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecheckAt
+	}
+	return nil
+}
+
+func (x *Nurture) GetDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
 // Touchpoint is when somebody came to us, and from where.
 type Touchpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -549,7 +668,7 @@ type Touchpoint struct {
 
 func (x *Touchpoint) Reset() {
 	*x = Touchpoint{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +680,7 @@ func (x *Touchpoint) String() string {
 func (*Touchpoint) ProtoMessage() {}
 
 func (x *Touchpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[2]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +693,7 @@ func (x *Touchpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Touchpoint.ProtoReflect.Descriptor instead.
 func (*Touchpoint) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Touchpoint) GetAt() *timestamppb.Timestamp {
@@ -609,7 +728,7 @@ type GetHistoryRequest struct {
 
 func (x *GetHistoryRequest) Reset() {
 	*x = GetHistoryRequest{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +740,7 @@ func (x *GetHistoryRequest) String() string {
 func (*GetHistoryRequest) ProtoMessage() {}
 
 func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[3]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +753,7 @@ func (x *GetHistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryRequest.ProtoReflect.Descriptor instead.
 func (*GetHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetHistoryRequest) GetLeadId() string {
@@ -655,7 +774,7 @@ type GetHistoryResponse struct {
 
 func (x *GetHistoryResponse) Reset() {
 	*x = GetHistoryResponse{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +786,7 @@ func (x *GetHistoryResponse) String() string {
 func (*GetHistoryResponse) ProtoMessage() {}
 
 func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[4]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +799,7 @@ func (x *GetHistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHistoryResponse.ProtoReflect.Descriptor instead.
 func (*GetHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetHistoryResponse) GetEntries() []*HistoryEntry {
@@ -729,7 +848,7 @@ type HistoryEntry struct {
 
 func (x *HistoryEntry) Reset() {
 	*x = HistoryEntry{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +860,7 @@ func (x *HistoryEntry) String() string {
 func (*HistoryEntry) ProtoMessage() {}
 
 func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[5]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +873,7 @@ func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
 func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{5}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HistoryEntry) GetSequence() uint64 {
@@ -879,7 +998,7 @@ type ListLeadsRequest struct {
 
 func (x *ListLeadsRequest) Reset() {
 	*x = ListLeadsRequest{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +1010,7 @@ func (x *ListLeadsRequest) String() string {
 func (*ListLeadsRequest) ProtoMessage() {}
 
 func (x *ListLeadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[6]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +1023,7 @@ func (x *ListLeadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLeadsRequest.ProtoReflect.Descriptor instead.
 func (*ListLeadsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListLeadsRequest) GetPageSize() int32 {
@@ -948,7 +1067,7 @@ type ListLeadsResponse struct {
 
 func (x *ListLeadsResponse) Reset() {
 	*x = ListLeadsResponse{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1079,7 @@ func (x *ListLeadsResponse) String() string {
 func (*ListLeadsResponse) ProtoMessage() {}
 
 func (x *ListLeadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[7]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1092,7 @@ func (x *ListLeadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLeadsResponse.ProtoReflect.Descriptor instead.
 func (*ListLeadsResponse) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListLeadsResponse) GetLeads() []*Lead {
@@ -990,6 +1109,161 @@ func (x *ListLeadsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ListNurturingRequest asks for leads that are with marketing.
+type ListNurturingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the page before.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only those that are overdue.
+	Overdue       bool `protobuf:"varint,3,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNurturingRequest) Reset() {
+	*x = ListNurturingRequest{}
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNurturingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNurturingRequest) ProtoMessage() {}
+
+func (x *ListNurturingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNurturingRequest.ProtoReflect.Descriptor instead.
+func (*ListNurturingRequest) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListNurturingRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListNurturingRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListNurturingRequest) GetOverdue() bool {
+	if x != nil {
+		return x.Overdue
+	}
+	return false
+}
+
+// ListNurturingResponse is a page of leads that are with marketing.
+type ListNurturingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Leads, the one first that is due first.
+	Leads []*Lead `protobuf:"bytes,1,rep,name=leads,proto3" json:"leads,omitempty"`
+	// Token of the next page; empty = end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// All that are due by now, whatever the page shows.
+	Overdue int64 `protobuf:"varint,3,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	// All that are due within seven days from now.
+	DueThisWeek int64 `protobuf:"varint,4,opt,name=due_this_week,json=dueThisWeek,proto3" json:"due_this_week,omitempty"`
+	// All that are due later.
+	DueLater int64 `protobuf:"varint,5,opt,name=due_later,json=dueLater,proto3" json:"due_later,omitempty"`
+	// The system's own time, by which this was counted.
+	Now           *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=now,proto3" json:"now,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNurturingResponse) Reset() {
+	*x = ListNurturingResponse{}
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNurturingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNurturingResponse) ProtoMessage() {}
+
+func (x *ListNurturingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNurturingResponse.ProtoReflect.Descriptor instead.
+func (*ListNurturingResponse) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListNurturingResponse) GetLeads() []*Lead {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *ListNurturingResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListNurturingResponse) GetOverdue() int64 {
+	if x != nil {
+		return x.Overdue
+	}
+	return 0
+}
+
+func (x *ListNurturingResponse) GetDueThisWeek() int64 {
+	if x != nil {
+		return x.DueThisWeek
+	}
+	return 0
+}
+
+func (x *ListNurturingResponse) GetDueLater() int64 {
+	if x != nil {
+		return x.DueLater
+	}
+	return 0
+}
+
+func (x *ListNurturingResponse) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
 // WatchEventsRequest asks for events as they come.
 type WatchEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1001,7 +1275,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[8]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1287,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[8]
+	mi := &file_baton_lead_v1_lead_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1300,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_lead_v1_lead_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WatchEventsRequest) GetFromSequence() uint64 {
@@ -1044,8 +1318,7 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\x0eGetLeadRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
-	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\xe2\n" +
-	"\n" +
+	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\x94\v\n" +
 	"\x04Lead\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12*\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StateR\x05state\x12*\n" +
@@ -1090,7 +1363,19 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\vaccountable\x18! \x01(\tR\vaccountable\x12/\n" +
 	"\x13accountable_version\x18\" \x01(\x03R\x12accountableVersion\x12\x1f\n" +
 	"\vstage_title\x18# \x01(\tR\n" +
-	"stageTitle\"\x8f\x01\n" +
+	"stageTitle\x120\n" +
+	"\anurture\x18$ \x01(\v2\x16.baton.lead.v1.NurtureR\anurture\"\xc5\x02\n" +
+	"\aNurture\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x12\n" +
+	"\x04made\x18\x04 \x01(\x05R\x04made\x12\x1d\n" +
+	"\n" +
+	"next_touch\x18\x05 \x01(\tR\tnextTouch\x12@\n" +
+	"\x0enext_touch_due\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\fnextTouchDue\x129\n" +
+	"\n" +
+	"recheck_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\trecheckAt\x12,\n" +
+	"\x03due\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03due\"\x8f\x01\n" +
 	"\n" +
 	"Touchpoint\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12<\n" +
@@ -1128,7 +1413,20 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\x06member\x18\x04 \x01(\tR\x06member\"f\n" +
 	"\x11ListLeadsResponse\x12)\n" +
 	"\x05leads\x18\x01 \x03(\v2\x13.baton.lead.v1.LeadR\x05leads\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"x\n" +
+	"\x14ListNurturingRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x18\n" +
+	"\aoverdue\x18\x03 \x01(\bR\aoverdue\"\xf3\x01\n" +
+	"\x15ListNurturingResponse\x12)\n" +
+	"\x05leads\x18\x01 \x03(\v2\x13.baton.lead.v1.LeadR\x05leads\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x18\n" +
+	"\aoverdue\x18\x03 \x01(\x03R\aoverdue\x12\"\n" +
+	"\rdue_this_week\x18\x04 \x01(\x03R\vdueThisWeek\x12\x1b\n" +
+	"\tdue_later\x18\x05 \x01(\x03R\bdueLater\x12,\n" +
+	"\x03now\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\"9\n" +
 	"\x12WatchEventsRequest\x12#\n" +
 	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence*\xeb\x01\n" +
 	"\x05State\x12\x15\n" +
@@ -1146,12 +1444,13 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"STATE_LOST\x10\t\x12\x13\n" +
 	"\x0fSTATE_NURTURING\x10\n" +
 	"\x12\x11\n" +
-	"\rSTATE_REFUSED\x10\v2\xbf\x03\n" +
+	"\rSTATE_REFUSED\x10\v2\xb6\x04\n" +
 	"\vLeadService\x12^\n" +
 	"\aGetLead\x12\x1d.baton.lead.v1.GetLeadRequest\x1a\x13.baton.lead.v1.Lead\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/leads/{lead_id}\x12z\n" +
 	"\n" +
 	"GetHistory\x12 .baton.lead.v1.GetHistoryRequest\x1a!.baton.lead.v1.GetHistoryResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/leads/{lead_id}/history\x12e\n" +
-	"\tListLeads\x12\x1f.baton.lead.v1.ListLeadsRequest\x1a .baton.lead.v1.ListLeadsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/leads\x12m\n" +
+	"\tListLeads\x12\x1f.baton.lead.v1.ListLeadsRequest\x1a .baton.lead.v1.ListLeadsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/leads\x12u\n" +
+	"\rListNurturing\x12#.baton.lead.v1.ListNurturingRequest\x1a$.baton.lead.v1.ListNurturingResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/nurturing\x12m\n" +
 	"\vWatchEvents\x12!.baton.lead.v1.WatchEventsRequest\x1a\x1b.baton.lead.v1.HistoryEntry\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/events:watch0\x01B;Z9github.com/leadbaton/baton/proto/gen/baton/lead/v1;leadv1b\x06proto3"
 
 var (
@@ -1167,63 +1466,75 @@ func file_baton_lead_v1_lead_service_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_lead_v1_lead_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_lead_v1_lead_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_baton_lead_v1_lead_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_baton_lead_v1_lead_service_proto_goTypes = []any{
 	(State)(0),                    // 0: baton.lead.v1.State
 	(*GetLeadRequest)(nil),        // 1: baton.lead.v1.GetLeadRequest
 	(*Lead)(nil),                  // 2: baton.lead.v1.Lead
-	(*Touchpoint)(nil),            // 3: baton.lead.v1.Touchpoint
-	(*GetHistoryRequest)(nil),     // 4: baton.lead.v1.GetHistoryRequest
-	(*GetHistoryResponse)(nil),    // 5: baton.lead.v1.GetHistoryResponse
-	(*HistoryEntry)(nil),          // 6: baton.lead.v1.HistoryEntry
-	(*ListLeadsRequest)(nil),      // 7: baton.lead.v1.ListLeadsRequest
-	(*ListLeadsResponse)(nil),     // 8: baton.lead.v1.ListLeadsResponse
-	(*WatchEventsRequest)(nil),    // 9: baton.lead.v1.WatchEventsRequest
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(Stage)(0),                    // 11: baton.lead.v1.Stage
-	(*Features)(nil),              // 12: baton.lead.v1.Features
-	(*PersonalData)(nil),          // 13: baton.lead.v1.PersonalData
-	(*Explanation)(nil),           // 14: baton.lead.v1.Explanation
-	(*Candidate)(nil),             // 15: baton.lead.v1.Candidate
-	(*AccountMatched)(nil),        // 16: baton.lead.v1.AccountMatched
-	(*Attribution)(nil),           // 17: baton.lead.v1.Attribution
+	(*Nurture)(nil),               // 3: baton.lead.v1.Nurture
+	(*Touchpoint)(nil),            // 4: baton.lead.v1.Touchpoint
+	(*GetHistoryRequest)(nil),     // 5: baton.lead.v1.GetHistoryRequest
+	(*GetHistoryResponse)(nil),    // 6: baton.lead.v1.GetHistoryResponse
+	(*HistoryEntry)(nil),          // 7: baton.lead.v1.HistoryEntry
+	(*ListLeadsRequest)(nil),      // 8: baton.lead.v1.ListLeadsRequest
+	(*ListLeadsResponse)(nil),     // 9: baton.lead.v1.ListLeadsResponse
+	(*ListNurturingRequest)(nil),  // 10: baton.lead.v1.ListNurturingRequest
+	(*ListNurturingResponse)(nil), // 11: baton.lead.v1.ListNurturingResponse
+	(*WatchEventsRequest)(nil),    // 12: baton.lead.v1.WatchEventsRequest
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Stage)(0),                    // 14: baton.lead.v1.Stage
+	(*Features)(nil),              // 15: baton.lead.v1.Features
+	(*PersonalData)(nil),          // 16: baton.lead.v1.PersonalData
+	(*Explanation)(nil),           // 17: baton.lead.v1.Explanation
+	(*Candidate)(nil),             // 18: baton.lead.v1.Candidate
+	(*AccountMatched)(nil),        // 19: baton.lead.v1.AccountMatched
+	(*Attribution)(nil),           // 20: baton.lead.v1.Attribution
 }
 var file_baton_lead_v1_lead_service_proto_depIdxs = []int32{
-	10, // 0: baton.lead.v1.GetLeadRequest.as_of:type_name -> google.protobuf.Timestamp
-	10, // 1: baton.lead.v1.GetLeadRequest.known_at:type_name -> google.protobuf.Timestamp
+	13, // 0: baton.lead.v1.GetLeadRequest.as_of:type_name -> google.protobuf.Timestamp
+	13, // 1: baton.lead.v1.GetLeadRequest.known_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: baton.lead.v1.Lead.state:type_name -> baton.lead.v1.State
-	11, // 3: baton.lead.v1.Lead.stage:type_name -> baton.lead.v1.Stage
-	10, // 4: baton.lead.v1.Lead.received_at:type_name -> google.protobuf.Timestamp
-	10, // 5: baton.lead.v1.Lead.take_by:type_name -> google.protobuf.Timestamp
-	12, // 6: baton.lead.v1.Lead.features:type_name -> baton.lead.v1.Features
-	13, // 7: baton.lead.v1.Lead.personal:type_name -> baton.lead.v1.PersonalData
-	14, // 8: baton.lead.v1.Lead.explanation:type_name -> baton.lead.v1.Explanation
-	15, // 9: baton.lead.v1.Lead.considered:type_name -> baton.lead.v1.Candidate
-	10, // 10: baton.lead.v1.Lead.first_touch_at:type_name -> google.protobuf.Timestamp
-	16, // 11: baton.lead.v1.Lead.account:type_name -> baton.lead.v1.AccountMatched
-	3,  // 12: baton.lead.v1.Lead.first:type_name -> baton.lead.v1.Touchpoint
-	3,  // 13: baton.lead.v1.Lead.last:type_name -> baton.lead.v1.Touchpoint
-	3,  // 14: baton.lead.v1.Lead.handoff:type_name -> baton.lead.v1.Touchpoint
-	10, // 15: baton.lead.v1.Touchpoint.at:type_name -> google.protobuf.Timestamp
-	17, // 16: baton.lead.v1.Touchpoint.attribution:type_name -> baton.lead.v1.Attribution
-	6,  // 17: baton.lead.v1.GetHistoryResponse.entries:type_name -> baton.lead.v1.HistoryEntry
-	10, // 18: baton.lead.v1.HistoryEntry.occurred_at:type_name -> google.protobuf.Timestamp
-	10, // 19: baton.lead.v1.HistoryEntry.recorded_at:type_name -> google.protobuf.Timestamp
-	0,  // 20: baton.lead.v1.ListLeadsRequest.state:type_name -> baton.lead.v1.State
-	2,  // 21: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
-	1,  // 22: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
-	4,  // 23: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
-	7,  // 24: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
-	9,  // 25: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
-	2,  // 26: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
-	5,  // 27: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
-	8,  // 28: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
-	6,  // 29: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
-	26, // [26:30] is the sub-list for method output_type
-	22, // [22:26] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	14, // 3: baton.lead.v1.Lead.stage:type_name -> baton.lead.v1.Stage
+	13, // 4: baton.lead.v1.Lead.received_at:type_name -> google.protobuf.Timestamp
+	13, // 5: baton.lead.v1.Lead.take_by:type_name -> google.protobuf.Timestamp
+	15, // 6: baton.lead.v1.Lead.features:type_name -> baton.lead.v1.Features
+	16, // 7: baton.lead.v1.Lead.personal:type_name -> baton.lead.v1.PersonalData
+	17, // 8: baton.lead.v1.Lead.explanation:type_name -> baton.lead.v1.Explanation
+	18, // 9: baton.lead.v1.Lead.considered:type_name -> baton.lead.v1.Candidate
+	13, // 10: baton.lead.v1.Lead.first_touch_at:type_name -> google.protobuf.Timestamp
+	19, // 11: baton.lead.v1.Lead.account:type_name -> baton.lead.v1.AccountMatched
+	4,  // 12: baton.lead.v1.Lead.first:type_name -> baton.lead.v1.Touchpoint
+	4,  // 13: baton.lead.v1.Lead.last:type_name -> baton.lead.v1.Touchpoint
+	4,  // 14: baton.lead.v1.Lead.handoff:type_name -> baton.lead.v1.Touchpoint
+	3,  // 15: baton.lead.v1.Lead.nurture:type_name -> baton.lead.v1.Nurture
+	13, // 16: baton.lead.v1.Nurture.since:type_name -> google.protobuf.Timestamp
+	13, // 17: baton.lead.v1.Nurture.next_touch_due:type_name -> google.protobuf.Timestamp
+	13, // 18: baton.lead.v1.Nurture.recheck_at:type_name -> google.protobuf.Timestamp
+	13, // 19: baton.lead.v1.Nurture.due:type_name -> google.protobuf.Timestamp
+	13, // 20: baton.lead.v1.Touchpoint.at:type_name -> google.protobuf.Timestamp
+	20, // 21: baton.lead.v1.Touchpoint.attribution:type_name -> baton.lead.v1.Attribution
+	7,  // 22: baton.lead.v1.GetHistoryResponse.entries:type_name -> baton.lead.v1.HistoryEntry
+	13, // 23: baton.lead.v1.HistoryEntry.occurred_at:type_name -> google.protobuf.Timestamp
+	13, // 24: baton.lead.v1.HistoryEntry.recorded_at:type_name -> google.protobuf.Timestamp
+	0,  // 25: baton.lead.v1.ListLeadsRequest.state:type_name -> baton.lead.v1.State
+	2,  // 26: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
+	2,  // 27: baton.lead.v1.ListNurturingResponse.leads:type_name -> baton.lead.v1.Lead
+	13, // 28: baton.lead.v1.ListNurturingResponse.now:type_name -> google.protobuf.Timestamp
+	1,  // 29: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
+	5,  // 30: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
+	8,  // 31: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
+	10, // 32: baton.lead.v1.LeadService.ListNurturing:input_type -> baton.lead.v1.ListNurturingRequest
+	12, // 33: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
+	2,  // 34: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
+	6,  // 35: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
+	9,  // 36: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
+	11, // 37: baton.lead.v1.LeadService.ListNurturing:output_type -> baton.lead.v1.ListNurturingResponse
+	7,  // 38: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
+	34, // [34:39] is the sub-list for method output_type
+	29, // [29:34] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_lead_service_proto_init() }
@@ -1238,7 +1549,7 @@ func file_baton_lead_v1_lead_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_lead_service_proto_rawDesc), len(file_baton_lead_v1_lead_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,10 +21,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LeadService_GetLead_FullMethodName     = "/baton.lead.v1.LeadService/GetLead"
-	LeadService_GetHistory_FullMethodName  = "/baton.lead.v1.LeadService/GetHistory"
-	LeadService_ListLeads_FullMethodName   = "/baton.lead.v1.LeadService/ListLeads"
-	LeadService_WatchEvents_FullMethodName = "/baton.lead.v1.LeadService/WatchEvents"
+	LeadService_GetLead_FullMethodName       = "/baton.lead.v1.LeadService/GetLead"
+	LeadService_GetHistory_FullMethodName    = "/baton.lead.v1.LeadService/GetHistory"
+	LeadService_ListLeads_FullMethodName     = "/baton.lead.v1.LeadService/ListLeads"
+	LeadService_ListNurturing_FullMethodName = "/baton.lead.v1.LeadService/ListNurturing"
+	LeadService_WatchEvents_FullMethodName   = "/baton.lead.v1.LeadService/WatchEvents"
 )
 
 // LeadServiceClient is the client API for LeadService service.
@@ -39,6 +40,9 @@ type LeadServiceClient interface {
 	GetHistory(ctx context.Context, in *GetHistoryRequest, opts ...grpc.CallOption) (*GetHistoryResponse, error)
 	// ListLeads lists leads, newest first.
 	ListLeads(ctx context.Context, in *ListLeadsRequest, opts ...grpc.CallOption) (*ListLeadsResponse, error)
+	// ListNurturing lists the leads that are with marketing, the ones first that are
+	// due first, and counts what is overdue.
+	ListNurturing(ctx context.Context, in *ListNurturingRequest, opts ...grpc.CallOption) (*ListNurturingResponse, error)
 	// WatchEvents streams events as they are recorded, from a sequence on.
 	WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[HistoryEntry], error)
 }
@@ -81,6 +85,16 @@ func (c *leadServiceClient) ListLeads(ctx context.Context, in *ListLeadsRequest,
 	return out, nil
 }
 
+func (c *leadServiceClient) ListNurturing(ctx context.Context, in *ListNurturingRequest, opts ...grpc.CallOption) (*ListNurturingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListNurturingResponse)
+	err := c.cc.Invoke(ctx, LeadService_ListNurturing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *leadServiceClient) WatchEvents(ctx context.Context, in *WatchEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[HistoryEntry], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &LeadService_ServiceDesc.Streams[0], LeadService_WatchEvents_FullMethodName, cOpts...)
@@ -112,6 +126,9 @@ type LeadServiceServer interface {
 	GetHistory(context.Context, *GetHistoryRequest) (*GetHistoryResponse, error)
 	// ListLeads lists leads, newest first.
 	ListLeads(context.Context, *ListLeadsRequest) (*ListLeadsResponse, error)
+	// ListNurturing lists the leads that are with marketing, the ones first that are
+	// due first, and counts what is overdue.
+	ListNurturing(context.Context, *ListNurturingRequest) (*ListNurturingResponse, error)
 	// WatchEvents streams events as they are recorded, from a sequence on.
 	WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[HistoryEntry]) error
 	mustEmbedUnimplementedLeadServiceServer()
@@ -132,6 +149,9 @@ func (UnimplementedLeadServiceServer) GetHistory(context.Context, *GetHistoryReq
 }
 func (UnimplementedLeadServiceServer) ListLeads(context.Context, *ListLeadsRequest) (*ListLeadsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListLeads not implemented")
+}
+func (UnimplementedLeadServiceServer) ListNurturing(context.Context, *ListNurturingRequest) (*ListNurturingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListNurturing not implemented")
 }
 func (UnimplementedLeadServiceServer) WatchEvents(*WatchEventsRequest, grpc.ServerStreamingServer[HistoryEntry]) error {
 	return status.Error(codes.Unimplemented, "method WatchEvents not implemented")
@@ -211,6 +231,24 @@ func _LeadService_ListLeads_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LeadService_ListNurturing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListNurturingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LeadServiceServer).ListNurturing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LeadService_ListNurturing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LeadServiceServer).ListNurturing(ctx, req.(*ListNurturingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LeadService_WatchEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchEventsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -240,6 +278,10 @@ var LeadService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListLeads",
 			Handler:    _LeadService_ListLeads_Handler,
+		},
+		{
+			MethodName: "ListNurturing",
+			Handler:    _LeadService_ListNurturing_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -27,6 +27,660 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TryRequest is a document and the leads to try it on.
+type TryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new agreement, as its file holds it.
+	Document []byte `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`
+	// Leads received from then on; absent = 30 days before to.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Leads received before then; absent = now.
+	To *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// How many leads that change are shown; 0 = none.
+	Sample        int32 `protobuf:"varint,4,opt,name=sample,proto3" json:"sample,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryRequest) Reset() {
+	*x = TryRequest{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryRequest) ProtoMessage() {}
+
+func (x *TryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryRequest.ProtoReflect.Descriptor instead.
+func (*TryRequest) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *TryRequest) GetDocument() []byte {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
+func (x *TryRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *TryRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *TryRequest) GetSample() int32 {
+	if x != nil {
+		return x.Sample
+	}
+	return 0
+}
+
+// TryResponse says how far the log was read, or what came out.
+type TryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Entries of the log that were read.
+	EntriesRead uint64 `protobuf:"varint,1,opt,name=entries_read,json=entriesRead,proto3" json:"entries_read,omitempty"`
+	// Entries to read.
+	Entries uint64 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`
+	// The result; absent = it is still being read.
+	Result        *Trial `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TryResponse) Reset() {
+	*x = TryResponse{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TryResponse) ProtoMessage() {}
+
+func (x *TryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TryResponse.ProtoReflect.Descriptor instead.
+func (*TryResponse) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *TryResponse) GetEntriesRead() uint64 {
+	if x != nil {
+		return x.EntriesRead
+	}
+	return 0
+}
+
+func (x *TryResponse) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *TryResponse) GetResult() *Trial {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// Trial is a new agreement beside the one in force, on the same leads as they were
+// known when each was first decided. Every lead is in exactly one of refused,
+// historical and tried; every tried one in exactly one of moves; every change in
+// exactly one of up, down and aside.
+type Trial struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version in force, with which the new document is compared; 0 = none.
+	AgreementVersion int64 `protobuf:"varint,1,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// Digest of the new document.
+	Digest []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Leads received from then on.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Leads received before then.
+	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// Leads received in that time.
+	Leads int64 `protobuf:"varint,5,opt,name=leads,proto3" json:"leads,omitempty"`
+	// Of them refused at the door.
+	Refused int64 `protobuf:"varint,6,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Of them imported history, which nobody decides.
+	Historical int64 `protobuf:"varint,7,opt,name=historical,proto3" json:"historical,omitempty"`
+	// Of them decided again.
+	Tried int64 `protobuf:"varint,8,opt,name=tried,proto3" json:"tried,omitempty"`
+	// Tried leads that would stand elsewhere.
+	Changed int64 `protobuf:"varint,9,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Of them those that would reach a higher stage.
+	Up int64 `protobuf:"varint,10,opt,name=up,proto3" json:"up,omitempty"`
+	// Of them those that would reach a lower stage.
+	Down int64 `protobuf:"varint,11,opt,name=down,proto3" json:"down,omitempty"`
+	// Of them those that would wait for facts instead of staying with marketing, or
+	// the other way round.
+	Aside int64 `protobuf:"varint,12,opt,name=aside,proto3" json:"aside,omitempty"`
+	// Leads that would become MQL or more and do not now.
+	WouldBecomeMql int64 `protobuf:"varint,13,opt,name=would_become_mql,json=wouldBecomeMql,proto3" json:"would_become_mql,omitempty"`
+	// Leads that become MQL or more now and would no longer.
+	WouldNoLongerBeMql int64 `protobuf:"varint,14,opt,name=would_no_longer_be_mql,json=wouldNoLongerBeMql,proto3" json:"would_no_longer_be_mql,omitempty"`
+	// All tried leads by where they stand by either agreement, most first.
+	Moves []*Move `protobuf:"bytes,15,rep,name=moves,proto3" json:"moves,omitempty"`
+	// What makes leads change, most first. A lead may have several causes.
+	Causes []*Cause `protobuf:"bytes,16,rep,name=causes,proto3" json:"causes,omitempty"`
+	// Facts that the new document wants to be known before MQL and that keep leads
+	// waiting, most first.
+	Missing []*MissingFact `protobuf:"bytes,17,rep,name=missing,proto3" json:"missing,omitempty"`
+	// Leads that change, to look at: drawn evenly from all, the same ones each time.
+	Sample []*TriedLead `protobuf:"bytes,18,rep,name=sample,proto3" json:"sample,omitempty"`
+	// Milliseconds that it took.
+	TookMs int64 `protobuf:"varint,19,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	// Entries of the log that were read.
+	Entries       uint64 `protobuf:"varint,20,opt,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trial) Reset() {
+	*x = Trial{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trial) ProtoMessage() {}
+
+func (x *Trial) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trial.ProtoReflect.Descriptor instead.
+func (*Trial) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Trial) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *Trial) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Trial) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Trial) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Trial) GetLeads() int64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+func (x *Trial) GetRefused() int64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *Trial) GetHistorical() int64 {
+	if x != nil {
+		return x.Historical
+	}
+	return 0
+}
+
+func (x *Trial) GetTried() int64 {
+	if x != nil {
+		return x.Tried
+	}
+	return 0
+}
+
+func (x *Trial) GetChanged() int64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *Trial) GetUp() int64 {
+	if x != nil {
+		return x.Up
+	}
+	return 0
+}
+
+func (x *Trial) GetDown() int64 {
+	if x != nil {
+		return x.Down
+	}
+	return 0
+}
+
+func (x *Trial) GetAside() int64 {
+	if x != nil {
+		return x.Aside
+	}
+	return 0
+}
+
+func (x *Trial) GetWouldBecomeMql() int64 {
+	if x != nil {
+		return x.WouldBecomeMql
+	}
+	return 0
+}
+
+func (x *Trial) GetWouldNoLongerBeMql() int64 {
+	if x != nil {
+		return x.WouldNoLongerBeMql
+	}
+	return 0
+}
+
+func (x *Trial) GetMoves() []*Move {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
+}
+
+func (x *Trial) GetCauses() []*Cause {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+func (x *Trial) GetMissing() []*MissingFact {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *Trial) GetSample() []*TriedLead {
+	if x != nil {
+		return x.Sample
+	}
+	return nil
+}
+
+func (x *Trial) GetTookMs() int64 {
+	if x != nil {
+		return x.TookMs
+	}
+	return 0
+}
+
+func (x *Trial) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+// Move is leads that stand in one place by the agreement in force and in the same
+// or another one by the new document.
+type Move struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By the agreement in force: "waiting" (for an agreement or for facts), "LEAD"
+	// (with marketing), "MQL", "SAL" or "SQL".
+	Now string `protobuf:"bytes,1,opt,name=now,proto3" json:"now,omitempty"`
+	// By the new document, likewise.
+	Then string `protobuf:"bytes,2,opt,name=then,proto3" json:"then,omitempty"`
+	// How many.
+	Leads         int64 `protobuf:"varint,3,opt,name=leads,proto3" json:"leads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Move) Reset() {
+	*x = Move{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Move) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Move) ProtoMessage() {}
+
+func (x *Move) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Move.ProtoReflect.Descriptor instead.
+func (*Move) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Move) GetNow() string {
+	if x != nil {
+		return x.Now
+	}
+	return ""
+}
+
+func (x *Move) GetThen() string {
+	if x != nil {
+		return x.Then
+	}
+	return ""
+}
+
+func (x *Move) GetLeads() int64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+// Cause is something that differs between the two agreements and moves leads.
+type Cause struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the criterion, signal or persona, or what else it is: "points_needed",
+	// "persona", "required-facts".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What differs, in words.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// "up", "down" or "aside".
+	Direction string `protobuf:"bytes,3,opt,name=direction,proto3" json:"direction,omitempty"`
+	// Leads that change and that it concerns.
+	Leads         int64 `protobuf:"varint,4,opt,name=leads,proto3" json:"leads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cause) Reset() {
+	*x = Cause{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cause) ProtoMessage() {}
+
+func (x *Cause) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cause.ProtoReflect.Descriptor instead.
+func (*Cause) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Cause) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Cause) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Cause) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *Cause) GetLeads() int64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+// MissingFact is a fact that keeps leads from going on.
+type MissingFact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fact, in words.
+	Fact string `protobuf:"bytes,1,opt,name=fact,proto3" json:"fact,omitempty"`
+	// Leads that lack it and would be MQL with it.
+	Leads         int64 `protobuf:"varint,2,opt,name=leads,proto3" json:"leads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MissingFact) Reset() {
+	*x = MissingFact{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MissingFact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MissingFact) ProtoMessage() {}
+
+func (x *MissingFact) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MissingFact.ProtoReflect.Descriptor instead.
+func (*MissingFact) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MissingFact) GetFact() string {
+	if x != nil {
+		return x.Fact
+	}
+	return ""
+}
+
+func (x *MissingFact) GetLeads() int64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+// TriedLead is one lead that changes.
+type TriedLead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead, or the line of a file.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// When it was received; absent = not known.
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// Where it stands by the agreement in force.
+	Now string `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
+	// Where it would stand by the new document.
+	Then string `protobuf:"bytes,4,opt,name=then,proto3" json:"then,omitempty"`
+	// Why, by the agreement in force.
+	WhyNow *v1.Explanation `protobuf:"bytes,5,opt,name=why_now,json=whyNow,proto3" json:"why_now,omitempty"`
+	// Why, by the new document.
+	WhyThen *v1.Explanation `protobuf:"bytes,6,opt,name=why_then,json=whyThen,proto3" json:"why_then,omitempty"`
+	// Causes of the change, in words.
+	Causes        []string `protobuf:"bytes,7,rep,name=causes,proto3" json:"causes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TriedLead) Reset() {
+	*x = TriedLead{}
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TriedLead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TriedLead) ProtoMessage() {}
+
+func (x *TriedLead) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TriedLead.ProtoReflect.Descriptor instead.
+func (*TriedLead) Descriptor() ([]byte, []int) {
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TriedLead) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *TriedLead) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
+func (x *TriedLead) GetNow() string {
+	if x != nil {
+		return x.Now
+	}
+	return ""
+}
+
+func (x *TriedLead) GetThen() string {
+	if x != nil {
+		return x.Then
+	}
+	return ""
+}
+
+func (x *TriedLead) GetWhyNow() *v1.Explanation {
+	if x != nil {
+		return x.WhyNow
+	}
+	return nil
+}
+
+func (x *TriedLead) GetWhyThen() *v1.Explanation {
+	if x != nil {
+		return x.WhyThen
+	}
+	return nil
+}
+
+func (x *TriedLead) GetCauses() []string {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
 // PreviewRequest is features of leads, at most 500.
 type PreviewRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -38,7 +692,7 @@ type PreviewRequest struct {
 
 func (x *PreviewRequest) Reset() {
 	*x = PreviewRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -50,7 +704,7 @@ func (x *PreviewRequest) String() string {
 func (*PreviewRequest) ProtoMessage() {}
 
 func (x *PreviewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[0]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -63,7 +717,7 @@ func (x *PreviewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewRequest.ProtoReflect.Descriptor instead.
 func (*PreviewRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{0}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PreviewRequest) GetFeatures() []*v1.Features {
@@ -86,7 +740,7 @@ type PreviewResponse struct {
 
 func (x *PreviewResponse) Reset() {
 	*x = PreviewResponse{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -98,7 +752,7 @@ func (x *PreviewResponse) String() string {
 func (*PreviewResponse) ProtoMessage() {}
 
 func (x *PreviewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[1]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -111,7 +765,7 @@ func (x *PreviewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewResponse.ProtoReflect.Descriptor instead.
 func (*PreviewResponse) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{1}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PreviewResponse) GetAgreementVersion() int64 {
@@ -141,7 +795,7 @@ type Previewed struct {
 
 func (x *Previewed) Reset() {
 	*x = Previewed{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -153,7 +807,7 @@ func (x *Previewed) String() string {
 func (*Previewed) ProtoMessage() {}
 
 func (x *Previewed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[2]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -166,7 +820,7 @@ func (x *Previewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Previewed.ProtoReflect.Descriptor instead.
 func (*Previewed) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Previewed) GetOutcome() string {
@@ -194,7 +848,7 @@ type GetQuestionnaireRequest struct {
 
 func (x *GetQuestionnaireRequest) Reset() {
 	*x = GetQuestionnaireRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -206,7 +860,7 @@ func (x *GetQuestionnaireRequest) String() string {
 func (*GetQuestionnaireRequest) ProtoMessage() {}
 
 func (x *GetQuestionnaireRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[3]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -219,7 +873,7 @@ func (x *GetQuestionnaireRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetQuestionnaireRequest.ProtoReflect.Descriptor instead.
 func (*GetQuestionnaireRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetQuestionnaireRequest) GetLeadId() string {
@@ -253,7 +907,7 @@ type Questionnaire struct {
 
 func (x *Questionnaire) Reset() {
 	*x = Questionnaire{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -265,7 +919,7 @@ func (x *Questionnaire) String() string {
 func (*Questionnaire) ProtoMessage() {}
 
 func (x *Questionnaire) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[4]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -278,7 +932,7 @@ func (x *Questionnaire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Questionnaire.ProtoReflect.Descriptor instead.
 func (*Questionnaire) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Questionnaire) GetStage() v1.Stage {
@@ -353,7 +1007,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[5]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +1019,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[5]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +1032,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{5}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Question) GetId() string {
@@ -455,7 +1109,7 @@ type RecordCallRequest struct {
 
 func (x *RecordCallRequest) Reset() {
 	*x = RecordCallRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[6]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +1121,7 @@ func (x *RecordCallRequest) String() string {
 func (*RecordCallRequest) ProtoMessage() {}
 
 func (x *RecordCallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[6]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +1134,7 @@ func (x *RecordCallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCallRequest.ProtoReflect.Descriptor instead.
 func (*RecordCallRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RecordCallRequest) GetLeadId() string {
@@ -552,7 +1206,7 @@ type RecordCallResponse struct {
 
 func (x *RecordCallResponse) Reset() {
 	*x = RecordCallResponse{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[7]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -564,7 +1218,7 @@ func (x *RecordCallResponse) String() string {
 func (*RecordCallResponse) ProtoMessage() {}
 
 func (x *RecordCallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[7]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -577,7 +1231,7 @@ func (x *RecordCallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordCallResponse.ProtoReflect.Descriptor instead.
 func (*RecordCallResponse) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RecordCallResponse) GetCallId() string {
@@ -605,7 +1259,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[8]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +1271,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[8]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +1284,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ExplainRequest) GetLeadId() string {
@@ -651,7 +1305,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[9]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -663,7 +1317,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[9]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -676,7 +1330,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{9}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExplainResponse) GetDecisions() []*Decision {
@@ -726,7 +1380,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +1392,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[10]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +1405,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{10}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Decision) GetType() string {
@@ -877,7 +1531,7 @@ type SmallestChange struct {
 
 func (x *SmallestChange) Reset() {
 	*x = SmallestChange{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +1543,7 @@ func (x *SmallestChange) String() string {
 func (*SmallestChange) ProtoMessage() {}
 
 func (x *SmallestChange) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[11]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +1556,7 @@ func (x *SmallestChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SmallestChange.ProtoReflect.Descriptor instead.
 func (*SmallestChange) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{11}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SmallestChange) GetChanges() []*FactChange {
@@ -948,7 +1602,7 @@ type FactChange struct {
 
 func (x *FactChange) Reset() {
 	*x = FactChange{}
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1614,7 @@ func (x *FactChange) String() string {
 func (*FactChange) ProtoMessage() {}
 
 func (x *FactChange) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[12]
+	mi := &file_baton_qualification_v1_qualification_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1627,7 @@ func (x *FactChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FactChange.ProtoReflect.Descriptor instead.
 func (*FactChange) Descriptor() ([]byte, []int) {
-	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{12}
+	return file_baton_qualification_v1_qualification_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FactChange) GetName() string {
@@ -1001,7 +1655,63 @@ var File_baton_qualification_v1_qualification_service_proto protoreflect.FileDes
 
 const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\n" +
-	"2baton/qualification/v1/qualification_service.proto\x12\x16baton.qualification.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"R\n" +
+	"2baton/qualification/v1/qualification_service.proto\x12\x16baton.qualification.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x01\n" +
+	"\n" +
+	"TryRequest\x12'\n" +
+	"\bdocument\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\"\n" +
+	"\x06sample\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\x06sample\"\x81\x01\n" +
+	"\vTryResponse\x12!\n" +
+	"\fentries_read\x18\x01 \x01(\x04R\ventriesRead\x12\x18\n" +
+	"\aentries\x18\x02 \x01(\x04R\aentries\x125\n" +
+	"\x06result\x18\x03 \x01(\v2\x1d.baton.qualification.v1.TrialR\x06result\"\xd8\x05\n" +
+	"\x05Trial\x12+\n" +
+	"\x11agreement_version\x18\x01 \x01(\x03R\x10agreementVersion\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digest\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x14\n" +
+	"\x05leads\x18\x05 \x01(\x03R\x05leads\x12\x18\n" +
+	"\arefused\x18\x06 \x01(\x03R\arefused\x12\x1e\n" +
+	"\n" +
+	"historical\x18\a \x01(\x03R\n" +
+	"historical\x12\x14\n" +
+	"\x05tried\x18\b \x01(\x03R\x05tried\x12\x18\n" +
+	"\achanged\x18\t \x01(\x03R\achanged\x12\x0e\n" +
+	"\x02up\x18\n" +
+	" \x01(\x03R\x02up\x12\x12\n" +
+	"\x04down\x18\v \x01(\x03R\x04down\x12\x14\n" +
+	"\x05aside\x18\f \x01(\x03R\x05aside\x12(\n" +
+	"\x10would_become_mql\x18\r \x01(\x03R\x0ewouldBecomeMql\x122\n" +
+	"\x16would_no_longer_be_mql\x18\x0e \x01(\x03R\x12wouldNoLongerBeMql\x122\n" +
+	"\x05moves\x18\x0f \x03(\v2\x1c.baton.qualification.v1.MoveR\x05moves\x125\n" +
+	"\x06causes\x18\x10 \x03(\v2\x1d.baton.qualification.v1.CauseR\x06causes\x12=\n" +
+	"\amissing\x18\x11 \x03(\v2#.baton.qualification.v1.MissingFactR\amissing\x129\n" +
+	"\x06sample\x18\x12 \x03(\v2!.baton.qualification.v1.TriedLeadR\x06sample\x12\x17\n" +
+	"\atook_ms\x18\x13 \x01(\x03R\x06tookMs\x12\x18\n" +
+	"\aentries\x18\x14 \x01(\x04R\aentries\"B\n" +
+	"\x04Move\x12\x10\n" +
+	"\x03now\x18\x01 \x01(\tR\x03now\x12\x12\n" +
+	"\x04then\x18\x02 \x01(\tR\x04then\x12\x14\n" +
+	"\x05leads\x18\x03 \x01(\x03R\x05leads\"_\n" +
+	"\x05Cause\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1c\n" +
+	"\tdirection\x18\x03 \x01(\tR\tdirection\x12\x14\n" +
+	"\x05leads\x18\x04 \x01(\x03R\x05leads\"7\n" +
+	"\vMissingFact\x12\x12\n" +
+	"\x04fact\x18\x01 \x01(\tR\x04fact\x12\x14\n" +
+	"\x05leads\x18\x02 \x01(\x03R\x05leads\"\x8b\x02\n" +
+	"\tTriedLead\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12;\n" +
+	"\vreceived_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\x12\x10\n" +
+	"\x03now\x18\x03 \x01(\tR\x03now\x12\x12\n" +
+	"\x04then\x18\x04 \x01(\tR\x04then\x123\n" +
+	"\awhy_now\x18\x05 \x01(\v2\x1a.baton.lead.v1.ExplanationR\x06whyNow\x125\n" +
+	"\bwhy_then\x18\x06 \x01(\v2\x1a.baton.lead.v1.ExplanationR\awhyThen\x12\x16\n" +
+	"\x06causes\x18\a \x03(\tR\x06causes\"R\n" +
 	"\x0ePreviewRequest\x12@\n" +
 	"\bfeatures\x18\x01 \x03(\v2\x17.baton.lead.v1.FeaturesB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\bfeatures\"{\n" +
 	"\x0fPreviewResponse\x12+\n" +
@@ -1084,13 +1794,14 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"FactChange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\tR\x02to2\xd3\x04\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to2\xcb\x05\n" +
 	"\x14QualificationService\x12\x8d\x01\n" +
 	"\n" +
 	"RecordCall\x12).baton.qualification.v1.RecordCallRequest\x1a*.baton.qualification.v1.RecordCallResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/leads/{lead_id}/calls\x12\x87\x01\n" +
 	"\aExplain\x12&.baton.qualification.v1.ExplainRequest\x1a'.baton.qualification.v1.ExplainResponse\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/leads/{lead_id}/explanation\x12\x99\x01\n" +
 	"\x10GetQuestionnaire\x12/.baton.qualification.v1.GetQuestionnaireRequest\x1a%.baton.qualification.v1.Questionnaire\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/leads/{lead_id}/questionnaire\x12\x84\x01\n" +
-	"\aPreview\x12&.baton.qualification.v1.PreviewRequest\x1a'.baton.qualification.v1.PreviewResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/qualification:previewBMZKgithub.com/leadbaton/baton/proto/gen/baton/qualification/v1;qualificationv1b\x06proto3"
+	"\aPreview\x12&.baton.qualification.v1.PreviewRequest\x1a'.baton.qualification.v1.PreviewResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/qualification:preview\x12v\n" +
+	"\x03Try\x12\".baton.qualification.v1.TryRequest\x1a#.baton.qualification.v1.TryResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/api/v1/qualification:try0\x01BMZKgithub.com/leadbaton/baton/proto/gen/baton/qualification/v1;qualificationv1b\x06proto3"
 
 var (
 	file_baton_qualification_v1_qualification_service_proto_rawDescOnce sync.Once
@@ -1104,58 +1815,79 @@ func file_baton_qualification_v1_qualification_service_proto_rawDescGZIP() []byt
 	return file_baton_qualification_v1_qualification_service_proto_rawDescData
 }
 
-var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_baton_qualification_v1_qualification_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_baton_qualification_v1_qualification_service_proto_goTypes = []any{
-	(*PreviewRequest)(nil),          // 0: baton.qualification.v1.PreviewRequest
-	(*PreviewResponse)(nil),         // 1: baton.qualification.v1.PreviewResponse
-	(*Previewed)(nil),               // 2: baton.qualification.v1.Previewed
-	(*GetQuestionnaireRequest)(nil), // 3: baton.qualification.v1.GetQuestionnaireRequest
-	(*Questionnaire)(nil),           // 4: baton.qualification.v1.Questionnaire
-	(*Question)(nil),                // 5: baton.qualification.v1.Question
-	(*RecordCallRequest)(nil),       // 6: baton.qualification.v1.RecordCallRequest
-	(*RecordCallResponse)(nil),      // 7: baton.qualification.v1.RecordCallResponse
-	(*ExplainRequest)(nil),          // 8: baton.qualification.v1.ExplainRequest
-	(*ExplainResponse)(nil),         // 9: baton.qualification.v1.ExplainResponse
-	(*Decision)(nil),                // 10: baton.qualification.v1.Decision
-	(*SmallestChange)(nil),          // 11: baton.qualification.v1.SmallestChange
-	(*FactChange)(nil),              // 12: baton.qualification.v1.FactChange
-	nil,                             // 13: baton.qualification.v1.RecordCallRequest.AnswersEntry
-	nil,                             // 14: baton.qualification.v1.Decision.PlainEntry
-	(*v1.Features)(nil),             // 15: baton.lead.v1.Features
-	(*v1.Explanation)(nil),          // 16: baton.lead.v1.Explanation
-	(v1.Stage)(0),                   // 17: baton.lead.v1.Stage
-	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
-	(*v1.Value)(nil),                // 19: baton.lead.v1.Value
+	(*TryRequest)(nil),              // 0: baton.qualification.v1.TryRequest
+	(*TryResponse)(nil),             // 1: baton.qualification.v1.TryResponse
+	(*Trial)(nil),                   // 2: baton.qualification.v1.Trial
+	(*Move)(nil),                    // 3: baton.qualification.v1.Move
+	(*Cause)(nil),                   // 4: baton.qualification.v1.Cause
+	(*MissingFact)(nil),             // 5: baton.qualification.v1.MissingFact
+	(*TriedLead)(nil),               // 6: baton.qualification.v1.TriedLead
+	(*PreviewRequest)(nil),          // 7: baton.qualification.v1.PreviewRequest
+	(*PreviewResponse)(nil),         // 8: baton.qualification.v1.PreviewResponse
+	(*Previewed)(nil),               // 9: baton.qualification.v1.Previewed
+	(*GetQuestionnaireRequest)(nil), // 10: baton.qualification.v1.GetQuestionnaireRequest
+	(*Questionnaire)(nil),           // 11: baton.qualification.v1.Questionnaire
+	(*Question)(nil),                // 12: baton.qualification.v1.Question
+	(*RecordCallRequest)(nil),       // 13: baton.qualification.v1.RecordCallRequest
+	(*RecordCallResponse)(nil),      // 14: baton.qualification.v1.RecordCallResponse
+	(*ExplainRequest)(nil),          // 15: baton.qualification.v1.ExplainRequest
+	(*ExplainResponse)(nil),         // 16: baton.qualification.v1.ExplainResponse
+	(*Decision)(nil),                // 17: baton.qualification.v1.Decision
+	(*SmallestChange)(nil),          // 18: baton.qualification.v1.SmallestChange
+	(*FactChange)(nil),              // 19: baton.qualification.v1.FactChange
+	nil,                             // 20: baton.qualification.v1.RecordCallRequest.AnswersEntry
+	nil,                             // 21: baton.qualification.v1.Decision.PlainEntry
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
+	(*v1.Explanation)(nil),          // 23: baton.lead.v1.Explanation
+	(*v1.Features)(nil),             // 24: baton.lead.v1.Features
+	(v1.Stage)(0),                   // 25: baton.lead.v1.Stage
+	(*v1.Value)(nil),                // 26: baton.lead.v1.Value
 }
 var file_baton_qualification_v1_qualification_service_proto_depIdxs = []int32{
-	15, // 0: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
-	2,  // 1: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
-	16, // 2: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
-	17, // 3: baton.qualification.v1.Questionnaire.stage:type_name -> baton.lead.v1.Stage
-	5,  // 4: baton.qualification.v1.Questionnaire.questions:type_name -> baton.qualification.v1.Question
-	13, // 5: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
-	18, // 6: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	10, // 7: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
-	17, // 8: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
-	18, // 9: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
-	16, // 10: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
-	11, // 11: baton.qualification.v1.Decision.smallest_change:type_name -> baton.qualification.v1.SmallestChange
-	14, // 12: baton.qualification.v1.Decision.plain:type_name -> baton.qualification.v1.Decision.PlainEntry
-	12, // 13: baton.qualification.v1.SmallestChange.changes:type_name -> baton.qualification.v1.FactChange
-	19, // 14: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	6,  // 15: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
-	8,  // 16: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
-	3,  // 17: baton.qualification.v1.QualificationService.GetQuestionnaire:input_type -> baton.qualification.v1.GetQuestionnaireRequest
-	0,  // 18: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
-	7,  // 19: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
-	9,  // 20: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
-	4,  // 21: baton.qualification.v1.QualificationService.GetQuestionnaire:output_type -> baton.qualification.v1.Questionnaire
-	1,  // 22: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	22, // 0: baton.qualification.v1.TryRequest.from:type_name -> google.protobuf.Timestamp
+	22, // 1: baton.qualification.v1.TryRequest.to:type_name -> google.protobuf.Timestamp
+	2,  // 2: baton.qualification.v1.TryResponse.result:type_name -> baton.qualification.v1.Trial
+	22, // 3: baton.qualification.v1.Trial.from:type_name -> google.protobuf.Timestamp
+	22, // 4: baton.qualification.v1.Trial.to:type_name -> google.protobuf.Timestamp
+	3,  // 5: baton.qualification.v1.Trial.moves:type_name -> baton.qualification.v1.Move
+	4,  // 6: baton.qualification.v1.Trial.causes:type_name -> baton.qualification.v1.Cause
+	5,  // 7: baton.qualification.v1.Trial.missing:type_name -> baton.qualification.v1.MissingFact
+	6,  // 8: baton.qualification.v1.Trial.sample:type_name -> baton.qualification.v1.TriedLead
+	22, // 9: baton.qualification.v1.TriedLead.received_at:type_name -> google.protobuf.Timestamp
+	23, // 10: baton.qualification.v1.TriedLead.why_now:type_name -> baton.lead.v1.Explanation
+	23, // 11: baton.qualification.v1.TriedLead.why_then:type_name -> baton.lead.v1.Explanation
+	24, // 12: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
+	9,  // 13: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
+	23, // 14: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
+	25, // 15: baton.qualification.v1.Questionnaire.stage:type_name -> baton.lead.v1.Stage
+	12, // 16: baton.qualification.v1.Questionnaire.questions:type_name -> baton.qualification.v1.Question
+	20, // 17: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
+	22, // 18: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	17, // 19: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
+	25, // 20: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
+	22, // 21: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 22: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
+	18, // 23: baton.qualification.v1.Decision.smallest_change:type_name -> baton.qualification.v1.SmallestChange
+	21, // 24: baton.qualification.v1.Decision.plain:type_name -> baton.qualification.v1.Decision.PlainEntry
+	19, // 25: baton.qualification.v1.SmallestChange.changes:type_name -> baton.qualification.v1.FactChange
+	26, // 26: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 27: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
+	15, // 28: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
+	10, // 29: baton.qualification.v1.QualificationService.GetQuestionnaire:input_type -> baton.qualification.v1.GetQuestionnaireRequest
+	7,  // 30: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
+	0,  // 31: baton.qualification.v1.QualificationService.Try:input_type -> baton.qualification.v1.TryRequest
+	14, // 32: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
+	16, // 33: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
+	11, // 34: baton.qualification.v1.QualificationService.GetQuestionnaire:output_type -> baton.qualification.v1.Questionnaire
+	8,  // 35: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
+	1,  // 36: baton.qualification.v1.QualificationService.Try:output_type -> baton.qualification.v1.TryResponse
+	32, // [32:37] is the sub-list for method output_type
+	27, // [27:32] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_baton_qualification_v1_qualification_service_proto_init() }
@@ -1163,14 +1895,14 @@ func file_baton_qualification_v1_qualification_service_proto_init() {
 	if File_baton_qualification_v1_qualification_service_proto != nil {
 		return
 	}
-	file_baton_qualification_v1_qualification_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_baton_qualification_v1_qualification_service_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_qualification_v1_qualification_service_proto_rawDesc), len(file_baton_qualification_v1_qualification_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

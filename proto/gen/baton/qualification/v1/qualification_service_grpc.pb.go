@@ -25,6 +25,7 @@ const (
 	QualificationService_Explain_FullMethodName          = "/baton.qualification.v1.QualificationService/Explain"
 	QualificationService_GetQuestionnaire_FullMethodName = "/baton.qualification.v1.QualificationService/GetQuestionnaire"
 	QualificationService_Preview_FullMethodName          = "/baton.qualification.v1.QualificationService/Preview"
+	QualificationService_Try_FullMethodName              = "/baton.qualification.v1.QualificationService/Try"
 )
 
 // QualificationServiceClient is the client API for QualificationService service.
@@ -42,6 +43,11 @@ type QualificationServiceClient interface {
 	// Preview says how leads with these features would qualify now, and records
 	// nothing.
 	Preview(ctx context.Context, in *PreviewRequest, opts ...grpc.CallOption) (*PreviewResponse, error)
+	// Try decides past leads again, by a document that nobody has signed yet and by
+	// the agreement in force, and says which would stand elsewhere and why. It
+	// records nothing. The last answer holds the result; those before it say how far
+	// the log was read.
+	Try(ctx context.Context, in *TryRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TryResponse], error)
 }
 
 type qualificationServiceClient struct {
@@ -92,6 +98,25 @@ func (c *qualificationServiceClient) Preview(ctx context.Context, in *PreviewReq
 	return out, nil
 }
 
+func (c *qualificationServiceClient) Try(ctx context.Context, in *TryRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TryResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &QualificationService_ServiceDesc.Streams[0], QualificationService_Try_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[TryRequest, TryResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type QualificationService_TryClient = grpc.ServerStreamingClient[TryResponse]
+
 // QualificationServiceServer is the server API for QualificationService service.
 // All implementations must embed UnimplementedQualificationServiceServer
 // for forward compatibility.
@@ -107,6 +132,11 @@ type QualificationServiceServer interface {
 	// Preview says how leads with these features would qualify now, and records
 	// nothing.
 	Preview(context.Context, *PreviewRequest) (*PreviewResponse, error)
+	// Try decides past leads again, by a document that nobody has signed yet and by
+	// the agreement in force, and says which would stand elsewhere and why. It
+	// records nothing. The last answer holds the result; those before it say how far
+	// the log was read.
+	Try(*TryRequest, grpc.ServerStreamingServer[TryResponse]) error
 	mustEmbedUnimplementedQualificationServiceServer()
 }
 
@@ -128,6 +158,9 @@ func (UnimplementedQualificationServiceServer) GetQuestionnaire(context.Context,
 }
 func (UnimplementedQualificationServiceServer) Preview(context.Context, *PreviewRequest) (*PreviewResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Preview not implemented")
+}
+func (UnimplementedQualificationServiceServer) Try(*TryRequest, grpc.ServerStreamingServer[TryResponse]) error {
+	return status.Error(codes.Unimplemented, "method Try not implemented")
 }
 func (UnimplementedQualificationServiceServer) mustEmbedUnimplementedQualificationServiceServer() {}
 func (UnimplementedQualificationServiceServer) testEmbeddedByValue()                              {}
@@ -222,6 +255,17 @@ func _QualificationService_Preview_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _QualificationService_Try_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(TryRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(QualificationServiceServer).Try(m, &grpc.GenericServerStream[TryRequest, TryResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type QualificationService_TryServer = grpc.ServerStreamingServer[TryResponse]
+
 // QualificationService_ServiceDesc is the grpc.ServiceDesc for QualificationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -246,6 +290,12 @@ var QualificationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _QualificationService_Preview_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Try",
+			Handler:       _QualificationService_Try_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "baton/qualification/v1/qualification_service.proto",
 }

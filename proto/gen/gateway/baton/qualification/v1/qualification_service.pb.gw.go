@@ -186,6 +186,29 @@ func local_request_QualificationService_Preview_0(ctx context.Context, marshaler
 	return msg, metadata, err
 }
 
+func request_QualificationService_Try_0(ctx context.Context, marshaler runtime.Marshaler, client extQualificationv1.QualificationServiceClient, req *http.Request, pathParams map[string]string) (extQualificationv1.QualificationService_TryClient, runtime.ServerMetadata, error) {
+	var (
+		protoReq extQualificationv1.TryRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	stream, err := client.Try(ctx, &protoReq)
+	if err != nil {
+		return nil, metadata, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 // RegisterQualificationServiceHandlerServer registers the http handlers for service QualificationService to "mux".
 // UnaryRPC     :call QualificationServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -271,6 +294,13 @@ func RegisterQualificationServiceHandlerServer(ctx context.Context, mux *runtime
 			return
 		}
 		forward_QualificationService_Preview_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+
+	mux.Handle(http.MethodPost, pattern_QualificationService_Try_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
 	})
 
 	return nil
@@ -380,6 +410,23 @@ func RegisterQualificationServiceHandlerClient(ctx context.Context, mux *runtime
 		}
 		forward_QualificationService_Preview_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_QualificationService_Try_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/baton.qualification.v1.QualificationService/Try", runtime.WithHTTPPathPattern("/api/v1/qualification:try"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_QualificationService_Try_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_QualificationService_Try_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
@@ -388,6 +435,7 @@ var (
 	pattern_QualificationService_Explain_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"api", "v1", "leads", "lead_id", "explanation"}, ""))
 	pattern_QualificationService_GetQuestionnaire_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"api", "v1", "leads", "lead_id", "questionnaire"}, ""))
 	pattern_QualificationService_Preview_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "qualification"}, "preview"))
+	pattern_QualificationService_Try_0              = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"api", "v1", "qualification"}, "try"))
 )
 
 var (
@@ -395,4 +443,5 @@ var (
 	forward_QualificationService_Explain_0          = runtime.ForwardResponseMessage
 	forward_QualificationService_GetQuestionnaire_0 = runtime.ForwardResponseMessage
 	forward_QualificationService_Preview_0          = runtime.ForwardResponseMessage
+	forward_QualificationService_Try_0              = runtime.ForwardResponseStream
 )
