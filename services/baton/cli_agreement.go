@@ -39,8 +39,9 @@ both signed it. Until then leads are kept, and wait.
   baton agreement sign 1 --as sales --key sales.key
   baton agreement show                      what is in force now
 
-To change it later: edit the document, see with diff what changes for whom and with try
-on which leads, propose it, and let both sign it. render makes the document that people read and sign.`,
+To change it later: edit the document, see with diff what changes for whom and with
+try on which leads, propose it, and let both sign it. render makes the document that
+people read and sign.`,
 	}, agreementInit(), agreementKeygen(), agreementCheck(), agreementRender(), agreementDiff(), agreementTry(), agreementPropose(), agreementSign(), agreementRead(),
 		agreementShow(), agreementList(), agreementHistory(), agreementGlossary(), agreementExport(), agreementVerify(),
 		agreementFields(), agreementAudience(), agreementSchema(), agreementReference())

@@ -216,10 +216,11 @@ func agreementDiff() *cobra.Command {
 		Use:   "diff [OLD] NEW",
 		Short: "Say in plain words what changes, and for whom",
 		Long: `Says what changes from one agreement to another, part by part, and whom it
-concerns. Each of the two is a file or a version; without OLD, NEW is compared with
-the version in force, and tried on the leads of the last 30 days: how many would
-stand elsewhere, and which (baton agreement try says more). What is only a comment or layout changes nothing that anybody
-agrees on; it is signed anew even so. Two files need no running system.`,
+concerns. Each of the two is a file or a version. Without OLD, NEW is compared with
+the version in force and tried on the leads of the last 30 days: how many would stand
+elsewhere, and which (baton agreement try says more). What is only a comment or layout
+changes nothing that anybody agrees on; it is signed anew even so. Two files need no
+running system.`,
 		Example: `  baton agreement diff agreement.yaml
   baton agreement diff 1 2
   baton agreement diff 2 agreement.yaml --format json`,
