@@ -40,9 +40,12 @@ func TestBrowser(t *testing.T) {
 		{"lead", system + "/leads/" + offeredLead, true, []string{"(in 1 h 12 min)", "lead.employees", "820–824", "zoe@kettle.example"}},
 		{"funnel", system + "/reports/funnel?by=source", false, []string{"autumn-fair-2025"}},
 		{"response", system + "/reports/response", false, []string{`<data value="21930">6 h 5 min</data>`}},
+		{"definitions", system + "/reports/definitions", false, []string{"Version 1 to version 2", "6.50"}},
+		{"nurture", system + "/nurture", false, []string{"overdue by 3 d 3 h"}},
 		{"agreement", system + "/agreement", false, []string{"Kettle handoff"}},
 		{"fault", system + "/leads/nobody", false, []string{"there is no such lead"}},
 		{"empty", empty + "/", true, []string{"No lead has come in yet"}},
+		{"nurture-empty", empty + "/nurture", false, []string{"No lead is with marketing"}},
 		{"signin", door.URL + "/signin", false, []string{"Sign in"}},
 	} {
 		p := b.Open(page.address)

@@ -287,7 +287,8 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		}
 	case "definitions":
 		out.Columns = []*feedbackv1.Column{
-			{Name: "leads", Unit: "leads", Formula: "leads that the version decided first"}, {Name: "handoffs_per_sql", Unit: "number", Formula: "handoffs divided by sql"},
+			{Name: "leads", Unit: "leads", Formula: "leads that the version decided first"},
+			{Name: "handoffs_per_sql", Unit: "number", Formula: "handoffs divided by sql"},
 			{Name: "median_take_seconds", Unit: "seconds", Formula: "median of the seconds from the first offer to the first acceptance"},
 		}
 		one, two := rowFrom("1", out.Columns, 1310, 6.25, 4335), rowFrom("2", out.Columns, 704, 4.5, 1320)

@@ -97,6 +97,8 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	for _, d := range dimensions {
 		text := d
 		switch {
+		case d == "definition" && name == definitions:
+			continue // the version that decided first is what it is split by already
 		case d == "" && name == definitions:
 			text = "version"
 		case d == "":

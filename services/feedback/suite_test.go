@@ -702,6 +702,11 @@ func nobodyForgotten(t *testing.T, s *Store) {
 		st := drawStory(rt)
 		refill(rt, s, st.events, 5)
 		now := start.Add(time.Duration(rapid.IntRange(0, 100).Draw(rt, "days")) * 24 * time.Hour)
+		if ids := st.leads(); rapid.Bool().Draw(rt, "at the very moment") {
+			if at := st.lead(rapid.SampledFrom(ids).Draw(rt, "whose"), far).NurtureDue(); !at.IsZero() {
+				now = at
+			}
+		}
 		only := rapid.Bool().Draw(rt, "overdue")
 		var want []string
 		var overdue, soon, later int64
