@@ -25,10 +25,13 @@ import (
 	"github.com/leadbaton/baton/services/internal/ledger"
 )
 
-// goldenFile is the history of two weeks under routing/1 and qualification/1,
-// as stored, with the keys that signed it. The test of the same name beside the
-// demo writes it.
-const goldenFile = "testdata/golden-routing1-qualification1.jsonl.gz"
+// goldenFiles are histories of two weeks under each logic that was ever released,
+// the latest last, as stored, with the keys that signed them. The test of the same
+// name beside the demo writes the last one.
+var goldenFiles = []string{
+	"testdata/golden-routing1-qualification1.jsonl.gz",
+	"testdata/golden-routing2-qualification2.jsonl.gz",
+}
 
 // history is a stored log in memory: a Source that tests may damage. What they
 // damage it with is written here a second time, so that the product's own code
@@ -43,8 +46,15 @@ type history struct {
 	unreadable map[uint64]string
 }
 
-var loadGolden = sync.OnceValues(func() (*history, error) {
-	file, err := os.Open(goldenFile)
+var goldens = func() (load []func() (*history, error)) {
+	for _, name := range goldenFiles {
+		load = append(load, sync.OnceValues(func() (*history, error) { return loadGolden(name) }))
+	}
+	return load
+}()
+
+func loadGolden(name string) (*history, error) {
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -82,12 +92,15 @@ var loadGolden = sync.OnceValues(func() (*history, error) {
 		}
 	}
 	return h, lines.Err()
-})
+}
 
-// golden is a copy of the golden history.
-func golden(t testing.TB) *history {
+// golden is a copy of the golden history of the logic in use.
+func golden(t testing.TB) *history { return goldenOf(t, len(goldens)-1) }
+
+// goldenOf is a copy of one of the golden histories.
+func goldenOf(t testing.TB, n int) *history {
 	t.Helper()
-	from, err := loadGolden()
+	from, err := goldens[n]()
 	if err != nil {
 		t.Fatal(err)
 	}

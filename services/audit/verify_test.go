@@ -28,11 +28,18 @@ func verify(t testing.TB, src Source, opt Options) *Result {
 	return out
 }
 
-// The golden history derives again: every decision of two weeks, under two
-// versions of the agreement, with people who came and went.
+// Each golden history derives again, by the logic that decided it: every decision
+// of two weeks, under two versions of the agreement, with people who came and went.
 func TestGoldenHistoryDerivesAgain(t *testing.T) {
-	t.Parallel()
-	h := golden(t)
+	for n, name := range goldenFiles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			derivesAgain(t, goldenOf(t, n), n)
+		})
+	}
+}
+
+func derivesAgain(t *testing.T, h *history, n int) {
 	var decisions, types, deliveries int64
 	kinds := map[string]int{}
 	for _, r := range h.records[ledger.StreamLedger] {
@@ -50,6 +57,9 @@ func TestGoldenHistoryDerivesAgain(t *testing.T) {
 		deliveries += int64(len(e.Body.(*intakev1.IntakeRecord).GetDeliveries()))
 	}
 	// The history is worth deriving only if all that is decided happens in it.
+	if n > 0 && kinds["NurtureAdvanced"] == 0 {
+		t.Error("the history holds no touch of the nurture plan")
+	}
 	for _, name := range []string{"QualificationHeld", "LeadQualified", "LeadNurtured", "LeadOffered", "LeadQueued", "OfferAccepted", "OfferRejected", "OfferTimedOut", "PoolAdvanced"} {
 		if kinds[name] == 0 {
 			t.Errorf("the history holds no decision %s", name)
@@ -144,6 +154,10 @@ func TestTampering(t *testing.T) {
 			e, err := r.Decode()
 			if err != nil {
 				t.Fatal(err)
+			}
+			if _, again := e.Body.(*intakev1.TouchJoined); again {
+				// The lead's own event of the same batch cites it.
+				continue
 			}
 			if d, ok := e.Body.(interface{ GetDelivery() *leadv1.DeliveryRef }); ok && d.GetDelivery().GetSequence() == intake {
 				out = append(out, found(inLedger, r.Seq, fmt.Sprintf("it cites the delivery at place %d of INTAKE record %d, which is not there", d.GetDelivery().GetIndex(), intake)))
@@ -492,10 +506,16 @@ func TestTampering(t *testing.T) {
 				t.Fatal("nothing was found")
 			}
 			left := slices.Clone(got.Findings)
+			// What is found beyond the most that is listed is counted.
+			unlisted := got.More
 			for _, w := range want {
 				i := slices.IndexFunc(left, func(f Finding) bool {
 					return f.Stream == w.Stream && f.Seq == w.Seq && strings.Contains(f.What, w.What)
 				})
+				if i < 0 && unlisted > 0 {
+					unlisted--
+					continue
+				}
 				if i < 0 {
 					t.Errorf("not found: %s %d: %s", w.Stream, w.Seq, w.What)
 					continue
@@ -504,6 +524,9 @@ func TestTampering(t *testing.T) {
 			}
 			for _, f := range left {
 				t.Errorf("found besides: %s %d: %s", f.Stream, f.Seq, f.What)
+			}
+			if unlisted > 0 {
+				t.Errorf("%d more are counted than there are", unlisted)
 			}
 		})
 	}

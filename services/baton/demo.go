@@ -25,6 +25,7 @@ import (
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
@@ -138,7 +139,7 @@ type play struct {
 
 	sent, acknowledged, turnedAway, unexpected int
 	shown                                      time.Time
-	offered, accepted                          int
+	offered, accepted, touched                 int
 }
 
 // act is something that happens at an instant.
@@ -427,6 +428,9 @@ func (p *play) hear(ctx context.Context) error {
 				}
 				p.react(e.GetLeadId(), &o)
 			}
+			if e.GetType() == "baton.lead.v1.LeadNurtured" {
+				p.nurture(e.GetLeadId())
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -472,6 +476,38 @@ func (p *play) react(id string, o *leadv1.LeadOffered) {
 			return p.late(err)
 		})
 	}
+}
+
+// nurture is what becomes of a lead that stays with marketing: some get what the
+// plan says, and a few show that they want to talk.
+func (p *play) nurture(id string) {
+	now := p.clock.Now()
+	after := func(hours int) time.Time {
+		return now.Add(time.Duration(hours)*time.Hour + time.Duration(p.rng.IntN(3600))*time.Second)
+	}
+	switch p.rng.IntN(12) {
+	case 0:
+		p.touch(id, "order-intent", after(20+p.rng.IntN(60)))
+	case 1:
+		p.touch(id, "reply", after(20+p.rng.IntN(60)))
+	case 2:
+		for visit := range 3 {
+			p.touch(id, "pricing-page", after(10+20*visit))
+		}
+	case 3, 4, 5:
+		p.touch(id, "customer-story", after(24*5))
+	}
+}
+
+// touch reports that a person did something, or that something was done for them.
+func (p *play) touch(id, kind string, at time.Time) {
+	p.at(at, func(ctx context.Context) error {
+		p.touched++
+		_, err := intakev1.NewIntakeServiceClient(p.conn()).RecordTouch(p.as(ctx, ""), &intakev1.RecordTouchRequest{
+			Source: "web", Touch: &intakev1.Touch{ExternalId: fmt.Sprintf("touch-%d", p.touched), Kind: kind, LeadId: id},
+		})
+		return err
+	})
 }
 
 // late forgives an answer that came after the lead had moved on.
@@ -615,6 +651,7 @@ func (p *play) conclude(ctx context.Context, out io.Writer) (checks, error) {
 // tally is what the log itself says became of the deliveries.
 type logTally struct {
 	received, refused, undecodable, repeats int
+	touches, signals                        int
 	states                                  map[leadv1.State]int
 	leads                                   map[string]*lead.State
 }
@@ -637,8 +674,18 @@ func (p *play) count(ctx context.Context) (*logTally, error) {
 			t.refused++
 		case "baton.intake.v1.DeliveryRefused":
 			t.undecodable++
-		case "baton.lead.v1.SubmissionRepeated", "baton.lead.v1.SubmissionRevised", "baton.lead.v1.TouchAdded":
+		case "baton.lead.v1.SubmissionRepeated", "baton.lead.v1.SubmissionRevised":
 			t.repeats++
+		}
+		if touch, ok := e.Body.(*leadv1.TouchAdded); ok {
+			if touch.GetKind() == lead.SameForm {
+				t.repeats++
+			} else {
+				t.touches++
+			}
+		}
+		if qualified, ok := e.Body.(*leadv1.LeadQualified); ok && qualified.GetSignal() != "" {
+			t.signals++
 		}
 		if id, ok := lead.FromSubject(e.Subject); ok {
 			if t.leads[id] == nil {
@@ -678,6 +725,7 @@ func (p *play) reconcile(ctx context.Context, out io.Writer, funnel *feedbackv1.
 		}
 	}
 	f.add("Received", fmt.Sprintf("%s, each in one state: %s", grouped(int64(worked)), strings.Join(states, ", ")))
+	f.add("Touches", fmt.Sprintf("%s recorded; %s from marketing at once by a signal", grouped(int64(t.touches)), counted(int64(t.signals), "lead came", "leads came")))
 	f.add("Decisions", fmt.Sprintf("%s derived again from the log, %s differ", grouped(verified.Decisions), grouped(verified.Differ)))
 	if err := f.write(out); err != nil {
 		return nil, err
@@ -685,6 +733,7 @@ func (p *play) reconcile(ctx context.Context, out io.Writer, funnel *feedbackv1.
 	var c checks
 	c.add(p.turnedAway == 0 && p.sent == p.acknowledged, "every form that was sent was acknowledged")
 	c.add(p.acknowledged == worked+refused+t.repeats, "every acknowledged form is a lead, a refusal or a repeat")
+	c.add(p.touched == t.touches, "every touch that was reported is on its lead")
 	c.add(worked == sum, "every received lead is in exactly one state")
 	c.add(totalOf(funnel, "received") == float64(worked), "the funnel counts the leads that the log holds")
 	c.add(t.states[leadv1.State_STATE_HELD] == 0 && t.states[leadv1.State_STATE_RECEIVED] == 0, "no lead waits for a decision")
