@@ -62,7 +62,8 @@ compared with, in one run and on one disk:
           step synced, until the last one is assigned; and at a steady 300 a
           second, what they wait for the acknowledgement and for the assignment.
   replay  events a second when the whole log is read, its proofs checked and its
-          decisions made again; against a consumer that only reads (base).
+          decisions made again; against a consumer that only reads (base). A log
+          that is made for it is decided by three versions of the agreement.
   start   time until a process acknowledges a webhook, and its memory, on a log
           with 100,000 leads: after a clean stop (base), after kill -9, and on an
           empty directory. Two rounds at most; needs Linux.
@@ -129,6 +130,7 @@ is removed at the end; TMPDIR says on which disk.`,
 	flags.Float64Var(&seconds, "seconds", 1, "how long a turn lasts")
 	flags.Float64Var(&burst, "burst", 30, "how many seconds burst sends 2,000 a second")
 	flags.IntVar(&b.leads, "leads", 100_000, "how many leads the log of start holds")
+	flags.IntVar(&b.replay, "replay", 2500, "how many leads the log of replay holds at least")
 	flags.BoolVar(&quick, "quick", false, "two short rounds, a burst of 3 s and 5,000 leads, where nothing else is said")
 	flags.StringVar(&b.cpuprofile, "cpuprofile", "", "write where the program's own turn of the last round spent its time, for go tool pprof")
 	return cmd
@@ -139,6 +141,7 @@ type bench struct {
 	rounds     int
 	length     time.Duration
 	burst      time.Duration
+	replay     int
 	leads      int
 	cpuprofile string
 	progress   io.Writer

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/leadbaton/baton/services/audit"
+	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/ledger"
 )
 
-// replayLeads is how many leads the log must hold at least to be read, or as
-// many as the run was told to work with if that is less.
-const replayLeads = 2500
+// replayVersions is how many versions of the agreement decide the leads of a log
+// that is made to be read, a part of them each.
+const replayVersions = 3
 
 // benchReplay measures reading the log with all its proofs and decisions
 // against only reading it.
@@ -25,14 +26,21 @@ func benchReplay(ctx context.Context, b *bench) (*measured, error) {
 	if err != nil {
 		return nil, err
 	}
-	leads := min(replayLeads, b.leads)
+	leads := min(b.replay, b.leads)
 	if last < uint64(leads) { // #nosec G115 -- a count
-		b.say("replay", 0, "a log to read")
 		follow, stop := context.WithCancel(ctx)
-		_, err := b.rush(ctx, m, w, w.follow(follow), leads)
-		stop()
-		if err != nil {
-			return nil, err
+		defer stop()
+		given := w.follow(follow)
+		for part := range replayVersions {
+			b.say("replay", part, "a log to read")
+			if part > 0 {
+				if err := w.revise(access.WithToken(ctx, w.admin), part); err != nil {
+					return nil, access.FaultOf(err)
+				}
+			}
+			if _, err := b.rush(ctx, m, w, given, leads*(part+1)/replayVersions-leads*part/replayVersions); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := w.Settle(ctx); err != nil {
@@ -64,6 +72,7 @@ func benchReplay(ctx context.Context, b *bench) (*measured, error) {
 		m.add("verified", "replay with verification: chain, signature, tree, decision", "events/s", "read", checked)
 		m.add("decisions", "decisions made again", "/s", "", float64(result.Decisions)/verified.Seconds())
 		m.add("length", "length of the log", "events", "", float64(result.Events))
+		m.add("versions", "versions of the agreement in it", "", "", float64(result.Agreements))
 	}
 	return m, nil
 }

@@ -108,7 +108,7 @@ func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
 // nothing may be lost or refused on the way.
 func TestMeasurements(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	b := &bench{rounds: 1, length: 200 * time.Millisecond, burst: 300 * time.Millisecond, leads: 100, progress: io.Discard}
+	b := &bench{rounds: 1, length: 200 * time.Millisecond, burst: 300 * time.Millisecond, leads: 100, replay: 100, progress: io.Discard}
 	var out bytes.Buffer
 	if err := b.run(t.Context(), &out, formatTable, []string{"burst", "assign", "replay"}); err != nil {
 		t.Fatal(err)

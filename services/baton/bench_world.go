@@ -90,6 +90,9 @@ type world struct {
 	*App
 	dir  string
 	logs *complaints
+	// signers are the keys of both parties, and document what they signed first.
+	signers  map[string]ed25519.PrivateKey
+	document []byte
 }
 
 func newWorld(ctx context.Context, dir string) (*world, error) {
@@ -125,29 +128,43 @@ func (w *world) agree(ctx context.Context) error {
 			return err
 		}
 	}
-	signers := map[string]ed25519.PrivateKey{}
-	for _, party := range []string{"marketing", "sales"} {
+	w.signers = map[string]ed25519.PrivateKey{}
+	for _, party := range []string{agreement.Marketing, agreement.Sales} {
 		_, key, err := ed25519.GenerateKey(nil)
 		if err != nil {
 			return err
 		}
-		signers[party] = key
+		w.signers[party] = key
 	}
-	public := func(party string) ed25519.PublicKey { return signers[party].Public().(ed25519.PublicKey) }
-	doc := string(agreement.Starter(agreement.StarterParams{MarketingKey: public("marketing"), SalesKey: public("sales"), Members: members}))
-	doc, err := alwaysOpen(doc)
+	doc, err := alwaysOpen(string(agreement.Starter(agreement.StarterParams{MarketingKey: w.public(agreement.Marketing), SalesKey: w.public(agreement.Sales), Members: members})))
 	if err != nil {
 		return err
 	}
+	w.document = []byte(doc)
+	return w.sign(ctx, w.document)
+}
+
+func (w *world) public(party string) ed25519.PublicKey {
+	return w.signers[party].Public().(ed25519.PublicKey)
+}
+
+// revise puts another version of the agreement into force, with one more point
+// needed for each revision.
+func (w *world) revise(ctx context.Context, number int) error {
+	return w.sign(ctx, bytes.Replace(w.document, []byte("points_needed: 3"), fmt.Appendf(nil, "points_needed: %d", 3+number), 1))
+}
+
+// sign proposes a document and lets both parties sign it.
+func (w *world) sign(ctx context.Context, document []byte) error {
 	service := agreementv1.NewAgreementServiceClient(w.conn)
-	proposed, err := service.Propose(ctx, &agreementv1.ProposeRequest{Document: []byte(doc)})
+	proposed, err := service.Propose(ctx, &agreementv1.ProposeRequest{Document: document})
 	if err != nil {
 		return err
 	}
-	for _, party := range []string{"marketing", "sales"} {
+	for _, party := range []string{agreement.Marketing, agreement.Sales} {
 		if _, err := service.Sign(ctx, &agreementv1.SignRequest{
-			Version: proposed.GetVersion(), Party: party, Digest: proposed.GetDigest(), PublicKey: public(party),
-			Signature: ed25519.Sign(signers[party], agreement.SignedText(proposed.GetDigest())),
+			Version: proposed.GetVersion(), Party: party, Digest: proposed.GetDigest(), PublicKey: w.public(party),
+			Signature: ed25519.Sign(w.signers[party], agreement.SignedText(proposed.GetDigest())),
 		}); err != nil {
 			return err
 		}
