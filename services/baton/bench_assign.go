@@ -65,16 +65,24 @@ func (o *offers) hear(subject string) {
 	}
 }
 
-// await returns once so many leads were offered since the last forget.
+// await returns once so many leads were offered since the last forget. It gives up
+// where for a while none more is.
 func (o *offers) await(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, assignPatience, errors.New("leads were not assigned in time"))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(assignPatience, func() { cancel(errors.New("leads were not assigned in time")) })
+	defer patience.Stop()
+	before := 0
 	for {
 		o.mu.Lock()
 		have, err := len(o.at), o.err
 		o.mu.Unlock()
 		if err != nil {
 			return err
+		}
+		if have > before {
+			patience.Reset(assignPatience)
+			before = have
 		}
 		if have >= n {
 			return nil
