@@ -122,12 +122,17 @@ func TestTwoPeopleSideBySideAreHeld(t *testing.T) {
 // TestOnePersonWithTwoAddressesIsNotHeld holds that two addresses among one
 // person's answers are no two people.
 func TestOnePersonWithTwoAddressesIsNotHeld(t *testing.T) {
-	f, err := Parse("application/json", "", []byte(`{"answers":{"E-Mail":["ana@b.example"],"Work e-mail.":["ana@work.example"]}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m := Map(f.Items[0], nil, nil); m.NeedsMapping || m.Email != "ana@b.example" {
-		t.Errorf("held %v with %s: %v", m.NeedsMapping, m.Email, m.Found)
+	for _, body := range []string{
+		`{"answers":{"E-Mail":["ana@b.example"],"Work e-mail.":["ana@work.example"]}}`,
+		`{"urlParameters":{"email":"ana@b.example"},"payments":{"first":{"email":"ana@work.example"}}}`,
+	} {
+		f, err := Parse("application/json", "", []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := Map(f.Items[0], nil, nil); m.NeedsMapping || m.Email != "ana@b.example" {
+			t.Errorf("held %v with %s: %v", m.NeedsMapping, m.Email, m.Found)
+		}
 	}
 }
 

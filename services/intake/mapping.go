@@ -603,9 +603,10 @@ func (m *mapper) identity() {
 }
 
 // rivalled says whether the body speaks of somebody else in the same way, with an
-// address of their own: two people side by side, and nothing says who asks.
+// address of their own: two people side by side, and nothing says who asks. What
+// stands in something about the form or the page speaks of nobody else.
 func (m *mapper) rivalled(first *answer) bool {
-	if first.leaf.claim != nil || parentOf(first.leaf) == "" {
+	if first.leaf.claim != nil || first.leaf.rank >= rankAside || parentOf(first.leaf) == "" {
 		return false
 	}
 	address, _ := NormaliseEmail(first.value)
