@@ -291,6 +291,9 @@ func (s *Server) shown(v *Version, now time.Time, document bool) *agreementv1.Ag
 	for _, o := range v.Agreement.overlays {
 		out.Exceptions = append(out.Exceptions, &agreementv1.Exception{Id: o.ID, Text: o.Text, From: stampOf(o.From), Until: stampOf(o.Until), EndedAt: stampOf(v.EndedAt(o.ID))})
 	}
+	for _, r := range v.Agreement.reasons {
+		out.Reasons = append(out.Reasons, &agreementv1.Reason{Id: r.ID, Title: r.Title, LeadsTo: r.Consequence})
+	}
 	return out
 }
 

@@ -159,7 +159,7 @@ func waitsFor(l *leadv1.Lead) string {
 	case l.GetFailure() != "":
 		return "failure"
 	case l.GetBlockedBy() != "":
-		return l.GetBlockedBy()
+		return lead.WaitsFor(l.GetBlockedBy())
 	case l.GetOfferedTo() != "":
 		return "taken by " + stamp(l.GetTakeBy())
 	}
@@ -229,7 +229,7 @@ func leadFacts(l *leadv1.Lead) *facts {
 		f.add("offers", strconv.Itoa(int(l.GetOffers())))
 	}
 	if l.GetBlockedBy() != "" {
-		f.add("waits for", l.GetBlockedBy()+": "+l.GetBlockedText())
+		f.add("waits for", lead.WaitsFor(l.GetBlockedBy())+": "+l.GetBlockedText())
 	}
 	nurtureFacts(f, l)
 	f.add("failure", l.GetFailure())
@@ -469,7 +469,7 @@ func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) err
 		fmt.Fprintln(out, "It is imported history: no decision is taken on it.")
 	}
 	if l.GetBlockedText() != "" {
-		fmt.Fprintf(out, "It waits (%s): %s\n", cell(l.GetBlockedBy()), cell(l.GetBlockedText()))
+		fmt.Fprintf(out, "It waits for %s: %s\n", cell(lead.WaitsFor(l.GetBlockedBy())), cell(l.GetBlockedText()))
 	}
 	if a := l.GetAccount(); a != nil {
 		fmt.Fprintf(out, "\nAccount\n%s\n", cell(accountText(a)))
