@@ -223,12 +223,20 @@ func (s *Server) show(number int64) (out *agreementv1.Agreement, err error) {
 		case version != nil:
 			out = s.shown(version, v.Now, true)
 		case number == 0:
-			err = fault.New(fault.NotFound, "no agreement is in force; propose one and let both parties sign it")
+			err = s.nothingInForce()
 		default:
 			err = fault.New(fault.NotFound, "there is no version %d of the agreement", number)
 		}
 	})
 	return out, err
+}
+
+// nothingInForce says what is missing: a proposal, or signatures.
+func (s *Server) nothingInForce() error {
+	if all := s.Register.Versions(); len(all) > 0 {
+		return fault.New(fault.NotFound, "no agreement is in force yet; the newest is version %d: ask for it by its number to see what it waits for", all[len(all)-1].Number)
+	}
+	return fault.New(fault.NotFound, "no agreement is in force; propose one and let both parties sign it")
 }
 
 // ListAgreements lists all versions, newest first.

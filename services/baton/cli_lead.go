@@ -525,6 +525,8 @@ func decisionHead(d *qualificationv1.Decision) string {
 	what := d.GetType()[strings.LastIndexByte(d.GetType(), '.')+1:]
 	if s := lead.StageWord(d.GetStage()); s != "" {
 		what = s
+	} else if what == "LeadNurtured" {
+		what = "With marketing"
 	}
 	var versions []string
 	if d.GetAgreementVersion() > 0 {
@@ -542,15 +544,18 @@ func decisionHead(d *qualificationv1.Decision) string {
 }
 
 func criteriaTable(e *leadv1.Explanation) *table {
-	t := &table{head: []string{"ASKED", "FOUND", "HELD", "POINTS"}}
+	t := &table{head: []string{"ASKED", "FOUND", "HELD", "POINTS"}, most: 44}
 	for _, c := range e.GetCriteria() {
 		var found []string
 		for _, v := range c.GetValues() {
 			found = append(found, v.GetName()+" = "+v.GetValue())
 		}
-		points := strconv.FormatInt(c.GetPoints(), 10)
-		if c.GetMust() {
+		points := "-"
+		switch {
+		case c.GetMust():
 			points = "must"
+		case c.GetPoints() != 0:
+			points = strconv.FormatInt(c.GetPoints(), 10)
 		}
 		asked := c.GetText()
 		if asked == "" {
@@ -559,7 +564,7 @@ func criteriaTable(e *leadv1.Explanation) *table {
 		t.add(asked, dash(strings.Join(found, ", ")), yesNo(c.GetMet()), points)
 	}
 	if e.GetPointsNeeded() > 0 {
-		t.add("points in all", "", "", fmt.Sprintf("%d of %d", e.GetPoints(), e.GetPointsNeeded()))
+		t.add("points in all", "", "", fmt.Sprintf("%d, needed: %d", e.GetPoints(), e.GetPointsNeeded()))
 	}
 	return t
 }

@@ -155,8 +155,8 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		"Lead "+offeredLead, "State offered", "Stage Warm MQL Accountable Head of sales by version 2", "Offered to ana offer 2", "take by 2026-03-04 11:27:30 UTC (in 1 h 12 min)",
 		"It is offered to ana until 11:27 UTC.", "Zoë O'Neill", "zoe@kettle.example", `Kettle & "Söhne" GmbH`, "<script>alert(1)</script>", "heard_from a colleague",
 		"Employees 1,240", "Seats 1,500", "Trial yes", "Campaign spring-2026",
-		"The company fits the customer profile 2026-1 with 60 of 50 points", "60 of 50 points needed",
-		"At least 50 people work there lead.employees >= 50 lead.employees 240 held must", "answers.budget unknown did not hold 0", "Missing: whether a budget is set.",
+		"The company fits the customer profile 2026-1 with 60 of 50 points", "60 points, 50 needed",
+		"At least 50 people work there lead.employees >= 50 lead.employees 240 held must", "answers.budget unknown did not hold –", "Missing: whether a budget is set.",
 		"Customer profile 2026-1", "Persona initiator 2026-2", "Logic q1", "Earlier decisions (1)", "too small by the profile of 2025-4",
 		"It goes to ana: ben let the clock run out", "ana next in turn 7 of 20 412 2 820–824", "ben let this lead's clock run out 12 of 12 411 2 –", "cem away",
 		"Happened 2026-03-04 10:06:30 UTC , became known 2026-03-04 10:11:30 UTC , 5 min later.", "read up to 1186", "trace 4bf92f3577b34da6a3ce929d0e0e4736",
@@ -178,7 +178,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	s.get("/reports/definitions").has(t, 200, "1 in force from 2026-01-23 10:15:30 UTC to 2026-02-22 10:15:30 UTC 1,310 6.25 1 h 12 min", "Version 1 to version 2",
 		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
-	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo 010203", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
+	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo ed25519:AQID", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
 	s.get("/agreement?version=3").has(t, 200, "A draft, which nothing uses: not signed by sales yet")
 
 	today := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
@@ -246,7 +246,7 @@ func TestPartsFailAlone(t *testing.T) {
 	}
 	s.fixed.refuse = map[string]error{"GetStatus": status.Error(codes.Internal, "stack"), "Explain": status.Error(codes.PermissionDenied, "no")}
 	s.get("/").has(t, 200, "Something went wrong", "Received 214")
-	s.get("/leads/"+offeredLead).has(t, 200, "60 of 50 points needed")
+	s.get("/leads/"+offeredLead).has(t, 200, "60 points, 50 needed")
 	s.fixed.refuse = nil
 	s.fixed.readOnly = "The log differs from its last checkpoint at entry 512."
 	s.get("/").has(t, 200, "Nothing new is taken. The log differs from its last checkpoint at entry 512.")
