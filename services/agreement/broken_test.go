@@ -75,6 +75,9 @@ var broken = []struct {
 		"    text: Everybody else.\n    when: lead.has_email\n    pool: inside\n  - {id: free, stage: MQL, text: Free., when: lead.free_email, pool: inside}\n",
 		92, 47, `no lead ever gets as far as the handoff "free": "rest" (line 90) takes every one first, because the first that holds counts; put it earlier, change a condition or remove it`,
 	},
+	{"a line too far to the left", "    - id: size\n", "   - id: size\n", 42, 4, `this is not valid YAML: value is not allowed in this context; let the line begin as far to the right as its neighbours of the same kind`},
+	{"a line that a tab begins", "    - id: size\n", "\t- id: size\n", 42, 1, "this is not valid YAML: found character '\t' that cannot start any token; begin the line with blanks, not with a tab"},
+	{"a colon in a text", "title: The boss", "title: The boss: all", 54, 14, `this is not valid YAML: mapping value is not allowed in this context; put a text that holds a colon with a blank behind it into double quotes`},
 	{"a handoff of leads that nobody qualified", "    stage: MQL\n    text: Large companies.", "    stage: LEAD\n    text: Large companies.", 85, 11, "leads of the stage LEAD are never handed over, because nothing says yet that they are worth it; write `stage: MQL` in the handoff \"big\", or remove it"},
 }
 

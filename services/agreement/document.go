@@ -217,7 +217,7 @@ func (d *draft) spelling(into *wordList, spelt map[string]string, text, word str
 		return
 	}
 	spelt[folded] = word
-	into.phrases = append(into.phrases, phrase{folded: folded, word: word})
+	into.phrases = append(into.phrases, phrase{folded: folded, written: strings.Join(strings.Fields(text), " "), word: word})
 }
 
 // reserved are words that the language of conditions keeps for itself.

@@ -511,7 +511,7 @@ func (a *Agreement) answersPart() Part {
 		item.Lines = append(item.Lines, Line{Label: "Sent by forms as", List: keys})
 		for _, word := range q.Values {
 			if also := q.values.synonyms(word); len(also) > 0 {
-				item.Lines = append(item.Lines, Line{Label: "“" + word + "” is also", Text: "written", List: also, All: true})
+				item.Lines = append(item.Lines, Line{Label: "As “" + word + "” counts", Text: "also", List: also, All: true})
 			}
 		}
 		p.Items = append(p.Items, item)
@@ -549,12 +549,12 @@ func (a *Agreement) wordsPart() Part {
 	return p
 }
 
-// synonyms are the other spellings of a word, as they are looked for.
+// synonyms are the other spellings of a word, as the document writes them.
 func (l *wordList) synonyms(word string) []string {
 	var out []string
 	for _, p := range l.phrases {
-		if text := strings.TrimSpace(p.folded); p.word == word && text != strings.TrimSpace(fold(word)) {
-			out = append(out, text)
+		if p.word == word && p.folded != fold(word) {
+			out = append(out, p.written)
 		}
 	}
 	return out

@@ -44,14 +44,13 @@ func TestWhatIsSignedCanBeRead(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(doc), &root); err != nil {
 			t.Fatal(err)
 		}
-		delete(root, "words")
 		var sentences []string
 		var walk func(any)
 		walk = func(v any) {
 			switch v := v.(type) {
 			case map[string]any:
 				for key, below := range v {
-					if key != "keys" && key != "values" && key != "hours" {
+					if key != "keys" && key != "hours" {
 						walk(below)
 					}
 				}

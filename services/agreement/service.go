@@ -223,12 +223,20 @@ func (s *Server) show(number int64) (out *agreementv1.Agreement, err error) {
 		case version != nil:
 			out = s.shown(version, v.Now, true)
 		case number == 0:
-			err = fault.New(fault.NotFound, "no agreement is in force; propose one and let both parties sign it")
+			err = s.nothingInForce()
 		default:
 			err = fault.New(fault.NotFound, "there is no version %d of the agreement", number)
 		}
 	})
 	return out, err
+}
+
+// nothingInForce says what is missing: a proposal, or signatures.
+func (s *Server) nothingInForce() error {
+	if all := s.Register.Versions(); len(all) > 0 {
+		return fault.New(fault.NotFound, "no agreement is in force yet; the newest is version %d: ask for it by its number to see what it waits for", all[len(all)-1].Number)
+	}
+	return fault.New(fault.NotFound, "no agreement is in force; propose one and let both parties sign it")
 }
 
 // ListAgreements lists all versions, newest first.
@@ -290,6 +298,9 @@ func (s *Server) shown(v *Version, now time.Time, document bool) *agreementv1.Ag
 	}
 	for _, o := range v.Agreement.overlays {
 		out.Exceptions = append(out.Exceptions, &agreementv1.Exception{Id: o.ID, Text: o.Text, From: stampOf(o.From), Until: stampOf(o.Until), EndedAt: stampOf(v.EndedAt(o.ID))})
+	}
+	for _, r := range v.Agreement.reasons {
+		out.Reasons = append(out.Reasons, &agreementv1.Reason{Id: r.ID, Title: r.Title, LeadsTo: r.Consequence})
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/clock"
@@ -281,6 +282,11 @@ func TestShowAndList(t *testing.T) {
 	}
 	if a, err := b.server.GetAgreement(t.Context(), &agreementv1.GetAgreementRequest{Version: 2}); err != nil || a.GetVersion() != 2 || len(a.GetDocument()) == 0 {
 		t.Errorf("version 2 is %v, %v", a.GetVersion(), err)
+	} else if r := a.GetReasons(); len(r) != 5 || r[2].GetId() != "not-ready" || r[2].GetTitle() != "Interested, but not now" || r[2].GetLeadsTo() != leadv1.Consequence_CONSEQUENCE_NURTURE {
+		t.Errorf("its reasons are %v", r)
+	}
+	if _, err := b.server.GetAgreement(t.Context(), &agreementv1.GetAgreementRequest{}); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "the newest is version 5") {
+		t.Errorf("with five drafts the one in force was answered with %v", err)
 	}
 	var seen []int64
 	req := &agreementv1.ListAgreementsRequest{PageSize: 2}

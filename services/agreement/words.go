@@ -25,7 +25,9 @@ type wordList struct {
 // a search finds whole words only.
 type phrase struct {
 	folded string
-	word   string
+	// written is the spelling as the document has it.
+	written string
+	word    string
 }
 
 func (l *wordList) has(word string) bool {

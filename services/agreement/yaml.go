@@ -92,6 +92,22 @@ func readable(source []byte, found *findings) (string, bool) {
 	return text, true
 }
 
+// remedy says what is most likely to do about a line at which YAML breaks off.
+func remedy(message, line string) string {
+	text := strings.TrimLeft(line, " \t")
+	switch {
+	case strings.Contains(message, "quoted text"):
+		return "end it with the quotation mark with which it begins"
+	case strings.Contains(line[:len(line)-len(text)], "\t"):
+		return "begin the line with blanks, not with a tab"
+	case strings.Contains(text, "days: "):
+		return "a colon with a blank behind it ends the text: write days:14 without the blank, or put the condition into quotes"
+	case strings.Count(text, ": ") > 1:
+		return "put a text that holds a colon with a blank behind it into double quotes"
+	}
+	return "let the line begin as far to the right as its neighbours of the same kind"
+}
+
 // isBidi says whether a character reorders the text around it.
 func isBidi(r rune) bool {
 	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
@@ -120,10 +136,11 @@ func tree(text string, found *findings) (root ast.Node, ok bool) {
 				at.line, at.col = tk.Position.Line, max(tk.Position.Column, 1)
 			}
 		}
-		if at.line <= len(found.lines) && strings.Contains(string(found.lines[at.line-1]), "days: ") {
-			message += "; a colon with a blank behind it ends the text: write days:14 without the blank, or put the condition into quotes"
+		line := ""
+		if at.line <= len(found.lines) {
+			line = string(found.lines[at.line-1])
 		}
-		found.add(at, "this is not valid YAML: %s", message)
+		found.add(at, "this is not valid YAML: %s; %s", message, remedy(message, line))
 		return nil, false
 	}
 	for _, doc := range file.Docs {

@@ -38,7 +38,7 @@ Without a file: the agreement in force.`,
 			if c.format == formatJSON {
 				return writeMessage(out, answer)
 			}
-			t := table{head: []string{"FIELD", "KIND", "WHAT IT IS", "USED BY", "STATED BY"}}
+			t := table{head: []string{"FIELD", "KIND", "WHAT IT IS", "USED BY", "STATED BY"}, most: 32}
 			for _, f := range answer.GetFields() {
 				t.add(f.GetName(), factKind(f), aboutOf(f), dash(strings.Join(f.GetUsedBy(), ", ")), suppliedBy(f))
 			}
@@ -198,7 +198,7 @@ func audience(c *call) error {
 		return audienceCSV(c, filter, counts)
 	}
 	out := c.cmd.OutOrStdout()
-	t := table{head: []string{"RULE", "ID", "WEIGHT", "FILTER", "LEADS"}}
+	t := table{head: []string{"RULE", "ID", "WEIGHT", "FILTER", "LEADS"}, most: 64}
 	for _, r := range filter.Criteria {
 		t.add("criterion", r.ID, weightOf(r), r.Filter.String(), grouped(counts.Criteria[r.ID]))
 	}

@@ -414,7 +414,7 @@ func TestLeadCommands(t *testing.T) {
 	serve(t, s)
 
 	list := ok(t, "lead", "list", "--state", "waiting", "--member", "ana")
-	has(t, list, "LEAD", "lone", "offered", "MQL", "ana (offered)", "taken by 2026-04-03T13:00:00Z", "ltwo", "off-duty", "lthree")
+	has(t, list, "LEAD", "lone", "offered", "MQL", "ana (offered)", "taken by 2026-04-03T13:00:00Z", "ltwo", "working hours", "lthree")
 	if req := last[*leadv1.ListLeadsRequest](t, s); req.GetState() != leadv1.State_STATE_WAITING || req.GetMember() != "ana" {
 		t.Errorf("asked %v", req)
 	}
@@ -449,10 +449,10 @@ func TestLeadCommands(t *testing.T) {
 	has(t, ok(t, "lead", "history", "lone"), "7    2026-04-03T12:00:00Z  service:intake  Received from web.")
 	has(t, ok(t, "lead", "history", "lone", "--format", "json"), `"source": "web"`, `"lead_id": "lone"`)
 	has(t, ok(t, "lead", "explain", "lone"), "Lead lone is offered.", "MQL by agreement 2, profile 3, persona head", "Matches the profile.",
-		"Can be reached        lead.has_email = yes  yes   must", "lead.employees >= 20", "4 of 3", "missing: the industry", "ana is next.", "3 of 20", "ben is away")
+		"Can be reached        lead.has_email = yes  yes   must", "lead.employees >= 20", "4, needed: 3", "missing: the industry", "ana is next.", "3 of 20", "ben is away")
 	has(t, ok(t, "lead", "explain", "lone", "--format", "json"), `"decisions": [`, `"summary": "ana is next."`, `"state": "offered"`)
 	has(t, ok(t, "lead", "owner", "lone"), "ana has it.")
-	has(t, ok(t, "queue", "--pool", "inside"), "lone", "off-duty", "2026-04-03T13:00:00Z", "ltwo", "full")
+	has(t, ok(t, "queue", "--pool", "inside"), "lone", "working hours", "2026-04-03T13:00:00Z", "ltwo", "free capacity")
 	has(t, ok(t, "source", "list"), "web     takes leads  -     unsigned  no", "crm     takes leads  -     signed    yes")
 }
 

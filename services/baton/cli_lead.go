@@ -159,7 +159,7 @@ func waitsFor(l *leadv1.Lead) string {
 	case l.GetFailure() != "":
 		return "failure"
 	case l.GetBlockedBy() != "":
-		return l.GetBlockedBy()
+		return lead.WaitsFor(l.GetBlockedBy())
 	case l.GetOfferedTo() != "":
 		return "taken by " + stamp(l.GetTakeBy())
 	}
@@ -229,7 +229,7 @@ func leadFacts(l *leadv1.Lead) *facts {
 		f.add("offers", strconv.Itoa(int(l.GetOffers())))
 	}
 	if l.GetBlockedBy() != "" {
-		f.add("waits for", l.GetBlockedBy()+": "+l.GetBlockedText())
+		f.add("waits for", lead.WaitsFor(l.GetBlockedBy())+": "+l.GetBlockedText())
 	}
 	nurtureFacts(f, l)
 	f.add("failure", l.GetFailure())
@@ -469,7 +469,7 @@ func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) err
 		fmt.Fprintln(out, "It is imported history: no decision is taken on it.")
 	}
 	if l.GetBlockedText() != "" {
-		fmt.Fprintf(out, "It waits (%s): %s\n", cell(l.GetBlockedBy()), cell(l.GetBlockedText()))
+		fmt.Fprintf(out, "It waits for %s: %s\n", cell(lead.WaitsFor(l.GetBlockedBy())), cell(l.GetBlockedText()))
 	}
 	if a := l.GetAccount(); a != nil {
 		fmt.Fprintf(out, "\nAccount\n%s\n", cell(accountText(a)))
@@ -525,6 +525,8 @@ func decisionHead(d *qualificationv1.Decision) string {
 	what := d.GetType()[strings.LastIndexByte(d.GetType(), '.')+1:]
 	if s := lead.StageWord(d.GetStage()); s != "" {
 		what = s
+	} else if what == "LeadNurtured" {
+		what = "With marketing"
 	}
 	var versions []string
 	if d.GetAgreementVersion() > 0 {
@@ -542,15 +544,18 @@ func decisionHead(d *qualificationv1.Decision) string {
 }
 
 func criteriaTable(e *leadv1.Explanation) *table {
-	t := &table{head: []string{"ASKED", "FOUND", "HELD", "POINTS"}}
+	t := &table{head: []string{"ASKED", "FOUND", "HELD", "POINTS"}, most: 44}
 	for _, c := range e.GetCriteria() {
 		var found []string
 		for _, v := range c.GetValues() {
 			found = append(found, v.GetName()+" = "+v.GetValue())
 		}
-		points := strconv.FormatInt(c.GetPoints(), 10)
-		if c.GetMust() {
+		points := "-"
+		switch {
+		case c.GetMust():
 			points = "must"
+		case c.GetPoints() != 0:
+			points = strconv.FormatInt(c.GetPoints(), 10)
 		}
 		asked := c.GetText()
 		if asked == "" {
@@ -559,7 +564,7 @@ func criteriaTable(e *leadv1.Explanation) *table {
 		t.add(asked, dash(strings.Join(found, ", ")), yesNo(c.GetMet()), points)
 	}
 	if e.GetPointsNeeded() > 0 {
-		t.add("points in all", "", "", fmt.Sprintf("%d of %d", e.GetPoints(), e.GetPointsNeeded()))
+		t.add("points in all", "", "", fmt.Sprintf("%d, needed: %d", e.GetPoints(), e.GetPointsNeeded()))
 	}
 	return t
 }

@@ -63,7 +63,7 @@ func writeNurturing(w io.Writer, list *leadv1.ListNurturingResponse, overdue boo
 		if by := now.Sub(n.GetDue().AsTime()); by >= 0 {
 			late = overdueBy(by)
 		}
-		t.add(l.GetLeadId(), n.GetReason(), stamp(n.GetSince()), dash(n.GetNextTouch()), dash(stamp(n.GetNextTouchDue())), dash(stamp(n.GetRecheckAt())), dash(late))
+		t.add(l.GetLeadId(), nurtureWhy(n.GetReason()), stamp(n.GetSince()), dash(n.GetNextTouch()), dash(stamp(n.GetNextTouchDue())), dash(stamp(n.GetRecheckAt())), dash(late))
 	}
 	if err := t.write(w); err != nil {
 		return err

@@ -65,6 +65,8 @@ func dash(s string) string {
 type table struct {
 	head []string
 	rows [][]string
+	// most is how many letters of a cell stand on one line; 0 = all of them.
+	most int
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
@@ -73,13 +75,9 @@ func (t *table) write(w io.Writer) error {
 	var b bytes.Buffer
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{t.head}, t.rows...) {
-		for i, c := range row {
-			if i > 0 {
-				fmt.Fprint(tw, "\t")
-			}
-			fmt.Fprint(tw, cell(c))
+		for _, line := range t.broken(row) {
+			fmt.Fprintln(tw, strings.Join(line, "\t"))
 		}
-		fmt.Fprintln(tw)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -96,6 +94,34 @@ func (t *table) write(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// broken is a row as the lines on which it stands: cells that are too long go on
+// below, broken between words.
+func (t *table) broken(row []string) [][]string {
+	var lines [][]string
+	put := func(at, column int, text string) {
+		if at == len(lines) {
+			lines = append(lines, make([]string, len(row)))
+		}
+		lines[at][column] = text
+	}
+	for i, c := range row {
+		at, line := 0, ""
+		for _, word := range strings.Split(cell(c), " ") {
+			switch {
+			case line == "":
+				line = word
+			case t.most == 0 || utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= t.most:
+				line += " " + word
+			default:
+				put(at, i, line)
+				at, line = at+1, word
+			}
+		}
+		put(at, i, line)
+	}
+	return lines
 }
 
 // facts is a list of names and values, one a line.

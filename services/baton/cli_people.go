@@ -12,6 +12,7 @@ import (
 
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 const handleHelp = "A handle is how the agreement's pools spell a person, such as ana or j.smith."
@@ -304,9 +305,9 @@ blocks it and when it is looked at again.`,
 			_, err := fmt.Fprintln(out, "No lead waits.")
 			return err
 		}
-		t := table{head: []string{"LEAD", "POOL", "BLOCKED BY", "SINCE", "LOOKED AT AGAIN"}}
+		t := table{head: []string{"LEAD", "POOL", "WAITS FOR", "SINCE", "LOOKED AT AGAIN"}}
 		for _, l := range all.GetLeads() {
-			t.add(l.GetLeadId(), dash(l.GetPool()), l.GetBlockedBy(), stamp(l.GetSince()), dash(stamp(l.GetLookAgainAt())))
+			t.add(l.GetLeadId(), dash(l.GetPool()), lead.WaitsFor(l.GetBlockedBy()), stamp(l.GetSince()), dash(stamp(l.GetLookAgainAt())))
 		}
 		return t.write(out)
 	})

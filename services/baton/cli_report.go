@@ -318,11 +318,11 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 		if row.GetFrom() == nil {
 			continue
 		}
-		until := "still"
-		if row.GetTo() != nil {
-			until = "until " + stamp(row.GetTo())
+		if row.GetTo() == nil {
+			fmt.Fprintf(w, "Version %s is in force since %s.\n", cell(row.GetKey()), stamp(row.GetFrom()))
+			continue
 		}
-		fmt.Fprintf(w, "Version %s was in force from %s, %s.\n", cell(row.GetKey()), stamp(row.GetFrom()), until)
+		fmt.Fprintf(w, "Version %s was in force from %s until %s.\n", cell(row.GetKey()), stamp(row.GetFrom()), stamp(row.GetTo()))
 	}
 	if err := figuresTable(r, rows, headOf).write(w); err != nil {
 		return err
@@ -339,7 +339,11 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", cell(r.GetPopulation()))
+	about := cell(r.GetPopulation())
+	if slices.ContainsFunc(r.GetColumns(), func(c *feedbackv1.Column) bool { _, bound := boundOf(c.GetName()); return bound }) {
+		about += " In brackets stands where a rate lies with 95 % confidence: the fewer leads, the wider."
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", about)
 	return err
 }
 

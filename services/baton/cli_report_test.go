@@ -117,7 +117,7 @@ leads         8,800                3                  8,803                leads
 win_rate      30.0 (15.0 to 33.3)  0.0 (0.0 to 33.3)  30.0 (15.0 to 33.3)  %
 mean_seconds  1h2m5s               unknown            1h2m5s               time
 
-Leads received, imported history left out.
+Leads received, imported history left out. In brackets stands where a rate lies with 95 % confidence: the fewer leads, the wider.
 `
 	if diff := cmp.Diff(want, ok(t, "report", "funnel")); diff != "" {
 		t.Error(diff)
@@ -151,7 +151,7 @@ func TestReportOfDefinitions(t *testing.T) {
 	r.Comparisons = []*feedbackv1.Comparison{{BeforeVersion: 1, AfterVersion: 2, At: at(-30), WindowSeconds: 864000, Before: r.GetRows()[0], After: r.GetTotal()}}
 	serve(t, &system{report: r})
 	has(t, ok(t, "report", "definitions"),
-		"Version 1 was in force from 2026-04-03T11:00:00Z, until 2026-04-03T11:30:00Z.",
+		"Version 1 was in force from 2026-04-03T11:00:00Z until 2026-04-03T11:30:00Z.",
 		"Version 2 came into force on 2026-04-03T11:30:00Z. Before and after, over 10 days each:",
 		"FIGURE            BEFORE (1)", "AFTER (2)", "6.25")
 	has(t, ok(t, "report", "definitions", "--format", "csv"), "1,8800,0.3,", "total,8803,", `"1 to 2, before",8800,`, `"1 to 2, after",8803,`)

@@ -162,6 +162,10 @@ func (c *call) writeScore(s *scorev1.Score) error {
 	f.add("standing", scoreStanding(s))
 	f.add("trained", stamp(s.GetTrainedAt())+" by "+s.GetTrainedBy())
 	for _, l := range m.GetSlices() {
+		if l.GetLeads() == 0 {
+			f.add("to "+l.GetName(), "no lead")
+			continue
+		}
 		f.add("to "+l.GetName(), fmt.Sprintf("%s from %s to %s, %s with the outcome", counted(l.GetLeads(), "lead", "leads"), dash(stamp(l.GetFrom())), dash(stamp(l.GetUntil())), grouped(l.GetPositives())))
 	}
 	if m.GetAuc() != nil {

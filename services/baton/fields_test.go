@@ -42,8 +42,8 @@ func TestFieldsAndAudienceOfARunningSystem(t *testing.T) {
 	h.submit("four", filled(4))
 	h.settle()
 	out = ok(t, "agreement", "fields")
-	has(t, out, "STATED BY", "lead.employees", "number of employees of the company", "criterion size, handoff large-companies", "web: 3 of 4",
-		"industry of the company: software, manufacturing, retail, finance, health, services and 1 more", "web: 4 of 4", "calls")
+	has(t, out, "STATED BY", "lead.employees", "number of employees of the", "criterion size, handoff", "large-companies", "web: 3 of 4",
+		"industry of the company:", "and 1 more", "web: 4 of 4", "calls")
 	checked := ok(t, "agreement", "check", file)
 	if strings.Contains(checked, "to look at") {
 		t.Errorf("without --server it says what only a system knows:\n%s", checked)

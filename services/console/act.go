@@ -59,3 +59,17 @@ func whatFollows(c leadv1.Consequence) string {
 		return ""
 	}
 }
+
+// goes is where a reason for rejecting sends the lead, as a list of choices says it.
+func goes(c leadv1.Consequence) string {
+	switch c {
+	case leadv1.Consequence_CONSEQUENCE_NEXT_PERSON:
+		return "to the next person"
+	case leadv1.Consequence_CONSEQUENCE_NURTURE:
+		return "back to marketing"
+	case leadv1.Consequence_CONSEQUENCE_DISQUALIFY:
+		return "out"
+	default:
+		return ""
+	}
+}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -53,7 +54,8 @@ type receipt struct {
 type signature struct {
 	Party, Actor string
 	Signed       time.Time
-	Key          []byte
+	// Key is the public key as the document has it.
+	Key string
 }
 
 // agreementPath is the address of a version, which answers the same for ever.
@@ -199,7 +201,7 @@ func versionOf(a *agreementv1.Agreement) version {
 	}
 	open := map[string]bool{"marketing": true, "sales": true}
 	for _, s := range a.GetSignatures() {
-		out.Signatures = append(out.Signatures, signature{Party: s.GetParty(), Actor: s.GetActor(), Signed: instant(s.GetSignedAt()), Key: s.GetPublicKey()})
+		out.Signatures = append(out.Signatures, signature{Party: s.GetParty(), Actor: s.GetActor(), Signed: instant(s.GetSignedAt()), Key: "ed25519:" + base64.StdEncoding.EncodeToString(s.GetPublicKey())})
 		delete(open, s.GetParty())
 	}
 	for _, party := range []string{"marketing", "sales"} {

@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -144,29 +145,40 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		"Received 214 8,812", "Duplicates 17 702", "MQL 121 4,903", "MQL rate 56.5 % 49.8–63.0 % 55.6 % 54.6–56.7 %",
 		"Win rate – 53.1 %", "Up to 1h 58 49.1 % 2,604 53.7 %", "Over 24h 0 407", "Never 37 551", "Mean 45 min 11 s 6 h 5 min", "Median 22 min 1 h 12 min",
 		"Unworked deliveries 37", "Oldest of them 12 s", "Reports behind by 5 events", "Before routing 8 events",
-		"away 2026-03-04 08:40:30 UTC 1 h 35 min ago", "2026-03-05 08:15:30 UTC in 22 h", "All waiting leads",
+		"somebody to come back 2026-03-04 08:40:30 UTC 1 h 35 min ago", "2026-03-05 08:15:30 UTC in 22 h", "All waiting leads",
 		"ana Ana Lindqvist on duty 7 of 20 north 412, south 33", "12 of 12, full", "away until 2026-03-09 10:15:30 UTC", "dora off duty 0 no limit", "deactivated",
 		"ben took the lead <b>at once</b>.", "2026-03-04 10:12:30 UTC",
 		"Leads received on 2026-03-04 (UTC)", "imported history is left out", "Sign out",
 	)
-	s.get("/leads").has(t, 200, "offered MQL offered to ana web", "accepted SQL ben", "waits: away", "Older leads", "2026-03-04 11:27:30 UTC")
+	s.get("/leads").has(t, 200, "offered MQL offered to ana web", "accepted SQL ben", "waits for somebody to come back", "Older leads", "2026-03-04 11:27:30 UTC")
 	s.get("/leads/"+offeredLead).has(t, 200,
 		"Lead "+offeredLead, "State offered", "Stage Warm MQL Accountable Head of sales by version 2", "Offered to ana offer 2", "take by 2026-03-04 11:27:30 UTC (in 1 h 12 min)",
 		"It is offered to ana until 11:27 UTC.", "Zoë O'Neill", "zoe@kettle.example", `Kettle & "Söhne" GmbH`, "<script>alert(1)</script>", "heard_from a colleague",
 		"Employees 1,240", "Seats 1,500", "Trial yes", "Campaign spring-2026",
-		"The company fits the customer profile 2026-1 with 60 of 50 points", "60 of 50 points needed",
-		"At least 50 people work there lead.employees >= 50 lead.employees 240 held must", "answers.budget unknown did not hold 0", "Missing: whether a budget is set.",
+		"The company fits the customer profile 2026-1 with 60 of 50 points", "60 points, 50 needed",
+		"At least 50 people work there lead.employees >= 50 lead.employees 240 held must", "answers.budget unknown did not hold –", "Missing: whether a budget is set.",
 		"Customer profile 2026-1", "Persona initiator 2026-2", "Logic q1", "Earlier decisions (1)", "too small by the profile of 2025-4",
 		"It goes to ana: ben let the clock run out", "ana next in turn 7 of 20 412 2 820–824", "ben let this lead's clock run out 12 of 12 411 2 –", "cem away",
 		"Happened 2026-03-04 10:06:30 UTC , became known 2026-03-04 10:11:30 UTC , 5 min later.", "read up to 1186", "trace 4bf92f3577b34da6a3ce929d0e0e4736",
 		"Accept this lead", "Reject with a reason",
+		"choose one No <budget> yet – back to marketing Not my field – to the next person Not genuine – out",
 	)
-	s.get("/leads/"+waitingLead).has(t, 200, "State waiting", "Blocked by away")
+	page := s.get("/leads/" + offeredLead)
+	for what, name := range map[string]string{
+		"what a form sent beside the person":   `<summary>What else the form sent</summary>\s*<dl class="pairs"><dt>heard_from</dt>`,
+		"what the log recorded of an event":    `<details class="meta"><summary>In the log</summary>LeadReceived `,
+		"a reason to choose, sent by its name": `<option value="no-budget">No &lt;budget&gt; yet`,
+	} {
+		if !regexp.MustCompile(name).MatchString(page.text) {
+			t.Errorf("%s is not folded away or offered as %s:\n%s", what, name, page.text)
+		}
+	}
+	s.get("/leads/"+waitingLead).has(t, 200, "State waiting", "Waits for somebody to come back")
 	s.get("/reports/funnel?by=source").has(t, 200, "All leads that were received live", "web 6,100", "autumn-fair-2025 2,712", "Total 8,812", "mql divided by received. (ratio) Under it: Lower end of the 95 % interval.", "read up to entry 1184")
 	s.get("/reports/definitions").has(t, 200, "1 in force from 2026-01-23 10:15:30 UTC to 2026-02-22 10:15:30 UTC 1,310 6.25 1 h 12 min", "Version 1 to version 2",
 		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
-	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo 010203", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
+	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo ed25519:AQID", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
 	s.get("/agreement?version=3").has(t, 200, "A draft, which nothing uses: not signed by sales yet")
 
 	today := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
@@ -234,7 +246,7 @@ func TestPartsFailAlone(t *testing.T) {
 	}
 	s.fixed.refuse = map[string]error{"GetStatus": status.Error(codes.Internal, "stack"), "Explain": status.Error(codes.PermissionDenied, "no")}
 	s.get("/").has(t, 200, "Something went wrong", "Received 214")
-	s.get("/leads/"+offeredLead).has(t, 200, "60 of 50 points needed")
+	s.get("/leads/"+offeredLead).has(t, 200, "60 points, 50 needed")
 	s.fixed.refuse = nil
 	s.fixed.readOnly = "The log differs from its last checkpoint at entry 512."
 	s.get("/").has(t, 200, "Nothing new is taken. The log differs from its last checkpoint at entry 512.")
@@ -330,6 +342,14 @@ func TestPeopleAct(t *testing.T) {
 	}
 	wrong := s.post(lead+"/reject", url.Values{"reason": {"dunno"}, "note": {"typed <note>"}, "key": {"k2"}})
 	wrong.has(t, 400, "the agreement has no such reason", "typed <note>")
+	s.fixed.refuse = map[string]error{"Reject": status.Error(codes.FailedPrecondition, "somebody was faster")}
+	late := s.post(lead+"/reject", url.Values{"reason": {"no-budget"}, "key": {"k4"}})
+	if late.has(t, 409, "somebody was faster"); !strings.Contains(late.text, `<option value="no-budget" selected>`) {
+		t.Error("what was chosen is gone after a rejection failed")
+	}
+	s.fixed.refuse = map[string]error{"GetAgreement": status.Error(codes.Unavailable, "down")}
+	s.get(lead).has(t, 200, "The agreed reasons cannot be shown. No answer")
+	s.fixed.refuse = nil
 	s.post(lead+"/reject", url.Values{"reason": {"no-budget"}, "note": {"n"}, "key": {"k3"}})
 	if got := s.fixed.rejects[1]; got.GetReason() != "no-budget" || got.GetNote() != "n" || got.GetIdempotencyKey() != "k3" {
 		t.Errorf("asked %v", got)

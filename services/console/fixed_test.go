@@ -544,6 +544,11 @@ func agreed() *agreementv1.Agreement {
 		},
 		Why: "too many <small> ones", Standing: agreementv1.Standing_STANDING_IN_FORCE,
 		Receipts: []*agreementv1.Receipt{{Member: "dora", At: ago(time.Hour)}}, Unread: []string{"ana", "ben"},
+		Reasons: []*agreementv1.Reason{
+			{Id: "no-budget", Title: "No <budget> yet", LeadsTo: leadv1.Consequence_CONSEQUENCE_NURTURE},
+			{Id: "not-mine", Title: "Not my field", LeadsTo: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON},
+			{Id: "spam", Title: "Not genuine", LeadsTo: leadv1.Consequence_CONSEQUENCE_DISQUALIFY},
+		},
 	}
 }
 

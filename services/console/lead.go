@@ -78,6 +78,9 @@ type act struct {
 	// Key makes a form that is sent twice harmless.
 	Key          string
 	Reason, Note string
+	// Reasons are the agreed ones for rejecting it.
+	Reasons        []*agreementv1.Reason
+	ReasonsProblem string
 }
 
 func (c *console) showLead(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -162,6 +165,14 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 				view.StageMeans = s.GetText()
 			}
 		}
+	}
+	if view.Act != nil && view.Act.Reject {
+		// Who rejects is held to the version in force, whichever the lead came by.
+		agreed, err := v.agreement.GetAgreement(ctx, &agreementv1.GetAgreementRequest{})
+		if err := withdrawn(err); err != nil {
+			return nil, err
+		}
+		view.Act.Reasons, view.Act.ReasonsProblem = agreed.GetReasons(), missing(err)
 	}
 	view.Stream = "/live?lead=" + url.QueryEscape(id)
 	if statusErr == nil {

@@ -78,7 +78,7 @@ func rowOf(l *leadv1.Lead) leadRow {
 	case l.GetOfferedTo() != "":
 		row.Holder = "offered to " + l.GetOfferedTo()
 	case l.GetBlockedBy() != "":
-		row.Reason = "waits: " + l.GetBlockedBy()
+		row.Reason = "waits for " + lead.WaitsFor(l.GetBlockedBy())
 	case l.GetReason() != "":
 		row.Reason = l.GetReason()
 	}

@@ -13,6 +13,7 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // Names of the reports that the live page shows.
@@ -52,8 +53,8 @@ type overview struct {
 }
 
 type waiting struct {
-	Lead, Pool, BlockedBy string
-	Since, LookAgain      time.Time
+	Lead, Pool, WaitsFor string
+	Since, LookAgain     time.Time
 }
 
 type member struct {
@@ -117,7 +118,7 @@ func (c *console) look(ctx context.Context, to *services) (*overview, error) {
 	o.WaitingProblem, o.PeopleProblem = missing(errs[4]), missing(errs[5])
 	for _, q := range queue.GetLeads() {
 		o.Waiting = append(o.Waiting, waiting{
-			Lead: q.GetLeadId(), Pool: q.GetPool(), BlockedBy: q.GetBlockedBy(),
+			Lead: q.GetLeadId(), Pool: q.GetPool(), WaitsFor: lead.WaitsFor(q.GetBlockedBy()),
 			Since: instant(q.GetSince()), LookAgain: instant(q.GetLookAgainAt()),
 		})
 	}

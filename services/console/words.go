@@ -29,10 +29,11 @@ var words = template.FuncMap{
 	"inWords": func(e *leadv1.Explanation, plain map[string]string) explained {
 		return explained{e, plain}
 	},
-	"short": shortID,
-	"wish":  wishWord,
-	"hex":   func(b []byte) string { return fmt.Sprintf("%x", b) },
-	"kind":  eventKind,
+	"short": shortID, "waitsFor": lead.WaitsFor,
+	"wish": wishWord,
+	"goes": goes,
+	"hex":  func(b []byte) string { return fmt.Sprintf("%x", b) },
+	"kind": eventKind,
 
 	"thousandths": thousandths,
 }

@@ -21,3 +21,25 @@ func StageWord(s leadv1.Stage) string {
 	}
 	return strings.TrimPrefix(s.String(), "STAGE_")
 }
+
+// WaitsFor is what a held or waiting lead waits for, by the rule that blocks it,
+// in words that follow "waits for".
+func WaitsFor(rule string) string {
+	switch rule {
+	case "off-duty":
+		return "working hours"
+	case "full":
+		return "free capacity"
+	case "away":
+		return "somebody to come back"
+	case "declined":
+		return "somebody else to take it"
+	case "empty-pool":
+		return "people in its pool"
+	case "no-handoff":
+		return "a handoff rule that takes it"
+	case "no-agreement":
+		return "an agreement in force"
+	}
+	return rule
+}

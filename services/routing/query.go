@@ -132,7 +132,7 @@ func (s *Server) GetOwner(ctx context.Context, req *routingv1.GetOwnerRequest) (
 	case state.Owner != "":
 		out.Text = fmt.Sprintf("With %s; the lead is %s.", state.Owner, lead.StateWord(state.State))
 	case state.BlockedBy != "":
-		out.Text = fmt.Sprintf("With nobody: it waits, blocked by %q.", state.BlockedBy)
+		out.Text = "With nobody: it waits for " + lead.WaitsFor(state.BlockedBy) + "."
 	default:
 		out.Text = fmt.Sprintf("With nobody; the lead is %s.", lead.StateWord(state.State))
 	}

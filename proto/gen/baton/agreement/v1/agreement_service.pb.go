@@ -10,6 +10,7 @@ package agreementv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -428,7 +429,9 @@ type Agreement struct {
 	// Exceptions, with their ends.
 	Exceptions []*Exception `protobuf:"bytes,16,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
 	// Sequence of the proposal in LEDGER.
-	Sequence      uint64 `protobuf:"varint,17,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence uint64 `protobuf:"varint,17,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Why a lead may be rejected, in the order of the document.
+	Reasons       []*Reason `protobuf:"bytes,18,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -589,6 +592,13 @@ func (x *Agreement) GetSequence() uint64 {
 	return 0
 }
 
+func (x *Agreement) GetReasons() []*Reason {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
 // Receipt says that somebody has read a version.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -644,6 +654,70 @@ func (x *Receipt) GetAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// Reason is one agreed reason for rejecting a lead.
+type Reason struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, as RejectRequest takes it.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What people read when they choose it.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Where the lead goes then.
+	LeadsTo       v1.Consequence `protobuf:"varint,3,opt,name=leads_to,json=leadsTo,proto3,enum=baton.lead.v1.Consequence" json:"leads_to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reason) Reset() {
+	*x = Reason{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reason) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reason) ProtoMessage() {}
+
+func (x *Reason) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reason.ProtoReflect.Descriptor instead.
+func (*Reason) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Reason) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Reason) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Reason) GetLeadsTo() v1.Consequence {
+	if x != nil {
+		return x.LeadsTo
+	}
+	return v1.Consequence(0)
+}
+
 // Priority says which department takes precedence where.
 type Priority struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -665,7 +739,7 @@ type Priority struct {
 
 func (x *Priority) Reset() {
 	*x = Priority{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +751,7 @@ func (x *Priority) String() string {
 func (*Priority) ProtoMessage() {}
 
 func (x *Priority) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +764,7 @@ func (x *Priority) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Priority.ProtoReflect.Descriptor instead.
 func (*Priority) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Priority) GetId() string {
@@ -754,7 +828,7 @@ type Exception struct {
 
 func (x *Exception) Reset() {
 	*x = Exception{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +840,7 @@ func (x *Exception) String() string {
 func (*Exception) ProtoMessage() {}
 
 func (x *Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +853,7 @@ func (x *Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exception.ProtoReflect.Descriptor instead.
 func (*Exception) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Exception) GetId() string {
@@ -838,7 +912,7 @@ type Signature struct {
 
 func (x *Signature) Reset() {
 	*x = Signature{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +924,7 @@ func (x *Signature) String() string {
 func (*Signature) ProtoMessage() {}
 
 func (x *Signature) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +937,7 @@ func (x *Signature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signature.ProtoReflect.Descriptor instead.
 func (*Signature) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{9}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Signature) GetParty() string {
@@ -919,7 +993,7 @@ type RenderAgreementRequest struct {
 
 func (x *RenderAgreementRequest) Reset() {
 	*x = RenderAgreementRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1005,7 @@ func (x *RenderAgreementRequest) String() string {
 func (*RenderAgreementRequest) ProtoMessage() {}
 
 func (x *RenderAgreementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1018,7 @@ func (x *RenderAgreementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAgreementRequest.ProtoReflect.Descriptor instead.
 func (*RenderAgreementRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{10}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RenderAgreementRequest) GetVersion() int64 {
@@ -973,7 +1047,7 @@ type RenderAgreementResponse struct {
 
 func (x *RenderAgreementResponse) Reset() {
 	*x = RenderAgreementResponse{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1059,7 @@ func (x *RenderAgreementResponse) String() string {
 func (*RenderAgreementResponse) ProtoMessage() {}
 
 func (x *RenderAgreementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1072,7 @@ func (x *RenderAgreementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAgreementResponse.ProtoReflect.Descriptor instead.
 func (*RenderAgreementResponse) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{11}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RenderAgreementResponse) GetVersion() int64 {
@@ -1049,7 +1123,7 @@ type CompareAgreementsRequest struct {
 
 func (x *CompareAgreementsRequest) Reset() {
 	*x = CompareAgreementsRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1135,7 @@ func (x *CompareAgreementsRequest) String() string {
 func (*CompareAgreementsRequest) ProtoMessage() {}
 
 func (x *CompareAgreementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1148,7 @@ func (x *CompareAgreementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareAgreementsRequest.ProtoReflect.Descriptor instead.
 func (*CompareAgreementsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{12}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CompareAgreementsRequest) GetVersion() int64 {
@@ -1106,7 +1180,7 @@ type CompareAgreementsResponse struct {
 
 func (x *CompareAgreementsResponse) Reset() {
 	*x = CompareAgreementsResponse{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1192,7 @@ func (x *CompareAgreementsResponse) String() string {
 func (*CompareAgreementsResponse) ProtoMessage() {}
 
 func (x *CompareAgreementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1205,7 @@ func (x *CompareAgreementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareAgreementsResponse.ProtoReflect.Descriptor instead.
 func (*CompareAgreementsResponse) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{13}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CompareAgreementsResponse) GetOldVersion() int64 {
@@ -1178,7 +1252,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1264,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1277,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{14}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Change) GetPart() string {
@@ -1266,7 +1340,7 @@ type RecordReadRequest struct {
 
 func (x *RecordReadRequest) Reset() {
 	*x = RecordReadRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1352,7 @@ func (x *RecordReadRequest) String() string {
 func (*RecordReadRequest) ProtoMessage() {}
 
 func (x *RecordReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1365,7 @@ func (x *RecordReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordReadRequest.ProtoReflect.Descriptor instead.
 func (*RecordReadRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{15}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RecordReadRequest) GetVersion() int64 {
@@ -1312,7 +1386,7 @@ type GetGlossaryRequest struct {
 
 func (x *GetGlossaryRequest) Reset() {
 	*x = GetGlossaryRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1398,7 @@ func (x *GetGlossaryRequest) String() string {
 func (*GetGlossaryRequest) ProtoMessage() {}
 
 func (x *GetGlossaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1411,7 @@ func (x *GetGlossaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGlossaryRequest.ProtoReflect.Descriptor instead.
 func (*GetGlossaryRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{16}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetGlossaryRequest) GetVersion() int64 {
@@ -1364,7 +1438,7 @@ type Glossary struct {
 
 func (x *Glossary) Reset() {
 	*x = Glossary{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1450,7 @@ func (x *Glossary) String() string {
 func (*Glossary) ProtoMessage() {}
 
 func (x *Glossary) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1463,7 @@ func (x *Glossary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glossary.ProtoReflect.Descriptor instead.
 func (*Glossary) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{17}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Glossary) GetVersion() int64 {
@@ -1433,7 +1507,7 @@ type GlossaryTerm struct {
 
 func (x *GlossaryTerm) Reset() {
 	*x = GlossaryTerm{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1519,7 @@ func (x *GlossaryTerm) String() string {
 func (*GlossaryTerm) ProtoMessage() {}
 
 func (x *GlossaryTerm) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1532,7 @@ func (x *GlossaryTerm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GlossaryTerm.ProtoReflect.Descriptor instead.
 func (*GlossaryTerm) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{18}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GlossaryTerm) GetName() string {
@@ -1492,7 +1566,7 @@ type StageTerm struct {
 
 func (x *StageTerm) Reset() {
 	*x = StageTerm{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1578,7 @@ func (x *StageTerm) String() string {
 func (*StageTerm) ProtoMessage() {}
 
 func (x *StageTerm) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1591,7 @@ func (x *StageTerm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageTerm.ProtoReflect.Descriptor instead.
 func (*StageTerm) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{19}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StageTerm) GetStage() string {
@@ -1552,7 +1626,7 @@ var File_baton_agreement_v1_agreement_service_proto protoreflect.FileDescriptor
 
 const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
-	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1fbaton/agreement/v1/fields.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n" +
+	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1fbaton/agreement/v1/fields.proto\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n" +
 	"\x0eProposeRequest\x12'\n" +
 	"\bdocument\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x121\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12\x1a\n" +
@@ -1575,7 +1649,7 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
 	"agreements\x18\x01 \x03(\v2\x1d.baton.agreement.v1.AgreementR\n" +
 	"agreements\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf7\x05\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xad\x06\n" +
 	"\tAgreement\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1603,10 +1677,15 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
 	"exceptions\x18\x10 \x03(\v2\x1d.baton.agreement.v1.ExceptionR\n" +
 	"exceptions\x12\x1a\n" +
-	"\bsequence\x18\x11 \x01(\x04R\bsequence\"M\n" +
+	"\bsequence\x18\x11 \x01(\x04R\bsequence\x124\n" +
+	"\areasons\x18\x12 \x03(\v2\x1a.baton.agreement.v1.ReasonR\areasons\"M\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12*\n" +
-	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xbc\x01\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"e\n" +
+	"\x06Reason\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x125\n" +
+	"\bleads_to\x18\x03 \x01(\x0e2\x1a.baton.lead.v1.ConsequenceR\aleadsTo\"\xbc\x01\n" +
 	"\bPriority\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05leads\x18\x02 \x01(\tR\x05leads\x12\x14\n" +
@@ -1704,7 +1783,7 @@ func file_baton_agreement_v1_agreement_service_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_agreement_v1_agreement_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_agreement_v1_agreement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_baton_agreement_v1_agreement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_baton_agreement_v1_agreement_service_proto_goTypes = []any{
 	(Standing)(0),                     // 0: baton.agreement.v1.Standing
 	(*ProposeRequest)(nil),            // 1: baton.agreement.v1.ProposeRequest
@@ -1714,70 +1793,74 @@ var file_baton_agreement_v1_agreement_service_proto_goTypes = []any{
 	(*ListAgreementsResponse)(nil),    // 5: baton.agreement.v1.ListAgreementsResponse
 	(*Agreement)(nil),                 // 6: baton.agreement.v1.Agreement
 	(*Receipt)(nil),                   // 7: baton.agreement.v1.Receipt
-	(*Priority)(nil),                  // 8: baton.agreement.v1.Priority
-	(*Exception)(nil),                 // 9: baton.agreement.v1.Exception
-	(*Signature)(nil),                 // 10: baton.agreement.v1.Signature
-	(*RenderAgreementRequest)(nil),    // 11: baton.agreement.v1.RenderAgreementRequest
-	(*RenderAgreementResponse)(nil),   // 12: baton.agreement.v1.RenderAgreementResponse
-	(*CompareAgreementsRequest)(nil),  // 13: baton.agreement.v1.CompareAgreementsRequest
-	(*CompareAgreementsResponse)(nil), // 14: baton.agreement.v1.CompareAgreementsResponse
-	(*Change)(nil),                    // 15: baton.agreement.v1.Change
-	(*RecordReadRequest)(nil),         // 16: baton.agreement.v1.RecordReadRequest
-	(*GetGlossaryRequest)(nil),        // 17: baton.agreement.v1.GetGlossaryRequest
-	(*Glossary)(nil),                  // 18: baton.agreement.v1.Glossary
-	(*GlossaryTerm)(nil),              // 19: baton.agreement.v1.GlossaryTerm
-	(*StageTerm)(nil),                 // 20: baton.agreement.v1.StageTerm
-	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
-	(*ListFieldsRequest)(nil),         // 22: baton.agreement.v1.ListFieldsRequest
-	(*CountAudienceRequest)(nil),      // 23: baton.agreement.v1.CountAudienceRequest
-	(*ListFieldsResponse)(nil),        // 24: baton.agreement.v1.ListFieldsResponse
-	(*CountAudienceResponse)(nil),     // 25: baton.agreement.v1.CountAudienceResponse
+	(*Reason)(nil),                    // 8: baton.agreement.v1.Reason
+	(*Priority)(nil),                  // 9: baton.agreement.v1.Priority
+	(*Exception)(nil),                 // 10: baton.agreement.v1.Exception
+	(*Signature)(nil),                 // 11: baton.agreement.v1.Signature
+	(*RenderAgreementRequest)(nil),    // 12: baton.agreement.v1.RenderAgreementRequest
+	(*RenderAgreementResponse)(nil),   // 13: baton.agreement.v1.RenderAgreementResponse
+	(*CompareAgreementsRequest)(nil),  // 14: baton.agreement.v1.CompareAgreementsRequest
+	(*CompareAgreementsResponse)(nil), // 15: baton.agreement.v1.CompareAgreementsResponse
+	(*Change)(nil),                    // 16: baton.agreement.v1.Change
+	(*RecordReadRequest)(nil),         // 17: baton.agreement.v1.RecordReadRequest
+	(*GetGlossaryRequest)(nil),        // 18: baton.agreement.v1.GetGlossaryRequest
+	(*Glossary)(nil),                  // 19: baton.agreement.v1.Glossary
+	(*GlossaryTerm)(nil),              // 20: baton.agreement.v1.GlossaryTerm
+	(*StageTerm)(nil),                 // 21: baton.agreement.v1.StageTerm
+	(*timestamppb.Timestamp)(nil),     // 22: google.protobuf.Timestamp
+	(v1.Consequence)(0),               // 23: baton.lead.v1.Consequence
+	(*ListFieldsRequest)(nil),         // 24: baton.agreement.v1.ListFieldsRequest
+	(*CountAudienceRequest)(nil),      // 25: baton.agreement.v1.CountAudienceRequest
+	(*ListFieldsResponse)(nil),        // 26: baton.agreement.v1.ListFieldsResponse
+	(*CountAudienceResponse)(nil),     // 27: baton.agreement.v1.CountAudienceResponse
 }
 var file_baton_agreement_v1_agreement_service_proto_depIdxs = []int32{
 	6,  // 0: baton.agreement.v1.ListAgreementsResponse.agreements:type_name -> baton.agreement.v1.Agreement
-	21, // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
-	10, // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
-	21, // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
-	21, // 4: baton.agreement.v1.Agreement.in_force_until:type_name -> google.protobuf.Timestamp
+	22, // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
+	11, // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
+	22, // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
+	22, // 4: baton.agreement.v1.Agreement.in_force_until:type_name -> google.protobuf.Timestamp
 	0,  // 5: baton.agreement.v1.Agreement.standing:type_name -> baton.agreement.v1.Standing
 	7,  // 6: baton.agreement.v1.Agreement.receipts:type_name -> baton.agreement.v1.Receipt
-	8,  // 7: baton.agreement.v1.Agreement.priorities:type_name -> baton.agreement.v1.Priority
-	9,  // 8: baton.agreement.v1.Agreement.exceptions:type_name -> baton.agreement.v1.Exception
-	21, // 9: baton.agreement.v1.Receipt.at:type_name -> google.protobuf.Timestamp
-	21, // 10: baton.agreement.v1.Priority.from:type_name -> google.protobuf.Timestamp
-	21, // 11: baton.agreement.v1.Priority.until:type_name -> google.protobuf.Timestamp
-	21, // 12: baton.agreement.v1.Exception.from:type_name -> google.protobuf.Timestamp
-	21, // 13: baton.agreement.v1.Exception.until:type_name -> google.protobuf.Timestamp
-	21, // 14: baton.agreement.v1.Exception.ended_at:type_name -> google.protobuf.Timestamp
-	21, // 15: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
-	15, // 16: baton.agreement.v1.CompareAgreementsResponse.changes:type_name -> baton.agreement.v1.Change
-	19, // 17: baton.agreement.v1.Glossary.terms:type_name -> baton.agreement.v1.GlossaryTerm
-	20, // 18: baton.agreement.v1.Glossary.stages:type_name -> baton.agreement.v1.StageTerm
-	1,  // 19: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
-	2,  // 20: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
-	3,  // 21: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
-	4,  // 22: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
-	22, // 23: baton.agreement.v1.AgreementService.ListFields:input_type -> baton.agreement.v1.ListFieldsRequest
-	23, // 24: baton.agreement.v1.AgreementService.CountAudience:input_type -> baton.agreement.v1.CountAudienceRequest
-	11, // 25: baton.agreement.v1.AgreementService.RenderAgreement:input_type -> baton.agreement.v1.RenderAgreementRequest
-	13, // 26: baton.agreement.v1.AgreementService.CompareAgreements:input_type -> baton.agreement.v1.CompareAgreementsRequest
-	16, // 27: baton.agreement.v1.AgreementService.RecordRead:input_type -> baton.agreement.v1.RecordReadRequest
-	17, // 28: baton.agreement.v1.AgreementService.GetGlossary:input_type -> baton.agreement.v1.GetGlossaryRequest
-	6,  // 29: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
-	6,  // 30: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
-	6,  // 31: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
-	5,  // 32: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
-	24, // 33: baton.agreement.v1.AgreementService.ListFields:output_type -> baton.agreement.v1.ListFieldsResponse
-	25, // 34: baton.agreement.v1.AgreementService.CountAudience:output_type -> baton.agreement.v1.CountAudienceResponse
-	12, // 35: baton.agreement.v1.AgreementService.RenderAgreement:output_type -> baton.agreement.v1.RenderAgreementResponse
-	14, // 36: baton.agreement.v1.AgreementService.CompareAgreements:output_type -> baton.agreement.v1.CompareAgreementsResponse
-	6,  // 37: baton.agreement.v1.AgreementService.RecordRead:output_type -> baton.agreement.v1.Agreement
-	18, // 38: baton.agreement.v1.AgreementService.GetGlossary:output_type -> baton.agreement.v1.Glossary
-	29, // [29:39] is the sub-list for method output_type
-	19, // [19:29] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	9,  // 7: baton.agreement.v1.Agreement.priorities:type_name -> baton.agreement.v1.Priority
+	10, // 8: baton.agreement.v1.Agreement.exceptions:type_name -> baton.agreement.v1.Exception
+	8,  // 9: baton.agreement.v1.Agreement.reasons:type_name -> baton.agreement.v1.Reason
+	22, // 10: baton.agreement.v1.Receipt.at:type_name -> google.protobuf.Timestamp
+	23, // 11: baton.agreement.v1.Reason.leads_to:type_name -> baton.lead.v1.Consequence
+	22, // 12: baton.agreement.v1.Priority.from:type_name -> google.protobuf.Timestamp
+	22, // 13: baton.agreement.v1.Priority.until:type_name -> google.protobuf.Timestamp
+	22, // 14: baton.agreement.v1.Exception.from:type_name -> google.protobuf.Timestamp
+	22, // 15: baton.agreement.v1.Exception.until:type_name -> google.protobuf.Timestamp
+	22, // 16: baton.agreement.v1.Exception.ended_at:type_name -> google.protobuf.Timestamp
+	22, // 17: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
+	16, // 18: baton.agreement.v1.CompareAgreementsResponse.changes:type_name -> baton.agreement.v1.Change
+	20, // 19: baton.agreement.v1.Glossary.terms:type_name -> baton.agreement.v1.GlossaryTerm
+	21, // 20: baton.agreement.v1.Glossary.stages:type_name -> baton.agreement.v1.StageTerm
+	1,  // 21: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
+	2,  // 22: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
+	3,  // 23: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
+	4,  // 24: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
+	24, // 25: baton.agreement.v1.AgreementService.ListFields:input_type -> baton.agreement.v1.ListFieldsRequest
+	25, // 26: baton.agreement.v1.AgreementService.CountAudience:input_type -> baton.agreement.v1.CountAudienceRequest
+	12, // 27: baton.agreement.v1.AgreementService.RenderAgreement:input_type -> baton.agreement.v1.RenderAgreementRequest
+	14, // 28: baton.agreement.v1.AgreementService.CompareAgreements:input_type -> baton.agreement.v1.CompareAgreementsRequest
+	17, // 29: baton.agreement.v1.AgreementService.RecordRead:input_type -> baton.agreement.v1.RecordReadRequest
+	18, // 30: baton.agreement.v1.AgreementService.GetGlossary:input_type -> baton.agreement.v1.GetGlossaryRequest
+	6,  // 31: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
+	6,  // 32: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
+	6,  // 33: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
+	5,  // 34: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
+	26, // 35: baton.agreement.v1.AgreementService.ListFields:output_type -> baton.agreement.v1.ListFieldsResponse
+	27, // 36: baton.agreement.v1.AgreementService.CountAudience:output_type -> baton.agreement.v1.CountAudienceResponse
+	13, // 37: baton.agreement.v1.AgreementService.RenderAgreement:output_type -> baton.agreement.v1.RenderAgreementResponse
+	15, // 38: baton.agreement.v1.AgreementService.CompareAgreements:output_type -> baton.agreement.v1.CompareAgreementsResponse
+	6,  // 39: baton.agreement.v1.AgreementService.RecordRead:output_type -> baton.agreement.v1.Agreement
+	19, // 40: baton.agreement.v1.AgreementService.GetGlossary:output_type -> baton.agreement.v1.Glossary
+	31, // [31:41] is the sub-list for method output_type
+	21, // [21:31] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_baton_agreement_v1_agreement_service_proto_init() }
@@ -1792,7 +1875,7 @@ func file_baton_agreement_v1_agreement_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_agreement_v1_agreement_service_proto_rawDesc), len(file_baton_agreement_v1_agreement_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
