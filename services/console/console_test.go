@@ -594,3 +594,18 @@ func TestAssetsNameTheirContent(t *testing.T) {
 		}
 	}
 }
+
+// A version is compared with the last before it that counted, not with a draft.
+func TestVersionsAreComparedWithWhatCounted(t *testing.T) {
+	list := []version{
+		{Number: 4, Before: 3, InForce: at}, {Number: 3, Before: 2}, {Number: 2, Before: 1, InForce: at}, {Number: 1},
+	}
+	replaced(list)
+	var got []int64
+	for _, v := range list {
+		got = append(got, v.Before)
+	}
+	if !slices.Equal(got, []int64{2, 2, 1, 0}) {
+		t.Errorf("compared with %v", got)
+	}
+}
