@@ -391,9 +391,7 @@ func (a *Agreement) calendarsPart() Part {
 			}
 		}
 		item := Item{ID: c.id, Title: capital(c.id), Concerns: concerned(users...), Lines: []Line{{Label: "Time zone", Text: c.Zone()}}}
-		for _, run := range c.runs() {
-			item.Lines = append(item.Lines, run)
-		}
+		item.Lines = append(item.Lines, c.runs()...)
 		if len(c.holidays) > 0 {
 			line := Line{Label: "Holidays", Text: "on", All: true}
 			for _, day := range c.holidays {

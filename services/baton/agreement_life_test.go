@@ -50,7 +50,9 @@ func TestTheLifeOfAnAgreementInTheWholeProgram(t *testing.T) {
 // nobody signed hides nothing of what a later version changes.
 func TestHistoryComparesWithWhatCounted(t *testing.T) {
 	h := start(t, Config{})
-	change := func(edits ...string) []byte { return []byte(strings.NewReplacer(edits...).Replace(string(h.document()))) }
+	change := func(edits ...string) []byte {
+		return []byte(strings.NewReplacer(edits...).Replace(string(h.document())))
+	}
 	size := []string{"lead.employees >= 20", "lead.employees >= 50"}
 	h.agree(h.document())
 	must[*agreementv1.Agreement](t)(agreementv1.NewAgreementServiceClient(h.conn).Propose(h.as(""), &agreementv1.ProposeRequest{Document: change(size...)}))

@@ -369,9 +369,9 @@ func TestPeopleAct(t *testing.T) {
 func TestADecisionHasItsAddress(t *testing.T) {
 	s := newStand(t)
 	s.signIn(cloToken)
-	s.get("/leads/"+offeredLead).has(t, 200, "link to this decision", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Accountable from then on Head of kettles")
+	s.get("/leads/"+offeredLead).has(t, 200, "link to this decision", "It would have come to the stage Kettle MQL if the number of employees were 20 or more instead of 12.", "Accountable from then on Head of kettles")
 	page := s.get("/leads/" + offeredLead + "/decisions/2")
-	page.has(t, 200, "The company was too small by the profile of 2025-4.", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Entry 2 of the log, hash 0a0b0c", "Head of kettles")
+	page.has(t, 200, "The company was too small by the profile of 2025-4.", "It would have come to the stage Kettle MQL if the number of employees were 20 or more instead of 12.", "Entry 2 of the log, hash 0a0b0c", "Head of kettles")
 	s.get("/leads/"+offeredLead+"/decisions/3").has(t, 200, "Learned score beside the points, model 4: 312 of 1000 leads like this one. It decides nothing.", "An average lead – −4.2", "Country DE +0.8", "All together – −3.4")
 	if strings.Contains(page.text, "profile 2026-1") {
 		t.Error("the page of one decision shows another")
