@@ -3,6 +3,7 @@ package agreement
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Kinds of a change.
@@ -125,7 +126,8 @@ func itemChanges(part string, item pair[Item]) []Change {
 		c.Text = "called “" + item.after.Title + "” instead of “" + item.before.Title + "”"
 		out = append(out, c)
 	}
-	for _, line := range together(item.before.Lines, item.after.Lines, func(l Line) string { return l.Label }) {
+	before, after := likewise(item.before.Lines, item.after.Lines)
+	for _, line := range together(before, after, func(l Line) string { return l.Label }) {
 		c := base
 		switch {
 		case !line.inBefore:
@@ -145,6 +147,35 @@ func itemChanges(part string, item pair[Item]) []Change {
 	return out
 }
 
+// likewise are the lines of two versions of a thing such that the same has the
+// same name: what several lines were drawn together for differently stands alone.
+func likewise(before, after []Line) (old, now []Line) {
+	names := func(lines []Line) (out []string) {
+		for _, l := range lines {
+			if len(l.each) > 0 {
+				out = append(out, l.Label)
+			}
+		}
+		return out
+	}
+	if slices.Equal(names(before), names(after)) {
+		return before, after
+	}
+	return apart(before), apart(after)
+}
+
+func apart(lines []Line) []Line {
+	var out []Line
+	for _, l := range lines {
+		if len(l.each) > 0 {
+			out = append(out, l.each...)
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
 // labelled leaves out the label of a rule: the sentence says it.
 func labelled(label, text string) string {
 	if label == "" || label == labelHolds {
@@ -153,9 +184,15 @@ func labelled(label, text string) string {
 	return lower(label) + ": " + text
 }
 
-// lower begins a word in the middle of a sentence, unless it is an abbreviation.
+// lower begins a word in the middle of a sentence, unless it is an abbreviation or
+// a day of the week.
 func lower(text string) string {
 	r := []rune(text)
+	for day := range 7 {
+		if strings.HasPrefix(text, time.Weekday(day).String()) {
+			return text
+		}
+	}
 	if len(r) > 1 && strings.ToUpper(string(r[1])) == string(r[1]) && r[1] != ' ' {
 		return text
 	}

@@ -47,6 +47,8 @@ type Line struct {
 	All bool
 	// Rule is the condition as the program evaluates it; empty = there is none.
 	Rule string
+	// each are the lines that one stands for, such as the days of "Monday to Friday".
+	each []Line
 }
 
 // Said is the statement with its list.
@@ -389,9 +391,7 @@ func (a *Agreement) calendarsPart() Part {
 			}
 		}
 		item := Item{ID: c.id, Title: capital(c.id), Concerns: concerned(users...), Lines: []Line{{Label: "Time zone", Text: c.Zone()}}}
-		for _, run := range c.runs() {
-			item.Lines = append(item.Lines, Line{Label: run[0], Text: run[1]})
-		}
+		item.Lines = append(item.Lines, c.runs()...)
 		if len(c.holidays) > 0 {
 			line := Line{Label: "Holidays", Text: "on", All: true}
 			for _, day := range c.holidays {
@@ -405,18 +405,10 @@ func (a *Agreement) calendarsPart() Part {
 }
 
 // runs are the working hours; days in a row with the same hours are one line.
-func (c *Calendar) runs() [][2]string {
-	var out [][2]string
-	for i := 0; i < len(c.week); {
+func (c *Calendar) runs() []Line {
+	var out []Line
+	for i := range c.week {
 		day := (i + 1) % 7
-		n := 1
-		for i+n < len(c.week) && slices.Equal(c.week[(i+n+1)%7], c.week[day]) {
-			n++
-		}
-		label := time.Weekday(day).String()
-		if n > 1 {
-			label += " to " + time.Weekday((i+n)%7).String()
-		}
 		hours := "no work"
 		var said []string
 		for _, s := range c.week[day] {
@@ -425,8 +417,15 @@ func (c *Calendar) runs() [][2]string {
 		if len(said) > 0 {
 			hours = enumerate(said, "and")
 		}
-		out = append(out, [2]string{label, hours})
-		i += n
+		one := Line{Label: time.Weekday(day).String(), Text: hours}
+		if n := len(out); n > 0 && out[n-1].Text == hours {
+			run := &out[n-1]
+			run.each = append(run.each, one)
+			run.Label = run.each[0].Label + " to " + one.Label
+			continue
+		}
+		one.each = []Line{one}
+		out = append(out, one)
 	}
 	return out
 }

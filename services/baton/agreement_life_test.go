@@ -45,3 +45,24 @@ func TestTheLifeOfAnAgreementInTheWholeProgram(t *testing.T) {
 		t.Errorf("not read by %v, read by %v", a.GetUnread(), a.GetReceipts())
 	}
 }
+
+// The history compares each version with the last one that counted: a draft that
+// nobody signed hides nothing of what a later version changes.
+func TestHistoryComparesWithWhatCounted(t *testing.T) {
+	h := start(t, Config{})
+	change := func(edits ...string) []byte {
+		return []byte(strings.NewReplacer(edits...).Replace(string(h.document())))
+	}
+	size := []string{"lead.employees >= 20", "lead.employees >= 50"}
+	h.agree(h.document())
+	must[*agreementv1.Agreement](t)(agreementv1.NewAgreementServiceClient(h.conn).Propose(h.as(""), &agreementv1.ProposeRequest{Document: change(size...)}))
+	h.time.Set(h.time.Now().Add(time.Second))
+	h.agree(change(append(size, "horizon_months: 6", "horizon_months: 9")...))
+	out := ok(t, "agreement", "history", "--server", h.GRPCAddr, "--token", h.admin)
+	parts := strings.Split(out, "Against version ")
+	if len(parts) != 3 || !strings.HasPrefix(parts[1], "1:") || !strings.HasPrefix(parts[2], "1:") {
+		t.Fatalf("versions 2 and 3 are not compared with 1:\n%s", out)
+	}
+	has(t, parts[1], "at least 50 instead of 20 employees")
+	has(t, parts[2], "at least 50 instead of 20 employees", "wants to buy within 9 instead of 6 months")
+}

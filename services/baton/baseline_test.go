@@ -50,6 +50,6 @@ func TestReportsStartAtTheBaseline(t *testing.T) {
 		}
 	}
 	has(t, ok(t, "report", "funnel", "--server", h.GRPCAddr, "--token", h.admin), "received from 2026-03-03T00:00:00Z (the agreed baseline; --earlier counts what came before)")
-	has(t, ok(t, "report", "definitions", "--server", h.GRPCAddr, "--token", h.admin), "the agreed baseline", "Version 2 was in force from")
+	has(t, ok(t, "report", "definitions", "--server", h.GRPCAddr, "--token", h.admin), "the agreed baseline", "Version 2 is in force since")
 	has(t, h.page("/reports/funnel"), "the baseline that both departments agreed on", "/reports/funnel?earlier=yes")
 }

@@ -486,6 +486,8 @@ one in force. A word means what the version says by which a lead was decided.`,
 // pastVersion is one version in the history.
 type pastVersion struct {
 	agreementJSON
+	// Against is the version that it is compared with; 0 = none.
+	Against int64        `json:"changes_against"`
 	Changes []changeJSON `json:"changes"`
 }
 
@@ -494,8 +496,8 @@ func agreementHistory() *cobra.Command {
 		Use:   "history",
 		Short: "Say who proposed and signed what, when, why, and what it changed",
 		Long: `Lists every version from the first: who proposed it, when and why, who signed it,
-from when until when it was in force, and what it changed against the version
-before it.`,
+from when until when it was in force, and what it changed against the last version
+before it that both had signed.`,
 		Example: `  baton agreement history
   baton agreement history --format json`,
 		Args: exactly(),
@@ -507,7 +509,10 @@ before it.`,
 			slices.Reverse(all)
 			out := c.cmd.OutOrStdout()
 			list := make([]pastVersion, 0, len(all))
+			// What never counted is no measure, unless there is nothing else.
 			var before *agreement.Agreement
+			var number int64
+			signed := false
 			for i, a := range all {
 				compiled, err := agreement.Restore(a.GetDocument())
 				if err != nil {
@@ -517,17 +522,17 @@ before it.`,
 				if before != nil && compiled != nil {
 					changes = agreement.Diff(before, compiled)
 				}
-				list = append(list, pastVersion{agreementOf(a, false), changesJSON(changes)})
+				list = append(list, pastVersion{agreementOf(a, false), number, changesJSON(changes)})
 				if c.format != formatJSON {
 					if i > 0 {
 						fmt.Fprintln(out)
 					}
-					if err := writePast(out, a, changes, i > 0, compiled != nil); err != nil {
+					if err := writePast(out, a, changes, number, compiled != nil); err != nil {
 						return err
 					}
 				}
-				if compiled != nil {
-					before = compiled
+				if counts := a.GetInForceFrom() != nil; compiled != nil && (counts || !signed) {
+					before, number, signed = compiled, a.GetVersion(), counts
 				}
 			}
 			if c.format == formatJSON {
@@ -544,7 +549,7 @@ before it.`,
 
 const noAgreement = "No agreement has been proposed yet; begin with baton agreement init."
 
-func writePast(out io.Writer, a *agreementv1.Agreement, changes []agreement.Change, later, understood bool) error {
+func writePast(out io.Writer, a *agreementv1.Agreement, changes []agreement.Change, against int64, understood bool) error {
 	var f facts
 	f.add("version", strconv.FormatInt(a.GetVersion(), 10)+", "+a.GetName())
 	f.add("proposed", stamp(a.GetProposedAt())+" by "+a.GetProposedBy())
@@ -560,9 +565,11 @@ func writePast(out io.Writer, a *agreementv1.Agreement, changes []agreement.Chan
 	switch {
 	case !understood:
 		fmt.Fprintln(out, "This version of Baton does not understand it.")
-	case later && len(changes) == 0:
-		fmt.Fprintln(out, "It agrees on the same as the version before it.")
+	case against == 0:
+	case len(changes) == 0:
+		fmt.Fprintf(out, "\nIt agrees on the same as version %d.\n", against)
 	default:
+		fmt.Fprintf(out, "\nAgainst version %d:\n", against)
 		writeChanges(out, changes)
 	}
 	return nil

@@ -57,7 +57,7 @@ func TestNobodyWithMarketingIsForgotten(t *testing.T) {
 	h.settle()
 	same(t, "two days late", h.counts(), []int64{2, 0, 0})
 	text := ok(t, "lead", "list", "--state", "nurturing", "--overdue", "--server", h.GRPCAddr, "--token", h.admin)
-	has(t, text, "With marketing: 2 leads; 2 overdue, 0 due within 7 days, 0 later.", student, back, "customer-story", "2 days", "persona", "rejected")
+	has(t, text, "With marketing: 2 leads; 2 overdue, 0 due within 7 days, 0 later.", student, back, "customer-story", "2 days", "persona", "a rejection by sales")
 
 	// Another kind of touch does not tick it off, the planned one does.
 	h.touch(&intakev1.Touch{ExternalId: "t1", Kind: "webinar", LeadId: student})

@@ -115,8 +115,28 @@ func (c *console) agreementPage(w http.ResponseWriter, r *http.Request, v *visit
 	for _, a := range list.GetAgreements() {
 		view.Versions = append(view.Versions, versionOf(a))
 	}
+	replaced(view.Versions)
+	for _, one := range view.Versions {
+		if view.Shown != nil && one.Number == view.Shown.Number {
+			view.Shown.Before = one.Before
+		}
+	}
 	c.render(w, r, http.StatusOK, "agreement", v.session, pageData{Title: "Agreement", Nav: "agreement", Body: view})
 	return nil
+}
+
+// replaced says of versions, newest first, with which one each is compared: the
+// last before it that both parties had signed. What never counted is no measure,
+// unless there is nothing else.
+func replaced(versions []version) {
+	for i := range versions {
+		for _, older := range versions[i+1:] {
+			if !older.InForce.IsZero() {
+				versions[i].Before = older.Number
+				break
+			}
+		}
+	}
 }
 
 // readVersion records that whoever is signed in has read a version.

@@ -369,9 +369,9 @@ func TestPeopleAct(t *testing.T) {
 func TestADecisionHasItsAddress(t *testing.T) {
 	s := newStand(t)
 	s.signIn(cloToken)
-	s.get("/leads/"+offeredLead).has(t, 200, "link to this decision", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Accountable from then on Head of kettles")
+	s.get("/leads/"+offeredLead).has(t, 200, "link to this decision", "It would have come to the stage Kettle MQL if the number of employees were 20 or more instead of 12.", "Accountable from then on Head of kettles")
 	page := s.get("/leads/" + offeredLead + "/decisions/2")
-	page.has(t, 200, "The company was too small by the profile of 2025-4.", "It would have been Kettle MQL if the number of employees were 20 or more instead of 12.", "Entry 2 of the log, hash 0a0b0c", "Head of kettles")
+	page.has(t, 200, "The company was too small by the profile of 2025-4.", "It would have come to the stage Kettle MQL if the number of employees were 20 or more instead of 12.", "Entry 2 of the log, hash 0a0b0c", "Head of kettles")
 	s.get("/leads/"+offeredLead+"/decisions/3").has(t, 200, "Learned score beside the points, model 4: 312 of 1000 leads like this one. It decides nothing.", "An average lead – −4.2", "Country DE +0.8", "All together – −3.4")
 	if strings.Contains(page.text, "profile 2026-1") {
 		t.Error("the page of one decision shows another")
@@ -592,5 +592,20 @@ func TestAssetsNameTheirContent(t *testing.T) {
 		if old := s.get("/assets/" + name + "?v=other"); old.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s under another version may be kept", name)
 		}
+	}
+}
+
+// A version is compared with the last before it that counted, not with a draft.
+func TestVersionsAreComparedWithWhatCounted(t *testing.T) {
+	list := []version{
+		{Number: 4, Before: 3, InForce: at}, {Number: 3, Before: 2}, {Number: 2, Before: 1, InForce: at}, {Number: 1},
+	}
+	replaced(list)
+	var got []int64
+	for _, v := range list {
+		got = append(got, v.Before)
+	}
+	if !slices.Equal(got, []int64{2, 2, 1, 0}) {
+		t.Errorf("compared with %v", got)
 	}
 }

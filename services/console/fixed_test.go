@@ -501,7 +501,7 @@ func (f *fixed) Explain(context.Context, *qualificationv1.ExplainRequest) (*qual
 			Type: "baton.lead.v1.LeadNurtured", RecordedAt: ago(26 * time.Minute), AgreementVersion: 1, ProfileVersion: "2025-4", LogicVersion: "q1",
 			Explanation: &leadv1.Explanation{Summary: "The company was too small by the profile of 2025-4."}, Sequence: 2,
 			Hash: []byte{10, 11, 12}, Accountable: "Head of kettles",
-			SmallestChange: &qualificationv1.SmallestChange{Sure: true, Outcome: "Kettle MQL", Text: "It would have been Kettle MQL if the number of employees were 20 or more instead of 12."},
+			SmallestChange: &qualificationv1.SmallestChange{Sure: true, Outcome: "Kettle MQL", Text: "It would have come to the stage Kettle MQL if the number of employees were 20 or more instead of 12."},
 		},
 		{
 			Type: "baton.lead.v1.LeadQualified", Stage: leadv1.Stage_STAGE_MQL, RecordedAt: ago(25 * time.Minute), AgreementVersion: 2,

@@ -155,11 +155,13 @@ func smallest(version *agreement.Version, before *lead.State, e *ledger.Event) *
 	for _, c := range found.Changes {
 		out.Changes = append(out.Changes, &qualificationv1.FactChange{Name: c.Name, From: c.From, To: c.To})
 	}
-	if len(found.Changes) > 0 {
+	switch {
+	case len(found.Changes) == 0:
+		out.Text = "What would have led elsewhere: " + found.Words() + "."
+	case found.Outcome == heldBack || found.Outcome == leftThere:
 		out.Text = fmt.Sprintf("It would have been %s %s.", found.Outcome, found.Words())
-	} else {
-		words := found.Words()
-		out.Text = "What would have led elsewhere: " + words + "."
+	default:
+		out.Text = fmt.Sprintf("It would have come to the stage %s %s.", found.Outcome, found.Words())
 	}
 	return out
 }
@@ -191,13 +193,19 @@ func rank(said proto.Message) int {
 	return 0
 }
 
+// Outcomes that are no stage.
+const (
+	heldBack  = "held for missing facts"
+	leftThere = "left with marketing"
+)
+
 // outcome is a decision in one word or the stage's own title.
 func outcome(said proto.Message, a *agreement.Agreement) string {
 	switch body := said.(type) {
 	case *leadv1.LeadQualified:
 		return a.StageTitle(body.GetStage())
 	case *leadv1.QualificationHeld:
-		return "held for missing facts"
+		return heldBack
 	}
-	return "left with marketing"
+	return leftThere
 }

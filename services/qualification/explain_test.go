@@ -78,14 +78,14 @@ func TestExplainTheOtherWay(t *testing.T) {
 		by                *agreement.Agreement
 		text, accountable string
 	}{
-		"too small":             {decided(came(without(func(f *leadv1.Features) { f.Employees, f.HasCompany, f.FreeEmail = 12, false, true })), agreed), agreed, "It would have been Marketing qualified lead if the number of employees were 20 or more instead of 12.", "Head of marketing"},
-		"no persona":            {decided(came(without(func(f *leadv1.Features) { f.Role = "student" })), agreed), agreed, `It would have been Marketing qualified lead if the role of the person were "executive" instead of "student".`, "Head of marketing"},
-		"content only":          {decided(came(contentOnly()), agreed), agreed, `It would have been Marketing qualified lead if the wish for contact were "contact" (or unknown) instead of "content-only".`, "Head of marketing"},
-		"far from it":           {decided(came(&leadv1.Features{HasEmail: true, FreeEmail: true}), agreed), agreed, `It would have been Marketing qualified lead if the number of touches "order-intent" within 7 days were 1 or more instead of 0.`, "Head of marketing"},
-		"lacks a fact":          {decided(came(good()), required), required, `It would have been Marketing qualified lead if the answer "budget" of the form were 0 EUR or more instead of unknown.`, ""},
-		"SAL":                   {called(true, 9), agreed, "It would have been Sales qualified lead if the months until the person wants to buy were 6 or fewer instead of 9.", "Head of sales"},
+		"too small":             {decided(came(without(func(f *leadv1.Features) { f.Employees, f.HasCompany, f.FreeEmail = 12, false, true })), agreed), agreed, "It would have come to the stage Marketing qualified lead if the number of employees were 20 or more instead of 12.", "Head of marketing"},
+		"no persona":            {decided(came(without(func(f *leadv1.Features) { f.Role = "student" })), agreed), agreed, `It would have come to the stage Marketing qualified lead if the role of the person were "executive" instead of "student".`, "Head of marketing"},
+		"content only":          {decided(came(contentOnly()), agreed), agreed, `It would have come to the stage Marketing qualified lead if the wish for contact were "contact" (or unknown) instead of "content-only".`, "Head of marketing"},
+		"far from it":           {decided(came(&leadv1.Features{HasEmail: true, FreeEmail: true}), agreed), agreed, `It would have come to the stage Marketing qualified lead if the number of touches "order-intent" within 7 days were 1 or more instead of 0.`, "Head of marketing"},
+		"lacks a fact":          {decided(came(good()), required), required, `It would have come to the stage Marketing qualified lead if the answer "budget" of the form were 0 EUR or more instead of unknown.`, ""},
+		"SAL":                   {called(true, 9), agreed, "It would have come to the stage Sales qualified lead if the months until the person wants to buy were 6 or fewer instead of 9.", "Head of sales"},
 		"SQL":                   {called(true, 6), agreed, "It would have been left with marketing if the call had not confirmed the fit.", "Head of sales"},
-		"sent back by the call": {called(false, 6), agreed, "It would have been Sales qualified lead if the call had confirmed the fit.", "Head of marketing"},
+		"sent back by the call": {called(false, 6), agreed, "It would have come to the stage Sales qualified lead if the call had confirmed the fit.", "Head of marketing"},
 	} {
 		got := explainedBy(t, tt.by, tt.of)
 		last := got[len(got)-1]
