@@ -264,10 +264,6 @@ func (a *Agreement) Accountable(name string) string {
 // Glossary lists the agreed terms in the order of the document.
 func (a *Agreement) Glossary() []Term { return slices.Clone(a.glossary) }
 
-// Sections lists the parts that are plain text: meetings, responsibilities,
-// goals.
-func (a *Agreement) Sections() []Term { return slices.Clone(a.sections) }
-
 // Horizon is the number of months within which a lead can be SQL.
 func (a *Agreement) Horizon() int64 { return a.horizon }
 
@@ -303,15 +299,6 @@ func (a *Agreement) Questionnaires() []Questionnaire { return slices.Clone(a.que
 
 // Touches lists the kinds of touches that conditions can count.
 func (a *Agreement) Touches() []Term { return slices.Clone(a.touches) }
-
-// Signals lists the hot signals in the order of the document.
-func (a *Agreement) Signals() []Signal {
-	out := make([]Signal, len(a.signals))
-	for i, s := range a.signals {
-		out[i] = s.Signal
-	}
-	return out
-}
 
 // Plan is the nurture plan, step by step.
 func (a *Agreement) Plan() []PlannedTouch { return slices.Clone(a.nurture.plan) }

@@ -43,7 +43,7 @@ func TestStarterPassesItsOwnChecks(t *testing.T) {
 	if len(a.Reasons()) != 5 || len(consequences) != 3 {
 		t.Errorf("%d reasons with %d consequences, want 5 with 3", len(a.Reasons()), len(consequences))
 	}
-	if len(a.Pools()) != 2 || len(a.Glossary()) == 0 || len(a.Sections()) == 0 || a.Accountable(Sales) == "" || a.NurtureOwner() == "" {
+	if len(a.Pools()) != 2 || len(a.Glossary()) == 0 || len(a.sections) == 0 || a.Accountable(Sales) == "" || a.NurtureOwner() == "" {
 		t.Error("the starter lacks a part")
 	}
 	if sheet, ok := a.Questionnaire(leadv1.Stage_STAGE_MQL); !ok || sheet.Version == "" || len(sheet.Questions) == 0 {

@@ -430,12 +430,9 @@ one in force.`,
   baton agreement show 2 --format json`,
 		Args: between(0, "VERSION"),
 		RunE: client(func(c *call) error {
-			var version int64
-			if len(c.args) > 0 {
-				var err error
-				if version, err = versionOf(c.cmd, c.args[0]); err != nil {
-					return err
-				}
+			version, err := c.version()
+			if err != nil {
+				return err
 			}
 			a, err := agreementv1.NewAgreementServiceClient(c.conn).GetAgreement(c.ctx, &agreementv1.GetAgreementRequest{Version: version})
 			if err != nil {
@@ -630,6 +627,14 @@ func textsJSON(m map[string]string) json.RawMessage {
 		return json.RawMessage("{}")
 	}
 	return raw
+}
+
+// version is the version that a command names; 0 where it names none.
+func (c *call) version() (int64, error) {
+	if len(c.args) == 0 {
+		return 0, nil
+	}
+	return versionOf(c.cmd, c.args[0])
 }
 
 func versionOf(cmd *cobra.Command, text string) (int64, error) {

@@ -403,13 +403,11 @@ To say it again changes nothing.`,
 		Args: between(0, "VERSION"),
 		RunE: client(func(c *call) error {
 			service := agreementv1.NewAgreementServiceClient(c.conn)
-			var version int64
-			if len(c.args) > 0 {
-				var err error
-				if version, err = versionOf(c.cmd, c.args[0]); err != nil {
-					return err
-				}
-			} else {
+			version, err := c.version()
+			if err != nil {
+				return err
+			}
+			if version == 0 {
 				a, err := service.GetAgreement(c.ctx, &agreementv1.GetAgreementRequest{})
 				if err != nil {
 					return err
@@ -455,12 +453,9 @@ one in force. A word means what the version says by which a lead was decided.`,
   baton agreement glossary 1`,
 		Args: between(0, "VERSION"),
 		RunE: client(func(c *call) error {
-			var version int64
-			if len(c.args) > 0 {
-				var err error
-				if version, err = versionOf(c.cmd, c.args[0]); err != nil {
-					return err
-				}
+			version, err := c.version()
+			if err != nil {
+				return err
 			}
 			g, err := agreementv1.NewAgreementServiceClient(c.conn).GetGlossary(c.ctx, &agreementv1.GetGlossaryRequest{Version: version})
 			if err != nil {

@@ -371,7 +371,7 @@ func figuresTable(r *feedbackv1.Report, rows []*feedbackv1.ReportRow, headOf fun
 		}
 		t.head = append(t.head, "UNIT")
 		for i, c := range columns {
-			line := []string{c.GetName()}
+			line := []string{nameText(c.GetName())}
 			for j := range rows {
 				line = append(line, shown[j][i])
 			}
@@ -380,7 +380,7 @@ func figuresTable(r *feedbackv1.Report, rows []*feedbackv1.ReportRow, headOf fun
 	} else {
 		t.head = []string{"KEY"}
 		for _, c := range columns {
-			t.head = append(t.head, c.GetName()+" ("+unitText(c.GetUnit())+")")
+			t.head = append(t.head, nameText(c.GetName())+" ("+unitText(c.GetUnit())+")")
 		}
 		for j, row := range rows {
 			t.add(append([]string{headOf(row.GetKey())}, shown[j]...)...)
@@ -397,6 +397,12 @@ func headOf(key string) string {
 		return "TOTAL"
 	}
 	return key
+}
+
+// nameText is a figure's name as people read it; what a program reads keeps the
+// name.
+func nameText(name string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(name, "_seconds"), "_", " ")
 }
 
 func unitText(unit string) string {

@@ -112,10 +112,10 @@ func TestReportAsTable(t *testing.T) {
 	serve(t, s)
 	const want = `funnel as of 2026-04-03T12:00:00Z, received from 2026-04-03T11:00:00Z, agreement version 2
 
-FIGURE        web                  =cmd|'x'�[31m      TOTAL                UNIT
-leads         8,800                3                  8,803                leads
-win_rate      30.0 (15.0 to 33.3)  0.0 (0.0 to 33.3)  30.0 (15.0 to 33.3)  %
-mean_seconds  1h2m5s               unknown            1h2m5s               time
+FIGURE    web                  =cmd|'x'�[31m      TOTAL                UNIT
+leads     8,800                3                  8,803                leads
+win rate  30.0 (15.0 to 33.3)  0.0 (0.0 to 33.3)  30.0 (15.0 to 33.3)  %
+mean      1h2m5s               unknown            1h2m5s               time
 
 Leads received, imported history left out. In brackets stands where a rate lies with 95 % confidence: the fewer leads, the wider.
 `
@@ -127,7 +127,7 @@ Leads received, imported history left out. In brackets stands where a rate lies 
 		s.report.Rows = append(s.report.Rows, &feedbackv1.ReportRow{Key: ""})
 	}
 	tall := ok(t, "report", "funnel")
-	has(t, tall, "KEY            leads (leads)  win_rate (%)         mean_seconds (time)", "(none)", "TOTAL")
+	has(t, tall, "KEY            leads (leads)  win rate (%)         mean (time)", "(none)", "TOTAL")
 	if lines := strings.Count(tall, "\n"); lines != 2+1+8+2 {
 		t.Errorf("%d lines:\n%s", lines, tall)
 	}

@@ -17,14 +17,18 @@ const (
 	largestPage = 500
 )
 
+// pageSize is how many a page holds that asks for so many.
+func pageSize(asked int32) int {
+	if asked <= 0 {
+		return defaultPage
+	}
+	return min(int(asked), largestPage)
+}
+
 // list answers a page of leads, newest first. A page begins after the last lead
 // of the one before, so that leads that come meanwhile shift nothing.
 func (s *Store) list(ctx context.Context, req *leadv1.ListLeadsRequest) (*leadv1.ListLeadsResponse, error) {
-	size := int(req.GetPageSize())
-	if size <= 0 {
-		size = defaultPage
-	}
-	size = min(size, largestPage)
+	size := pageSize(req.GetPageSize())
 	where, args := []string{"received_at IS NOT NULL"}, []any{}
 	if req.GetPageToken() != "" {
 		received, id, err := readPageToken(req.GetPageToken())

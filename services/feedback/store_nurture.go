@@ -19,11 +19,7 @@ const dueSoon = 7 * 24 * time.Hour
 // is due first, and counts all of them by when they are due. What is due at this
 // very moment is overdue.
 func (s *Store) nurturing(ctx context.Context, req *leadv1.ListNurturingRequest, now time.Time) (*leadv1.ListNurturingResponse, error) {
-	size := int(req.GetPageSize())
-	if size <= 0 {
-		size = defaultPage
-	}
-	size = min(size, largestPage)
+	size := pageSize(req.GetPageSize())
 	where, args := []string{"nurture_due IS NOT NULL"}, []any{}
 	if req.GetPageToken() != "" {
 		due, id, err := readPageToken(req.GetPageToken())

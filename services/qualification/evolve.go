@@ -67,10 +67,14 @@ type Later struct {
 	// lacking are the leads without a fact that must be known, with the agreement
 	// that wants it.
 	lacking map[string]int64
+	// under counts them by that agreement.
+	under map[int64]int
 }
 
 // NewLater is a fold of nothing.
-func NewLater() *Later { return &Later{at: map[string]time.Time{}, lacking: map[string]int64{}} }
+func NewLater() *Later {
+	return &Later{at: map[string]time.Time{}, lacking: map[string]int64{}, under: map[int64]int{}}
+}
 
 // Apply folds one event.
 func (l *Later) Apply(e *ledger.Event) {
@@ -80,7 +84,7 @@ func (l *Later) Apply(e *ledger.Event) {
 	}
 	switch body := e.Body.(type) {
 	case *leadv1.LeadNurtured:
-		delete(l.lacking, id)
+		l.enough(id)
 		delete(l.at, id)
 		if body.GetRecheckAt() != nil && Rechecked(body.GetReason()) {
 			l.at[id] = body.GetRecheckAt().AsTime()
@@ -88,7 +92,9 @@ func (l *Later) Apply(e *ledger.Event) {
 		}
 	case *leadv1.QualificationHeld:
 		if body.GetRule() == RuleRequired {
+			l.enough(id)
 			l.lacking[id] = e.Agreement
+			l.under[e.Agreement]++
 		}
 	case *leadv1.LeadQualified, *leadv1.LeadRefused, *leadv1.OutcomeRecorded:
 		// An outcome may close the lead; a date that is left without need costs one
@@ -97,6 +103,14 @@ func (l *Later) Apply(e *ledger.Event) {
 			return
 		}
 		delete(l.at, id)
+		l.enough(id)
+	}
+}
+
+// enough notes that a lead lacks nothing any more.
+func (l *Later) enough(id string) {
+	if version, ok := l.lacking[id]; ok {
+		l.under[version]--
 		delete(l.lacking, id)
 	}
 }
@@ -130,6 +144,9 @@ func (l *Later) Due(now time.Time, n int) (ids []string) {
 // Lacking answers at most n leads that lack a fact which another agreement than
 // this one wants, in the order of their ids.
 func (l *Later) Lacking(version int64, n int) (ids []string) {
+	if l.under[version] == len(l.lacking) {
+		return nil
+	}
 	// any order: sorted below
 	for id, wanted := range l.lacking {
 		if wanted != version {

@@ -196,3 +196,22 @@ func TestTruthTableOfCalls(t *testing.T) {
 		t.Errorf("without a call: %v", said)
 	}
 }
+
+// Whoever is no qualifier, or reached nobody, decides nothing, whatever they say
+// they heard.
+func TestOnlyAQualifierWhoReachedThePersonDecides(t *testing.T) {
+	t.Parallel()
+	for _, row := range afterACall {
+		for _, by := range []struct{ qualifier, reached bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
+			c := call("c1", row.fit, row.horizon)
+			c.Qualifier, c.Reached = by.qualifier, by.reached
+			said := Decide(input(in(leadv1.State_STATE_ACCEPTED, good(), c)))
+			if (said != nil) != (by.qualifier && by.reached) {
+				t.Errorf("qualifier %t, reached %t, fit %t, %d months: %v", by.qualifier, by.reached, row.fit, row.horizon, said)
+			}
+			if qualified, ok := said.(*leadv1.LeadQualified); ok && qualified.GetCallId() != "c1" {
+				t.Errorf("it rests on no call: %v", qualified)
+			}
+		}
+	}
+}
