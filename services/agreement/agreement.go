@@ -46,6 +46,8 @@ type Agreement struct {
 	pools          []Pool
 	calendars      []*Calendar
 	reasons        []Reason
+	moves          []Term
+	collision      time.Duration
 	sections       []Term
 	vocabulary     *vocabulary
 	notices        []Problem
@@ -111,7 +113,8 @@ type overlay struct {
 
 type handoff struct {
 	Handoff
-	when *condition
+	when  *condition
+	needs []*variable
 }
 
 // Term is a word or a section of the agreement with its text.
@@ -180,43 +183,12 @@ type Questionnaire struct {
 	Questions []Question
 }
 
-// Handoff is a rule that gives leads of a stage to a pool.
-type Handoff struct {
-	ID, Text string
-	Stage    leadv1.Stage
-	Pool     string
-	// Overlay is the exception that chose the pool or the time; empty = none.
-	Overlay string
-	// TakeWithin is the working time that the exception gives; 0 = the pool's own.
-	TakeWithin time.Duration
-}
-
-// PoolMember is one member of a pool.
-type PoolMember struct {
-	// Member is the handle.
-	Member string
-	// Weight is the member's share in the rotation.
-	Weight int64
-	// Capacity is the most open leads; 0 = no limit.
-	Capacity int64
-}
-
-// Pool is a group of people who take turns.
-type Pool struct {
-	ID, Title string
-	// Group names the pools that share people.
-	Group    string
-	Manager  string
-	Calendar string
-	// TakeWithin is the working time that a member has to take an offered lead.
-	TakeWithin time.Duration
-	Members    []PoolMember
-}
-
 // Reason is an agreed reason for rejecting a lead.
 type Reason struct {
 	ID, Title   string
 	Consequence leadv1.Consequence
+	// Credit says that the person gets another lead for it.
+	Credit bool
 }
 
 // Parties to the agreement, as PartyKey takes them.

@@ -65,6 +65,10 @@ type draft struct {
 	rulesAt []place
 	// required are the facts that have to be known at a stage.
 	required []required
+	// needed are the facts that people must know their way in, skills what rules ask
+	// of them.
+	needed []needed
+	skills []reference
 	// asked are questions that criteria of stages name, planned the touches of the
 	// nurture plan, signalsAt the conditions of the signals, in their order.
 	asked, planned []reference
@@ -105,6 +109,10 @@ type reference struct {
 type poolPlaces struct {
 	calendar reference
 	members  []reference
+	// shifts are the members' own calendars, fallback the pool that stands in.
+	shifts              []reference
+	fallback            reference
+	afterLeave, catchUp place
 }
 
 // condition reads a condition and puts it aside to be compiled.
@@ -161,6 +169,14 @@ func (d *draft) resolveRequired(v *vocabulary) {
 			continue
 		}
 		r.stage.requires = append(r.stage.requires, v.group(group).find(field))
+	}
+	for _, n := range d.needed {
+		group, field, _ := strings.Cut(n.id, ".")
+		if !slices.Contains(names, n.id) {
+			d.add(n.place, "there is no %q that somebody could know their way in%s; name one of %s", n.id, suggest(n.id, names), strings.Join(names, ", "))
+			continue
+		}
+		n.handoff.needs = append(n.handoff.needs, v.group(group).find(field))
 	}
 }
 
@@ -264,11 +280,14 @@ func (d *draft) checkPools() {
 	for _, c := range a.calendars {
 		calendars = append(calendars, c.id)
 	}
-	for _, p := range d.pools {
-		// A calendar that is there but wrong has its own problem already.
-		if _, there := d.calendars[p.calendar.id]; p.calendar.id != "" && !there {
-			d.add(p.calendar.place, "there is no calendar %q%s; add it under `calendars`", p.calendar.id, suggest(p.calendar.id, calendars))
+	for i, p := range d.pools {
+		for _, c := range append([]reference{p.calendar}, p.shifts...) {
+			// A calendar that is there but wrong has its own problem already.
+			if _, there := d.calendars[c.id]; c.id != "" && !there {
+				d.add(c.place, "there is no calendar %q%s; add it under `calendars`", c.id, suggest(c.id, calendars))
+			}
 		}
+		d.checkPool(p, &a.pools[i])
 	}
 	// Pools that share a member must be one group: capacity and turns of that
 	// member are counted per group.
@@ -287,5 +306,24 @@ func (d *draft) checkPools() {
 					m.id, other.pool, other.group, pool.ID, pool.Group)
 			}
 		}
+	}
+}
+
+// checkPool holds what is said about one pool together.
+func (d *draft) checkPool(p poolPlaces, pool *Pool) {
+	switch f := pool.Fallback; {
+	case p.fallback.line == 0:
+	case (f.Pool == "") == (f.Member == ""):
+		d.add(p.fallback.place, "a fallback is a pool or a person; write one of `pool` and `member`")
+	case f.Pool == pool.ID:
+		d.add(p.fallback.place, "the pool cannot stand in for itself; name another one")
+	case f.Pool != "" && !slices.ContainsFunc(d.agreement.pools, func(other Pool) bool { return other.ID == f.Pool }):
+		d.add(p.fallback.place, "there is no pool %q; add it under `pools`", f.Pool)
+	}
+	switch {
+	case pool.AfterLeave == CappedCatchUp && p.catchUp.line == 0:
+		d.add(p.afterLeave, "say how many leads somebody can catch up on: add `catch_up_at_most:` with a number")
+	case pool.AfterLeave != CappedCatchUp && p.catchUp.line != 0:
+		d.add(p.catchUp, "only `after_leave: capped` has a bound; write it, or remove this line")
 	}
 }

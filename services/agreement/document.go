@@ -47,6 +47,8 @@ func (d *draft) document(root value) {
 		must("pools", "with at least one pool", "Groups of people who take turns.", d.readPools),
 		must("calendars", "with at least one calendar", "When people work. Outside these hours nobody is offered a lead and no clock runs. The name is what pools refer to.", d.readCalendars),
 		must("reasons", "with at least one reason for rejecting a lead", "Why a salesperson may reject a lead, and where it goes then.", d.reasons),
+		may("reassign_reasons", "Why somebody may move a lead by hand, each with what it means. Without it: left, overload, wrong-person, customer-wish and other.", d.moveReasons),
+		may("one_owner", "Whether one person of ours speaks with one person of theirs, and for how long after an act somebody else's act on the same person is a collision.", d.oneOwner),
 		may("overlays", "Exceptions for a part of the leads. They end by themselves.", d.readOverlays),
 		may("priorities", "Which department takes precedence where, if the two want different things.", d.priorities),
 		may("meetings", "When the two departments talk, and about what.", d.section("meetings")),
@@ -711,74 +713,24 @@ func (d *draft) readHandoffs(v value) {
 				h.Pool = d.id(v)
 				d.handoffs = append(d.handoffs, reference{place: v.place, id: h.Pool})
 			}),
+			may("needs", "Facts of the lead that whoever gets it must know their way in, such as lead.language: somebody who `knows` de gets the leads with de. What is unknown asks for nothing.", func(v value) {
+				list, _ := d.items(v)
+				for _, item := range list {
+					if name := d.text(item); name != "" {
+						d.needed = append(d.needed, needed{reference{item.place, name}, h})
+					}
+				}
+			}),
+			may("skills", "What whoever gets these leads must know, whatever the lead says; words from `knows`.", func(v value) {
+				list, _ := d.items(v)
+				for _, item := range list {
+					if word := d.knowledge(item); word != "" {
+						h.Skills = append(h.Skills, word)
+						d.skills = append(d.skills, reference{item.place, word})
+					}
+				}
+			}),
 		)
-	}
-}
-
-const (
-	maxWeight   = 1000
-	maxCapacity = 100_000
-)
-
-func (d *draft) readPools(v value) {
-	list, ok := d.items(v)
-	d.some(v, ok, len(list), "there is no pool; add at least one")
-	d.agreement.pools = make([]Pool, len(list))
-	d.pools = make([]poolPlaces, len(list))
-	seen := make(map[string]int)
-	for i, item := range list {
-		d.pool(item, &d.agreement.pools[i], &d.pools[i], seen)
-	}
-}
-
-func (d *draft) pool(item value, p *Pool, places *poolPlaces, seen map[string]int) {
-	capacity, grouped := int64(0), false
-	ok := d.fields(item, "the pool",
-		must("id", "to name it", "Names the pool.", d.uniqueID(&p.ID, seen, "pool")),
-		must("title", "that people read", "What people call the pool.", d.textInto(&p.Title)),
-		may("group", "Pools that share a person are of one group. Without it: a group of its own.", func(v value) { grouped = true; p.Group = d.id(v) }),
-		must("manager", "with the handle of who watches it", "The handle of the person who watches it.", d.handleInto(&p.Manager)),
-		must("calendar", "with one of the calendars", "When these people work; one of `calendars`.", func(v value) {
-			p.Calendar = d.id(v)
-			places.calendar = reference{place: v.place, id: p.Calendar}
-		}),
-		must("take_within", "with the working time to take a lead, such as 2h", "The working time that a person has to take an offered lead.", d.durationInto(&p.TakeWithin)),
-		may("capacity", "The most open leads of one person, where nothing else is said beside the person. 0, or without it: no limit.", d.integerInto(&capacity, 0, maxCapacity)),
-		must("members", "with at least one member", "Who takes turns.", func(v value) {
-			list, ok := d.items(v)
-			d.some(v, ok, len(list), "the pool has no member; add at least one")
-			inPool := make(map[string]int)
-			for _, m := range list {
-				d.member(m, p, places, inPool)
-			}
-		}),
-	)
-	if !ok {
-		return
-	}
-	for i := range p.Members {
-		if p.Members[i].Capacity < 0 {
-			p.Members[i].Capacity = capacity
-		}
-	}
-	if !grouped {
-		p.Group = p.ID
-	}
-}
-
-// member reads one member. A capacity that is not stated is marked -1 until the
-// pool's own is known.
-func (d *draft) member(v value, p *Pool, places *poolPlaces, inPool map[string]int) {
-	m := PoolMember{Weight: 1, Capacity: -1}
-	at := v.place
-	ok := d.fields(v, "the member",
-		must("member", "with the handle", "The handle of the person, as in `baton people list`.", func(v value) { at = v.place; m.Member = d.handle(v) }),
-		may("weight", "The share of the leads: 2 gets twice as many as 1. Without it: 1.", d.integerInto(&m.Weight, 1, maxWeight)),
-		may("capacity", "The most open leads of this person. 0: no limit. Without it: what the pool says.", d.integerInto(&m.Capacity, 0, maxCapacity)),
-	)
-	if ok && d.unique(inPool, m.Member, at, "member") {
-		p.Members = append(p.Members, m)
-		places.members = append(places.members, reference{place: at, id: m.Member})
 	}
 }
 
@@ -926,6 +878,7 @@ func (d *draft) reasons(v value) {
 				word := d.choice(v, consequences...)
 				r.Consequence = leadv1.Consequence(slices.Index(consequences, word) + 1)
 			}),
+			may("credit", "Whether the person gets another lead for it, because the lead was a bad one.", func(v value) { r.Credit = d.flag(v) }),
 		)
 		d.agreement.reasons = append(d.agreement.reasons, r)
 	}

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -26,7 +27,7 @@ func Rederive(groups *Groups, roster *Roster, register *agreement.Register, lead
 	// A batch is one decision after the other, by one logic.
 	r.turn.logic = events[0].Logic
 	for _, e := range events {
-		if (e.Logic != Logic && e.Logic != first) || e.Logic != r.turn.logic {
+		if !slices.Contains([]string{Logic, second, first}, e.Logic) || e.Logic != r.turn.logic {
 			r.differ[e.Seq] = fmt.Sprintf("the logic %q is not one that this version of Baton can run", e.Logic)
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	deliveryv1 "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -97,6 +98,26 @@ var Policy = map[string][]string{
 	routingv1.RoutingService_DeactivateMember_FullMethodName: {Operator, Manager},
 	routingv1.RoutingService_ListMembers_FullMethodName:      everyone,
 	routingv1.RoutingService_ListQueue_FullMethodName:        everyone,
+	routingv1.RoutingService_Claim_FullMethodName:            {Sales, Qualifier},
+	routingv1.RoutingService_SetPresence_FullMethodName:      members,
+	routingv1.RoutingService_AdjustTurns_FullMethodName:      {Operator, Manager},
+	routingv1.RoutingService_Reassign_FullMethodName:         {Operator, Manager},
+	routingv1.RoutingService_BulkReassign_FullMethodName:     {Operator, Manager},
+	routingv1.RoutingService_UndoReassign_FullMethodName:     {Operator, Manager},
+	// Everybody may ask why: rules that nobody may look into are not believed.
+	routingv1.RoutingService_WhyNot_FullMethodName:           everyone,
+	routingv1.RoutingService_ListClocks_FullMethodName:       everyone,
+	routingv1.RoutingService_WatchAssignments_FullMethodName: everyone,
+
+	deliveryv1.DeliveryService_ListChannels_FullMethodName:  everyone,
+	deliveryv1.DeliveryService_SetChannel_FullMethodName:    {Operator},
+	deliveryv1.DeliveryService_RemoveChannel_FullMethodName: {Operator},
+	deliveryv1.DeliveryService_TestChannel_FullMethodName:   {Operator},
+	deliveryv1.DeliveryService_ListNotices_FullMethodName:   everyone,
+	deliveryv1.DeliveryService_Redeliver_FullMethodName:     {Operator, Manager},
+	deliveryv1.DeliveryService_GetReceipt_FullMethodName:    everyone,
+	// Everybody for themselves: it counts for whom the lead is offered to.
+	deliveryv1.DeliveryService_RecordOpened_FullMethodName: {Sales, Qualifier},
 
 	feedbackv1.FeedbackService_RecordOutcome_FullMethodName:       {Sales, Qualifier, Manager},
 	feedbackv1.FeedbackService_ImportOutcomes_FullMethodName:      {Operator, Manager},

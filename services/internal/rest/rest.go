@@ -27,6 +27,7 @@ import (
 	contracts "github.com/leadbaton/baton/proto"
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	deliveryv1 "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -36,6 +37,7 @@ import (
 	scorev1 "github.com/leadbaton/baton/proto/gen/baton/score/v1"
 	agreementgw "github.com/leadbaton/baton/proto/gen/gateway/baton/agreement/v1"
 	auditgw "github.com/leadbaton/baton/proto/gen/gateway/baton/audit/v1"
+	deliverygw "github.com/leadbaton/baton/proto/gen/gateway/baton/delivery/v1"
 	feedbackgw "github.com/leadbaton/baton/proto/gen/gateway/baton/feedback/v1"
 	intakegw "github.com/leadbaton/baton/proto/gen/gateway/baton/intake/v1"
 	leadgw "github.com/leadbaton/baton/proto/gen/gateway/baton/lead/v1"
@@ -79,6 +81,7 @@ func New(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, erro
 	err := errors.Join(
 		agreementgw.RegisterAgreementServiceHandlerClient(ctx, mux, agreementv1.NewAgreementServiceClient(conn)),
 		auditgw.RegisterAuditServiceHandlerClient(ctx, mux, auditv1.NewAuditServiceClient(conn)),
+		deliverygw.RegisterDeliveryServiceHandlerClient(ctx, mux, deliveryv1.NewDeliveryServiceClient(conn)),
 		feedbackgw.RegisterFeedbackServiceHandlerClient(ctx, mux, feedbackv1.NewFeedbackServiceClient(conn)),
 		feedbackgw.RegisterReportServiceHandlerClient(ctx, mux, feedbackv1.NewReportServiceClient(conn)),
 		intakegw.RegisterIntakeServiceHandlerClient(ctx, mux, intakeClient),

@@ -309,6 +309,75 @@ func (TurnKind) EnumDescriptor() ([]byte, []int) {
 	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
+// NoticeKind says what a message to somebody is about.
+type NoticeKind int32
+
+const (
+	// Never written.
+	NoticeKind_NOTICE_KIND_UNSPECIFIED NoticeKind = 0
+	// A lead is offered.
+	NoticeKind_NOTICE_KIND_OFFER NoticeKind = 1
+	// An offer is about to run out.
+	NoticeKind_NOTICE_KIND_REMINDER NoticeKind = 2
+	// A clock of the agreement is about to run out, or ran out.
+	NoticeKind_NOTICE_KIND_ESCALATION NoticeKind = 3
+	// A lead was moved.
+	NoticeKind_NOTICE_KIND_MOVED NoticeKind = 4
+	// A system hears of an event.
+	NoticeKind_NOTICE_KIND_EVENT NoticeKind = 5
+	// A record of a customer system is written.
+	NoticeKind_NOTICE_KIND_RECORD NoticeKind = 6
+)
+
+// Enum value maps for NoticeKind.
+var (
+	NoticeKind_name = map[int32]string{
+		0: "NOTICE_KIND_UNSPECIFIED",
+		1: "NOTICE_KIND_OFFER",
+		2: "NOTICE_KIND_REMINDER",
+		3: "NOTICE_KIND_ESCALATION",
+		4: "NOTICE_KIND_MOVED",
+		5: "NOTICE_KIND_EVENT",
+		6: "NOTICE_KIND_RECORD",
+	}
+	NoticeKind_value = map[string]int32{
+		"NOTICE_KIND_UNSPECIFIED": 0,
+		"NOTICE_KIND_OFFER":       1,
+		"NOTICE_KIND_REMINDER":    2,
+		"NOTICE_KIND_ESCALATION":  3,
+		"NOTICE_KIND_MOVED":       4,
+		"NOTICE_KIND_EVENT":       5,
+		"NOTICE_KIND_RECORD":      6,
+	}
+)
+
+func (x NoticeKind) Enum() *NoticeKind {
+	p := new(NoticeKind)
+	*p = x
+	return p
+}
+
+func (x NoticeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NoticeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_baton_lead_v1_event_proto_enumTypes[5].Descriptor()
+}
+
+func (NoticeKind) Type() protoreflect.EnumType {
+	return &file_baton_lead_v1_event_proto_enumTypes[5]
+}
+
+func (x NoticeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NoticeKind.Descriptor instead.
+func (NoticeKind) EnumDescriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
 // Consequence says where a rejected lead goes, as agreed for the reason.
 type Consequence int32
 
@@ -350,11 +419,11 @@ func (x Consequence) String() string {
 }
 
 func (Consequence) Descriptor() protoreflect.EnumDescriptor {
-	return file_baton_lead_v1_event_proto_enumTypes[5].Descriptor()
+	return file_baton_lead_v1_event_proto_enumTypes[6].Descriptor()
 }
 
 func (Consequence) Type() protoreflect.EnumType {
-	return &file_baton_lead_v1_event_proto_enumTypes[5]
+	return &file_baton_lead_v1_event_proto_enumTypes[6]
 }
 
 func (x Consequence) Number() protoreflect.EnumNumber {
@@ -363,7 +432,7 @@ func (x Consequence) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Consequence.Descriptor instead.
 func (Consequence) EnumDescriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 // OutcomeKind says what became of a lead.
@@ -411,11 +480,11 @@ func (x OutcomeKind) String() string {
 }
 
 func (OutcomeKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_baton_lead_v1_event_proto_enumTypes[6].Descriptor()
+	return file_baton_lead_v1_event_proto_enumTypes[7].Descriptor()
 }
 
 func (OutcomeKind) Type() protoreflect.EnumType {
-	return &file_baton_lead_v1_event_proto_enumTypes[6]
+	return &file_baton_lead_v1_event_proto_enumTypes[7]
 }
 
 func (x OutcomeKind) Number() protoreflect.EnumNumber {
@@ -424,7 +493,7 @@ func (x OutcomeKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OutcomeKind.Descriptor instead.
 func (OutcomeKind) EnumDescriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 // Sealed is personal data at rest: AES-256-GCM under one key that the key store
@@ -2991,8 +3060,11 @@ type Candidate struct {
 	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	// Whether the lead could go there.
 	Eligible bool `protobuf:"varint,2,opt,name=eligible,proto3" json:"eligible,omitempty"`
-	// Why not, as a word: "away", "deactivated", "off-duty", "full", "declined",
-	// "timed-out", "returned", "not-known".
+	// Why not, as a word: "away", "deactivated", "off-duty", "ending" (the shift is
+	// about to end), "absent" (not signed in), "full", "capped" (as many as agreed for
+	// the period), "lacks" (a language or skill), "declined", "timed-out",
+	// "returned", "excluded" (by who moved the lead), "not-known", "later" (somebody
+	// comes first in the agreed order).
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why not, in plain words.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
@@ -3008,7 +3080,12 @@ type Candidate struct {
 	// earliest from which they may: the quota window. 0 = not eligible.
 	WindowFrom int64 `protobuf:"varint,9,opt,name=window_from,json=windowFrom,proto3" json:"window_from,omitempty"`
 	// End of the quota window.
-	WindowTo      int64 `protobuf:"varint,10,opt,name=window_to,json=windowTo,proto3" json:"window_to,omitempty"`
+	WindowTo int64 `protobuf:"varint,10,opt,name=window_to,json=windowTo,proto3" json:"window_to,omitempty"`
+	// Leads given in the period of the tightest agreed limit, and that limit; 0 and 0
+	// = none is agreed.
+	Given int64 `protobuf:"varint,11,opt,name=given,proto3" json:"given,omitempty"`
+	// Most leads in that period.
+	AtMost        int64 `protobuf:"varint,12,opt,name=at_most,json=atMost,proto3" json:"at_most,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3113,6 +3190,20 @@ func (x *Candidate) GetWindowTo() int64 {
 	return 0
 }
 
+func (x *Candidate) GetGiven() int64 {
+	if x != nil {
+		return x.Given
+	}
+	return 0
+}
+
+func (x *Candidate) GetAtMost() int64 {
+	if x != nil {
+		return x.AtMost
+	}
+	return 0
+}
+
 // LeadOffered gives a lead to one person, with a clock running.
 type LeadOffered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3139,7 +3230,19 @@ type LeadOffered struct {
 	// One plain sentence.
 	Summary string `protobuf:"bytes,11,opt,name=summary,proto3" json:"summary,omitempty"`
 	// Overlay of the agreement that chose the pool or the time; empty = none.
-	Overlay       string `protobuf:"bytes,12,opt,name=overlay,proto3" json:"overlay,omitempty"`
+	Overlay string `protobuf:"bytes,12,opt,name=overlay,proto3" json:"overlay,omitempty"`
+	// How the person was found: "rotation", "least-loaded", "strict-order", "claim",
+	// "account-owner", "previous-owner", "active-owner" (another open lead of the same
+	// person is theirs), "override" (by hand), "fallback" (the agreed stand-in person).
+	// Empty = rotation, as it was before there were others.
+	ChosenBy string `protobuf:"bytes,13,opt,name=chosen_by,json=chosenBy,proto3" json:"chosen_by,omitempty"`
+	// When the person is reminded; absent = not at all.
+	RemindAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=remind_at,json=remindAt,proto3" json:"remind_at,omitempty"`
+	// Pool whose stand-in this is, where nobody of it could take the lead; empty =
+	// it is the pool that the rule chose.
+	FallbackFrom string `protobuf:"bytes,15,opt,name=fallback_from,json=fallbackFrom,proto3" json:"fallback_from,omitempty"`
+	// Move by hand that led here; empty = none did.
+	BatchId       string `protobuf:"bytes,16,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3258,6 +3361,34 @@ func (x *LeadOffered) GetOverlay() string {
 	return ""
 }
 
+func (x *LeadOffered) GetChosenBy() string {
+	if x != nil {
+		return x.ChosenBy
+	}
+	return ""
+}
+
+func (x *LeadOffered) GetRemindAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RemindAt
+	}
+	return nil
+}
+
+func (x *LeadOffered) GetFallbackFrom() string {
+	if x != nil {
+		return x.FallbackFrom
+	}
+	return ""
+}
+
+func (x *LeadOffered) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
 // LeadQueued says that nobody could take a lead and which rule blocks it.
 type LeadQueued struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3267,7 +3398,9 @@ type LeadQueued struct {
 	Pool string `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool,omitempty"`
 	// Group of pools that share people.
 	Group string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
-	// Rule that blocks it: "off-duty", "full", "away", "declined", "no-handoff", "empty-pool".
+	// Rule that blocks it: "off-duty", "ending", "absent", "full", "capped", "away",
+	// "lacks", "declined", "owner" (it waits for the one whose it is), "claim" (it waits
+	// for somebody to take it), "no-handoff", "empty-pool".
 	BlockedBy string `protobuf:"bytes,4,opt,name=blocked_by,json=blockedBy,proto3" json:"blocked_by,omitempty"`
 	// The same in plain words.
 	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
@@ -3276,7 +3409,11 @@ type LeadQueued struct {
 	// Next instant at which somebody comes on duty, if known.
 	LookAgainAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=look_again_at,json=lookAgainAt,proto3" json:"look_again_at,omitempty"`
 	// Handoff rule that chose the pool.
-	Rule          string `protobuf:"bytes,8,opt,name=rule,proto3" json:"rule,omitempty"`
+	Rule string `protobuf:"bytes,8,opt,name=rule,proto3" json:"rule,omitempty"`
+	// When the stand-in gets it, if one is agreed; absent = none is.
+	FallbackAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=fallback_at,json=fallbackAt,proto3" json:"fallback_at,omitempty"`
+	// Pool whose stand-in this is; empty = it is the pool that the rule chose.
+	FallbackFrom  string `protobuf:"bytes,10,opt,name=fallback_from,json=fallbackFrom,proto3" json:"fallback_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3367,6 +3504,1105 @@ func (x *LeadQueued) GetRule() string {
 	return ""
 }
 
+func (x *LeadQueued) GetFallbackAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FallbackAt
+	}
+	return nil
+}
+
+func (x *LeadQueued) GetFallbackFrom() string {
+	if x != nil {
+		return x.FallbackFrom
+	}
+	return ""
+}
+
+// OfferReminded says that the person was reminded of an offer that stands. It is
+// dated at the instant that was due.
+type OfferReminded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Number of the offer.
+	Offer int32 `protobuf:"varint,2,opt,name=offer,proto3" json:"offer,omitempty"`
+	// When it was due.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// When it was done.
+	FiredAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
+	// Until when the offer stands.
+	TakeBy        *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=take_by,json=takeBy,proto3" json:"take_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfferReminded) Reset() {
+	*x = OfferReminded{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfferReminded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfferReminded) ProtoMessage() {}
+
+func (x *OfferReminded) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfferReminded.ProtoReflect.Descriptor instead.
+func (*OfferReminded) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *OfferReminded) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *OfferReminded) GetOffer() int32 {
+	if x != nil {
+		return x.Offer
+	}
+	return 0
+}
+
+func (x *OfferReminded) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *OfferReminded) GetFiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FiredAt
+	}
+	return nil
+}
+
+func (x *OfferReminded) GetTakeBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TakeBy
+	}
+	return nil
+}
+
+// LeadReassigned says that somebody moved a lead by hand, or that it leaves a
+// person who was taken out. What it leads to follows in the same batch: an offer, or
+// a place in line.
+type LeadReassigned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who had it; empty = nobody.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Who gets it; empty = whoever the rules choose.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Reason from the agreed list.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Move that it belongs to: one for all leads of one command.
+	BatchId string `protobuf:"bytes,4,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// People who do not get it by this move.
+	Excluded []string `protobuf:"bytes,5,rep,name=excluded,proto3" json:"excluded,omitempty"`
+	// Move that this one takes back; empty = none.
+	Undoes string `protobuf:"bytes,6,opt,name=undoes,proto3" json:"undoes,omitempty"`
+	// Whether the lead was accepted by who had it, so that whoever gets it back has it
+	// as their own again.
+	Accepted bool `protobuf:"varint,7,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// Version of the agreement that holds the reason; 0 = the reasons that Baton brings.
+	AgreementVersion int64 `protobuf:"varint,8,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// Free text, always sealed.
+	Note          *Sealed `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeadReassigned) Reset() {
+	*x = LeadReassigned{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeadReassigned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeadReassigned) ProtoMessage() {}
+
+func (x *LeadReassigned) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeadReassigned.ProtoReflect.Descriptor instead.
+func (*LeadReassigned) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *LeadReassigned) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *LeadReassigned) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *LeadReassigned) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *LeadReassigned) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *LeadReassigned) GetExcluded() []string {
+	if x != nil {
+		return x.Excluded
+	}
+	return nil
+}
+
+func (x *LeadReassigned) GetUndoes() string {
+	if x != nil {
+		return x.Undoes
+	}
+	return ""
+}
+
+func (x *LeadReassigned) GetAccepted() bool {
+	if x != nil {
+		return x.Accepted
+	}
+	return false
+}
+
+func (x *LeadReassigned) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *LeadReassigned) GetNote() *Sealed {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+// ClockReminded says that a clock of the agreement is about to run out. It is dated
+// at the instant that was due.
+type ClockReminded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Clock.
+	Clock *ClockRef `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
+	// When the reminder was due.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// When it was done.
+	FiredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
+	// Who is told, by handle.
+	Tell          []string `protobuf:"bytes,4,rep,name=tell,proto3" json:"tell,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClockReminded) Reset() {
+	*x = ClockReminded{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClockReminded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClockReminded) ProtoMessage() {}
+
+func (x *ClockReminded) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClockReminded.ProtoReflect.Descriptor instead.
+func (*ClockReminded) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ClockReminded) GetClock() *ClockRef {
+	if x != nil {
+		return x.Clock
+	}
+	return nil
+}
+
+func (x *ClockReminded) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *ClockReminded) GetFiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FiredAt
+	}
+	return nil
+}
+
+func (x *ClockReminded) GetTell() []string {
+	if x != nil {
+		return x.Tell
+	}
+	return nil
+}
+
+// ClockBreached says that a clock of the agreement ran out. It is dated at the
+// instant that was due; the clock goes on measuring.
+type ClockBreached struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Clock.
+	Clock *ClockRef `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
+	// When it ran out.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// When that was seen.
+	FiredAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
+	// Who had the lead then; empty = nobody.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// Time that had run on the clock: its limit.
+	Limit         *durationpb.Duration `protobuf:"bytes,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClockBreached) Reset() {
+	*x = ClockBreached{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClockBreached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClockBreached) ProtoMessage() {}
+
+func (x *ClockBreached) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClockBreached.ProtoReflect.Descriptor instead.
+func (*ClockBreached) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ClockBreached) GetClock() *ClockRef {
+	if x != nil {
+		return x.Clock
+	}
+	return nil
+}
+
+func (x *ClockBreached) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *ClockBreached) GetFiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FiredAt
+	}
+	return nil
+}
+
+func (x *ClockBreached) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *ClockBreached) GetLimit() *durationpb.Duration {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+// ClockEscalated says that a step of a clock's escalation was taken.
+type ClockEscalated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Clock.
+	Clock *ClockRef `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
+	// Number of the step, from 1.
+	Step int32 `protobuf:"varint,2,opt,name=step,proto3" json:"step,omitempty"`
+	// When the step was due: after the limit and the step's own delay.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// Who is told, by handle: those of the step who are there.
+	Tell []string `protobuf:"bytes,4,rep,name=tell,proto3" json:"tell,omitempty"`
+	// Since when somebody of the step is on duty, where that was waited for; the event is
+	// dated then.
+	HeldUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=held_until,json=heldUntil,proto3" json:"held_until,omitempty"`
+	// When it was done.
+	FiredAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
+	// What the step says, in the agreement's words.
+	Text          string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClockEscalated) Reset() {
+	*x = ClockEscalated{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClockEscalated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClockEscalated) ProtoMessage() {}
+
+func (x *ClockEscalated) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClockEscalated.ProtoReflect.Descriptor instead.
+func (*ClockEscalated) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ClockEscalated) GetClock() *ClockRef {
+	if x != nil {
+		return x.Clock
+	}
+	return nil
+}
+
+func (x *ClockEscalated) GetStep() int32 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *ClockEscalated) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *ClockEscalated) GetTell() []string {
+	if x != nil {
+		return x.Tell
+	}
+	return nil
+}
+
+func (x *ClockEscalated) GetHeldUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldUntil
+	}
+	return nil
+}
+
+func (x *ClockEscalated) GetFiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FiredAt
+	}
+	return nil
+}
+
+func (x *ClockEscalated) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ClockRestated says that something became known late which changes what a clock had
+// read. The first reading stays in the log.
+type ClockRestated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Clock.
+	Clock *ClockRef `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
+	// Whether it was breached by what was known first, and is by what is known now.
+	WasBreached bool `protobuf:"varint,2,opt,name=was_breached,json=wasBreached,proto3" json:"was_breached,omitempty"`
+	// Whether it is breached by what is known now.
+	Breached bool `protobuf:"varint,3,opt,name=breached,proto3" json:"breached,omitempty"`
+	// When it stopped, as known first; absent = it ran on.
+	WasStoppedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=was_stopped_at,json=wasStoppedAt,proto3" json:"was_stopped_at,omitempty"`
+	// When it stopped, as known now; absent = it runs.
+	StoppedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=stopped_at,json=stoppedAt,proto3" json:"stopped_at,omitempty"`
+	// Time on the clock as known first.
+	WasSpent *durationpb.Duration `protobuf:"bytes,6,opt,name=was_spent,json=wasSpent,proto3" json:"was_spent,omitempty"`
+	// Time on the clock as known now.
+	Spent *durationpb.Duration `protobuf:"bytes,7,opt,name=spent,proto3" json:"spent,omitempty"`
+	// Event that became known late.
+	Because       string `protobuf:"bytes,8,opt,name=because,proto3" json:"because,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClockRestated) Reset() {
+	*x = ClockRestated{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClockRestated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClockRestated) ProtoMessage() {}
+
+func (x *ClockRestated) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClockRestated.ProtoReflect.Descriptor instead.
+func (*ClockRestated) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ClockRestated) GetClock() *ClockRef {
+	if x != nil {
+		return x.Clock
+	}
+	return nil
+}
+
+func (x *ClockRestated) GetWasBreached() bool {
+	if x != nil {
+		return x.WasBreached
+	}
+	return false
+}
+
+func (x *ClockRestated) GetBreached() bool {
+	if x != nil {
+		return x.Breached
+	}
+	return false
+}
+
+func (x *ClockRestated) GetWasStoppedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WasStoppedAt
+	}
+	return nil
+}
+
+func (x *ClockRestated) GetStoppedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StoppedAt
+	}
+	return nil
+}
+
+func (x *ClockRestated) GetWasSpent() *durationpb.Duration {
+	if x != nil {
+		return x.WasSpent
+	}
+	return nil
+}
+
+func (x *ClockRestated) GetSpent() *durationpb.Duration {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *ClockRestated) GetBecause() string {
+	if x != nil {
+		return x.Because
+	}
+	return ""
+}
+
+// ClockRef names one run of one clock of one lead.
+type ClockRef struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the clock in the agreement.
+	Clock string `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
+	// Number of the run on this lead, from 1.
+	Run int32 `protobuf:"varint,2,opt,name=run,proto3" json:"run,omitempty"`
+	// Version of the agreement under which it was started.
+	AgreementVersion int64 `protobuf:"varint,3,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// When it was started.
+	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClockRef) Reset() {
+	*x = ClockRef{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClockRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClockRef) ProtoMessage() {}
+
+func (x *ClockRef) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClockRef.ProtoReflect.Descriptor instead.
+func (*ClockRef) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ClockRef) GetClock() string {
+	if x != nil {
+		return x.Clock
+	}
+	return ""
+}
+
+func (x *ClockRef) GetRun() int32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *ClockRef) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *ClockRef) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+// NoticeQueued says that somebody or some system is to be told.
+type NoticeQueued struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: it follows from the event, the channel and who is told.
+	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	// What it is about.
+	Kind NoticeKind `protobuf:"varint,2,opt,name=kind,proto3,enum=baton.lead.v1.NoticeKind" json:"kind,omitempty"`
+	// Channel by its id: "console", "email", or one that was added.
+	Channel string `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Who is told, by handle; empty = a system.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// Number of the offer that it is about; 0 = none.
+	Offer int32 `protobuf:"varint,5,opt,name=offer,proto3" json:"offer,omitempty"`
+	// Id of the event that it tells of.
+	EventId string `protobuf:"bytes,6,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// Type of that event.
+	EventType     string `protobuf:"bytes,7,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeQueued) Reset() {
+	*x = NoticeQueued{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeQueued) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeQueued) ProtoMessage() {}
+
+func (x *NoticeQueued) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeQueued.ProtoReflect.Descriptor instead.
+func (*NoticeQueued) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *NoticeQueued) GetNoticeId() string {
+	if x != nil {
+		return x.NoticeId
+	}
+	return ""
+}
+
+func (x *NoticeQueued) GetKind() NoticeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return NoticeKind_NOTICE_KIND_UNSPECIFIED
+}
+
+func (x *NoticeQueued) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *NoticeQueued) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *NoticeQueued) GetOffer() int32 {
+	if x != nil {
+		return x.Offer
+	}
+	return 0
+}
+
+func (x *NoticeQueued) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *NoticeQueued) GetEventType() string {
+	if x != nil {
+		return x.EventType
+	}
+	return ""
+}
+
+// NoticeSent says that an attempt to tell was made and taken by the other side.
+type NoticeSent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Notice.
+	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	// Number of the attempt, from 1.
+	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Status of the other side: HTTP or SMTP code; 0 where there is none.
+	Status int32 `protobuf:"varint,3,opt,name=status,proto3" json:"status,omitempty"`
+	// How long it took.
+	Took *durationpb.Duration `protobuf:"bytes,4,opt,name=took,proto3" json:"took,omitempty"`
+	// Whether the other side's word means that it arrived with who it is for: a webhook's
+	// 2xx, a page that was shown. A mail server that took a mail has not delivered it.
+	Delivered     bool `protobuf:"varint,5,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeSent) Reset() {
+	*x = NoticeSent{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeSent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeSent) ProtoMessage() {}
+
+func (x *NoticeSent) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeSent.ProtoReflect.Descriptor instead.
+func (*NoticeSent) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *NoticeSent) GetNoticeId() string {
+	if x != nil {
+		return x.NoticeId
+	}
+	return ""
+}
+
+func (x *NoticeSent) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *NoticeSent) GetStatus() int32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *NoticeSent) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+func (x *NoticeSent) GetDelivered() bool {
+	if x != nil {
+		return x.Delivered
+	}
+	return false
+}
+
+// NoticeFailed says that an attempt to tell failed.
+type NoticeFailed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Notice.
+	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	// Number of the attempt, from 1.
+	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Why, as a word: "timeout", "refused", "status", "redirect", "private-address",
+	// "tls", "no-address", "gone".
+	Fault string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Status of the other side; 0 = it gave none.
+	Status int32 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
+	// When it is tried again; absent = it is given up.
+	RetryAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=retry_at,json=retryAt,proto3" json:"retry_at,omitempty"`
+	// How long it took.
+	Took          *durationpb.Duration `protobuf:"bytes,6,opt,name=took,proto3" json:"took,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeFailed) Reset() {
+	*x = NoticeFailed{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeFailed) ProtoMessage() {}
+
+func (x *NoticeFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeFailed.ProtoReflect.Descriptor instead.
+func (*NoticeFailed) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *NoticeFailed) GetNoticeId() string {
+	if x != nil {
+		return x.NoticeId
+	}
+	return ""
+}
+
+func (x *NoticeFailed) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *NoticeFailed) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+func (x *NoticeFailed) GetStatus() int32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *NoticeFailed) GetRetryAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RetryAt
+	}
+	return nil
+}
+
+func (x *NoticeFailed) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+// NoticeOpened says that the person looked at what they were sent.
+type NoticeOpened struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Notice.
+	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	// Where: "link" or "console".
+	By            string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeOpened) Reset() {
+	*x = NoticeOpened{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeOpened) ProtoMessage() {}
+
+func (x *NoticeOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeOpened.ProtoReflect.Descriptor instead.
+func (*NoticeOpened) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *NoticeOpened) GetNoticeId() string {
+	if x != nil {
+		return x.NoticeId
+	}
+	return ""
+}
+
+func (x *NoticeOpened) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// NoticeRequested says that somebody wants a notice sent again.
+type NoticeRequested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Notice.
+	NoticeId      string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticeRequested) Reset() {
+	*x = NoticeRequested{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticeRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticeRequested) ProtoMessage() {}
+
+func (x *NoticeRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticeRequested.ProtoReflect.Descriptor instead.
+func (*NoticeRequested) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *NoticeRequested) GetNoticeId() string {
+	if x != nil {
+		return x.NoticeId
+	}
+	return ""
+}
+
+// RecordWritten says that a customer system holds the lead.
+type RecordWritten struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Channel by its id.
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Id of the record there.
+	RecordId string `protobuf:"bytes,2,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
+	// Whether the record was new.
+	Created       bool `protobuf:"varint,3,opt,name=created,proto3" json:"created,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordWritten) Reset() {
+	*x = RecordWritten{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordWritten) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordWritten) ProtoMessage() {}
+
+func (x *RecordWritten) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordWritten.ProtoReflect.Descriptor instead.
+func (*RecordWritten) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *RecordWritten) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *RecordWritten) GetRecordId() string {
+	if x != nil {
+		return x.RecordId
+	}
+	return ""
+}
+
+func (x *RecordWritten) GetCreated() bool {
+	if x != nil {
+		return x.Created
+	}
+	return false
+}
+
 // OfferAccepted says that the person took the lead.
 type OfferAccepted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3380,7 +4616,7 @@ type OfferAccepted struct {
 
 func (x *OfferAccepted) Reset() {
 	*x = OfferAccepted{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3392,7 +4628,7 @@ func (x *OfferAccepted) String() string {
 func (*OfferAccepted) ProtoMessage() {}
 
 func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3405,7 +4641,7 @@ func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferAccepted.ProtoReflect.Descriptor instead.
 func (*OfferAccepted) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *OfferAccepted) GetMember() string {
@@ -3443,7 +4679,7 @@ type OfferRejected struct {
 
 func (x *OfferRejected) Reset() {
 	*x = OfferRejected{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3455,7 +4691,7 @@ func (x *OfferRejected) String() string {
 func (*OfferRejected) ProtoMessage() {}
 
 func (x *OfferRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3468,7 +4704,7 @@ func (x *OfferRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRejected.ProtoReflect.Descriptor instead.
 func (*OfferRejected) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *OfferRejected) GetMember() string {
@@ -3530,7 +4766,7 @@ type OfferTimedOut struct {
 
 func (x *OfferTimedOut) Reset() {
 	*x = OfferTimedOut{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +4778,7 @@ func (x *OfferTimedOut) String() string {
 func (*OfferTimedOut) ProtoMessage() {}
 
 func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +4791,7 @@ func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferTimedOut.ProtoReflect.Descriptor instead.
 func (*OfferTimedOut) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *OfferTimedOut) GetMember() string {
@@ -3612,7 +4848,7 @@ type OutcomeRecorded struct {
 
 func (x *OutcomeRecorded) Reset() {
 	*x = OutcomeRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3624,7 +4860,7 @@ func (x *OutcomeRecorded) String() string {
 func (*OutcomeRecorded) ProtoMessage() {}
 
 func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3637,7 +4873,7 @@ func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRecorded.ProtoReflect.Descriptor instead.
 func (*OutcomeRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{34}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *OutcomeRecorded) GetKind() OutcomeKind {
@@ -3714,7 +4950,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3726,7 +4962,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3739,7 +4975,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{35}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -4009,7 +5245,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12*\n" +
 	"\x05value\x18\x02 \x01(\v2\x14.baton.lead.v1.ValueR\x05value:\x028\x01B\x11\n" +
-	"\x0f_horizon_months\"\x90\x02\n" +
+	"\x0f_horizon_months\"\xbf\x02\n" +
 	"\tCandidate\x12\x1f\n" +
 	"\x06member\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06member\x12\x1a\n" +
 	"\beligible\x18\x02 \x01(\bR\beligible\x12\x16\n" +
@@ -4022,7 +5258,9 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\vwindow_from\x18\t \x01(\x03R\n" +
 	"windowFrom\x12\x1b\n" +
 	"\twindow_to\x18\n" +
-	" \x01(\x03R\bwindowTo\"\xff\x03\n" +
+	" \x01(\x03R\bwindowTo\x12\x14\n" +
+	"\x05given\x18\v \x01(\x03R\x05given\x12\x17\n" +
+	"\aat_most\x18\f \x01(\x03R\x06atMost\"\xb0\x05\n" +
 	"\vLeadOffered\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1b\n" +
 	"\x04pool\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04pool\x12\x1d\n" +
@@ -4040,7 +5278,11 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	" \x03(\v2\x18.baton.lead.v1.CandidateB\b\xbaH\x05\x92\x01\x02\b\x01R\n" +
 	"considered\x12!\n" +
 	"\asummary\x18\v \x01(\tB\a\xbaH\x04r\x02\x10\x01R\asummary\x12!\n" +
-	"\aoverlay\x18\f \x01(\tB\a\xbaH\x04r\x02\x18@R\aoverlay\"\xc8\x02\n" +
+	"\aoverlay\x18\f \x01(\tB\a\xbaH\x04r\x02\x18@R\aoverlay\x12$\n" +
+	"\tchosen_by\x18\r \x01(\tB\a\xbaH\x04r\x02\x18 R\bchosenBy\x127\n" +
+	"\tremind_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\bremindAt\x12,\n" +
+	"\rfallback_from\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@R\ffallbackFrom\x12\"\n" +
+	"\bbatch_id\x18\x10 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\"\xb3\x03\n" +
 	"\n" +
 	"LeadQueued\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x12\n" +
@@ -4053,7 +5295,97 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"considered\x18\x06 \x03(\v2\x18.baton.lead.v1.CandidateR\n" +
 	"considered\x12>\n" +
 	"\rlook_again_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vlookAgainAt\x12\x12\n" +
-	"\x04rule\x18\b \x01(\tR\x04rule\"Q\n" +
+	"\x04rule\x18\b \x01(\tR\x04rule\x12;\n" +
+	"\vfallback_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"fallbackAt\x12,\n" +
+	"\rfallback_from\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\ffallbackFrom\"\x80\x02\n" +
+	"\rOfferReminded\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
+	"\x05offer\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x05offer\x129\n" +
+	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12=\n" +
+	"\bfired_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\x123\n" +
+	"\atake_by\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06takeBy\"\xdb\x02\n" +
+	"\x0eLeadReassigned\x12\x1b\n" +
+	"\x04from\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04from\x12\x17\n" +
+	"\x02to\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02to\x12!\n" +
+	"\x06reason\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06reason\x12$\n" +
+	"\bbatch_id\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\x12,\n" +
+	"\bexcluded\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10d\"\x06r\x04\x10\x01\x18@R\bexcluded\x12\x1f\n" +
+	"\x06undoes\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06undoes\x12\x1a\n" +
+	"\baccepted\x18\a \x01(\bR\baccepted\x124\n" +
+	"\x11agreement_version\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x10agreementVersion\x12)\n" +
+	"\x04note\x18\t \x01(\v2\x15.baton.lead.v1.SealedR\x04note\"\xd4\x01\n" +
+	"\rClockReminded\x125\n" +
+	"\x05clock\x18\x01 \x01(\v2\x17.baton.lead.v1.ClockRefB\x06\xbaH\x03\xc8\x01\x01R\x05clock\x129\n" +
+	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12=\n" +
+	"\bfired_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\x12\x12\n" +
+	"\x04tell\x18\x04 \x03(\tR\x04tell\"\x92\x02\n" +
+	"\rClockBreached\x125\n" +
+	"\x05clock\x18\x01 \x01(\v2\x17.baton.lead.v1.ClockRefB\x06\xbaH\x03\xc8\x01\x01R\x05clock\x129\n" +
+	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12=\n" +
+	"\bfired_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\x12\x1f\n" +
+	"\x06member\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12/\n" +
+	"\x05limit\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05limit\"\xcb\x02\n" +
+	"\x0eClockEscalated\x125\n" +
+	"\x05clock\x18\x01 \x01(\v2\x17.baton.lead.v1.ClockRefB\x06\xbaH\x03\xc8\x01\x01R\x05clock\x12\x1b\n" +
+	"\x04step\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x04step\x129\n" +
+	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12\x1c\n" +
+	"\x04tell\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\x04tell\x129\n" +
+	"\n" +
+	"held_until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\theldUntil\x12=\n" +
+	"\bfired_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\x12\x12\n" +
+	"\x04text\x18\a \x01(\tR\x04text\"\x8e\x03\n" +
+	"\rClockRestated\x125\n" +
+	"\x05clock\x18\x01 \x01(\v2\x17.baton.lead.v1.ClockRefB\x06\xbaH\x03\xc8\x01\x01R\x05clock\x12!\n" +
+	"\fwas_breached\x18\x02 \x01(\bR\vwasBreached\x12\x1a\n" +
+	"\bbreached\x18\x03 \x01(\bR\bbreached\x12@\n" +
+	"\x0ewas_stopped_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\fwasStoppedAt\x129\n" +
+	"\n" +
+	"stopped_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstoppedAt\x126\n" +
+	"\twas_spent\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bwasSpent\x12/\n" +
+	"\x05spent\x18\a \x01(\v2\x19.google.protobuf.DurationR\x05spent\x12!\n" +
+	"\abecause\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\abecause\"\xbf\x01\n" +
+	"\bClockRef\x12\x1f\n" +
+	"\x05clock\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05clock\x12\x19\n" +
+	"\x03run\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x03run\x124\n" +
+	"\x11agreement_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12A\n" +
+	"\n" +
+	"started_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartedAt\"\x9a\x02\n" +
+	"\fNoticeQueued\x12&\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bnoticeId\x129\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x19.baton.lead.v1.NoticeKindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
+	"\achannel\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12\x1f\n" +
+	"\x06member\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12\x14\n" +
+	"\x05offer\x18\x05 \x01(\x05R\x05offer\x12\"\n" +
+	"\bevent_id\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventId\x12'\n" +
+	"\n" +
+	"event_type\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\teventType\"\xba\x01\n" +
+	"\n" +
+	"NoticeSent\x12$\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12!\n" +
+	"\aattempt\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\aattempt\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\x05R\x06status\x12-\n" +
+	"\x04took\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04took\x12\x1c\n" +
+	"\tdelivered\x18\x05 \x01(\bR\tdelivered\"\xf6\x01\n" +
+	"\fNoticeFailed\x12$\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12!\n" +
+	"\aattempt\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\aattempt\x12\x1f\n" +
+	"\x05fault\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x05fault\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\x05R\x06status\x125\n" +
+	"\bretry_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aretryAt\x12-\n" +
+	"\x04took\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04took\"M\n" +
+	"\fNoticeOpened\x12$\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12\x17\n" +
+	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\"7\n" +
+	"\x0fNoticeRequested\x12$\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\"u\n" +
+	"\rRecordWritten\x12#\n" +
+	"\achannel\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12%\n" +
+	"\trecord_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\brecordId\x12\x18\n" +
+	"\acreated\x18\x03 \x01(\bR\acreated\"Q\n" +
 	"\rOfferAccepted\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
 	"\x05offer\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x05offer\"\x9d\x02\n" +
@@ -4112,7 +5444,16 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x12TURN_KIND_ROTATION\x10\x01\x12\x17\n" +
 	"\x13TURN_KIND_OWNERSHIP\x10\x02\x12\x16\n" +
 	"\x12TURN_KIND_OVERRIDE\x10\x03\x12\x14\n" +
-	"\x10TURN_KIND_CREDIT\x10\x04*|\n" +
+	"\x10TURN_KIND_CREDIT\x10\x04*\xbc\x01\n" +
+	"\n" +
+	"NoticeKind\x12\x1b\n" +
+	"\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11NOTICE_KIND_OFFER\x10\x01\x12\x18\n" +
+	"\x14NOTICE_KIND_REMINDER\x10\x02\x12\x1a\n" +
+	"\x16NOTICE_KIND_ESCALATION\x10\x03\x12\x15\n" +
+	"\x11NOTICE_KIND_MOVED\x10\x04\x12\x15\n" +
+	"\x11NOTICE_KIND_EVENT\x10\x05\x12\x16\n" +
+	"\x12NOTICE_KIND_RECORD\x10\x06*|\n" +
 	"\vConsequence\x12\x1b\n" +
 	"\x17CONSEQUENCE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17CONSEQUENCE_NEXT_PERSON\x10\x01\x12\x17\n" +
@@ -4137,115 +5478,156 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 	return file_baton_lead_v1_event_proto_rawDescData
 }
 
-var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
 	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
 	(RefusalReason)(0),            // 2: baton.lead.v1.RefusalReason
 	(Stage)(0),                    // 3: baton.lead.v1.Stage
 	(TurnKind)(0),                 // 4: baton.lead.v1.TurnKind
-	(Consequence)(0),              // 5: baton.lead.v1.Consequence
-	(OutcomeKind)(0),              // 6: baton.lead.v1.OutcomeKind
-	(*Sealed)(nil),                // 7: baton.lead.v1.Sealed
-	(*PersonalData)(nil),          // 8: baton.lead.v1.PersonalData
-	(*Answer)(nil),                // 9: baton.lead.v1.Answer
-	(*Features)(nil),              // 10: baton.lead.v1.Features
-	(*Consent)(nil),               // 11: baton.lead.v1.Consent
-	(*Value)(nil),                 // 12: baton.lead.v1.Value
-	(*Attribution)(nil),           // 13: baton.lead.v1.Attribution
-	(*DeliveryRef)(nil),           // 14: baton.lead.v1.DeliveryRef
-	(*LeadReceived)(nil),          // 15: baton.lead.v1.LeadReceived
-	(*FieldFound)(nil),            // 16: baton.lead.v1.FieldFound
-	(*LeadRemapped)(nil),          // 17: baton.lead.v1.LeadRemapped
-	(*SubmissionRepeated)(nil),    // 18: baton.lead.v1.SubmissionRepeated
-	(*SubmissionRevised)(nil),     // 19: baton.lead.v1.SubmissionRevised
-	(*TouchAdded)(nil),            // 20: baton.lead.v1.TouchAdded
-	(*LeadRefused)(nil),           // 21: baton.lead.v1.LeadRefused
-	(*PersonAttached)(nil),        // 22: baton.lead.v1.PersonAttached
-	(*AccountMatched)(nil),        // 23: baton.lead.v1.AccountMatched
-	(*AccountCandidate)(nil),      // 24: baton.lead.v1.AccountCandidate
-	(*Criterion)(nil),             // 25: baton.lead.v1.Criterion
-	(*NamedValue)(nil),            // 26: baton.lead.v1.NamedValue
-	(*Explanation)(nil),           // 27: baton.lead.v1.Explanation
-	(*Score)(nil),                 // 28: baton.lead.v1.Score
-	(*ScorePart)(nil),             // 29: baton.lead.v1.ScorePart
-	(*QualificationHeld)(nil),     // 30: baton.lead.v1.QualificationHeld
-	(*LeadQualified)(nil),         // 31: baton.lead.v1.LeadQualified
-	(*LeadNurtured)(nil),          // 32: baton.lead.v1.LeadNurtured
-	(*NurtureAdvanced)(nil),       // 33: baton.lead.v1.NurtureAdvanced
-	(*CallRecorded)(nil),          // 34: baton.lead.v1.CallRecorded
-	(*Candidate)(nil),             // 35: baton.lead.v1.Candidate
-	(*LeadOffered)(nil),           // 36: baton.lead.v1.LeadOffered
-	(*LeadQueued)(nil),            // 37: baton.lead.v1.LeadQueued
-	(*OfferAccepted)(nil),         // 38: baton.lead.v1.OfferAccepted
-	(*OfferRejected)(nil),         // 39: baton.lead.v1.OfferRejected
-	(*OfferTimedOut)(nil),         // 40: baton.lead.v1.OfferTimedOut
-	(*OutcomeRecorded)(nil),       // 41: baton.lead.v1.OutcomeRecorded
-	(*HandlingFailed)(nil),        // 42: baton.lead.v1.HandlingFailed
-	nil,                           // 43: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 44: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 46: google.protobuf.Duration
+	(NoticeKind)(0),               // 5: baton.lead.v1.NoticeKind
+	(Consequence)(0),              // 6: baton.lead.v1.Consequence
+	(OutcomeKind)(0),              // 7: baton.lead.v1.OutcomeKind
+	(*Sealed)(nil),                // 8: baton.lead.v1.Sealed
+	(*PersonalData)(nil),          // 9: baton.lead.v1.PersonalData
+	(*Answer)(nil),                // 10: baton.lead.v1.Answer
+	(*Features)(nil),              // 11: baton.lead.v1.Features
+	(*Consent)(nil),               // 12: baton.lead.v1.Consent
+	(*Value)(nil),                 // 13: baton.lead.v1.Value
+	(*Attribution)(nil),           // 14: baton.lead.v1.Attribution
+	(*DeliveryRef)(nil),           // 15: baton.lead.v1.DeliveryRef
+	(*LeadReceived)(nil),          // 16: baton.lead.v1.LeadReceived
+	(*FieldFound)(nil),            // 17: baton.lead.v1.FieldFound
+	(*LeadRemapped)(nil),          // 18: baton.lead.v1.LeadRemapped
+	(*SubmissionRepeated)(nil),    // 19: baton.lead.v1.SubmissionRepeated
+	(*SubmissionRevised)(nil),     // 20: baton.lead.v1.SubmissionRevised
+	(*TouchAdded)(nil),            // 21: baton.lead.v1.TouchAdded
+	(*LeadRefused)(nil),           // 22: baton.lead.v1.LeadRefused
+	(*PersonAttached)(nil),        // 23: baton.lead.v1.PersonAttached
+	(*AccountMatched)(nil),        // 24: baton.lead.v1.AccountMatched
+	(*AccountCandidate)(nil),      // 25: baton.lead.v1.AccountCandidate
+	(*Criterion)(nil),             // 26: baton.lead.v1.Criterion
+	(*NamedValue)(nil),            // 27: baton.lead.v1.NamedValue
+	(*Explanation)(nil),           // 28: baton.lead.v1.Explanation
+	(*Score)(nil),                 // 29: baton.lead.v1.Score
+	(*ScorePart)(nil),             // 30: baton.lead.v1.ScorePart
+	(*QualificationHeld)(nil),     // 31: baton.lead.v1.QualificationHeld
+	(*LeadQualified)(nil),         // 32: baton.lead.v1.LeadQualified
+	(*LeadNurtured)(nil),          // 33: baton.lead.v1.LeadNurtured
+	(*NurtureAdvanced)(nil),       // 34: baton.lead.v1.NurtureAdvanced
+	(*CallRecorded)(nil),          // 35: baton.lead.v1.CallRecorded
+	(*Candidate)(nil),             // 36: baton.lead.v1.Candidate
+	(*LeadOffered)(nil),           // 37: baton.lead.v1.LeadOffered
+	(*LeadQueued)(nil),            // 38: baton.lead.v1.LeadQueued
+	(*OfferReminded)(nil),         // 39: baton.lead.v1.OfferReminded
+	(*LeadReassigned)(nil),        // 40: baton.lead.v1.LeadReassigned
+	(*ClockReminded)(nil),         // 41: baton.lead.v1.ClockReminded
+	(*ClockBreached)(nil),         // 42: baton.lead.v1.ClockBreached
+	(*ClockEscalated)(nil),        // 43: baton.lead.v1.ClockEscalated
+	(*ClockRestated)(nil),         // 44: baton.lead.v1.ClockRestated
+	(*ClockRef)(nil),              // 45: baton.lead.v1.ClockRef
+	(*NoticeQueued)(nil),          // 46: baton.lead.v1.NoticeQueued
+	(*NoticeSent)(nil),            // 47: baton.lead.v1.NoticeSent
+	(*NoticeFailed)(nil),          // 48: baton.lead.v1.NoticeFailed
+	(*NoticeOpened)(nil),          // 49: baton.lead.v1.NoticeOpened
+	(*NoticeRequested)(nil),       // 50: baton.lead.v1.NoticeRequested
+	(*RecordWritten)(nil),         // 51: baton.lead.v1.RecordWritten
+	(*OfferAccepted)(nil),         // 52: baton.lead.v1.OfferAccepted
+	(*OfferRejected)(nil),         // 53: baton.lead.v1.OfferRejected
+	(*OfferTimedOut)(nil),         // 54: baton.lead.v1.OfferTimedOut
+	(*OutcomeRecorded)(nil),       // 55: baton.lead.v1.OutcomeRecorded
+	(*HandlingFailed)(nil),        // 56: baton.lead.v1.HandlingFailed
+	nil,                           // 57: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 58: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 59: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 60: google.protobuf.Duration
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
-	9,  // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
+	10, // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	43, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
-	13, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
-	11, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
+	57, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	14, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
+	12, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
 	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
-	45, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
-	45, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
-	14, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	45, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
-	10, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
-	7,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
-	16, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
-	14, // 13: baton.lead.v1.LeadRemapped.delivery:type_name -> baton.lead.v1.DeliveryRef
-	10, // 14: baton.lead.v1.LeadRemapped.features:type_name -> baton.lead.v1.Features
-	7,  // 15: baton.lead.v1.LeadRemapped.personal:type_name -> baton.lead.v1.Sealed
-	16, // 16: baton.lead.v1.LeadRemapped.found:type_name -> baton.lead.v1.FieldFound
-	14, // 17: baton.lead.v1.SubmissionRepeated.delivery:type_name -> baton.lead.v1.DeliveryRef
-	14, // 18: baton.lead.v1.SubmissionRevised.delivery:type_name -> baton.lead.v1.DeliveryRef
-	10, // 19: baton.lead.v1.SubmissionRevised.features:type_name -> baton.lead.v1.Features
-	7,  // 20: baton.lead.v1.SubmissionRevised.personal:type_name -> baton.lead.v1.Sealed
-	14, // 21: baton.lead.v1.TouchAdded.delivery:type_name -> baton.lead.v1.DeliveryRef
-	13, // 22: baton.lead.v1.TouchAdded.attribution:type_name -> baton.lead.v1.Attribution
+	59, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	59, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	15, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
+	59, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	11, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
+	8,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
+	17, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
+	15, // 13: baton.lead.v1.LeadRemapped.delivery:type_name -> baton.lead.v1.DeliveryRef
+	11, // 14: baton.lead.v1.LeadRemapped.features:type_name -> baton.lead.v1.Features
+	8,  // 15: baton.lead.v1.LeadRemapped.personal:type_name -> baton.lead.v1.Sealed
+	17, // 16: baton.lead.v1.LeadRemapped.found:type_name -> baton.lead.v1.FieldFound
+	15, // 17: baton.lead.v1.SubmissionRepeated.delivery:type_name -> baton.lead.v1.DeliveryRef
+	15, // 18: baton.lead.v1.SubmissionRevised.delivery:type_name -> baton.lead.v1.DeliveryRef
+	11, // 19: baton.lead.v1.SubmissionRevised.features:type_name -> baton.lead.v1.Features
+	8,  // 20: baton.lead.v1.SubmissionRevised.personal:type_name -> baton.lead.v1.Sealed
+	15, // 21: baton.lead.v1.TouchAdded.delivery:type_name -> baton.lead.v1.DeliveryRef
+	14, // 22: baton.lead.v1.TouchAdded.attribution:type_name -> baton.lead.v1.Attribution
 	2,  // 23: baton.lead.v1.LeadRefused.reason:type_name -> baton.lead.v1.RefusalReason
-	24, // 24: baton.lead.v1.AccountMatched.candidates:type_name -> baton.lead.v1.AccountCandidate
-	26, // 25: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
-	25, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
-	28, // 27: baton.lead.v1.Explanation.score:type_name -> baton.lead.v1.Score
-	29, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
+	25, // 24: baton.lead.v1.AccountMatched.candidates:type_name -> baton.lead.v1.AccountCandidate
+	27, // 25: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
+	26, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
+	29, // 27: baton.lead.v1.Explanation.score:type_name -> baton.lead.v1.Score
+	30, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
 	3,  // 29: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
-	27, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	46, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
-	27, // 32: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	45, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	45, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
-	45, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
-	44, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
-	7,  // 37: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
+	28, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
+	60, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
+	28, // 32: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
+	59, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	59, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
+	59, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
+	58, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	8,  // 37: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
 	3,  // 38: baton.lead.v1.CallRecorded.stage:type_name -> baton.lead.v1.Stage
-	45, // 39: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	59, // 39: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
 	4,  // 40: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
-	35, // 41: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	35, // 42: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	45, // 43: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	5,  // 44: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	7,  // 45: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	45, // 46: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	45, // 47: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	6,  // 48: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	7,  // 49: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	12, // 50: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	12, // 51: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	52, // [52:52] is the sub-list for method output_type
-	52, // [52:52] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	36, // 41: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
+	59, // 42: baton.lead.v1.LeadOffered.remind_at:type_name -> google.protobuf.Timestamp
+	36, // 43: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
+	59, // 44: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	59, // 45: baton.lead.v1.LeadQueued.fallback_at:type_name -> google.protobuf.Timestamp
+	59, // 46: baton.lead.v1.OfferReminded.due_at:type_name -> google.protobuf.Timestamp
+	59, // 47: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
+	59, // 48: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
+	8,  // 49: baton.lead.v1.LeadReassigned.note:type_name -> baton.lead.v1.Sealed
+	45, // 50: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 51: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
+	59, // 52: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
+	45, // 53: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 54: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
+	59, // 55: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
+	60, // 56: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
+	45, // 57: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 58: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
+	59, // 59: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
+	59, // 60: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	45, // 61: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 62: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
+	59, // 63: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
+	60, // 64: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
+	60, // 65: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
+	59, // 66: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
+	5,  // 67: baton.lead.v1.NoticeQueued.kind:type_name -> baton.lead.v1.NoticeKind
+	60, // 68: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
+	59, // 69: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
+	60, // 70: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
+	6,  // 71: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	8,  // 72: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	59, // 73: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	59, // 74: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	7,  // 75: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	8,  // 76: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	13, // 77: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 78: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	79, // [79:79] is the sub-list for method output_type
+	79, // [79:79] is the sub-list for method input_type
+	79, // [79:79] is the sub-list for extension type_name
+	79, // [79:79] is the sub-list for extension extendee
+	0,  // [0:79] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -4264,8 +5646,8 @@ func file_baton_lead_v1_event_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   38,
+			NumEnums:      8,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -42,6 +42,11 @@ const (
 	StepKind_STEP_KIND_RELEASED StepKind = 4
 	// A lead left the waiting line without an offer.
 	StepKind_STEP_KIND_LEFT StepKind = 5
+	// A person's books in a rotation were changed: a credit for a bad lead, or the
+	// calibration of somebody who joins or comes back.
+	StepKind_STEP_KIND_ADJUSTED StepKind = 6
+	// A person was reminded of an offer.
+	StepKind_STEP_KIND_REMINDED StepKind = 7
 )
 
 // Enum value maps for StepKind.
@@ -53,6 +58,8 @@ var (
 		3: "STEP_KIND_ACCEPTED",
 		4: "STEP_KIND_RELEASED",
 		5: "STEP_KIND_LEFT",
+		6: "STEP_KIND_ADJUSTED",
+		7: "STEP_KIND_REMINDED",
 	}
 	StepKind_value = map[string]int32{
 		"STEP_KIND_UNSPECIFIED": 0,
@@ -61,6 +68,8 @@ var (
 		"STEP_KIND_ACCEPTED":    3,
 		"STEP_KIND_RELEASED":    4,
 		"STEP_KIND_LEFT":        5,
+		"STEP_KIND_ADJUSTED":    6,
+		"STEP_KIND_REMINDED":    7,
 	}
 )
 
@@ -165,7 +174,26 @@ type PoolStep struct {
 	// Since when the lead waits: its place in the line.
 	WaitingSince *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=waiting_since,json=waitingSince,proto3" json:"waiting_since,omitempty"`
 	// Number of the offer.
-	Offer         int32 `protobuf:"varint,12,opt,name=offer,proto3" json:"offer,omitempty"`
+	Offer int32 `protobuf:"varint,12,opt,name=offer,proto3" json:"offer,omitempty"`
+	// People who are on leave and whose share is kept for them, by the pool's policy of
+	// return from leave; they earn a share of this turn and cannot get it.
+	Owed []string `protobuf:"bytes,13,rep,name=owed,proto3" json:"owed,omitempty"`
+	// Their weights, in the same order.
+	OwedWeights []int64 `protobuf:"varint,14,rep,packed,name=owed_weights,json=owedWeights,proto3" json:"owed_weights,omitempty"`
+	// Whether the turn is of the pool's rotation, by the kinds of turns that the pool
+	// counts. Steps of before there were other kinds say nothing: those of the kind
+	// "rotation" are.
+	Counted bool `protobuf:"varint,15,opt,name=counted,proto3" json:"counted,omitempty"`
+	// When the person is reminded; absent = not at all.
+	RemindAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=remind_at,json=remindAt,proto3" json:"remind_at,omitempty"`
+	// When the lead goes to the agreed stand-in; absent = to none.
+	FallbackAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=fallback_at,json=fallbackAt,proto3" json:"fallback_at,omitempty"`
+	// The periods in which the lead counts against the agreed limits, as the local dates
+	// on which day, week and month began. Empty = none is agreed.
+	Periods []string `protobuf:"bytes,18,rep,name=periods,proto3" json:"periods,omitempty"`
+	// Leads by which the person's books change, for a step that adjusts them: above zero
+	// they are owed more.
+	Leads         int64 `protobuf:"varint,19,opt,name=leads,proto3" json:"leads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +312,55 @@ func (x *PoolStep) GetOffer() int32 {
 	return 0
 }
 
+func (x *PoolStep) GetOwed() []string {
+	if x != nil {
+		return x.Owed
+	}
+	return nil
+}
+
+func (x *PoolStep) GetOwedWeights() []int64 {
+	if x != nil {
+		return x.OwedWeights
+	}
+	return nil
+}
+
+func (x *PoolStep) GetCounted() bool {
+	if x != nil {
+		return x.Counted
+	}
+	return false
+}
+
+func (x *PoolStep) GetRemindAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RemindAt
+	}
+	return nil
+}
+
+func (x *PoolStep) GetFallbackAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FallbackAt
+	}
+	return nil
+}
+
+func (x *PoolStep) GetPeriods() []string {
+	if x != nil {
+		return x.Periods
+	}
+	return nil
+}
+
+func (x *PoolStep) GetLeads() int64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
 // MemberAdded makes a person of the company known: an event on
 // org.member.<opaque id>.
 type MemberAdded struct {
@@ -295,7 +372,9 @@ type MemberAdded struct {
 	// SHA-256 of the person's token.
 	TokenHash []byte `protobuf:"bytes,3,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
 	// Name and e-mail, sealed.
-	Personal      *v1.Sealed `protobuf:"bytes,4,opt,name=personal,proto3" json:"personal,omitempty"`
+	Personal *v1.Sealed `protobuf:"bytes,4,opt,name=personal,proto3" json:"personal,omitempty"`
+	// Time zone of the person, such as Europe/Berlin; empty = that of their pool.
+	Zone          string `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +437,13 @@ func (x *MemberAdded) GetPersonal() *v1.Sealed {
 	return nil
 }
 
+func (x *MemberAdded) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
 // AvailabilityChanged says that a person went away or came back: an event on
 // org.member.<opaque id>.
 type AvailabilityChanged struct {
@@ -369,7 +455,12 @@ type AvailabilityChanged struct {
 	// Until when; absent = until they come back.
 	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
 	// Reason, as a word.
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// From when; absent = from now on. Leave that lies ahead stands beside what holds
+	// now.
+	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	// Leave by this id is taken back, where away is false; empty = whatever holds.
+	LeaveId       string `protobuf:"bytes,6,opt,name=leave_id,json=leaveId,proto3" json:"leave_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -432,6 +523,392 @@ func (x *AvailabilityChanged) GetReason() string {
 	return ""
 }
 
+func (x *AvailabilityChanged) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *AvailabilityChanged) GetLeaveId() string {
+	if x != nil {
+		return x.LeaveId
+	}
+	return ""
+}
+
+// PresenceChanged says that a person signed in or out for the day, for pools that
+// give leads only to those who are signed in: an event on org.member.<opaque id>.
+type PresenceChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Whether they are there.
+	Present       bool `protobuf:"varint,2,opt,name=present,proto3" json:"present,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceChanged) Reset() {
+	*x = PresenceChanged{}
+	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceChanged) ProtoMessage() {}
+
+func (x *PresenceChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceChanged.ProtoReflect.Descriptor instead.
+func (*PresenceChanged) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PresenceChanged) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *PresenceChanged) GetPresent() bool {
+	if x != nil {
+		return x.Present
+	}
+	return false
+}
+
+// TurnsAdjusted changes a person's books in one rotation: the calibration of somebody
+// who joins or comes back, by a manager and with a reason. It is an event on
+// org.member.<opaque id>; the pool's own subject carries the step.
+type TurnsAdjusted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Pool.
+	Pool string `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Leads that the person is owed from now on, beside what they are owed already; below
+	// zero: that they are ahead.
+	Leads int64 `protobuf:"varint,3,opt,name=leads,proto3" json:"leads,omitempty"`
+	// Reason.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TurnsAdjusted) Reset() {
+	*x = TurnsAdjusted{}
+	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TurnsAdjusted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TurnsAdjusted) ProtoMessage() {}
+
+func (x *TurnsAdjusted) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TurnsAdjusted.ProtoReflect.Descriptor instead.
+func (*TurnsAdjusted) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TurnsAdjusted) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TurnsAdjusted) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *TurnsAdjusted) GetLeads() int64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+func (x *TurnsAdjusted) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// CollisionRaised says that two people act on one person within the agreed time: an
+// event on person.<person id>.
+type CollisionRaised struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead on which the later one acted.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Who acted later.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// Lead on which the other acted.
+	OtherLeadId string `protobuf:"bytes,3,opt,name=other_lead_id,json=otherLeadId,proto3" json:"other_lead_id,omitempty"`
+	// Who acted before.
+	OtherMember string `protobuf:"bytes,4,opt,name=other_member,json=otherMember,proto3" json:"other_member,omitempty"`
+	// When the other acted.
+	OtherAt       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=other_at,json=otherAt,proto3" json:"other_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollisionRaised) Reset() {
+	*x = CollisionRaised{}
+	mi := &file_baton_routing_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollisionRaised) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollisionRaised) ProtoMessage() {}
+
+func (x *CollisionRaised) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollisionRaised.ProtoReflect.Descriptor instead.
+func (*CollisionRaised) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CollisionRaised) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *CollisionRaised) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *CollisionRaised) GetOtherLeadId() string {
+	if x != nil {
+		return x.OtherLeadId
+	}
+	return ""
+}
+
+func (x *CollisionRaised) GetOtherMember() string {
+	if x != nil {
+		return x.OtherMember
+	}
+	return ""
+}
+
+func (x *CollisionRaised) GetOtherAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OtherAt
+	}
+	return nil
+}
+
+// OversightEscalated says that nobody has looked at a pool for the agreed time while
+// clocks of its leads ran out: an event on org.pool.<pool id>.
+type OversightEscalated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pool.
+	Pool string `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Its manager, who did not look.
+	Manager string `protobuf:"bytes,2,opt,name=manager,proto3" json:"manager,omitempty"`
+	// Who hears about it.
+	Tell string `protobuf:"bytes,3,opt,name=tell,proto3" json:"tell,omitempty"`
+	// When the manager looked last; absent = never.
+	LookedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=looked_at,json=lookedAt,proto3" json:"looked_at,omitempty"`
+	// How many clocks have run out since.
+	Breaches int64 `protobuf:"varint,5,opt,name=breaches,proto3" json:"breaches,omitempty"`
+	// When it was due.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// When it was done.
+	FiredAt       *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OversightEscalated) Reset() {
+	*x = OversightEscalated{}
+	mi := &file_baton_routing_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OversightEscalated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OversightEscalated) ProtoMessage() {}
+
+func (x *OversightEscalated) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OversightEscalated.ProtoReflect.Descriptor instead.
+func (*OversightEscalated) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *OversightEscalated) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *OversightEscalated) GetManager() string {
+	if x != nil {
+		return x.Manager
+	}
+	return ""
+}
+
+func (x *OversightEscalated) GetTell() string {
+	if x != nil {
+		return x.Tell
+	}
+	return ""
+}
+
+func (x *OversightEscalated) GetLookedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LookedAt
+	}
+	return nil
+}
+
+func (x *OversightEscalated) GetBreaches() int64 {
+	if x != nil {
+		return x.Breaches
+	}
+	return 0
+}
+
+func (x *OversightEscalated) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *OversightEscalated) GetFiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FiredAt
+	}
+	return nil
+}
+
+// PoolLooked says that a pool's manager looked at its line or its report: an event on
+// org.pool.<pool id>, at most once a day.
+type PoolLooked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pool.
+	Pool string `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Who.
+	Member        string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PoolLooked) Reset() {
+	*x = PoolLooked{}
+	mi := &file_baton_routing_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PoolLooked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PoolLooked) ProtoMessage() {}
+
+func (x *PoolLooked) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PoolLooked.ProtoReflect.Descriptor instead.
+func (*PoolLooked) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PoolLooked) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *PoolLooked) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
 // MemberTokenRenewed gives a person another token in place of the one they had:
 // an event on org.member.<opaque id>.
 type MemberTokenRenewed struct {
@@ -446,7 +923,7 @@ type MemberTokenRenewed struct {
 
 func (x *MemberTokenRenewed) Reset() {
 	*x = MemberTokenRenewed{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -458,7 +935,7 @@ func (x *MemberTokenRenewed) String() string {
 func (*MemberTokenRenewed) ProtoMessage() {}
 
 func (x *MemberTokenRenewed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -471,7 +948,7 @@ func (x *MemberTokenRenewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberTokenRenewed.ProtoReflect.Descriptor instead.
 func (*MemberTokenRenewed) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MemberTokenRenewed) GetMember() string {
@@ -502,7 +979,7 @@ type MemberDeactivated struct {
 
 func (x *MemberDeactivated) Reset() {
 	*x = MemberDeactivated{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +991,7 @@ func (x *MemberDeactivated) String() string {
 func (*MemberDeactivated) ProtoMessage() {}
 
 func (x *MemberDeactivated) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +1004,7 @@ func (x *MemberDeactivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDeactivated.ProtoReflect.Descriptor instead.
 func (*MemberDeactivated) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MemberDeactivated) GetMember() string {
@@ -550,7 +1027,7 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x1cbaton/routing/v1/event.proto\x12\x10baton.routing.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"J\n" +
 	"\fPoolAdvanced\x12:\n" +
-	"\x05steps\x18\x01 \x03(\v2\x1a.baton.routing.v1.PoolStepB\b\xbaH\x05\x92\x01\x02\b\x01R\x05steps\"\xe4\x03\n" +
+	"\x05steps\x18\x01 \x03(\v2\x1a.baton.routing.v1.PoolStepB\b\xbaH\x05\x92\x01\x02\b\x01R\x05steps\"\xdb\x05\n" +
 	"\bPoolStep\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1a.baton.routing.v1.StepKindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12\"\n" +
@@ -566,18 +1043,56 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"blocked_by\x18\n" +
 	" \x01(\tR\tblockedBy\x12?\n" +
 	"\rwaiting_since\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\fwaitingSince\x12\x14\n" +
-	"\x05offer\x18\f \x01(\x05R\x05offer\"\x8a\x02\n" +
+	"\x05offer\x18\f \x01(\x05R\x05offer\x12\x12\n" +
+	"\x04owed\x18\r \x03(\tR\x04owed\x12!\n" +
+	"\fowed_weights\x18\x0e \x03(\x03R\vowedWeights\x12\x18\n" +
+	"\acounted\x18\x0f \x01(\bR\acounted\x127\n" +
+	"\tremind_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\bremindAt\x12;\n" +
+	"\vfallback_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"fallbackAt\x12\x18\n" +
+	"\aperiods\x18\x12 \x03(\tR\aperiods\x12\x14\n" +
+	"\x05leads\x18\x13 \x01(\x03R\x05leads\"\xa7\x02\n" +
 	"\vMemberAdded\x12:\n" +
 	"\x06member\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x06member\x12d\n" +
 	"\x05roles\x18\x02 \x03(\tBN\xbaHK\x92\x01H\b\x01\"DrBR\tmarketingR\x05salesR\tqualifierR\amanagerR\aarbiterR\boperatorR\aauditorR\x05roles\x12&\n" +
 	"\n" +
 	"token_hash\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\ttokenHash\x121\n" +
-	"\bpersonal\x18\x04 \x01(\v2\x15.baton.lead.v1.SealedR\bpersonal\"\x9f\x01\n" +
+	"\bpersonal\x18\x04 \x01(\v2\x15.baton.lead.v1.SealedR\bpersonal\x12\x1b\n" +
+	"\x04zone\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\"\xf3\x01\n" +
 	"\x13AvailabilityChanged\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x12\n" +
 	"\x04away\x18\x02 \x01(\bR\x04away\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1f\n" +
-	"\x06reason\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\"_\n" +
+	"\x06reason\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\x12.\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12\"\n" +
+	"\bleave_id\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\aleaveId\"N\n" +
+	"\x0fPresenceChanged\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x18\n" +
+	"\apresent\x18\x02 \x01(\bR\apresent\"\xa0\x01\n" +
+	"\rTurnsAdjusted\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
+	"\x04pool\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04pool\x12)\n" +
+	"\x05leads\x18\x03 \x01(\x03B\x13\xbaH\x10\"\x0e\x18\xe8\a(\x98\xf8\xff\xff\xff\xff\xff\xff\xff\x01R\x05leads\x12\"\n" +
+	"\x06reason\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\"\xea\x01\n" +
+	"\x0fCollisionRaised\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12!\n" +
+	"\x06member\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12+\n" +
+	"\rother_lead_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\votherLeadId\x12,\n" +
+	"\fother_member\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\votherMember\x125\n" +
+	"\bother_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aotherAt\"\xb4\x02\n" +
+	"\x12OversightEscalated\x12\x1d\n" +
+	"\x04pool\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04pool\x12!\n" +
+	"\amanager\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\amanager\x12\x1d\n" +
+	"\x04tell\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04tell\x127\n" +
+	"\tlooked_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\blookedAt\x12\x1a\n" +
+	"\bbreaches\x18\x05 \x01(\x03R\bbreaches\x121\n" +
+	"\x06due_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x125\n" +
+	"\bfired_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\afiredAt\"N\n" +
+	"\n" +
+	"PoolLooked\x12\x1d\n" +
+	"\x04pool\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04pool\x12!\n" +
+	"\x06member\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\"_\n" +
 	"\x12MemberTokenRenewed\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12&\n" +
 	"\n" +
@@ -585,14 +1100,16 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\x11MemberDeactivated\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\"\n" +
 	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason*\x96\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason*\xc6\x01\n" +
 	"\bStepKind\x12\x19\n" +
 	"\x15STEP_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11STEP_KIND_OFFERED\x10\x01\x12\x14\n" +
 	"\x10STEP_KIND_QUEUED\x10\x02\x12\x16\n" +
 	"\x12STEP_KIND_ACCEPTED\x10\x03\x12\x16\n" +
 	"\x12STEP_KIND_RELEASED\x10\x04\x12\x12\n" +
-	"\x0eSTEP_KIND_LEFT\x10\x05BAZ?github.com/leadbaton/baton/proto/gen/baton/routing/v1;routingv1b\x06proto3"
+	"\x0eSTEP_KIND_LEFT\x10\x05\x12\x16\n" +
+	"\x12STEP_KIND_ADJUSTED\x10\x06\x12\x16\n" +
+	"\x12STEP_KIND_REMINDED\x10\aBAZ?github.com/leadbaton/baton/proto/gen/baton/routing/v1;routingv1b\x06proto3"
 
 var (
 	file_baton_routing_v1_event_proto_rawDescOnce sync.Once
@@ -607,33 +1124,45 @@ func file_baton_routing_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_routing_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_routing_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_baton_routing_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_baton_routing_v1_event_proto_goTypes = []any{
 	(StepKind)(0),                 // 0: baton.routing.v1.StepKind
 	(*PoolAdvanced)(nil),          // 1: baton.routing.v1.PoolAdvanced
 	(*PoolStep)(nil),              // 2: baton.routing.v1.PoolStep
 	(*MemberAdded)(nil),           // 3: baton.routing.v1.MemberAdded
 	(*AvailabilityChanged)(nil),   // 4: baton.routing.v1.AvailabilityChanged
-	(*MemberTokenRenewed)(nil),    // 5: baton.routing.v1.MemberTokenRenewed
-	(*MemberDeactivated)(nil),     // 6: baton.routing.v1.MemberDeactivated
-	(v1.TurnKind)(0),              // 7: baton.lead.v1.TurnKind
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),             // 9: baton.lead.v1.Sealed
+	(*PresenceChanged)(nil),       // 5: baton.routing.v1.PresenceChanged
+	(*TurnsAdjusted)(nil),         // 6: baton.routing.v1.TurnsAdjusted
+	(*CollisionRaised)(nil),       // 7: baton.routing.v1.CollisionRaised
+	(*OversightEscalated)(nil),    // 8: baton.routing.v1.OversightEscalated
+	(*PoolLooked)(nil),            // 9: baton.routing.v1.PoolLooked
+	(*MemberTokenRenewed)(nil),    // 10: baton.routing.v1.MemberTokenRenewed
+	(*MemberDeactivated)(nil),     // 11: baton.routing.v1.MemberDeactivated
+	(v1.TurnKind)(0),              // 12: baton.lead.v1.TurnKind
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),             // 14: baton.lead.v1.Sealed
 }
 var file_baton_routing_v1_event_proto_depIdxs = []int32{
-	2, // 0: baton.routing.v1.PoolAdvanced.steps:type_name -> baton.routing.v1.PoolStep
-	0, // 1: baton.routing.v1.PoolStep.kind:type_name -> baton.routing.v1.StepKind
-	7, // 2: baton.routing.v1.PoolStep.turn:type_name -> baton.lead.v1.TurnKind
-	8, // 3: baton.routing.v1.PoolStep.take_by:type_name -> google.protobuf.Timestamp
-	8, // 4: baton.routing.v1.PoolStep.look_again_at:type_name -> google.protobuf.Timestamp
-	8, // 5: baton.routing.v1.PoolStep.waiting_since:type_name -> google.protobuf.Timestamp
-	9, // 6: baton.routing.v1.MemberAdded.personal:type_name -> baton.lead.v1.Sealed
-	8, // 7: baton.routing.v1.AvailabilityChanged.until:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	2,  // 0: baton.routing.v1.PoolAdvanced.steps:type_name -> baton.routing.v1.PoolStep
+	0,  // 1: baton.routing.v1.PoolStep.kind:type_name -> baton.routing.v1.StepKind
+	12, // 2: baton.routing.v1.PoolStep.turn:type_name -> baton.lead.v1.TurnKind
+	13, // 3: baton.routing.v1.PoolStep.take_by:type_name -> google.protobuf.Timestamp
+	13, // 4: baton.routing.v1.PoolStep.look_again_at:type_name -> google.protobuf.Timestamp
+	13, // 5: baton.routing.v1.PoolStep.waiting_since:type_name -> google.protobuf.Timestamp
+	13, // 6: baton.routing.v1.PoolStep.remind_at:type_name -> google.protobuf.Timestamp
+	13, // 7: baton.routing.v1.PoolStep.fallback_at:type_name -> google.protobuf.Timestamp
+	14, // 8: baton.routing.v1.MemberAdded.personal:type_name -> baton.lead.v1.Sealed
+	13, // 9: baton.routing.v1.AvailabilityChanged.until:type_name -> google.protobuf.Timestamp
+	13, // 10: baton.routing.v1.AvailabilityChanged.from:type_name -> google.protobuf.Timestamp
+	13, // 11: baton.routing.v1.CollisionRaised.other_at:type_name -> google.protobuf.Timestamp
+	13, // 12: baton.routing.v1.OversightEscalated.looked_at:type_name -> google.protobuf.Timestamp
+	13, // 13: baton.routing.v1.OversightEscalated.due_at:type_name -> google.protobuf.Timestamp
+	13, // 14: baton.routing.v1.OversightEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_baton_routing_v1_event_proto_init() }
@@ -647,7 +1176,7 @@ func file_baton_routing_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_routing_v1_event_proto_rawDesc), len(file_baton_routing_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -14,6 +14,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -27,6 +28,1523 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ClaimRequest takes a waiting lead. Who claims is who calls.
+type ClaimRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead; empty = the oldest that the caller may claim.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Makes a repeat of this call harmless.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ClaimRequest) Reset() {
+	*x = ClaimRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimRequest) ProtoMessage() {}
+
+func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimRequest.ProtoReflect.Descriptor instead.
+func (*ClaimRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ClaimRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *ClaimRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// ClaimResponse says which lead is the caller's.
+type ClaimResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Sequence in LEDGER.
+	Sequence      uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimResponse) Reset() {
+	*x = ClaimResponse{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimResponse) ProtoMessage() {}
+
+func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimResponse.ProtoReflect.Descriptor instead.
+func (*ClaimResponse) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ClaimResponse) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *ClaimResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// SetPresenceRequest says that a person signs in or out.
+type SetPresenceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; empty = who calls. Another person needs the role manager or operator.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Whether they are there.
+	Present bool `protobuf:"varint,2,opt,name=present,proto3" json:"present,omitempty"`
+	// Makes a repeat of this call harmless.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SetPresenceRequest) Reset() {
+	*x = SetPresenceRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPresenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPresenceRequest) ProtoMessage() {}
+
+func (x *SetPresenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPresenceRequest.ProtoReflect.Descriptor instead.
+func (*SetPresenceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SetPresenceRequest) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *SetPresenceRequest) GetPresent() bool {
+	if x != nil {
+		return x.Present
+	}
+	return false
+}
+
+func (x *SetPresenceRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// AdjustTurnsRequest changes a person's books.
+type AdjustTurnsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Pool.
+	Pool string `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Leads that they are owed from now on beside what they are owed already; below zero:
+	// that they are ahead.
+	Leads int64 `protobuf:"varint,3,opt,name=leads,proto3" json:"leads,omitempty"`
+	// Reason.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes a repeat of this call harmless.
+	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AdjustTurnsRequest) Reset() {
+	*x = AdjustTurnsRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AdjustTurnsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AdjustTurnsRequest) ProtoMessage() {}
+
+func (x *AdjustTurnsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AdjustTurnsRequest.ProtoReflect.Descriptor instead.
+func (*AdjustTurnsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AdjustTurnsRequest) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *AdjustTurnsRequest) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *AdjustTurnsRequest) GetLeads() int64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+func (x *AdjustTurnsRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *AdjustTurnsRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// ReassignRequest moves one lead.
+type ReassignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Who gets it; empty = whoever the rules choose, and not who has it now.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// Reason from the agreed list.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// People who do not get it.
+	Excluded []string `protobuf:"bytes,4,rep,name=excluded,proto3" json:"excluded,omitempty"`
+	// Free text; sealed.
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// Makes a repeat of this call harmless.
+	IdempotencyKey string `protobuf:"bytes,6,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReassignRequest) Reset() {
+	*x = ReassignRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReassignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReassignRequest) ProtoMessage() {}
+
+func (x *ReassignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReassignRequest.ProtoReflect.Descriptor instead.
+func (*ReassignRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReassignRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *ReassignRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *ReassignRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReassignRequest) GetExcluded() []string {
+	if x != nil {
+		return x.Excluded
+	}
+	return nil
+}
+
+func (x *ReassignRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ReassignRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// ReassignResponse says what came of it.
+type ReassignResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence in LEDGER.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Move that it is.
+	BatchId string `protobuf:"bytes,2,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// To whom it is offered now; empty = it waits.
+	OfferedTo string `protobuf:"bytes,3,opt,name=offered_to,json=offeredTo,proto3" json:"offered_to,omitempty"`
+	// Rule that blocks it, when it waits.
+	BlockedBy     string `protobuf:"bytes,4,opt,name=blocked_by,json=blockedBy,proto3" json:"blocked_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReassignResponse) Reset() {
+	*x = ReassignResponse{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReassignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReassignResponse) ProtoMessage() {}
+
+func (x *ReassignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReassignResponse.ProtoReflect.Descriptor instead.
+func (*ReassignResponse) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ReassignResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *ReassignResponse) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *ReassignResponse) GetOfferedTo() string {
+	if x != nil {
+		return x.OfferedTo
+	}
+	return ""
+}
+
+func (x *ReassignResponse) GetBlockedBy() string {
+	if x != nil {
+		return x.BlockedBy
+	}
+	return ""
+}
+
+// BulkReassignRequest moves leads: those that are named, or all open ones of a person.
+type BulkReassignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Leads.
+	LeadIds []string `protobuf:"bytes,1,rep,name=lead_ids,json=leadIds,proto3" json:"lead_ids,omitempty"`
+	// All open leads of this person; used where no leads are named.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Who gets them; empty = whoever the rules choose.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// Reason from the agreed list.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// People who do not get them.
+	Excluded []string `protobuf:"bytes,5,rep,name=excluded,proto3" json:"excluded,omitempty"`
+	// Makes a repeat of this call harmless: what was moved is not moved again, and what
+	// was not is.
+	IdempotencyKey string `protobuf:"bytes,6,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Only say which leads it would move.
+	DryRun        bool `protobuf:"varint,7,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BulkReassignRequest) Reset() {
+	*x = BulkReassignRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BulkReassignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BulkReassignRequest) ProtoMessage() {}
+
+func (x *BulkReassignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BulkReassignRequest.ProtoReflect.Descriptor instead.
+func (*BulkReassignRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BulkReassignRequest) GetLeadIds() []string {
+	if x != nil {
+		return x.LeadIds
+	}
+	return nil
+}
+
+func (x *BulkReassignRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *BulkReassignRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *BulkReassignRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *BulkReassignRequest) GetExcluded() []string {
+	if x != nil {
+		return x.Excluded
+	}
+	return nil
+}
+
+func (x *BulkReassignRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *BulkReassignRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// BulkReassignResponse says what became of each lead.
+type BulkReassignResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Move that it is.
+	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Leads, in the order of the request.
+	Leads []*Moved `protobuf:"bytes,2,rep,name=leads,proto3" json:"leads,omitempty"`
+	// How many were moved.
+	Moved int64 `protobuf:"varint,3,opt,name=moved,proto3" json:"moved,omitempty"`
+	// How many were not.
+	Refused       int64 `protobuf:"varint,4,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BulkReassignResponse) Reset() {
+	*x = BulkReassignResponse{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BulkReassignResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BulkReassignResponse) ProtoMessage() {}
+
+func (x *BulkReassignResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BulkReassignResponse.ProtoReflect.Descriptor instead.
+func (*BulkReassignResponse) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *BulkReassignResponse) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *BulkReassignResponse) GetLeads() []*Moved {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *BulkReassignResponse) GetMoved() int64 {
+	if x != nil {
+		return x.Moved
+	}
+	return 0
+}
+
+func (x *BulkReassignResponse) GetRefused() int64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+// Moved is what became of one lead of a move.
+type Moved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Who had it; empty = nobody.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// To whom it is offered now, or whose it is; empty = it waits.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// Rule that blocks it, when it waits.
+	BlockedBy string `protobuf:"bytes,4,opt,name=blocked_by,json=blockedBy,proto3" json:"blocked_by,omitempty"`
+	// Why it was not moved; empty = it was.
+	Refused       string `protobuf:"bytes,5,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moved) Reset() {
+	*x = Moved{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moved) ProtoMessage() {}
+
+func (x *Moved) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moved.ProtoReflect.Descriptor instead.
+func (*Moved) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Moved) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *Moved) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Moved) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Moved) GetBlockedBy() string {
+	if x != nil {
+		return x.BlockedBy
+	}
+	return ""
+}
+
+func (x *Moved) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
+}
+
+// UndoReassignRequest takes a move back.
+type UndoReassignRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Move.
+	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Reason from the agreed list; empty = "undone".
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes a repeat of this call harmless.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *UndoReassignRequest) Reset() {
+	*x = UndoReassignRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoReassignRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoReassignRequest) ProtoMessage() {}
+
+func (x *UndoReassignRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoReassignRequest.ProtoReflect.Descriptor instead.
+func (*UndoReassignRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UndoReassignRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *UndoReassignRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *UndoReassignRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// WhyNotRequest asks why leads did not go to a person.
+type WhyNotRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; empty = who calls.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Only this lead; empty = all.
+	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// From this recorded time on; absent = the last seven days.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Until this recorded time; absent = now.
+	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// At most so many decisions; 0 = 20.
+	PageSize      int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhyNotRequest) Reset() {
+	*x = WhyNotRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhyNotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhyNotRequest) ProtoMessage() {}
+
+func (x *WhyNotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhyNotRequest.ProtoReflect.Descriptor instead.
+func (*WhyNotRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WhyNotRequest) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *WhyNotRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *WhyNotRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *WhyNotRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *WhyNotRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+// WhyNotResponse says why.
+type WhyNotResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Decisions at which the person was considered.
+	Considered int64 `protobuf:"varint,2,opt,name=considered,proto3" json:"considered,omitempty"`
+	// At how many of them they could have taken the lead.
+	Eligible int64 `protobuf:"varint,3,opt,name=eligible,proto3" json:"eligible,omitempty"`
+	// How many they were offered.
+	Offered int64 `protobuf:"varint,4,opt,name=offered,proto3" json:"offered,omitempty"`
+	// Why they could not, the most frequent first.
+	Reasons []*WhyNotCount `protobuf:"bytes,5,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// The latest decisions, newest first.
+	Decisions     []*WhyNotDecision `protobuf:"bytes,6,rep,name=decisions,proto3" json:"decisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhyNotResponse) Reset() {
+	*x = WhyNotResponse{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhyNotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhyNotResponse) ProtoMessage() {}
+
+func (x *WhyNotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhyNotResponse.ProtoReflect.Descriptor instead.
+func (*WhyNotResponse) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WhyNotResponse) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *WhyNotResponse) GetConsidered() int64 {
+	if x != nil {
+		return x.Considered
+	}
+	return 0
+}
+
+func (x *WhyNotResponse) GetEligible() int64 {
+	if x != nil {
+		return x.Eligible
+	}
+	return 0
+}
+
+func (x *WhyNotResponse) GetOffered() int64 {
+	if x != nil {
+		return x.Offered
+	}
+	return 0
+}
+
+func (x *WhyNotResponse) GetReasons() []*WhyNotCount {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *WhyNotResponse) GetDecisions() []*WhyNotDecision {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
+// WhyNotCount is how often a reason kept a person from a lead.
+type WhyNotCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason as a word, as in a decision; "not-in-turn" where they could have taken it and
+	// somebody else's turn was first.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How often.
+	Decisions     int64 `protobuf:"varint,2,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhyNotCount) Reset() {
+	*x = WhyNotCount{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhyNotCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhyNotCount) ProtoMessage() {}
+
+func (x *WhyNotCount) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhyNotCount.ProtoReflect.Descriptor instead.
+func (*WhyNotCount) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WhyNotCount) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WhyNotCount) GetDecisions() int64 {
+	if x != nil {
+		return x.Decisions
+	}
+	return 0
+}
+
+// WhyNotDecision is one decision that went to somebody else, or to nobody.
+type WhyNotDecision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Sequence in LEDGER of the decision.
+	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// When.
+	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Pool.
+	Pool string `protobuf:"bytes,4,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Who was offered the lead; empty = it waits.
+	OfferedTo string `protobuf:"bytes,5,opt,name=offered_to,json=offeredTo,proto3" json:"offered_to,omitempty"`
+	// Reason, as a word.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// One plain sentence, made of what the decision recorded.
+	Text          string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhyNotDecision) Reset() {
+	*x = WhyNotDecision{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhyNotDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhyNotDecision) ProtoMessage() {}
+
+func (x *WhyNotDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhyNotDecision.ProtoReflect.Descriptor instead.
+func (*WhyNotDecision) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WhyNotDecision) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *WhyNotDecision) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *WhyNotDecision) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *WhyNotDecision) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *WhyNotDecision) GetOfferedTo() string {
+	if x != nil {
+		return x.OfferedTo
+	}
+	return ""
+}
+
+func (x *WhyNotDecision) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WhyNotDecision) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ListClocksRequest asks for clocks.
+type ListClocksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead; empty = all open leads.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Only clocks that have run out.
+	Breached bool `protobuf:"varint,2,opt,name=breached,proto3" json:"breached,omitempty"`
+	// At most so many; 0 = 50.
+	PageSize      int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListClocksRequest) Reset() {
+	*x = ListClocksRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListClocksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListClocksRequest) ProtoMessage() {}
+
+func (x *ListClocksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListClocksRequest.ProtoReflect.Descriptor instead.
+func (*ListClocksRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListClocksRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *ListClocksRequest) GetBreached() bool {
+	if x != nil {
+		return x.Breached
+	}
+	return false
+}
+
+func (x *ListClocksRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+// ListClocksResponse is clocks, the one first that is due first.
+type ListClocksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Clocks.
+	Clocks        []*Clock `protobuf:"bytes,1,rep,name=clocks,proto3" json:"clocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListClocksResponse) Reset() {
+	*x = ListClocksResponse{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListClocksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListClocksResponse) ProtoMessage() {}
+
+func (x *ListClocksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListClocksResponse.ProtoReflect.Descriptor instead.
+func (*ListClocksResponse) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListClocksResponse) GetClocks() []*Clock {
+	if x != nil {
+		return x.Clocks
+	}
+	return nil
+}
+
+// Clock is one run of one clock of one lead as it stands.
+type Clock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Which.
+	Ref *v1.ClockRef `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
+	// What the agreement calls it.
+	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	// Time that is agreed.
+	Limit *durationpb.Duration `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Time on it.
+	Spent *durationpb.Duration `protobuf:"bytes,5,opt,name=spent,proto3" json:"spent,omitempty"`
+	// When it runs out, or ran out; absent while it is paused.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// When it stopped; absent = it has not.
+	StoppedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=stopped_at,json=stoppedAt,proto3" json:"stopped_at,omitempty"`
+	// Whether it is paused.
+	Paused bool `protobuf:"varint,8,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Whether it has run out.
+	Breached bool `protobuf:"varint,9,opt,name=breached,proto3" json:"breached,omitempty"`
+	// Whether working time counts, or all time.
+	Working bool `protobuf:"varint,10,opt,name=working,proto3" json:"working,omitempty"`
+	// Steps of the escalation taken so far.
+	Step int32 `protobuf:"varint,11,opt,name=step,proto3" json:"step,omitempty"`
+	// What it had read before something became known late; absent = nothing has.
+	FirstSpent *durationpb.Duration `protobuf:"bytes,12,opt,name=first_spent,json=firstSpent,proto3" json:"first_spent,omitempty"`
+	// Who has the lead; empty = nobody.
+	Member string `protobuf:"bytes,13,opt,name=member,proto3" json:"member,omitempty"`
+	// Which department it runs for: "marketing" or "sales".
+	Department    string `protobuf:"bytes,14,opt,name=department,proto3" json:"department,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Clock) Reset() {
+	*x = Clock{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Clock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Clock) ProtoMessage() {}
+
+func (x *Clock) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Clock.ProtoReflect.Descriptor instead.
+func (*Clock) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Clock) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *Clock) GetRef() *v1.ClockRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *Clock) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Clock) GetLimit() *durationpb.Duration {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+func (x *Clock) GetSpent() *durationpb.Duration {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *Clock) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *Clock) GetStoppedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StoppedAt
+	}
+	return nil
+}
+
+func (x *Clock) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Clock) GetBreached() bool {
+	if x != nil {
+		return x.Breached
+	}
+	return false
+}
+
+func (x *Clock) GetWorking() bool {
+	if x != nil {
+		return x.Working
+	}
+	return false
+}
+
+func (x *Clock) GetStep() int32 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *Clock) GetFirstSpent() *durationpb.Duration {
+	if x != nil {
+		return x.FirstSpent
+	}
+	return nil
+}
+
+func (x *Clock) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Clock) GetDepartment() string {
+	if x != nil {
+		return x.Department
+	}
+	return ""
+}
+
+// WatchAssignmentsRequest asks for assignments as they happen.
+type WatchAssignmentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From this LEDGER sequence on; 0 = from now on.
+	FromSequence uint64 `protobuf:"varint,1,opt,name=from_sequence,json=fromSequence,proto3" json:"from_sequence,omitempty"`
+	// Only this pool; empty = all.
+	Pool string `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Only this person; empty = all.
+	Member        string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchAssignmentsRequest) Reset() {
+	*x = WatchAssignmentsRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchAssignmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchAssignmentsRequest) ProtoMessage() {}
+
+func (x *WatchAssignmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchAssignmentsRequest.ProtoReflect.Descriptor instead.
+func (*WatchAssignmentsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WatchAssignmentsRequest) GetFromSequence() uint64 {
+	if x != nil {
+		return x.FromSequence
+	}
+	return 0
+}
+
+func (x *WatchAssignmentsRequest) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *WatchAssignmentsRequest) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+// Assignment is one change of who has a lead.
+type Assignment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence in LEDGER; a watch goes on after it.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Lead.
+	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// What: "offered", "accepted", "rejected", "timed-out", "reassigned", "queued",
+	// "returned".
+	Change string `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`
+	// Whom it concerns; empty = nobody.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// Pool.
+	Pool string `protobuf:"bytes,5,opt,name=pool,proto3" json:"pool,omitempty"`
+	// When it happened.
+	At *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	// Until when an offer stands.
+	TakeBy *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=take_by,json=takeBy,proto3" json:"take_by,omitempty"`
+	// One plain sentence.
+	Text          string `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Assignment) Reset() {
+	*x = Assignment{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Assignment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Assignment) ProtoMessage() {}
+
+func (x *Assignment) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
+func (*Assignment) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Assignment) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Assignment) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *Assignment) GetChange() string {
+	if x != nil {
+		return x.Change
+	}
+	return ""
+}
+
+func (x *Assignment) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Assignment) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *Assignment) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Assignment) GetTakeBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TakeBy
+	}
+	return nil
+}
+
+func (x *Assignment) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // GetOwnerRequest asks who has a lead.
 type GetOwnerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -38,7 +1556,7 @@ type GetOwnerRequest struct {
 
 func (x *GetOwnerRequest) Reset() {
 	*x = GetOwnerRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[0]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -50,7 +1568,7 @@ func (x *GetOwnerRequest) String() string {
 func (*GetOwnerRequest) ProtoMessage() {}
 
 func (x *GetOwnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[0]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -63,7 +1581,7 @@ func (x *GetOwnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOwnerRequest.ProtoReflect.Descriptor instead.
 func (*GetOwnerRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{0}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetOwnerRequest) GetLeadId() string {
@@ -94,7 +1612,7 @@ type GetOwnerResponse struct {
 
 func (x *GetOwnerResponse) Reset() {
 	*x = GetOwnerResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[1]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -106,7 +1624,7 @@ func (x *GetOwnerResponse) String() string {
 func (*GetOwnerResponse) ProtoMessage() {}
 
 func (x *GetOwnerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[1]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -119,7 +1637,7 @@ func (x *GetOwnerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOwnerResponse.ProtoReflect.Descriptor instead.
 func (*GetOwnerResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{1}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetOwnerResponse) GetLeadId() string {
@@ -177,7 +1695,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[2]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -189,7 +1707,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[2]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -202,7 +1720,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AcceptRequest) GetLeadId() string {
@@ -230,7 +1748,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[3]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -242,7 +1760,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[3]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -255,7 +1773,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AcceptResponse) GetSequence() uint64 {
@@ -282,7 +1800,7 @@ type RejectRequest struct {
 
 func (x *RejectRequest) Reset() {
 	*x = RejectRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -294,7 +1812,7 @@ func (x *RejectRequest) String() string {
 func (*RejectRequest) ProtoMessage() {}
 
 func (x *RejectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -307,7 +1825,7 @@ func (x *RejectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectRequest.ProtoReflect.Descriptor instead.
 func (*RejectRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RejectRequest) GetLeadId() string {
@@ -351,7 +1869,7 @@ type RejectResponse struct {
 
 func (x *RejectResponse) Reset() {
 	*x = RejectResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[5]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -363,7 +1881,7 @@ func (x *RejectResponse) String() string {
 func (*RejectResponse) ProtoMessage() {}
 
 func (x *RejectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[5]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -376,7 +1894,7 @@ func (x *RejectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectResponse.ProtoReflect.Descriptor instead.
 func (*RejectResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{5}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RejectResponse) GetSequence() uint64 {
@@ -406,13 +1924,18 @@ type SetAvailabilityRequest struct {
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Makes a repeat of this call harmless.
 	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// From when; absent = from now on. Leave that lies ahead stands beside what holds
+	// now.
+	From *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=from,proto3" json:"from,omitempty"`
+	// Leave that is taken back, where away is false; empty = what holds now.
+	LeaveId       string `protobuf:"bytes,7,opt,name=leave_id,json=leaveId,proto3" json:"leave_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetAvailabilityRequest) Reset() {
 	*x = SetAvailabilityRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[6]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +1947,7 @@ func (x *SetAvailabilityRequest) String() string {
 func (*SetAvailabilityRequest) ProtoMessage() {}
 
 func (x *SetAvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[6]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +1960,7 @@ func (x *SetAvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*SetAvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetAvailabilityRequest) GetMember() string {
@@ -475,6 +1998,20 @@ func (x *SetAvailabilityRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *SetAvailabilityRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *SetAvailabilityRequest) GetLeaveId() string {
+	if x != nil {
+		return x.LeaveId
+	}
+	return ""
+}
+
 // AddMemberRequest makes a person known.
 type AddMemberRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -488,13 +2025,15 @@ type AddMemberRequest struct {
 	Email string `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`
 	// Makes a repeat of this call harmless, and answers it with the same token.
 	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Time zone of the person, such as Europe/Berlin; empty = that of their pool.
+	Zone          string `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[7]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +2045,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[7]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +2058,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AddMemberRequest) GetMember() string {
@@ -557,6 +2096,13 @@ func (x *AddMemberRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *AddMemberRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
 // AddMemberResponse answers the person's token. It is not kept: only a repeat
 // under the same idempotency key answers it again.
 type AddMemberResponse struct {
@@ -573,7 +2119,7 @@ type AddMemberResponse struct {
 
 func (x *AddMemberResponse) Reset() {
 	*x = AddMemberResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[8]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -585,7 +2131,7 @@ func (x *AddMemberResponse) String() string {
 func (*AddMemberResponse) ProtoMessage() {}
 
 func (x *AddMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[8]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -598,7 +2144,7 @@ func (x *AddMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberResponse.ProtoReflect.Descriptor instead.
 func (*AddMemberResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AddMemberResponse) GetMember() *Member {
@@ -635,7 +2181,7 @@ type RenewTokenRequest struct {
 
 func (x *RenewTokenRequest) Reset() {
 	*x = RenewTokenRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +2193,7 @@ func (x *RenewTokenRequest) String() string {
 func (*RenewTokenRequest) ProtoMessage() {}
 
 func (x *RenewTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[9]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +2206,7 @@ func (x *RenewTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewTokenRequest.ProtoReflect.Descriptor instead.
 func (*RenewTokenRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{9}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RenewTokenRequest) GetMember() string {
@@ -693,7 +2239,7 @@ type RenewTokenResponse struct {
 
 func (x *RenewTokenResponse) Reset() {
 	*x = RenewTokenResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +2251,7 @@ func (x *RenewTokenResponse) String() string {
 func (*RenewTokenResponse) ProtoMessage() {}
 
 func (x *RenewTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[10]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +2264,7 @@ func (x *RenewTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewTokenResponse.ProtoReflect.Descriptor instead.
 func (*RenewTokenResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{10}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RenewTokenResponse) GetMember() *Member {
@@ -757,7 +2303,7 @@ type DeactivateMemberRequest struct {
 
 func (x *DeactivateMemberRequest) Reset() {
 	*x = DeactivateMemberRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +2315,7 @@ func (x *DeactivateMemberRequest) String() string {
 func (*DeactivateMemberRequest) ProtoMessage() {}
 
 func (x *DeactivateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[11]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +2328,7 @@ func (x *DeactivateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateMemberRequest.ProtoReflect.Descriptor instead.
 func (*DeactivateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{11}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeactivateMemberRequest) GetMember() string {
@@ -815,7 +2361,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +2373,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[12]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +2386,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{12}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{31}
 }
 
 // ListMembersResponse is the people.
@@ -854,7 +2400,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +2412,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[13]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +2425,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{13}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -911,14 +2457,23 @@ type Member struct {
 	// Name, for roles that may read it.
 	Name string `protobuf:"bytes,9,opt,name=name,proto3" json:"name,omitempty"`
 	// Whether they are on duty now.
-	OnDuty        bool `protobuf:"varint,10,opt,name=on_duty,json=onDuty,proto3" json:"on_duty,omitempty"`
+	OnDuty bool `protobuf:"varint,10,opt,name=on_duty,json=onDuty,proto3" json:"on_duty,omitempty"`
+	// Whether they are signed in for the day.
+	Present bool `protobuf:"varint,11,opt,name=present,proto3" json:"present,omitempty"`
+	// Leave that lies ahead, in order.
+	Leaves []*Leave `protobuf:"bytes,12,rep,name=leaves,proto3" json:"leaves,omitempty"`
+	// Leads by which they are ahead of their share, in thousandths, by pool; below zero:
+	// behind.
+	Ahead map[string]int64 `protobuf:"bytes,13,rep,name=ahead,proto3" json:"ahead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Time zone of the person; empty = that of their pool.
+	Zone          string `protobuf:"bytes,14,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +2485,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[14]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +2498,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{14}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Member) GetMember() string {
@@ -1016,6 +2571,107 @@ func (x *Member) GetOnDuty() bool {
 	return false
 }
 
+func (x *Member) GetPresent() bool {
+	if x != nil {
+		return x.Present
+	}
+	return false
+}
+
+func (x *Member) GetLeaves() []*Leave {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *Member) GetAhead() map[string]int64 {
+	if x != nil {
+		return x.Ahead
+	}
+	return nil
+}
+
+func (x *Member) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+// Leave is a span in which a person is away.
+type Leave struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id.
+	LeaveId string `protobuf:"bytes,1,opt,name=leave_id,json=leaveId,proto3" json:"leave_id,omitempty"`
+	// From when.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Until when; absent = until they come back.
+	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// Reason, as a word.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Leave) Reset() {
+	*x = Leave{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Leave) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Leave) ProtoMessage() {}
+
+func (x *Leave) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Leave.ProtoReflect.Descriptor instead.
+func (*Leave) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Leave) GetLeaveId() string {
+	if x != nil {
+		return x.LeaveId
+	}
+	return ""
+}
+
+func (x *Leave) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Leave) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Leave) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // ListQueueRequest asks for the waiting line.
 type ListQueueRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1031,7 +2687,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +2699,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[15]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +2712,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{15}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListQueueRequest) GetPool() string {
@@ -1093,7 +2749,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[16]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +2761,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[16]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +2774,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{16}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListQueueResponse) GetLeads() []*QueuedLead {
@@ -1147,14 +2803,20 @@ type QueuedLead struct {
 	// Since when it waits.
 	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
 	// When it is looked at again, if known.
-	LookAgainAt   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=look_again_at,json=lookAgainAt,proto3" json:"look_again_at,omitempty"`
+	LookAgainAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=look_again_at,json=lookAgainAt,proto3" json:"look_again_at,omitempty"`
+	// When the agreed stand-in gets it, if one is agreed.
+	FallbackAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=fallback_at,json=fallbackAt,proto3" json:"fallback_at,omitempty"`
+	// Whether whoever calls may claim it now.
+	Claimable bool `protobuf:"varint,7,opt,name=claimable,proto3" json:"claimable,omitempty"`
+	// Why it waits, in plain words.
+	Text          string `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueuedLead) Reset() {
 	*x = QueuedLead{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[17]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +2828,7 @@ func (x *QueuedLead) String() string {
 func (*QueuedLead) ProtoMessage() {}
 
 func (x *QueuedLead) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[17]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +2841,7 @@ func (x *QueuedLead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuedLead.ProtoReflect.Descriptor instead.
 func (*QueuedLead) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{17}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *QueuedLead) GetLeadId() string {
@@ -1217,11 +2879,156 @@ func (x *QueuedLead) GetLookAgainAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *QueuedLead) GetFallbackAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FallbackAt
+	}
+	return nil
+}
+
+func (x *QueuedLead) GetClaimable() bool {
+	if x != nil {
+		return x.Claimable
+	}
+	return false
+}
+
+func (x *QueuedLead) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_baton_routing_v1_routing_service_proto protoreflect.FileDescriptor
 
 const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\n" +
-	"&baton/routing/v1/routing_service.proto\x12\x10baton.routing.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"5\n" +
+	"&baton/routing/v1/routing_service.proto\x12\x10baton.routing.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"c\n" +
+	"\fClaimRequest\x12 \n" +
+	"\alead_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06leadId\x121\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"D\n" +
+	"\rClaimResponse\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\"\x82\x01\n" +
+	"\x12SetPresenceRequest\x12\x1f\n" +
+	"\x06member\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12\x18\n" +
+	"\apresent\x18\x02 \x01(\bR\apresent\x121\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xd8\x01\n" +
+	"\x12AdjustTurnsRequest\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
+	"\x04pool\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04pool\x12)\n" +
+	"\x05leads\x18\x03 \x01(\x03B\x13\xbaH\x10\"\x0e\x18\xe8\a(\x98\xf8\xff\xff\xff\xff\xff\xff\xff\x01R\x05leads\x12\"\n" +
+	"\x06reason\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x121\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xe9\x01\n" +
+	"\x0fReassignRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12\x17\n" +
+	"\x02to\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02to\x12!\n" +
+	"\x06reason\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06reason\x12$\n" +
+	"\bexcluded\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\bexcluded\x12\x1d\n" +
+	"\x04note\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\x121\n" +
+	"\x0fidempotency_key\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\x87\x01\n" +
+	"\x10ReassignResponse\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x19\n" +
+	"\bbatch_id\x18\x02 \x01(\tR\abatchId\x12\x1d\n" +
+	"\n" +
+	"offered_to\x18\x03 \x01(\tR\tofferedTo\x12\x1d\n" +
+	"\n" +
+	"blocked_by\x18\x04 \x01(\tR\tblockedBy\"\x86\x02\n" +
+	"\x13BulkReassignRequest\x12$\n" +
+	"\blead_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x90NR\aleadIds\x12\x1b\n" +
+	"\x04from\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04from\x12\x17\n" +
+	"\x02to\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02to\x12!\n" +
+	"\x06reason\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06reason\x12$\n" +
+	"\bexcluded\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\bexcluded\x121\n" +
+	"\x0fidempotency_key\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12\x17\n" +
+	"\adry_run\x18\a \x01(\bR\x06dryRun\"\x90\x01\n" +
+	"\x14BulkReassignResponse\x12\x19\n" +
+	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x12-\n" +
+	"\x05leads\x18\x02 \x03(\v2\x17.baton.routing.v1.MovedR\x05leads\x12\x14\n" +
+	"\x05moved\x18\x03 \x01(\x03R\x05moved\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\x03R\arefused\"}\n" +
+	"\x05Moved\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\x12\x1d\n" +
+	"\n" +
+	"blocked_by\x18\x04 \x01(\tR\tblockedBy\x12\x18\n" +
+	"\arefused\x18\x05 \x01(\tR\arefused\"\x8f\x01\n" +
+	"\x13UndoReassignRequest\x12$\n" +
+	"\bbatch_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\abatchId\x12\x1f\n" +
+	"\x06reason\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\x121\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xd7\x01\n" +
+	"\rWhyNotRequest\x12\x1f\n" +
+	"\x06member\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12 \n" +
+	"\alead_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06leadId\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12'\n" +
+	"\tpage_size\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\"\xf7\x01\n" +
+	"\x0eWhyNotResponse\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\tR\x06member\x12\x1e\n" +
+	"\n" +
+	"considered\x18\x02 \x01(\x03R\n" +
+	"considered\x12\x1a\n" +
+	"\beligible\x18\x03 \x01(\x03R\beligible\x12\x18\n" +
+	"\aoffered\x18\x04 \x01(\x03R\aoffered\x127\n" +
+	"\areasons\x18\x05 \x03(\v2\x1d.baton.routing.v1.WhyNotCountR\areasons\x12>\n" +
+	"\tdecisions\x18\x06 \x03(\v2 .baton.routing.v1.WhyNotDecisionR\tdecisions\"C\n" +
+	"\vWhyNotCount\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x1c\n" +
+	"\tdecisions\x18\x02 \x01(\x03R\tdecisions\"\xd0\x01\n" +
+	"\x0eWhyNotDecision\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04pool\x18\x04 \x01(\tR\x04pool\x12\x1d\n" +
+	"\n" +
+	"offered_to\x18\x05 \x01(\tR\tofferedTo\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\a \x01(\tR\x04text\"z\n" +
+	"\x11ListClocksRequest\x12 \n" +
+	"\alead_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06leadId\x12\x1a\n" +
+	"\bbreached\x18\x02 \x01(\bR\bbreached\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\"E\n" +
+	"\x12ListClocksResponse\x12/\n" +
+	"\x06clocks\x18\x01 \x03(\v2\x17.baton.routing.v1.ClockR\x06clocks\"\x87\x04\n" +
+	"\x05Clock\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12)\n" +
+	"\x03ref\x18\x02 \x01(\v2\x17.baton.lead.v1.ClockRefR\x03ref\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12/\n" +
+	"\x05limit\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x05limit\x12/\n" +
+	"\x05spent\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x05spent\x121\n" +
+	"\x06due_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x129\n" +
+	"\n" +
+	"stopped_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstoppedAt\x12\x16\n" +
+	"\x06paused\x18\b \x01(\bR\x06paused\x12\x1a\n" +
+	"\bbreached\x18\t \x01(\bR\bbreached\x12\x18\n" +
+	"\aworking\x18\n" +
+	" \x01(\bR\aworking\x12\x12\n" +
+	"\x04step\x18\v \x01(\x05R\x04step\x12:\n" +
+	"\vfirst_spent\x18\f \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"firstSpent\x12\x16\n" +
+	"\x06member\x18\r \x01(\tR\x06member\x12\x1e\n" +
+	"\n" +
+	"department\x18\x0e \x01(\tR\n" +
+	"department\"|\n" +
+	"\x17WatchAssignmentsRequest\x12#\n" +
+	"\rfrom_sequence\x18\x01 \x01(\x04R\ffromSequence\x12\x1b\n" +
+	"\x04pool\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04pool\x12\x1f\n" +
+	"\x06member\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\"\xfa\x01\n" +
+	"\n" +
+	"Assignment\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x17\n" +
+	"\alead_id\x18\x02 \x01(\tR\x06leadId\x12\x16\n" +
+	"\x06change\x18\x03 \x01(\tR\x06change\x12\x16\n" +
+	"\x06member\x18\x04 \x01(\tR\x06member\x12\x12\n" +
+	"\x04pool\x18\x05 \x01(\tR\x04pool\x12*\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x123\n" +
+	"\atake_by\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06takeBy\x12\x12\n" +
+	"\x04text\x18\b \x01(\tR\x04text\"5\n" +
 	"\x0fGetOwnerRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\xc8\x01\n" +
 	"\x10GetOwnerResponse\x12\x17\n" +
@@ -1245,19 +3052,22 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"j\n" +
 	"\x0eRejectResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12<\n" +
-	"\vconsequence\x18\x02 \x01(\x0e2\x1a.baton.lead.v1.ConsequenceR\vconsequence\"\xd3\x01\n" +
+	"\vconsequence\x18\x02 \x01(\x0e2\x1a.baton.lead.v1.ConsequenceR\vconsequence\"\xa7\x02\n" +
 	"\x16SetAvailabilityRequest\x12\x1f\n" +
 	"\x06member\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12\x12\n" +
 	"\x04away\x18\x02 \x01(\bR\x04away\x120\n" +
 	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1f\n" +
 	"\x06reason\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\x121\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\xdf\x01\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12.\n" +
+	"\x04from\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12\"\n" +
+	"\bleave_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aleaveId\"\xfc\x01\n" +
 	"\x10AddMemberRequest\x12:\n" +
 	"\x06member\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x06member\x12\x1e\n" +
 	"\x05roles\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\x05roles\x12\x1c\n" +
 	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1e\n" +
 	"\x05email\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\x121\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"w\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12\x1b\n" +
+	"\x04zone\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\"w\n" +
 	"\x11AddMemberResponse\x120\n" +
 	"\x06member\x18\x01 \x01(\v2\x18.baton.routing.v1.MemberR\x06member\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x1a\n" +
@@ -1276,7 +3086,7 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\x14\n" +
 	"\x12ListMembersRequest\"I\n" +
 	"\x13ListMembersResponse\x122\n" +
-	"\amembers\x18\x01 \x03(\v2\x18.baton.routing.v1.MemberR\amembers\"\xf9\x02\n" +
+	"\amembers\x18\x01 \x03(\v2\x18.baton.routing.v1.MemberR\amembers\"\xcd\x04\n" +
 	"\x06Member\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12\x14\n" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x12\n" +
@@ -1289,11 +3099,24 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x05turns\x18\b \x03(\v2#.baton.routing.v1.Member.TurnsEntryR\x05turns\x12\x12\n" +
 	"\x04name\x18\t \x01(\tR\x04name\x12\x17\n" +
 	"\aon_duty\x18\n" +
-	" \x01(\bR\x06onDuty\x1a8\n" +
+	" \x01(\bR\x06onDuty\x12\x18\n" +
+	"\apresent\x18\v \x01(\bR\apresent\x12/\n" +
+	"\x06leaves\x18\f \x03(\v2\x17.baton.routing.v1.LeaveR\x06leaves\x129\n" +
+	"\x05ahead\x18\r \x03(\v2#.baton.routing.v1.Member.AheadEntryR\x05ahead\x12\x12\n" +
+	"\x04zone\x18\x0e \x01(\tR\x04zone\x1a8\n" +
 	"\n" +
 	"TurnsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"n\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a8\n" +
+	"\n" +
+	"AheadEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x9c\x01\n" +
+	"\x05Leave\x12\x19\n" +
+	"\bleave_id\x18\x01 \x01(\tR\aleaveId\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"n\n" +
 	"\x10ListQueueRequest\x12\x12\n" +
 	"\x04pool\x18\x01 \x01(\tR\x04pool\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -1302,7 +3125,7 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"o\n" +
 	"\x11ListQueueResponse\x122\n" +
 	"\x05leads\x18\x01 \x03(\v2\x1c.baton.routing.v1.QueuedLeadR\x05leads\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xca\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb9\x02\n" +
 	"\n" +
 	"QueuedLead\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x12\n" +
@@ -1310,7 +3133,11 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\n" +
 	"blocked_by\x18\x03 \x01(\tR\tblockedBy\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12>\n" +
-	"\rlook_again_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vlookAgainAt2\xed\b\n" +
+	"\rlook_again_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vlookAgainAt\x12;\n" +
+	"\vfallback_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"fallbackAt\x12\x1c\n" +
+	"\tclaimable\x18\a \x01(\bR\tclaimable\x12\x12\n" +
+	"\x04text\x18\b \x01(\tR\x04text2\xd1\x11\n" +
 	"\x0eRoutingService\x12x\n" +
 	"\bGetOwner\x12!.baton.routing.v1.GetOwnerRequest\x1a\".baton.routing.v1.GetOwnerResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/leads/{lead_id}/owner\x12v\n" +
 	"\x06Accept\x12\x1f.baton.routing.v1.AcceptRequest\x1a .baton.routing.v1.AcceptResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/leads/{lead_id}:accept\x12v\n" +
@@ -1321,7 +3148,17 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"RenewToken\x12#.baton.routing.v1.RenewTokenRequest\x1a$.baton.routing.v1.RenewTokenResponse\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/members/{member}:renew-token\x12\x87\x01\n" +
 	"\x10DeactivateMember\x12).baton.routing.v1.DeactivateMemberRequest\x1a\x18.baton.routing.v1.Member\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/members/{member}:deactivate\x12s\n" +
 	"\vListMembers\x12$.baton.routing.v1.ListMembersRequest\x1a%.baton.routing.v1.ListMembersResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/members\x12k\n" +
-	"\tListQueue\x12\".baton.routing.v1.ListQueueRequest\x1a#.baton.routing.v1.ListQueueResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/queueBAZ?github.com/leadbaton/baton/proto/gen/baton/routing/v1;routingv1b\x06proto3"
+	"\tListQueue\x12\".baton.routing.v1.ListQueueRequest\x1a#.baton.routing.v1.ListQueueResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/queue\x12r\n" +
+	"\x05Claim\x12\x1e.baton.routing.v1.ClaimRequest\x1a\x1f.baton.routing.v1.ClaimResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/leads/{lead_id}:claim\x12{\n" +
+	"\vSetPresence\x12$.baton.routing.v1.SetPresenceRequest\x1a\x18.baton.routing.v1.Member\",\x82\xd3\xe4\x93\x02&:\x01*\"!/api/v1/members/{member}/presence\x12y\n" +
+	"\vAdjustTurns\x12$.baton.routing.v1.AdjustTurnsRequest\x1a\x18.baton.routing.v1.Member\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/api/v1/members/{member}:adjust\x12~\n" +
+	"\bReassign\x12!.baton.routing.v1.ReassignRequest\x1a\".baton.routing.v1.ReassignResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}:reassign\x12\x80\x01\n" +
+	"\fBulkReassign\x12%.baton.routing.v1.BulkReassignRequest\x1a&.baton.routing.v1.BulkReassignResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/api/v1/leads:reassign\x12\x87\x01\n" +
+	"\fUndoReassign\x12%.baton.routing.v1.UndoReassignRequest\x1a&.baton.routing.v1.BulkReassignResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/moves/{batch_id}:undo\x12u\n" +
+	"\x06WhyNot\x12\x1f.baton.routing.v1.WhyNotRequest\x1a .baton.routing.v1.WhyNotResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /api/v1/members/{member}/why-not\x12o\n" +
+	"\n" +
+	"ListClocks\x12#.baton.routing.v1.ListClocksRequest\x1a$.baton.routing.v1.ListClocksResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/clocks\x12\x80\x01\n" +
+	"\x10WatchAssignments\x12).baton.routing.v1.WatchAssignmentsRequest\x1a\x1c.baton.routing.v1.Assignment\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/assignments:watch0\x01BAZ?github.com/leadbaton/baton/proto/gen/baton/routing/v1;routingv1b\x06proto3"
 
 var (
 	file_baton_routing_v1_routing_service_proto_rawDescOnce sync.Once
@@ -1335,65 +3172,127 @@ func file_baton_routing_v1_routing_service_proto_rawDescGZIP() []byte {
 	return file_baton_routing_v1_routing_service_proto_rawDescData
 }
 
-var file_baton_routing_v1_routing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_baton_routing_v1_routing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_baton_routing_v1_routing_service_proto_goTypes = []any{
-	(*GetOwnerRequest)(nil),         // 0: baton.routing.v1.GetOwnerRequest
-	(*GetOwnerResponse)(nil),        // 1: baton.routing.v1.GetOwnerResponse
-	(*AcceptRequest)(nil),           // 2: baton.routing.v1.AcceptRequest
-	(*AcceptResponse)(nil),          // 3: baton.routing.v1.AcceptResponse
-	(*RejectRequest)(nil),           // 4: baton.routing.v1.RejectRequest
-	(*RejectResponse)(nil),          // 5: baton.routing.v1.RejectResponse
-	(*SetAvailabilityRequest)(nil),  // 6: baton.routing.v1.SetAvailabilityRequest
-	(*AddMemberRequest)(nil),        // 7: baton.routing.v1.AddMemberRequest
-	(*AddMemberResponse)(nil),       // 8: baton.routing.v1.AddMemberResponse
-	(*RenewTokenRequest)(nil),       // 9: baton.routing.v1.RenewTokenRequest
-	(*RenewTokenResponse)(nil),      // 10: baton.routing.v1.RenewTokenResponse
-	(*DeactivateMemberRequest)(nil), // 11: baton.routing.v1.DeactivateMemberRequest
-	(*ListMembersRequest)(nil),      // 12: baton.routing.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),     // 13: baton.routing.v1.ListMembersResponse
-	(*Member)(nil),                  // 14: baton.routing.v1.Member
-	(*ListQueueRequest)(nil),        // 15: baton.routing.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),       // 16: baton.routing.v1.ListQueueResponse
-	(*QueuedLead)(nil),              // 17: baton.routing.v1.QueuedLead
-	nil,                             // 18: baton.routing.v1.Member.TurnsEntry
-	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
-	(v1.Consequence)(0),             // 20: baton.lead.v1.Consequence
+	(*ClaimRequest)(nil),            // 0: baton.routing.v1.ClaimRequest
+	(*ClaimResponse)(nil),           // 1: baton.routing.v1.ClaimResponse
+	(*SetPresenceRequest)(nil),      // 2: baton.routing.v1.SetPresenceRequest
+	(*AdjustTurnsRequest)(nil),      // 3: baton.routing.v1.AdjustTurnsRequest
+	(*ReassignRequest)(nil),         // 4: baton.routing.v1.ReassignRequest
+	(*ReassignResponse)(nil),        // 5: baton.routing.v1.ReassignResponse
+	(*BulkReassignRequest)(nil),     // 6: baton.routing.v1.BulkReassignRequest
+	(*BulkReassignResponse)(nil),    // 7: baton.routing.v1.BulkReassignResponse
+	(*Moved)(nil),                   // 8: baton.routing.v1.Moved
+	(*UndoReassignRequest)(nil),     // 9: baton.routing.v1.UndoReassignRequest
+	(*WhyNotRequest)(nil),           // 10: baton.routing.v1.WhyNotRequest
+	(*WhyNotResponse)(nil),          // 11: baton.routing.v1.WhyNotResponse
+	(*WhyNotCount)(nil),             // 12: baton.routing.v1.WhyNotCount
+	(*WhyNotDecision)(nil),          // 13: baton.routing.v1.WhyNotDecision
+	(*ListClocksRequest)(nil),       // 14: baton.routing.v1.ListClocksRequest
+	(*ListClocksResponse)(nil),      // 15: baton.routing.v1.ListClocksResponse
+	(*Clock)(nil),                   // 16: baton.routing.v1.Clock
+	(*WatchAssignmentsRequest)(nil), // 17: baton.routing.v1.WatchAssignmentsRequest
+	(*Assignment)(nil),              // 18: baton.routing.v1.Assignment
+	(*GetOwnerRequest)(nil),         // 19: baton.routing.v1.GetOwnerRequest
+	(*GetOwnerResponse)(nil),        // 20: baton.routing.v1.GetOwnerResponse
+	(*AcceptRequest)(nil),           // 21: baton.routing.v1.AcceptRequest
+	(*AcceptResponse)(nil),          // 22: baton.routing.v1.AcceptResponse
+	(*RejectRequest)(nil),           // 23: baton.routing.v1.RejectRequest
+	(*RejectResponse)(nil),          // 24: baton.routing.v1.RejectResponse
+	(*SetAvailabilityRequest)(nil),  // 25: baton.routing.v1.SetAvailabilityRequest
+	(*AddMemberRequest)(nil),        // 26: baton.routing.v1.AddMemberRequest
+	(*AddMemberResponse)(nil),       // 27: baton.routing.v1.AddMemberResponse
+	(*RenewTokenRequest)(nil),       // 28: baton.routing.v1.RenewTokenRequest
+	(*RenewTokenResponse)(nil),      // 29: baton.routing.v1.RenewTokenResponse
+	(*DeactivateMemberRequest)(nil), // 30: baton.routing.v1.DeactivateMemberRequest
+	(*ListMembersRequest)(nil),      // 31: baton.routing.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),     // 32: baton.routing.v1.ListMembersResponse
+	(*Member)(nil),                  // 33: baton.routing.v1.Member
+	(*Leave)(nil),                   // 34: baton.routing.v1.Leave
+	(*ListQueueRequest)(nil),        // 35: baton.routing.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),       // 36: baton.routing.v1.ListQueueResponse
+	(*QueuedLead)(nil),              // 37: baton.routing.v1.QueuedLead
+	nil,                             // 38: baton.routing.v1.Member.TurnsEntry
+	nil,                             // 39: baton.routing.v1.Member.AheadEntry
+	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
+	(*v1.ClockRef)(nil),             // 41: baton.lead.v1.ClockRef
+	(*durationpb.Duration)(nil),     // 42: google.protobuf.Duration
+	(v1.Consequence)(0),             // 43: baton.lead.v1.Consequence
 }
 var file_baton_routing_v1_routing_service_proto_depIdxs = []int32{
-	19, // 0: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
-	20, // 1: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
-	19, // 2: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
-	14, // 3: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
-	14, // 4: baton.routing.v1.RenewTokenResponse.member:type_name -> baton.routing.v1.Member
-	14, // 5: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
-	19, // 6: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
-	18, // 7: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
-	17, // 8: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
-	19, // 9: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
-	19, // 10: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
-	0,  // 11: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
-	2,  // 12: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
-	4,  // 13: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
-	6,  // 14: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
-	7,  // 15: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
-	9,  // 16: baton.routing.v1.RoutingService.RenewToken:input_type -> baton.routing.v1.RenewTokenRequest
-	11, // 17: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
-	12, // 18: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
-	15, // 19: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
-	1,  // 20: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
-	3,  // 21: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
-	5,  // 22: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
-	14, // 23: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
-	8,  // 24: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
-	10, // 25: baton.routing.v1.RoutingService.RenewToken:output_type -> baton.routing.v1.RenewTokenResponse
-	14, // 26: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
-	13, // 27: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
-	16, // 28: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
-	20, // [20:29] is the sub-list for method output_type
-	11, // [11:20] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	8,  // 0: baton.routing.v1.BulkReassignResponse.leads:type_name -> baton.routing.v1.Moved
+	40, // 1: baton.routing.v1.WhyNotRequest.from:type_name -> google.protobuf.Timestamp
+	40, // 2: baton.routing.v1.WhyNotRequest.to:type_name -> google.protobuf.Timestamp
+	12, // 3: baton.routing.v1.WhyNotResponse.reasons:type_name -> baton.routing.v1.WhyNotCount
+	13, // 4: baton.routing.v1.WhyNotResponse.decisions:type_name -> baton.routing.v1.WhyNotDecision
+	40, // 5: baton.routing.v1.WhyNotDecision.at:type_name -> google.protobuf.Timestamp
+	16, // 6: baton.routing.v1.ListClocksResponse.clocks:type_name -> baton.routing.v1.Clock
+	41, // 7: baton.routing.v1.Clock.ref:type_name -> baton.lead.v1.ClockRef
+	42, // 8: baton.routing.v1.Clock.limit:type_name -> google.protobuf.Duration
+	42, // 9: baton.routing.v1.Clock.spent:type_name -> google.protobuf.Duration
+	40, // 10: baton.routing.v1.Clock.due_at:type_name -> google.protobuf.Timestamp
+	40, // 11: baton.routing.v1.Clock.stopped_at:type_name -> google.protobuf.Timestamp
+	42, // 12: baton.routing.v1.Clock.first_spent:type_name -> google.protobuf.Duration
+	40, // 13: baton.routing.v1.Assignment.at:type_name -> google.protobuf.Timestamp
+	40, // 14: baton.routing.v1.Assignment.take_by:type_name -> google.protobuf.Timestamp
+	40, // 15: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
+	43, // 16: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
+	40, // 17: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
+	40, // 18: baton.routing.v1.SetAvailabilityRequest.from:type_name -> google.protobuf.Timestamp
+	33, // 19: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
+	33, // 20: baton.routing.v1.RenewTokenResponse.member:type_name -> baton.routing.v1.Member
+	33, // 21: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
+	40, // 22: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
+	38, // 23: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
+	34, // 24: baton.routing.v1.Member.leaves:type_name -> baton.routing.v1.Leave
+	39, // 25: baton.routing.v1.Member.ahead:type_name -> baton.routing.v1.Member.AheadEntry
+	40, // 26: baton.routing.v1.Leave.from:type_name -> google.protobuf.Timestamp
+	40, // 27: baton.routing.v1.Leave.until:type_name -> google.protobuf.Timestamp
+	37, // 28: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
+	40, // 29: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
+	40, // 30: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
+	40, // 31: baton.routing.v1.QueuedLead.fallback_at:type_name -> google.protobuf.Timestamp
+	19, // 32: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
+	21, // 33: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
+	23, // 34: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
+	25, // 35: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
+	26, // 36: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
+	28, // 37: baton.routing.v1.RoutingService.RenewToken:input_type -> baton.routing.v1.RenewTokenRequest
+	30, // 38: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
+	31, // 39: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
+	35, // 40: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
+	0,  // 41: baton.routing.v1.RoutingService.Claim:input_type -> baton.routing.v1.ClaimRequest
+	2,  // 42: baton.routing.v1.RoutingService.SetPresence:input_type -> baton.routing.v1.SetPresenceRequest
+	3,  // 43: baton.routing.v1.RoutingService.AdjustTurns:input_type -> baton.routing.v1.AdjustTurnsRequest
+	4,  // 44: baton.routing.v1.RoutingService.Reassign:input_type -> baton.routing.v1.ReassignRequest
+	6,  // 45: baton.routing.v1.RoutingService.BulkReassign:input_type -> baton.routing.v1.BulkReassignRequest
+	9,  // 46: baton.routing.v1.RoutingService.UndoReassign:input_type -> baton.routing.v1.UndoReassignRequest
+	10, // 47: baton.routing.v1.RoutingService.WhyNot:input_type -> baton.routing.v1.WhyNotRequest
+	14, // 48: baton.routing.v1.RoutingService.ListClocks:input_type -> baton.routing.v1.ListClocksRequest
+	17, // 49: baton.routing.v1.RoutingService.WatchAssignments:input_type -> baton.routing.v1.WatchAssignmentsRequest
+	20, // 50: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
+	22, // 51: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
+	24, // 52: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
+	33, // 53: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
+	27, // 54: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
+	29, // 55: baton.routing.v1.RoutingService.RenewToken:output_type -> baton.routing.v1.RenewTokenResponse
+	33, // 56: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
+	32, // 57: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
+	36, // 58: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
+	1,  // 59: baton.routing.v1.RoutingService.Claim:output_type -> baton.routing.v1.ClaimResponse
+	33, // 60: baton.routing.v1.RoutingService.SetPresence:output_type -> baton.routing.v1.Member
+	33, // 61: baton.routing.v1.RoutingService.AdjustTurns:output_type -> baton.routing.v1.Member
+	5,  // 62: baton.routing.v1.RoutingService.Reassign:output_type -> baton.routing.v1.ReassignResponse
+	7,  // 63: baton.routing.v1.RoutingService.BulkReassign:output_type -> baton.routing.v1.BulkReassignResponse
+	7,  // 64: baton.routing.v1.RoutingService.UndoReassign:output_type -> baton.routing.v1.BulkReassignResponse
+	11, // 65: baton.routing.v1.RoutingService.WhyNot:output_type -> baton.routing.v1.WhyNotResponse
+	15, // 66: baton.routing.v1.RoutingService.ListClocks:output_type -> baton.routing.v1.ListClocksResponse
+	18, // 67: baton.routing.v1.RoutingService.WatchAssignments:output_type -> baton.routing.v1.Assignment
+	50, // [50:68] is the sub-list for method output_type
+	32, // [32:50] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_baton_routing_v1_routing_service_proto_init() }
@@ -1407,7 +3306,7 @@ func file_baton_routing_v1_routing_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_routing_v1_routing_service_proto_rawDesc), len(file_baton_routing_v1_routing_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

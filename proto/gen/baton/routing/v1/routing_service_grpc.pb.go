@@ -30,6 +30,15 @@ const (
 	RoutingService_DeactivateMember_FullMethodName = "/baton.routing.v1.RoutingService/DeactivateMember"
 	RoutingService_ListMembers_FullMethodName      = "/baton.routing.v1.RoutingService/ListMembers"
 	RoutingService_ListQueue_FullMethodName        = "/baton.routing.v1.RoutingService/ListQueue"
+	RoutingService_Claim_FullMethodName            = "/baton.routing.v1.RoutingService/Claim"
+	RoutingService_SetPresence_FullMethodName      = "/baton.routing.v1.RoutingService/SetPresence"
+	RoutingService_AdjustTurns_FullMethodName      = "/baton.routing.v1.RoutingService/AdjustTurns"
+	RoutingService_Reassign_FullMethodName         = "/baton.routing.v1.RoutingService/Reassign"
+	RoutingService_BulkReassign_FullMethodName     = "/baton.routing.v1.RoutingService/BulkReassign"
+	RoutingService_UndoReassign_FullMethodName     = "/baton.routing.v1.RoutingService/UndoReassign"
+	RoutingService_WhyNot_FullMethodName           = "/baton.routing.v1.RoutingService/WhyNot"
+	RoutingService_ListClocks_FullMethodName       = "/baton.routing.v1.RoutingService/ListClocks"
+	RoutingService_WatchAssignments_FullMethodName = "/baton.routing.v1.RoutingService/WatchAssignments"
 )
 
 // RoutingServiceClient is the client API for RoutingService service.
@@ -58,6 +67,27 @@ type RoutingServiceClient interface {
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (*ListMembersResponse, error)
 	// ListQueue lists waiting leads, oldest first, each with its blocking rule.
 	ListQueue(ctx context.Context, in *ListQueueRequest, opts ...grpc.CallOption) (*ListQueueResponse, error)
+	// Claim takes a waiting lead of a pool whose leads are claimed, for whoever calls.
+	Claim(ctx context.Context, in *ClaimRequest, opts ...grpc.CallOption) (*ClaimResponse, error)
+	// SetPresence says that a person signs in or out for the day.
+	SetPresence(ctx context.Context, in *SetPresenceRequest, opts ...grpc.CallOption) (*Member, error)
+	// AdjustTurns changes a person's books in one pool's rotation.
+	AdjustTurns(ctx context.Context, in *AdjustTurnsRequest, opts ...grpc.CallOption) (*Member, error)
+	// Reassign moves one lead by hand: to a person, or by the same rules to whom they
+	// choose next.
+	Reassign(ctx context.Context, in *ReassignRequest, opts ...grpc.CallOption) (*ReassignResponse, error)
+	// BulkReassign moves many leads with one reason, under one batch id.
+	BulkReassign(ctx context.Context, in *BulkReassignRequest, opts ...grpc.CallOption) (*BulkReassignResponse, error)
+	// UndoReassign takes a move back: whoever had a lead has it again, as far as it has
+	// not moved on since.
+	UndoReassign(ctx context.Context, in *UndoReassignRequest, opts ...grpc.CallOption) (*BulkReassignResponse, error)
+	// WhyNot says why leads did not go to a person: their latest decisions, and how often
+	// each reason was the one.
+	WhyNot(ctx context.Context, in *WhyNotRequest, opts ...grpc.CallOption) (*WhyNotResponse, error)
+	// ListClocks lists the clocks of one lead, or those of all leads that run out next.
+	ListClocks(ctx context.Context, in *ListClocksRequest, opts ...grpc.CallOption) (*ListClocksResponse, error)
+	// WatchAssignments streams who gets and who loses which lead, from a sequence on.
+	WatchAssignments(ctx context.Context, in *WatchAssignmentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Assignment], error)
 }
 
 type routingServiceClient struct {
@@ -158,6 +188,105 @@ func (c *routingServiceClient) ListQueue(ctx context.Context, in *ListQueueReque
 	return out, nil
 }
 
+func (c *routingServiceClient) Claim(ctx context.Context, in *ClaimRequest, opts ...grpc.CallOption) (*ClaimResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ClaimResponse)
+	err := c.cc.Invoke(ctx, RoutingService_Claim_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) SetPresence(ctx context.Context, in *SetPresenceRequest, opts ...grpc.CallOption) (*Member, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Member)
+	err := c.cc.Invoke(ctx, RoutingService_SetPresence_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) AdjustTurns(ctx context.Context, in *AdjustTurnsRequest, opts ...grpc.CallOption) (*Member, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Member)
+	err := c.cc.Invoke(ctx, RoutingService_AdjustTurns_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) Reassign(ctx context.Context, in *ReassignRequest, opts ...grpc.CallOption) (*ReassignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReassignResponse)
+	err := c.cc.Invoke(ctx, RoutingService_Reassign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) BulkReassign(ctx context.Context, in *BulkReassignRequest, opts ...grpc.CallOption) (*BulkReassignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BulkReassignResponse)
+	err := c.cc.Invoke(ctx, RoutingService_BulkReassign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) UndoReassign(ctx context.Context, in *UndoReassignRequest, opts ...grpc.CallOption) (*BulkReassignResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BulkReassignResponse)
+	err := c.cc.Invoke(ctx, RoutingService_UndoReassign_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) WhyNot(ctx context.Context, in *WhyNotRequest, opts ...grpc.CallOption) (*WhyNotResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WhyNotResponse)
+	err := c.cc.Invoke(ctx, RoutingService_WhyNot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) ListClocks(ctx context.Context, in *ListClocksRequest, opts ...grpc.CallOption) (*ListClocksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListClocksResponse)
+	err := c.cc.Invoke(ctx, RoutingService_ListClocks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) WatchAssignments(ctx context.Context, in *WatchAssignmentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Assignment], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RoutingService_ServiceDesc.Streams[0], RoutingService_WatchAssignments_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchAssignmentsRequest, Assignment]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RoutingService_WatchAssignmentsClient = grpc.ServerStreamingClient[Assignment]
+
 // RoutingServiceServer is the server API for RoutingService service.
 // All implementations must embed UnimplementedRoutingServiceServer
 // for forward compatibility.
@@ -184,6 +313,27 @@ type RoutingServiceServer interface {
 	ListMembers(context.Context, *ListMembersRequest) (*ListMembersResponse, error)
 	// ListQueue lists waiting leads, oldest first, each with its blocking rule.
 	ListQueue(context.Context, *ListQueueRequest) (*ListQueueResponse, error)
+	// Claim takes a waiting lead of a pool whose leads are claimed, for whoever calls.
+	Claim(context.Context, *ClaimRequest) (*ClaimResponse, error)
+	// SetPresence says that a person signs in or out for the day.
+	SetPresence(context.Context, *SetPresenceRequest) (*Member, error)
+	// AdjustTurns changes a person's books in one pool's rotation.
+	AdjustTurns(context.Context, *AdjustTurnsRequest) (*Member, error)
+	// Reassign moves one lead by hand: to a person, or by the same rules to whom they
+	// choose next.
+	Reassign(context.Context, *ReassignRequest) (*ReassignResponse, error)
+	// BulkReassign moves many leads with one reason, under one batch id.
+	BulkReassign(context.Context, *BulkReassignRequest) (*BulkReassignResponse, error)
+	// UndoReassign takes a move back: whoever had a lead has it again, as far as it has
+	// not moved on since.
+	UndoReassign(context.Context, *UndoReassignRequest) (*BulkReassignResponse, error)
+	// WhyNot says why leads did not go to a person: their latest decisions, and how often
+	// each reason was the one.
+	WhyNot(context.Context, *WhyNotRequest) (*WhyNotResponse, error)
+	// ListClocks lists the clocks of one lead, or those of all leads that run out next.
+	ListClocks(context.Context, *ListClocksRequest) (*ListClocksResponse, error)
+	// WatchAssignments streams who gets and who loses which lead, from a sequence on.
+	WatchAssignments(*WatchAssignmentsRequest, grpc.ServerStreamingServer[Assignment]) error
 	mustEmbedUnimplementedRoutingServiceServer()
 }
 
@@ -220,6 +370,33 @@ func (UnimplementedRoutingServiceServer) ListMembers(context.Context, *ListMembe
 }
 func (UnimplementedRoutingServiceServer) ListQueue(context.Context, *ListQueueRequest) (*ListQueueResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListQueue not implemented")
+}
+func (UnimplementedRoutingServiceServer) Claim(context.Context, *ClaimRequest) (*ClaimResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Claim not implemented")
+}
+func (UnimplementedRoutingServiceServer) SetPresence(context.Context, *SetPresenceRequest) (*Member, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetPresence not implemented")
+}
+func (UnimplementedRoutingServiceServer) AdjustTurns(context.Context, *AdjustTurnsRequest) (*Member, error) {
+	return nil, status.Error(codes.Unimplemented, "method AdjustTurns not implemented")
+}
+func (UnimplementedRoutingServiceServer) Reassign(context.Context, *ReassignRequest) (*ReassignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reassign not implemented")
+}
+func (UnimplementedRoutingServiceServer) BulkReassign(context.Context, *BulkReassignRequest) (*BulkReassignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BulkReassign not implemented")
+}
+func (UnimplementedRoutingServiceServer) UndoReassign(context.Context, *UndoReassignRequest) (*BulkReassignResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoReassign not implemented")
+}
+func (UnimplementedRoutingServiceServer) WhyNot(context.Context, *WhyNotRequest) (*WhyNotResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WhyNot not implemented")
+}
+func (UnimplementedRoutingServiceServer) ListClocks(context.Context, *ListClocksRequest) (*ListClocksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListClocks not implemented")
+}
+func (UnimplementedRoutingServiceServer) WatchAssignments(*WatchAssignmentsRequest, grpc.ServerStreamingServer[Assignment]) error {
+	return status.Error(codes.Unimplemented, "method WatchAssignments not implemented")
 }
 func (UnimplementedRoutingServiceServer) mustEmbedUnimplementedRoutingServiceServer() {}
 func (UnimplementedRoutingServiceServer) testEmbeddedByValue()                        {}
@@ -404,6 +581,161 @@ func _RoutingService_ListQueue_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoutingService_Claim_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClaimRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).Claim(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_Claim_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).Claim(ctx, req.(*ClaimRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_SetPresence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetPresenceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).SetPresence(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_SetPresence_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).SetPresence(ctx, req.(*SetPresenceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_AdjustTurns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AdjustTurnsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).AdjustTurns(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_AdjustTurns_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).AdjustTurns(ctx, req.(*AdjustTurnsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_Reassign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReassignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).Reassign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_Reassign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).Reassign(ctx, req.(*ReassignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_BulkReassign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BulkReassignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).BulkReassign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_BulkReassign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).BulkReassign(ctx, req.(*BulkReassignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_UndoReassign_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoReassignRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).UndoReassign(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_UndoReassign_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).UndoReassign(ctx, req.(*UndoReassignRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_WhyNot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WhyNotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).WhyNot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_WhyNot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).WhyNot(ctx, req.(*WhyNotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_ListClocks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListClocksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).ListClocks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_ListClocks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).ListClocks(ctx, req.(*ListClocksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_WatchAssignments_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchAssignmentsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RoutingServiceServer).WatchAssignments(m, &grpc.GenericServerStream[WatchAssignmentsRequest, Assignment]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RoutingService_WatchAssignmentsServer = grpc.ServerStreamingServer[Assignment]
+
 // RoutingService_ServiceDesc is the grpc.ServiceDesc for RoutingService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -447,7 +779,45 @@ var RoutingService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "ListQueue",
 			Handler:    _RoutingService_ListQueue_Handler,
 		},
+		{
+			MethodName: "Claim",
+			Handler:    _RoutingService_Claim_Handler,
+		},
+		{
+			MethodName: "SetPresence",
+			Handler:    _RoutingService_SetPresence_Handler,
+		},
+		{
+			MethodName: "AdjustTurns",
+			Handler:    _RoutingService_AdjustTurns_Handler,
+		},
+		{
+			MethodName: "Reassign",
+			Handler:    _RoutingService_Reassign_Handler,
+		},
+		{
+			MethodName: "BulkReassign",
+			Handler:    _RoutingService_BulkReassign_Handler,
+		},
+		{
+			MethodName: "UndoReassign",
+			Handler:    _RoutingService_UndoReassign_Handler,
+		},
+		{
+			MethodName: "WhyNot",
+			Handler:    _RoutingService_WhyNot_Handler,
+		},
+		{
+			MethodName: "ListClocks",
+			Handler:    _RoutingService_ListClocks_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchAssignments",
+			Handler:       _RoutingService_WatchAssignments_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "baton/routing/v1/routing_service.proto",
 }
