@@ -74,4 +74,3 @@ func unfit(in Input, seat agreement.PoolMember, onDuty, reopened bool, load int6
 	}
 	return "", ""
 }
-

@@ -48,4 +48,3 @@ func offer(in Input, pool agreement.Pool, rule agreement.Handoff, considered []*
 		Group: pool.Group, Step: step,
 	}
 }
-

@@ -71,4 +71,3 @@ func blocking(in Input, pool agreement.Pool, calendar *agreement.Calendar, consi
 	}
 	return rule, text, look
 }
-
