@@ -129,10 +129,12 @@ func TestGoodDocument(t *testing.T) {
 	want := []Pool{
 		{
 			ID: "inside", Title: "Inside sales", Group: "sales", Manager: "sam", Calendar: "office", TakeWithin: 90 * time.Minute,
+			GivesBy: ByRotation, AfterLeave: NoCatchUp,
 			Members: []PoolMember{{Member: "ana", Weight: 2, Capacity: 10}, {Member: "ben", Weight: 1}},
 		},
 		{
 			ID: "key-accounts", Title: "Key accounts", Group: "sales", Manager: "sam", Calendar: "office", TakeWithin: 4 * time.Hour,
+			GivesBy: ByRotation, AfterLeave: NoCatchUp,
 			Members: []PoolMember{{Member: "ben", Weight: 1}, {Member: "chloe", Weight: 1, Capacity: 3}},
 		},
 	}

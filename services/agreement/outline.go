@@ -54,7 +54,7 @@ type Line struct {
 // Said is the statement with its list.
 func (l Line) Said() string {
 	if l.All {
-		return l.Text + " " + enumerate(l.List, "and")
+		return strings.TrimSpace(l.Text + " " + enumerate(l.List, "and"))
 	}
 	return saying{l.Text, l.List}.String()
 }
@@ -66,7 +66,7 @@ func (a *Agreement) Outline() []Part {
 		a.partiesPart(), a.sectionPart("goals", "Goals", "What both departments want."),
 		a.sectionPart("problems", "Problems", "What stands in the way."),
 		a.glossaryPart(), a.rolesPart(), a.stagesPart(), a.profilePart(), a.personasPart(), a.signalsPart(),
-		a.questionnairesPart(), a.nurturePart(), a.handoffsPart(), a.poolsPart(), a.calendarsPart(), a.reasonsPart(),
+		a.questionnairesPart(), a.nurturePart(), a.handoffsPart(), a.poolsPart(), a.oneOwnerPart(), a.calendarsPart(), a.reasonsPart(), a.movesPart(),
 		a.overlaysPart(), a.prioritiesPart(), a.sectionPart("responsibilities", "Responsibilities", ""),
 		a.sectionPart("meetings", "Meetings", ""), a.answersPart(), a.touchesPart(), a.wordsPart(), a.validityPart(),
 	}
@@ -316,132 +316,6 @@ func (a *Agreement) nurturePart() Part {
 		p.Items = append(p.Items, Item{ID: "step " + strconv.Itoa(i+1), Title: "Step " + strconv.Itoa(i+1), Concerns: concerned(n.owner), Lines: []Line{
 			{Label: "What", Text: step.Text}, {Label: "When", Text: after}, {Label: "Done when", Text: "a touch “" + step.Touch + "” is recorded"},
 		}})
-	}
-	return p
-}
-
-func (a *Agreement) poolTitle(id string) string {
-	if p, ok := a.Pool(id); ok {
-		return p.Title
-	}
-	return id
-}
-
-// membersOf are those who get the leads of a pool.
-func (a *Agreement) membersOf(id string) []string {
-	p, _ := a.Pool(id)
-	var out []string
-	for _, m := range p.Members {
-		out = append(out, m.Member)
-	}
-	return out
-}
-
-func (a *Agreement) handoffsPart() Part {
-	p := Part{ID: "handoffs", Ordered: true, Title: "Who gets a lead", Note: "The first rule of the lead's stage that holds decides."}
-	for _, h := range a.handoffs {
-		holds := ruleLine(labelHolds, h.when)
-		if h.when.program == nil {
-			holds.Text = "no rule above of that stage does"
-		}
-		p.Items = append(p.Items, Item{ID: h.ID, Title: h.Text, Concerns: a.membersOf(h.Pool), Lines: []Line{
-			{Label: "Leads of stage", Text: stageTitle(&a.stages[h.Stage-leadv1.Stage_STAGE_LEAD])}, holds, {Label: "Go to", Text: a.poolTitle(h.Pool)},
-		}})
-	}
-	return p
-}
-
-func (a *Agreement) poolsPart() Part {
-	p := Part{ID: "pools", Title: "Pools and times", Note: "Who takes turns, and how long they have. Times are working time of the pool's calendar."}
-	for _, one := range a.pools {
-		members := a.membersOf(one.ID)
-		item := Item{ID: one.ID, Title: one.Title, Concerns: concerned(append(members, one.Manager)...), Lines: []Line{
-			{Label: "Take a lead within", Text: spelled(one.TakeWithin) + " of working time"},
-			{Label: "Calendar", Text: one.Calendar},
-			{Label: "Watched by", Text: one.Manager},
-		}}
-		var sharing []string
-		for _, other := range a.pools {
-			if other.Group == one.Group && other.ID != one.ID {
-				sharing = append(sharing, other.Title)
-			}
-		}
-		if len(sharing) > 0 {
-			item.Lines = append(item.Lines, Line{Label: "Counts turns and open leads together with", Text: enumerate(sharing, "and")})
-		}
-		for _, m := range one.Members {
-			open := "no limit of open leads"
-			if m.Capacity > 0 {
-				open = "at most " + plural(m.Capacity, "open lead", "open leads")
-			}
-			item.Lines = append(item.Lines, Line{Label: m.Member, Text: plural(m.Weight, "share", "shares") + ", " + open})
-		}
-		p.Items = append(p.Items, item)
-	}
-	return p
-}
-
-func (a *Agreement) calendarsPart() Part {
-	p := Part{ID: "calendars", Title: "Calendars", Note: "Nobody is offered a lead outside these hours, and no clock runs."}
-	for _, c := range a.calendars {
-		var users []string
-		for _, pool := range a.pools {
-			if pool.Calendar == c.id {
-				users = append(users, a.membersOf(pool.ID)...)
-			}
-		}
-		item := Item{ID: c.id, Title: capital(c.id), Concerns: concerned(users...), Lines: []Line{{Label: "Time zone", Text: c.Zone()}}}
-		item.Lines = append(item.Lines, c.runs()...)
-		if len(c.holidays) > 0 {
-			line := Line{Label: "Holidays", Text: "on", All: true}
-			for _, day := range c.holidays {
-				line.List = append(line.List, date(time.Unix(day*daySeconds, 0)))
-			}
-			item.Lines = append(item.Lines, line)
-		}
-		p.Items = append(p.Items, item)
-	}
-	return p
-}
-
-// runs are the working hours; days in a row with the same hours are one line.
-func (c *Calendar) runs() []Line {
-	var out []Line
-	for i := range c.week {
-		day := (i + 1) % 7
-		hours := "no work"
-		var said []string
-		for _, s := range c.week[day] {
-			said = append(said, clockText(s.from)+"–"+clockText(s.to))
-		}
-		if len(said) > 0 {
-			hours = enumerate(said, "and")
-		}
-		one := Line{Label: time.Weekday(day).String(), Text: hours}
-		if n := len(out); n > 0 && out[n-1].Text == hours {
-			run := &out[n-1]
-			run.each = append(run.each, one)
-			run.Label = run.each[0].Label + " to " + one.Label
-			continue
-		}
-		one.each = []Line{one}
-		out = append(out, one)
-	}
-	return out
-}
-
-func clockText(seconds int64) string { return fmt.Sprintf("%02d:%02d", seconds/3600, seconds/60%60) }
-
-var consequences = map[leadv1.Consequence]string{
-	leadv1.Consequence_CONSEQUENCE_NEXT_PERSON: "to the next person",
-	leadv1.Consequence_CONSEQUENCE_NURTURE:     "back to marketing",
-	leadv1.Consequence_CONSEQUENCE_DISQUALIFY:  "out",
-}
-
-func (a *Agreement) reasonsPart() Part {
-	p := Part{ID: "reasons", Title: "Reasons for rejecting a lead", Note: "No lead is rejected for any other reason."}
-	for _, r := range a.reasons {
-		p.Items = append(p.Items, Item{ID: r.ID, Title: r.Title, Concerns: bothParties, Lines: []Line{{Label: "The lead goes", Text: consequences[r.Consequence]}, {Label: "Written as", Text: r.ID}}})
 	}
 	return p
 }
