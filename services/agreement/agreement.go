@@ -45,6 +45,7 @@ type Agreement struct {
 	handoffs       []handoff
 	pools          []Pool
 	calendars      []*Calendar
+	holidaySets    []holidaySet
 	reasons        []Reason
 	moves          []Term
 	collision      time.Duration

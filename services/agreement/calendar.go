@@ -1,6 +1,7 @@
 package agreement
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -16,16 +17,32 @@ const (
 )
 
 // Calendar says when people work: the hours of each weekday in one time zone,
-// without the holidays. An instant is on duty when the wall clock of the zone
-// shows working hours on a date that is no holiday; an hour that the clock
-// repeats counts twice, one that it skips not at all. A Calendar never changes.
+// but for dates that have others, or none because they are holidays. An instant is
+// on duty when the wall clock of the zone shows working hours of its date; an hour
+// that the clock repeats counts twice, one that it skips not at all. A Calendar
+// never changes.
 type Calendar struct {
 	id   string
 	zone *time.Location
 	// week holds the hours by weekday, Sunday first, in order, apart.
 	week [7][]span
-	// holidays are days since 1970-01-01, sorted.
-	holidays []int64
+	// exceptions are the dates on which other hours hold than in the week, sorted.
+	exceptions []exception
+	// sets, added and removed are the holidays as the document states them.
+	sets           []string
+	added, removed []int64
+}
+
+// exception is a date, in days since 1970-01-01, with its own hours; none on a holiday.
+type exception struct {
+	day   int64
+	hours []span
+}
+
+// holidaySet are holidays that calendars share, in days since 1970-01-01, sorted.
+type holidaySet struct {
+	id   string
+	days []int64
 }
 
 // span is a stretch of one day, in seconds of the wall clock since midnight: from
@@ -155,8 +172,8 @@ func (c *Calendar) stretches(from, until int64, yield func(from, to int64) bool)
 
 // hours answers the working hours of a day since 1970-01-01.
 func (c *Calendar) hours(day int64) []span {
-	if _, holiday := slices.BinarySearch(c.holidays, day); holiday {
-		return nil
+	if i, other := slices.BinarySearchFunc(c.exceptions, day, func(e exception, day int64) int { return cmp.Compare(e.day, day) }); other {
+		return c.exceptions[i].hours
 	}
 	// 1970-01-01 was a Thursday.
 	weekday := (day + int64(time.Thursday)) % 7

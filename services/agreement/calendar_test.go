@@ -1,6 +1,7 @@
 package agreement
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"time"
@@ -98,9 +99,9 @@ func TestNoDuty(t *testing.T) {
 		t.Errorf("work is done at %v", due)
 	}
 	closed := *office(t)
-	closed.holidays = nil
+	closed.exceptions = nil
 	for day := range int64(401) {
-		closed.holidays = append(closed.holidays, now.Unix()/daySeconds+day)
+		closed.exceptions = append(closed.exceptions, exception{day: now.Unix()/daySeconds + day})
 	}
 	if next, ok := closed.NextOnDuty(now); ok {
 		t.Errorf("on duty at %v, though 400 days are holidays", next)
@@ -110,18 +111,19 @@ func TestNoDuty(t *testing.T) {
 // slow is the calendar's rules once more, by the wall clock minute by minute: no
 // arithmetic over days, offsets or changes of the clock.
 type slow struct {
-	zone     *time.Location
-	week     [7][]span
-	holidays map[string]bool
+	zone  *time.Location
+	week  [7][]span
+	other map[string][]span
 }
 
 func (s slow) onDuty(t time.Time) bool {
 	local := t.In(s.zone)
-	if s.holidays[local.Format(time.DateOnly)] {
-		return false
+	spans, other := s.other[local.Format(time.DateOnly)]
+	if !other {
+		spans = s.week[local.Weekday()]
 	}
 	clock := int64(local.Hour()*3600 + local.Minute()*60 + local.Second())
-	for _, hours := range s.week[local.Weekday()] {
+	for _, hours := range spans {
 		if clock >= hours.from && clock < hours.to {
 			return true
 		}
@@ -155,7 +157,7 @@ func drawCalendar(t *rapid.T) (*Calendar, slow, time.Time) {
 		t.Fatal(err)
 	}
 	start := change.Add(time.Duration(rapid.IntRange(-3*24*60, 24*60).Draw(t, "start")) * time.Minute)
-	fast, model := &Calendar{id: "c", zone: location}, slow{zone: location, holidays: map[string]bool{}}
+	fast, model := &Calendar{id: "c", zone: location}, slow{zone: location, other: map[string][]span{}}
 	for day := range 7 {
 		// Up to two stretches, cut from four sorted minutes; at night, too.
 		cuts := rapid.SliceOfNDistinct(rapid.Int64Range(0, 24*60), 4, 4, rapid.ID).Draw(t, "cuts")
@@ -165,19 +167,21 @@ func drawCalendar(t *rapid.T) (*Calendar, slow, time.Time) {
 		}
 	}
 	model.week = fast.week
-	for _, offset := range rapid.SliceOfN(rapid.IntRange(-2, 8), 0, 2).Draw(t, "holidays") {
+	for _, offset := range rapid.SliceOfNDistinct(rapid.IntRange(-2, 8), 0, 3, rapid.ID).Draw(t, "exceptions") {
 		date := start.AddDate(0, 0, offset).Format(time.DateOnly)
-		if model.holidays[date] {
-			continue
-		}
-		model.holidays[date] = true
 		parsed, err := time.Parse(time.DateOnly, date)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fast.holidays = append(fast.holidays, parsed.Unix()/daySeconds)
+		e := exception{day: parsed.Unix() / daySeconds}
+		if rapid.Bool().Draw(t, "has hours") {
+			from := rapid.Int64Range(0, 24*60-1).Draw(t, "from")
+			e.hours = []span{{from * 60, rapid.Int64Range(from+1, 24*60).Draw(t, "to") * 60}}
+		}
+		model.other[date] = e.hours
+		fast.exceptions = append(fast.exceptions, e)
 	}
-	slices.Sort(fast.holidays)
+	slices.SortFunc(fast.exceptions, func(a, b exception) int { return cmp.Compare(a.day, b.day) })
 	return fast, model, start
 }
 

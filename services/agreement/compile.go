@@ -57,7 +57,11 @@ type draft struct {
 	handoffsAt place
 	pools      []poolPlaces
 	calendars  map[string]int
-	profileAt  place
+	// calendarPlaces are the places of the calendars' parts, setsAt those of the sets
+	// of holidays.
+	calendarPlaces []*calendarPlaces
+	setsAt         []place
+	profileAt      place
 	// answerKeys are the keys of each answer, in the order of the answers.
 	answerKeys [][]reference
 	stageAt    [len(stageNames)]place
@@ -190,6 +194,7 @@ func (d *draft) check() {
 	d.checkPoints()
 	d.checkHandoffs()
 	d.checkPools()
+	d.checkCalendars()
 	d.checkTouches()
 	d.checkQuestions()
 }

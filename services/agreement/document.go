@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +44,7 @@ func (d *draft) document(root value) {
 		must("nurture", "with recheck_after and owner", "What becomes of leads that stay with marketing.", d.nurture),
 		must("handoffs", "with at least one rule", "Which pool gets a lead. The first rule of its stage whose condition holds decides.", d.readHandoffs),
 		must("pools", "with at least one pool", "Groups of people who take turns.", d.readPools),
+		may("holiday_sets", "Holidays that several calendars share, by a name of your choice, such as it. `baton agreement holidays` writes them.", d.readHolidaySets),
 		must("calendars", "with at least one calendar", "When people work. Outside these hours nobody is offered a lead and no clock runs. The name is what pools refer to.", d.readCalendars),
 		must("reasons", "with at least one reason for rejecting a lead", "Why a salesperson may reject a lead, and where it goes then.", d.reasons),
 		may("reassign_reasons", "Why somebody may move a lead by hand, each with what it means. Without it: left, overload, wrong-person, customer-wish and other.", d.moveReasons),
@@ -732,136 +732,6 @@ func (d *draft) readHandoffs(v value) {
 			}),
 		)
 	}
-}
-
-var weekdays = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-
-func (d *draft) readCalendars(v value) {
-	list, ok := d.entries(v)
-	d.some(v, ok, len(list), "there is no calendar; add at least one")
-	d.calendars = make(map[string]int)
-	for _, e := range list {
-		d.calendars[e.name] = e.key.line
-		if id := d.wordID(v, e); id != "" {
-			d.calendar(e.value, id)
-		}
-	}
-}
-
-func (d *draft) calendar(v value, id string) {
-	c := &Calendar{id: id, zone: time.UTC}
-	d.fields(v, "the calendar",
-		must("zone", "with a time zone, such as Europe/Berlin", "The time zone of the hours, such as Europe/Berlin.", func(v value) {
-			name := d.text(v)
-			if name == "" {
-				return
-			}
-			location, ok := zone(name)
-			if !ok {
-				d.add(v.place, "there is no time zone %q%s; write a name of the IANA database, such as Europe/Berlin", name, suggest(name, zoneNames()))
-				return
-			}
-			c.zone = location
-		}),
-		must("hours", "with the hours of each working day", "The working hours of each day. A day that is left out is free.", func(v value) { d.hours(v, c) }),
-		may("holidays", "Days on which nobody works.", func(v value) {
-			list, _ := d.items(v)
-			for _, item := range list {
-				if item.shape != nil {
-					item.shape.is(kindOfDate)
-					return
-				}
-				text, _ := item.scalar()
-				date, err := time.Parse(time.DateOnly, text)
-				if err != nil {
-					d.add(item.place, "%s is written here; a date is expected, such as 2026-12-25", item.kind())
-					continue
-				}
-				day := floorDiv(date.Unix(), daySeconds)
-				if slices.Contains(c.holidays, day) {
-					d.add(item.place, "the holiday %s is there twice; keep one", text)
-					continue
-				}
-				c.holidays = append(c.holidays, day)
-			}
-			slices.Sort(c.holidays)
-		}),
-	)
-	d.agreement.calendars = append(d.agreement.calendars, c)
-}
-
-func (d *draft) hours(v value, c *Calendar) {
-	before := len(d.list)
-	days := make([]field, len(weekdays))
-	for i := range weekdays {
-		// Monday first, as people list them.
-		day := (i + 1) % 7
-		days[i] = may(weekdays[day], "Working hours of this day. Several stretches make a day with a break.", func(v value) {
-			list, _ := d.items(v)
-			for _, item := range list {
-				if s, ok := d.span(item); ok {
-					d.addSpan(c, day, s, item.place)
-				}
-			}
-		})
-	}
-	if !d.fields(v, "hours", days...) {
-		return
-	}
-	for _, spans := range c.week {
-		if len(spans) > 0 {
-			return
-		}
-	}
-	if len(d.list) == before {
-		d.add(v.key, "the calendar has no working hours, so that no clock would ever run; write at least one day, such as mon: [\"09:00-17:00\"]")
-	}
-}
-
-// span reads hours such as 09:00-17:00.
-func (d *draft) span(v value) (span, bool) {
-	if v.shape != nil {
-		v.shape.is(kindOfHours)
-		return span{}, false
-	}
-	text, _ := v.scalar()
-	first, last, ok := strings.Cut(text, "-")
-	from, okFrom := clockSeconds(first)
-	to, okTo := clockSeconds(last)
-	if !ok || !okFrom || !okTo {
-		d.add(v.place, "%s is written here; hours are expected, such as 09:00-17:00", v.kind())
-		return span{}, false
-	}
-	if from >= to {
-		d.add(v.place, "the hours %q end before they begin; write hours over midnight as two: until 24:00, and from 00:00 on the next day", text)
-		return span{}, false
-	}
-	return span{from, to}, true
-}
-
-// clockSeconds reads HH:MM, from 00:00 to 24:00.
-func clockSeconds(text string) (int64, bool) {
-	if len(text) != 5 || text[2] != ':' {
-		return 0, false
-	}
-	hour, errHour := strconv.ParseUint(text[:2], 10, 8)
-	minute, errMinute := strconv.ParseUint(text[3:], 10, 8)
-	if errHour != nil || errMinute != nil || hour > 24 || minute > 59 || (hour == 24 && minute > 0) {
-		return 0, false
-	}
-	return int64(hour)*3600 + int64(minute)*60, true
-}
-
-// addSpan keeps hours in order and apart.
-func (d *draft) addSpan(c *Calendar, day int, s span, at place) {
-	for _, other := range c.week[day] {
-		if s.from < other.to && other.from < s.to {
-			d.add(at, "these hours overlap others of the same day; write them apart")
-			return
-		}
-	}
-	c.week[day] = append(c.week[day], s)
-	slices.SortFunc(c.week[day], func(a, b span) int { return int(a.from - b.from) })
 }
 
 func (d *draft) reasons(v value) {

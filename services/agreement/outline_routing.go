@@ -2,6 +2,7 @@ package agreement
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -216,14 +217,51 @@ func (a *Agreement) calendarsPart() Part {
 	for _, c := range a.calendars {
 		item := Item{ID: c.id, Title: capital(c.id), Concerns: concerned(a.worksBy(c.id)...), Lines: []Line{{Label: "Time zone", Text: c.Zone()}}}
 		item.Lines = append(item.Lines, c.runs()...)
-		if len(c.holidays) > 0 {
-			line := Line{Label: "Holidays", Text: "on", All: true}
-			for _, day := range c.holidays {
-				line.List = append(line.List, date(time.Unix(day*daySeconds, 0)))
-			}
-			item.Lines = append(item.Lines, line)
-		}
+		item.Lines = append(item.Lines, c.exceptionLines()...)
 		p.Items = append(p.Items, item)
+	}
+	return p
+}
+
+// exceptionLines say on which dates other hours hold.
+func (c *Calendar) exceptionLines() []Line {
+	var out []Line
+	if len(c.sets) > 0 {
+		out = append(out, Line{Label: "Holidays of", List: c.sets, All: true})
+	}
+	if len(c.added) > 0 {
+		out = append(out, Line{Label: "Holidays", Text: "on", List: datesText(c.added), All: true})
+	}
+	if len(c.removed) > 0 {
+		out = append(out, Line{Label: "No holidays", Text: "on", List: datesText(c.removed), All: true})
+	}
+	for _, e := range c.exceptions {
+		if len(e.hours) > 0 {
+			out = append(out, Line{Label: "On " + date(time.Unix(e.day*daySeconds, 0)), Text: hoursText(e.hours)})
+		}
+	}
+	return out
+}
+
+// datesText are days in words.
+func datesText(days []int64) []string {
+	out := make([]string, len(days))
+	for i, day := range days {
+		out[i] = date(time.Unix(day*daySeconds, 0))
+	}
+	return out
+}
+
+func (a *Agreement) holidaySetsPart() Part {
+	p := Part{ID: "holiday_sets", Title: "Holidays", Note: "Days on which nobody works whose calendar names them."}
+	for _, set := range a.holidaySets {
+		var users []string
+		for _, c := range a.calendars {
+			if slices.Contains(c.sets, set.id) {
+				users = append(users, a.worksBy(c.id)...)
+			}
+		}
+		p.Items = append(p.Items, Item{ID: set.id, Title: set.id, Concerns: concerned(users...), Lines: []Line{{Text: "on", List: datesText(set.days), All: true}}})
 	}
 	return p
 }
