@@ -2,6 +2,7 @@ package agreement
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -165,8 +166,8 @@ func hoursOf(r *rand.Rand, least int) []string {
 
 func quotedList(list []string) string { return `["` + strings.Join(list, `", "`) + `"]` }
 
-// drawPaper draws a calendar of which something is special within the stretch. The set,
-// if it has one, holds holidays of somebody else.
+// drawPaper draws a calendar of which something is special within the stretch. Its set
+// has these holidays.
 func drawPaper(r *rand.Rand, id, zone, set string, holidays []string, start time.Time) *paper {
 	p := &paper{zone: zone, week: map[string][]string{}, free: map[string]bool{}, special: map[string][]string{}}
 	var b strings.Builder
@@ -206,9 +207,7 @@ func drawPaper(r *rand.Rand, id, zone, set string, holidays []string, start time
 		p.special[date] = hoursOf(r, 1)
 		special = append(special, fmt.Sprintf("%s: %s", date, quotedList(p.special[date])))
 	}
-	if set != "" {
-		fmt.Fprintf(&b, "    holidays_of: [%s]\n", set)
-	}
+	fmt.Fprintf(&b, "    holidays_of: [%s]\n", set)
 	if len(added) > 0 {
 		fmt.Fprintf(&b, "    holidays: [%s]\n", strings.Join(added, ", "))
 	}
@@ -262,58 +261,49 @@ func compareCalendars(t *testing.T, seed uint64, cases int, sets map[string]map[
 	got := seen{}
 	zones := zonesTried
 	if sets != nil {
-		zones = nil
-		for name := range sets {
-			zones = append(zones, name)
-		}
-		slices.Sort(zones)
+		zones = slices.Sorted(maps.Keys(sets))
 	}
 	for got["all"] < cases {
 		// Twenty calendars in one document.
 		var papers []*paper
 		var starts []time.Time
-		document := head
-		if sets != nil {
-			document += "holiday_sets:\n"
-			for _, name := range zones {
-				var ids []string
-				for id := range sets[name] {
-					ids = append(ids, id)
-				}
-				slices.Sort(ids)
-				for _, id := range ids {
-					document += "  " + id + ": [" + strings.Join(sets[name][id], ", ") + "]\n"
-				}
+		shared, calendars := "", ""
+		for _, name := range zones {
+			for _, id := range slices.Sorted(maps.Keys(sets[name])) {
+				shared += "  " + id + ": [" + strings.Join(sets[name][id], ", ") + "]\n"
 			}
 		}
-		document += "calendars:\n"
 		for i := range 20 {
-			name := zones[(len(starts)+int(r.Uint32()))%len(zones)]
+			name := zones[r.IntN(len(zones))]
 			location, ok := zone(name)
 			if !ok {
 				t.Fatalf("no zone %s", name)
 			}
+			var id string
+			var holidays []string
 			start := begins(r, location)
-			id, holidays := "", []string(nil)
-			if sets != nil {
-				var ids []string
-				for one := range sets[name] {
-					ids = append(ids, one)
-				}
-				slices.Sort(ids)
-				id = ids[r.IntN(len(ids))]
-				holidays = sets[name][id]
+			if of := slices.Sorted(maps.Keys(sets[name])); len(of) > 0 {
 				// Somewhere around a holiday.
+				id = of[r.IntN(len(of))]
+				holidays = sets[name][id]
 				around, err := time.Parse(time.DateOnly, holidays[r.IntN(len(holidays))])
 				if err != nil {
 					t.Fatal(err)
 				}
 				start = around.Add(-time.Duration(r.IntN(10*24*60)) * time.Minute)
+			} else {
+				id = fmt.Sprintf("s%d", i)
+				for range 5 {
+					if date := start.AddDate(0, 0, r.IntN(2*windowDays)-windowDays/2).Format(time.DateOnly); !slices.Contains(holidays, date) {
+						holidays = append(holidays, date)
+					}
+				}
+				shared += "  " + id + ": [" + strings.Join(holidays, ", ") + "]\n"
 			}
 			p := drawPaper(r, fmt.Sprintf("c%d", i), name, id, holidays, start)
-			papers, starts = append(papers, p), append(starts, start)
-			document += p.yaml
+			papers, starts, calendars = append(papers, p), append(starts, start), calendars+p.yaml
 		}
+		document := head + "holiday_sets:\n" + shared + "calendars:\n" + calendars
 		a, err := Restore([]byte(document + "  " + strings.TrimPrefix(tail, "  ")))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
