@@ -86,6 +86,13 @@ func (r *Rotation) Kept(member string) *big.Rat {
 	return big.NewRat(0, 1).SetFrac(r.account(member).kept(), big.NewInt(unit))
 }
 
+// ahead is by how much a member is ahead of their share, in thousandths of a lead, cut
+// off towards zero.
+func (r *Rotation) ahead(member string) int64 {
+	d := r.Deviation(member)
+	return new(big.Int).Quo(d.Num().Mul(d.Num(), big.NewInt(1000)), d.Denom()).Int64()
+}
+
 // room says whether one more share, of a member's weight among so much of others',
 // leaves what is kept for them at most so many leads.
 func (r *Rotation) room(seat Seat, others, most int64) bool {

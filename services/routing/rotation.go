@@ -272,10 +272,15 @@ func (t *tieBreak) before(a, b standing) bool {
 	if a.after.Part != b.after.Part {
 		return a.after.Part > b.after.Part
 	}
-	if ha, hb := t.draw(a.member), t.draw(b.member); ha != hb {
+	return t.draws(a.member, b.member)
+}
+
+// draws says whether a comes before b by the seed.
+func (t *tieBreak) draws(a, b string) bool {
+	if ha, hb := t.draw(a), t.draw(b); ha != hb {
 		return ha < hb
 	}
-	return a.member < b.member
+	return a < b
 }
 
 // draw is the member's lot for this seed: FNV-1a over both, then the finishing
