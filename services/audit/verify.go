@@ -118,11 +118,12 @@ type world struct {
 	scores   *score.Register
 	roster   *routing.Roster
 	groups   *routing.Groups
+	people   *lead.People
 	line     *qualification.Line
 }
 
 func newWorld() *world {
-	return &world{leads: map[string]*lead.State{}, register: &agreement.Register{}, scores: &score.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine()}
+	return &world{leads: map[string]*lead.State{}, register: &agreement.Register{}, scores: &score.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), people: lead.NewPeople(), line: qualification.NewLine()}
 }
 
 func (w *world) apply(e *ledger.Event) {
@@ -141,6 +142,7 @@ func (w *world) apply(e *ledger.Event) {
 	w.scores.Apply(e)
 	w.roster.Apply(e)
 	w.groups.Apply(e)
+	w.people.Evolve(e.Subject, e.Seq, e.Occurred, e.Recorded, e.Body)
 	w.line.Apply(e)
 }
 
@@ -453,7 +455,7 @@ func (v *verifying) batch(events []*ledger.Event) {
 		return
 	}
 	v.out.Decisions += int64(len(routed))
-	differ := routing.Rederive(v.world.groups, v.world.roster, v.world.register, v.world.lead, routed)
+	differ := routing.Rederive(v.world.groups, v.world.roster, v.world.register, v.world.people, v.world.lead, routed)
 	for _, e := range routed {
 		if why := differ[e.Seq]; why != "" {
 			v.differs(e, why)

@@ -210,7 +210,7 @@ func (a *App) start(ctx context.Context) error {
 	if a.admin, err = access.LoadOrCreateAdminToken(cfg.token); err != nil {
 		return err
 	}
-	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups}
+	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups, People: a.persons.People}
 	directory := access.Directories{access.NewAdmin(a.admin), &members{people: a.people, log: a.log}}
 	a.server = grpc.NewServer(
 		tel.ServerOption(), grpc.MaxRecvMsgSize(16<<20),

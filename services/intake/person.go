@@ -27,7 +27,7 @@ func (p *People) Guard(f *ledger.Follower) {
 }
 
 // Apply folds one event.
-func (p *People) Apply(e *ledger.Event) { p.Evolve(e.Subject, e.Seq, e.Recorded, e.Body) }
+func (p *People) Apply(e *ledger.Event) { p.Evolve(e.Subject, e.Seq, e.Occurred, e.Recorded, e.Body) }
 
 // Current is the id under which a person is found now.
 func (p *People) Current(id string) (current string) {

@@ -25,6 +25,10 @@ type People struct {
 	asked   map[[2]string]bool
 	// held says who took which open lead.
 	held map[string]string
+	// had says who had which lead as their own, covered which leads were last offered
+	// to somebody in their place.
+	had     map[string]had
+	covered map[string]bool
 }
 
 // human is one person by the id that they were given.
@@ -91,7 +95,7 @@ type Match struct {
 
 // NewPeople is the fold of nothing.
 func NewPeople() *People {
-	return &People{byID: map[string]*human{}, asked: map[[2]string]bool{}, held: map[string]string{}}
+	return &People{byID: map[string]*human{}, asked: map[[2]string]bool{}, held: map[string]string{}, had: map[string]had{}, covered: map[string]bool{}}
 }
 
 func (p *People) human(id string) *human {
@@ -111,10 +115,12 @@ func (h *human) root() *human {
 }
 
 // Evolve folds one event of a person, or of a lead that somebody takes or has no
-// more. It is total: what belongs to neither changes nothing.
-func (p *People) Evolve(subject string, seq uint64, recorded time.Time, body proto.Message) {
+// more. It is total: what belongs to neither changes nothing. Occurred and recorded
+// are the event's two times.
+func (p *People) Evolve(subject string, seq uint64, occurred, recorded time.Time, body proto.Message) {
 	if id, ok := FromSubject(subject); ok {
 		p.hold(id, body)
+		p.act(id, occurred, body)
 		return
 	}
 	id, ok := strings.CutPrefix(subject, SubjectPerson)

@@ -27,7 +27,7 @@ func tell() *told { return &told{People: NewPeople(), log: map[string][]proto.Me
 func (p *told) say(person string, body proto.Message) {
 	p.seq++
 	p.log[person] = append(p.log[person], body)
-	p.Evolve(SubjectPerson+person, p.seq, noon, body)
+	p.Evolve(SubjectPerson+person, p.seq, noon, noon, body)
 }
 
 func (p *told) merge(into, from string) {
@@ -271,7 +271,7 @@ func TestCollisionsShow(t *testing.T) {
 	t.Parallel()
 	p := NewPeople()
 	seq := uint64(0)
-	say := func(subject string, body proto.Message) { seq++; p.Evolve(subject, seq, noon, body) }
+	say := func(subject string, body proto.Message) { seq++; p.Evolve(subject, seq, noon, noon, body) }
 	take := func(person, id, member string) {
 		say("lead."+id, &leadv1.OfferAccepted{Member: member})
 		say("person."+person, &personv1.OwnerChanged{Member: member, LeadId: id})

@@ -89,11 +89,16 @@ type State struct {
 	OfferedTo string
 	TakeBy    time.Time
 	Owner     string
+	// ChosenBy and Turn say how the latest offer was found and what kind of turn it was.
+	ChosenBy string
+	Turn     leadv1.TurnKind
 	// Declined and TimedOut are members who had their chance since the lead was
 	// last qualified, in order.
 	Declined, TimedOut []string
 	// Returned are the members who sent the lead back to marketing, ever.
-	Returned       []string
+	Returned []string
+	// Rejecters are the members who rejected the lead, ever.
+	Rejecters      []string
 	RoutingSummary string
 	Considered     []*leadv1.Candidate
 	WaitingSince   time.Time
@@ -249,6 +254,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.AgreementVersion = e.GetAgreementVersion()
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
 		s.Offers, s.OfferedTo, s.TakeBy = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime()
+		s.ChosenBy, s.Turn = e.GetChosenBy(), e.GetTurn()
 		s.RoutingSummary, s.Considered = e.GetSummary(), e.GetConsidered()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
 		s.WaitingSince, s.LookAgainAt = time.Time{}, time.Time{}
@@ -273,6 +279,9 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.Declined = append(s.Declined, e.GetMember())
 		s.Reason, s.Consequence = e.GetReason(), e.GetConsequence()
 		s.Rejections++
+		if !slices.Contains(s.Rejecters, e.GetMember()) {
+			s.Rejecters = append(s.Rejecters, e.GetMember())
+		}
 		if e.GetConsequence() == leadv1.Consequence_CONSEQUENCE_NURTURE && !slices.Contains(s.Returned, e.GetMember()) {
 			s.Returned = append(s.Returned, e.GetMember())
 		}
@@ -406,6 +415,7 @@ func (s *State) Clone() *State {
 	c.Declined = slices.Clip(s.Declined)
 	c.TimedOut = slices.Clip(s.TimedOut)
 	c.Returned = slices.Clip(s.Returned)
+	c.Rejecters = slices.Clip(s.Rejecters)
 	c.Commands = slices.Clip(s.Commands)
 	c.Journey = slices.Clip(s.Journey)
 	return &c

@@ -198,15 +198,18 @@ func TestEvolve(t *testing.T) {
 		}},
 		"rejected to the next": {past(opened(), asMQL(), offeredTo("ana", 1)), rejectedAs(leadv1.Consequence_CONSEQUENCE_NEXT_PERSON), func(s *State) {
 			s.State, s.OfferedTo, s.TakeBy, s.Declined = leadv1.State_STATE_QUALIFIED, "", time.Time{}, []string{"ana"}
+			s.Rejecters = []string{"ana"}
 			s.Reason, s.Consequence, s.Rejections = "no-fit", leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, 1
 		}},
 		"rejected by its owner back to marketing": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}), rejectedAs(leadv1.Consequence_CONSEQUENCE_NURTURE), func(s *State) {
 			s.State, s.Owner, s.Declined = leadv1.State_STATE_QUALIFIED, "", []string{"ana"}
+			s.Rejecters = []string{"ana"}
 			s.Reason, s.Consequence, s.Rejections = "no-fit", leadv1.Consequence_CONSEQUENCE_NURTURE, 1
 			s.Returned = []string{"ana"}
 		}},
 		"rejected for good": {past(opened(), asMQL(), offeredTo("ana", 1)), rejectedAs(leadv1.Consequence_CONSEQUENCE_DISQUALIFY), func(s *State) {
 			s.State, s.ClosedAt, s.OfferedTo, s.TakeBy, s.Declined = leadv1.State_STATE_LOST, noon, "", time.Time{}, []string{"ana"}
+			s.Rejecters = []string{"ana"}
 			s.Reason, s.Consequence, s.Rejections = "no-fit", leadv1.Consequence_CONSEQUENCE_DISQUALIFY, 1
 		}},
 		"timed out": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.OfferTimedOut{Member: "ana", Offer: 1}, func(s *State) {

@@ -35,6 +35,9 @@ func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 		r.memberCommand(b, item, cmd)
 		return nil
 	}
+	if cmd, ok := item.Command.(*claim); ok {
+		return r.claim(leads, b, item, cmd)
+	}
 	folded, err := leads(item.Lead)
 	if err != nil {
 		return err
@@ -127,8 +130,10 @@ func (t *Turn) accept(s *lead.State, body *leadv1.OfferAccepted) {
 
 func (t *Turn) reject(s *lead.State, body *leadv1.OfferRejected) {
 	step := &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_RELEASED, LeadId: s.ID, Pool: s.Pool, Member: body.GetMember(), Offer: body.GetOffer()}
+	credit := t.credit(s, body)
 	s.Evolve(body, t.now, t.now)
 	t.step(s.Group, step)
+	t.step(s.Group, credit)
 }
 
 // mayAccept says why a member may not take a lead; empty = they may.
@@ -183,13 +188,24 @@ func (r *Routing) memberCommand(b *batch, item *ledger.Item, cmd *member) {
 			item.Err = fault.New(fault.Invalid, "until lies in the past")
 			return
 		}
-	case *routingv1.MemberTokenRenewed, *routingv1.MemberDeactivated:
+	case *routingv1.MemberTokenRenewed, *routingv1.MemberDeactivated, *routingv1.TurnsAdjusted:
 		if known == nil || known.Deactivated {
 			item.Err = fault.New(fault.NotFound, "there is no active member %s", cmd.handle)
 			return
 		}
 	}
-	b.drafts = append(b.drafts, ledger.Draft{Subject: cmd.subject, Body: cmd.body, Cause: item.Cause, Correlation: cmd.subject, Actor: item.Actor})
+	d := ledger.Draft{Subject: cmd.subject, Body: cmd.body, Cause: item.Cause, Correlation: cmd.subject, Actor: item.Actor}
+	if body, ok := cmd.body.(*routingv1.TurnsAdjusted); ok {
+		group, step, why := b.turn.calibration(body)
+		if why != "" {
+			item.Err = fault.New(fault.State, "%s", why)
+			return
+		}
+		b.turn.step(group, step)
+		// The step is derived again from it.
+		d.Logic, d.Agreement = Logic, b.turn.version
+	}
+	b.drafts = append(b.drafts, d)
 }
 
 // repeat answers a command on a member whose key was used before: by what was

@@ -41,9 +41,19 @@ type Input struct {
 	Roster *Roster
 	// Counts answers a group's rotations and loads at this point of the batch.
 	Counts func(group string) *Counts
+	// People says whose leads are one person's, and who had them; nil = nobody knows.
+	People *lead.People
+	// Holder answers who holds a lead at this point of the batch; empty = nobody.
+	Holder func(id string) string
 	// Now is the recorded time of the decision.
 	Now time.Time
+
+	// needs is what whoever gets the lead must know.
+	needs []string
 }
+
+// old says whether a logic decides that knew one way of finding somebody.
+func (in Input) old() bool { return in.Logic == first || in.Logic == second }
 
 // Said is one event on the lead and the step that it means for the pool.
 type Said struct {
@@ -103,52 +113,58 @@ func timeOut(in Input) *Said {
 }
 
 // handoff finds the rule of the lead's stage, or of the nearest stage below.
-func handoff(in Input) (agreement.Handoff, bool) {
-	facts := agreement.FactsOf(in.Lead, in.Now)
+func handoff(in Input) (rule agreement.Handoff, facts agreement.Facts, ok bool) {
+	facts = agreement.FactsOf(in.Lead, in.Now)
 	if n := len(in.Lead.Calls); n > 0 {
 		facts.Call = in.Lead.Calls[n-1]
 	}
 	for stage := in.Lead.Stage; stage >= leadv1.Stage_STAGE_MQL; stage-- {
 		if rule, _, ok := in.Agreement.Handoff(stage, facts); ok {
-			return rule, true
+			return rule, facts, true
 		}
 	}
-	return agreement.Handoff{}, false
+	return agreement.Handoff{}, facts, false
 }
 
 // assign offers the lead to one member of its pool, or says what blocks it.
 func assign(in Input) *Said {
-	rule, ok := handoff(in)
+	r, said := begin(in)
+	if said != nil {
+		return said
+	}
+	if said := r.belongs(); said != nil {
+		return said
+	}
+	if r.pool.GivesBy == agreement.ByClaim {
+		return r.forClaim()
+	}
+	if len(r.eligible) == 0 {
+		blocked, text, look := blocking(r.in, r.pool, r.calendar, r.considered)
+		return queue(r.in, r.pool, r.rule, r.considered, blocked, text, look)
+	}
+	return r.offer(r.choose())
+}
+
+// begin finds the rule and the pool of a lead, and looks at everybody in it; where
+// there is none, it says so.
+func begin(in Input) (*round, *Said) {
+	rule, facts, ok := handoff(in)
 	if !ok {
-		return queue(in, agreement.Pool{Group: Unrouted}, rule, nil, "no-handoff",
+		return nil, queue(in, agreement.Pool{Group: Unrouted}, rule, nil, "no-handoff",
 			fmt.Sprintf("No handoff rule of the agreement (version %d) fits a lead of stage %s; add one, or widen a condition.", in.Version, in.Agreement.StageTitle(in.Lead.Stage)), time.Time{})
 	}
 	pool, ok := in.Agreement.Pool(rule.Pool)
 	calendar, known := in.Agreement.Calendar(pool.Calendar)
 	if !ok || !known {
-		return queue(in, agreement.Pool{ID: rule.Pool, Group: Unrouted}, rule, nil, "empty-pool", "The handoff rule names a pool that the agreement does not hold.", time.Time{})
+		return nil, queue(in, agreement.Pool{ID: rule.Pool, Group: Unrouted}, rule, nil, "empty-pool", "The handoff rule names a pool that the agreement does not hold.", time.Time{})
 	}
-	counts := in.Counts(pool.Group)
-	rotation := counts.Rotations[pool.ID]
-	if rotation == nil {
-		rotation = &Rotation{}
+	in.needs = in.Agreement.Needs(rule.ID, facts)
+	r := &round{in: in, rule: rule, pool: pool, calendar: calendar, counts: in.Counts(pool.Group)}
+	if r.rotation = r.counts.Rotations[pool.ID]; r.rotation == nil {
+		r.rotation = &Rotation{}
 	}
-	considered, eligible, at := consider(in, pool, calendar, counts, rotation)
-	if len(eligible) == 0 {
-		blocked, text, look := blocking(in, pool, calendar, considered)
-		return queue(in, pool, rule, considered, blocked, text, look)
-	}
-	chosen, windows := rotation.Choose(eligible, in.Lead.ID)
-	for i, w := range windows {
-		considered[at[i]].WindowFrom, considered[at[i]].WindowTo = w.From, w.To
-	}
-	within := takeWithin(in, pool, rule)
-	takeBy, ok := calendar.Add(in.Now, within)
-	if !ok {
-		takeBy = in.Now.Add(within)
-	}
-	member := eligible[chosen].Member
-	return offer(in, pool, rule, considered, eligible, member, rotation.Turns()+1, windows[chosen], takeBy)
+	r.considered, r.eligible, r.at = consider(in, pool, calendar, r.counts, r.rotation)
+	return r, nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

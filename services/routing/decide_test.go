@@ -31,7 +31,7 @@ func changed(s *lead.State, by func(*lead.State)) *lead.State {
 
 // next is what is due on a lead in a world as it stands.
 func (w *world) next(s *lead.State) *Said {
-	return NewTurn(w.folds.groups, w.folds.roster, w.folds.register, w.now).Next(s)
+	return NewTurn(w.folds.groups, w.folds.roster, w.folds.register, w.folds.people, w.now).Next(s)
 }
 
 func TestOffer(t *testing.T) {
@@ -42,7 +42,7 @@ func TestOffer(t *testing.T) {
 	want := &Said{
 		Body: &leadv1.LeadOffered{
 			AgreementVersion: 1, Pool: "inside-sales", Group: "sales", Member: "ana", Offer: 1, Rule: "everything-else",
-			TakeBy: timestamppb.New(monday.Add(2 * time.Hour)), Turn: leadv1.TurnKind_TURN_KIND_ROTATION, TurnNumber: 1,
+			TakeBy: timestamppb.New(monday.Add(2 * time.Hour)), Turn: leadv1.TurnKind_TURN_KIND_ROTATION, TurnNumber: 1, ChosenBy: "rotation",
 			Considered: []*leadv1.Candidate{
 				{Member: "ana", Eligible: true, Capacity: 50, Weight: 1, WindowFrom: 1, WindowTo: 1},
 				{Member: "ben", Reason: "deactivated", Text: "was taken out of every pool", Capacity: 50, Weight: 1},
@@ -53,7 +53,7 @@ func TestOffer(t *testing.T) {
 		Group: "sales",
 		Step: &routingv1.PoolStep{
 			Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: "l1", Pool: "inside-sales", Member: "ana", Offer: 1, Turn: leadv1.TurnKind_TURN_KIND_ROTATION,
-			Eligible: []string{"ana"}, Weights: []int64{1}, TakeBy: timestamppb.New(monday.Add(2 * time.Hour)),
+			Eligible: []string{"ana"}, Weights: []int64{1}, Counted: true, TakeBy: timestamppb.New(monday.Add(2 * time.Hour)),
 		},
 	}
 	if diff := cmp.Diff(want, w.next(qualified(80)), protocmp.Transform()); diff != "" {

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -49,6 +51,8 @@ type Counts struct {
 	Rotations map[string]*Rotation
 	// Load is how many open leads each member holds, in all pools of the group.
 	Load map[string]int64
+	// Given counts what each member whom the agreement limits was given.
+	Given map[string]Given
 }
 
 // Hold is a lead that a member holds.
@@ -75,7 +79,7 @@ func (g *Groups) Group(name string) *Group {
 	if group := g.groups[name]; group != nil {
 		return group
 	}
-	return &Group{Counts: Counts{Rotations: map[string]*Rotation{}, Load: map[string]int64{}}, Held: map[string]Hold{}, Line: map[string]Waiting{}}
+	return &Group{Counts: Counts{Rotations: map[string]*Rotation{}, Load: map[string]int64{}, Given: map[string]Given{}}, Held: map[string]Hold{}, Line: map[string]Waiting{}}
 }
 
 // Names of the groups, in the order of their first event.
@@ -118,15 +122,18 @@ func (g *Groups) open(name string) *Group {
 func (c *Counts) apply(step *routingv1.PoolStep) {
 	switch step.GetKind() {
 	case routingv1.StepKind_STEP_KIND_OFFERED:
-		if step.GetTurn() == leadv1.TurnKind_TURN_KIND_ROTATION {
-			r := c.Rotations[step.GetPool()]
-			if r == nil {
-				r = &Rotation{}
-				c.Rotations[step.GetPool()] = r
-			}
-			r.Take(seatsOf(step), step.GetMember())
+		// What the pool's own way gave is always of its rotation.
+		if step.GetCounted() || step.GetTurn() == leadv1.TurnKind_TURN_KIND_ROTATION {
+			c.rotation(step.GetPool()).TakeOwing(seats(step.GetEligible(), step.GetWeights()), seats(step.GetOwed(), step.GetOwedWeights()), step.GetMember())
+		}
+		if len(step.GetPeriods()) > 0 {
+			given := c.Given[step.GetMember()]
+			given.add(step.GetPeriods())
+			c.Given[step.GetMember()] = given
 		}
 		c.Load[step.GetMember()]++
+	case routingv1.StepKind_STEP_KIND_ADJUSTED:
+		c.rotation(step.GetPool()).Adjust(step.GetMember(), step.GetLeads(), seats(step.GetEligible(), step.GetWeights()))
 	case routingv1.StepKind_STEP_KIND_RELEASED:
 		if c.Load[step.GetMember()]--; c.Load[step.GetMember()] == 0 {
 			delete(c.Load, step.GetMember())
@@ -134,17 +141,27 @@ func (c *Counts) apply(step *routingv1.PoolStep) {
 	}
 }
 
-func seatsOf(step *routingv1.PoolStep) []Seat {
-	out := make([]Seat, len(step.GetEligible()))
-	for i, m := range step.GetEligible() {
-		out[i] = Seat{Member: m, Weight: step.GetWeights()[i]}
+// rotation answers a pool's rotation to be changed.
+func (c *Counts) rotation(pool string) *Rotation {
+	r := c.Rotations[pool]
+	if r == nil {
+		r = &Rotation{}
+		c.Rotations[pool] = r
+	}
+	return r
+}
+
+func seats(members []string, weights []int64) []Seat {
+	out := make([]Seat, len(members))
+	for i, m := range members {
+		out[i] = Seat{Member: m, Weight: weights[i]}
 	}
 	return out
 }
 
 // clone is a copy that a batch may move ahead of the log.
 func (c *Counts) clone() Counts {
-	out := Counts{Rotations: make(map[string]*Rotation, len(c.Rotations)), Load: make(map[string]int64, len(c.Load))}
+	out := Counts{Rotations: make(map[string]*Rotation, len(c.Rotations)), Load: make(map[string]int64, len(c.Load)), Given: maps.Clone(c.Given)}
 	// any order: copied, not decided
 	for pool, r := range c.Rotations {
 		out.Rotations[pool] = r.Clone()
@@ -333,11 +350,13 @@ type Roster struct {
 	members map[string]*Member
 	names   []string
 	tokens  map[[32]byte]string
+	// accounts says who owns which company, by domain.
+	accounts map[string]string
 }
 
 // NewRoster is the fold of nothing.
 func NewRoster() *Roster {
-	return &Roster{members: map[string]*Member{}, tokens: map[[32]byte]string{}}
+	return &Roster{members: map[string]*Member{}, tokens: map[[32]byte]string{}, accounts: map[string]string{}}
 }
 
 // Member is one person of the company.
@@ -360,6 +379,8 @@ type Command struct {
 	Seq   uint64
 	// Body is what it said.
 	Body proto.Message
+	// Lead on which it was carried out; empty = on the member alone.
+	Lead string
 }
 
 // Done answers a command that was carried out, so that its repeat is answered
@@ -383,6 +404,19 @@ func (m *Member) AwayAt(t time.Time) bool {
 // Apply folds one event.
 func (r *Roster) Apply(e *ledger.Event) {
 	switch body := e.Body.(type) {
+	case *personv1.AccountDeclared:
+		if r.accounts[body.GetDomain()] = body.GetOwner(); body.GetOwner() == "" {
+			delete(r.accounts, body.GetDomain())
+		}
+	case *leadv1.OfferAccepted:
+		// Whoever claims names no lead, so a repeat is found here.
+		if m := r.members[body.GetMember()]; m != nil && strings.HasPrefix(e.Cause, claimPrefix) {
+			m.remember(e)
+		}
+	case *routingv1.TurnsAdjusted:
+		if m := r.members[body.GetMember()]; m != nil {
+			m.remember(e)
+		}
 	case *routingv1.MemberAdded:
 		m := r.members[body.GetMember()]
 		if m == nil {
@@ -431,9 +465,13 @@ func (r *Roster) give(m *Member, hash []byte) {
 // remember notes the command that brought an event about.
 func (m *Member) remember(e *ledger.Event) {
 	if strings.HasPrefix(e.Cause, lead.CommandPrefix) {
-		m.Commands = append(m.Commands, Command{e.Cause, e.Seq, e.Body})
+		id, _ := lead.FromSubject(e.Subject)
+		m.Commands = append(m.Commands, Command{Cause: e.Cause, Seq: e.Seq, Body: e.Body, Lead: id})
 	}
 }
+
+// AccountOwner answers who owns the company of a domain; empty = nobody.
+func (r *Roster) AccountOwner(domain string) string { return r.accounts[domain] }
 
 // Member answers one person; nil = not known.
 func (r *Roster) Member(handle string) *Member { return r.members[handle] }

@@ -18,6 +18,7 @@ func consider(in Input, pool agreement.Pool, calendar *agreement.Calendar, count
 	for i, seat := range pool.Members {
 		c := &leadv1.Candidate{Member: seat.Member, Load: counts.Load[seat.Member], Capacity: seat.Capacity, Turns: rotation.Count(seat.Member), Weight: seat.Weight}
 		c.Reason, c.Text = unfit(in, seat, onDuty, reopened, c.Load)
+		c.Reason, c.Text = bounded(in, pool, seat, counts, c)
 		if c.Reason == "" {
 			c.Eligible = true
 			eligible = append(eligible, Seat{Member: seat.Member, Weight: seat.Weight})
@@ -33,7 +34,7 @@ func consider(in Input, pool agreement.Pool, calendar *agreement.Calendar, count
 func reopened(in Input, pool agreement.Pool) bool {
 	for _, seat := range pool.Members {
 		m := in.Roster.Member(seat.Member)
-		if m == nil || m.Deactivated || slices.Contains(in.Lead.Declined, seat.Member) {
+		if m == nil || m.Deactivated || slices.Contains(in.Lead.Declined, seat.Member) || lacks(in, seat) != "" {
 			continue
 		}
 		if !slices.Contains(in.Lead.TimedOut, seat.Member) && !barred(in, seat.Member) {

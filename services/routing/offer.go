@@ -26,25 +26,50 @@ func takeWithin(in Input, pool agreement.Pool, rule agreement.Handoff) time.Dura
 	return within
 }
 
-func offer(in Input, pool agreement.Pool, rule agreement.Handoff, considered []*leadv1.Candidate, eligible []Seat, member string, turn int64, window Window, takeBy time.Time) *Said {
-	s := in.Lead
-	step := &routingv1.PoolStep{
-		Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: s.ID, Pool: pool.ID, Member: member,
-		Turn: leadv1.TurnKind_TURN_KIND_ROTATION, TakeBy: timestamppb.New(takeBy), Offer: s.Offers + 1,
+// takeBy is until when an offer stands.
+func takeBy(in Input, pool agreement.Pool, rule agreement.Handoff, calendar *agreement.Calendar) time.Time {
+	within := takeWithin(in, pool, rule)
+	if by, ok := calendar.Add(in.Now, within); ok {
+		return by
 	}
-	for _, seat := range eligible {
+	return in.Now.Add(within)
+}
+
+// offer says who gets the lead, and what that is for the pool.
+func (r *round) offer(c choice) *Said {
+	s := r.in.Lead
+	by := timestamppb.New(takeBy(r.in, r.pool, r.rule, r.calendar))
+	body := &leadv1.LeadOffered{
+		AgreementVersion: r.in.Version, Pool: r.pool.ID, Group: r.pool.Group, Member: c.member, Offer: s.Offers + 1,
+		TakeBy: by, Rule: r.rule.ID, Turn: c.turn, Considered: r.considered, Overlay: r.rule.Overlay,
+		Summary: fmt.Sprintf("Offered to %s by rule %q of the agreement (version %d): %s", c.member, r.rule.ID, r.in.Version, c.why),
+	}
+	step := &routingv1.PoolStep{
+		Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: s.ID, Pool: r.pool.ID, Member: c.member,
+		Turn: c.turn, TakeBy: by, Offer: s.Offers + 1,
+	}
+	for _, seat := range r.eligible {
 		step.Eligible, step.Weights = append(step.Eligible, seat.Member), append(step.Weights, seat.Weight)
 	}
-	summary := fmt.Sprintf("Offered to %s by rule %q of the agreement (version %d): the only one of %d in pool %s who can take it now.", member, rule.ID, in.Version, len(considered), pool.Title)
-	if len(eligible) > 1 {
-		summary = fmt.Sprintf("Offered to %s by rule %q of the agreement (version %d): of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", member, rule.ID, in.Version, len(eligible), pool.Title, member, turn, window.To)
+	if c.turn == leadv1.TurnKind_TURN_KIND_ROTATION {
+		body.TurnNumber = r.rotation.Turns() + 1
 	}
-	return &Said{
-		Body: &leadv1.LeadOffered{
-			AgreementVersion: in.Version, Pool: pool.ID, Group: pool.Group, Member: member, Offer: s.Offers + 1,
-			TakeBy: timestamppb.New(takeBy), Rule: rule.ID, Turn: leadv1.TurnKind_TURN_KIND_ROTATION, TurnNumber: turn,
-			Considered: considered, Summary: summary, Overlay: rule.Overlay,
-		},
-		Group: pool.Group, Step: step,
+	// Earlier logics knew rotation only, and did not say so.
+	if !r.in.old() {
+		body.ChosenBy = c.by
+		step.Counted = counts(r.pool, c.turn)
+		step.Periods = periods(r.in, r.pool, c.member)
+		if step.Counted {
+			for _, seat := range r.owed() {
+				step.Owed, step.OwedWeights = append(step.Owed, seat.Member), append(step.OwedWeights, seat.Weight)
+			}
+		}
 	}
+	return &Said{Body: body, Group: r.pool.Group, Step: step}
+}
+
+// counts says whether a kind of turn is of a pool's rotation. What the pool's own way
+// gives always is.
+func counts(pool agreement.Pool, turn leadv1.TurnKind) bool {
+	return turn == leadv1.TurnKind_TURN_KIND_ROTATION || pool.Counts(turn)
 }

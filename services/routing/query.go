@@ -42,6 +42,7 @@ type Server struct {
 	Register *agreement.Register
 	Roster   *Roster
 	Groups   *Groups
+	People   *lead.People
 }
 
 // Lookup answers who holds a token: it is an access.Directory over the roster.
@@ -280,7 +281,7 @@ func (s *Server) shown(v *ledger.View, handle string) (*routingv1.Member, *leadv
 	if m == nil {
 		return nil, nil
 	}
-	out := &routingv1.Member{Member: handle, Roles: m.Roles, Away: m.AwayAt(v.Now), Deactivated: m.Deactivated, Turns: map[string]int64{}}
+	out := &routingv1.Member{Member: handle, Roles: m.Roles, Away: m.AwayAt(v.Now), Deactivated: m.Deactivated, Turns: map[string]int64{}, Ahead: map[string]int64{}}
 	if out.Away && !m.Until.IsZero() {
 		out.AwayUntil = timestamppb.New(m.Until)
 	}
@@ -299,6 +300,7 @@ func (s *Server) shown(v *ledger.View, handle string) (*routingv1.Member, *leadv
 		out.Capacity = pool.Members[i].Capacity
 		if r := s.Groups.Group(pool.Group).Rotations[pool.ID]; r != nil {
 			out.Turns[pool.ID] = r.Count(handle)
+			out.Ahead[pool.ID] = r.ahead(handle)
 		} else {
 			out.Turns[pool.ID] = 0
 		}
@@ -342,7 +344,7 @@ func (s *Server) ListMembers(ctx context.Context, _ *routingv1.ListMembersReques
 }
 
 // ListQueue lists waiting leads, oldest first.
-func (s *Server) ListQueue(_ context.Context, req *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
+func (s *Server) ListQueue(ctx context.Context, req *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
 	size := int(req.GetPageSize())
 	if size == 0 {
 		size = 50
@@ -354,8 +356,11 @@ func (s *Server) ListQueue(_ context.Context, req *routingv1.ListQueueRequest) (
 			return nil, fault.New(fault.Invalid, "the page token is not one of ours")
 		}
 	}
+	actor, _ := access.From(ctx)
 	var all []*routingv1.QueuedLead
-	s.Log.Follower().View(func(*ledger.View) {
+	out := &routingv1.ListQueueResponse{}
+	var err error
+	s.Log.Follower().View(func(v *ledger.View) {
 		for _, name := range s.Groups.Names() {
 			group := s.Groups.Group(name)
 			for _, id := range group.Ordered() {
@@ -370,13 +375,26 @@ func (s *Server) ListQueue(_ context.Context, req *routingv1.ListQueueRequest) (
 				all = append(all, q)
 			}
 		}
+		slices.SortStableFunc(all, func(a, b *routingv1.QueuedLead) int {
+			return a.GetSince().AsTime().Compare(b.GetSince().AsTime())
+		})
+		if skip < len(all) {
+			out.Leads = all[skip:min(skip+size, len(all))]
+		}
+		// Each by itself: what the caller may claim is what they may claim first.
+		for _, q := range out.GetLeads() {
+			var folded *lead.State
+			if folded, err = v.Lead(q.GetLeadId()); err != nil {
+				return
+			}
+			q.Text = folded.BlockedText
+			t := NewTurn(s.Groups, s.Roster, s.Register, s.People, v.Now)
+			said, _, _ := t.Claim(t.Lead(folded), actor.Handle)
+			q.Claimable = said != nil
+		}
 	})
-	slices.SortStableFunc(all, func(a, b *routingv1.QueuedLead) int {
-		return a.GetSince().AsTime().Compare(b.GetSince().AsTime())
-	})
-	out := &routingv1.ListQueueResponse{}
-	if skip < len(all) {
-		out.Leads = all[skip:min(skip+size, len(all))]
+	if err != nil {
+		return nil, err
 	}
 	if skip+size < len(all) {
 		out.NextPageToken = strconv.Itoa(skip + size)

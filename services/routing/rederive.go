@@ -17,8 +17,8 @@ import (
 // Rederive makes the decisions of one batch again, from everything as it was
 // folded at the batch's basis, and answers what differs, by sequence. The
 // events are those of one batch that carry a logic version, in order.
-func Rederive(groups *Groups, roster *Roster, register *agreement.Register, leads func(id string) *lead.State, events []*ledger.Event) map[uint64]string {
-	r := &rederiving{turn: NewTurn(groups, roster, register, events[0].Recorded), leads: leads, steps: map[string][]*routingv1.PoolStep{}, differ: map[uint64]string{}}
+func Rederive(groups *Groups, roster *Roster, register *agreement.Register, people *lead.People, leads func(id string) *lead.State, events []*ledger.Event) map[uint64]string {
+	r := &rederiving{turn: NewTurn(groups, roster, register, people, events[0].Recorded), leads: leads, steps: map[string][]*routingv1.PoolStep{}, differ: map[uint64]string{}}
 	for _, e := range events {
 		if body, ok := e.Body.(*routingv1.PoolAdvanced); ok {
 			r.steps[strings.TrimPrefix(e.Subject, lead.SubjectPool)] = body.GetSteps()
@@ -48,6 +48,15 @@ type rederiving struct {
 func (r *rederiving) check(e *ledger.Event) string {
 	if body, ok := e.Body.(*routingv1.PoolAdvanced); ok {
 		return r.advanced(strings.TrimPrefix(e.Subject, lead.SubjectPool), body)
+	}
+	if body, ok := e.Body.(*routingv1.TurnsAdjusted); ok {
+		group, step, why := r.turn.calibration(body)
+		if why != "" {
+			return why
+		}
+		r.before(group, "")
+		r.turn.step(group, step)
+		return ""
 	}
 	id, ok := lead.FromSubject(e.Subject)
 	if !ok {
@@ -85,6 +94,12 @@ func (r *rederiving) check(e *ledger.Event) string {
 		}
 		r.before(group, id)
 		said := r.turn.Next(s)
+		if offered, ok := e.Body.(*leadv1.LeadOffered); ok && offered.GetChosenBy() == agreement.ByClaim {
+			why := ""
+			if said, _, why = r.turn.Claim(s, offered.GetMember()); said == nil {
+				return why
+			}
+		}
 		if said == nil {
 			return "nothing was due on the lead"
 		}

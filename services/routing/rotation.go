@@ -61,6 +61,10 @@ type account struct {
 	Part  int64 `json:"part,omitempty"`
 	Rest  int64 `json:"rest,omitempty"`
 	Of    int64 `json:"of,omitempty"`
+	// Kept whole leads and KeptPart units are kept for a member on leave; below zero
+	// they are what the member had of others' meanwhile. All accounts' sum to nothing.
+	Kept     int64 `json:"kept,omitempty"`
+	KeptPart int64 `json:"kept_part,omitempty"`
 }
 
 // Turns is how many turns the pool has given.
@@ -109,7 +113,13 @@ func (r *Rotation) Clone() *Rotation {
 // equals again, the seed decides. So whoever would otherwise fall a whole lead
 // behind comes first, the most behind before all. If the turn puts everybody a
 // whole lead ahead (those behind are away), the least ahead gets it.
+//
+// What is kept for somebody who is back counts as theirs already.
 func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []Window) {
+	if r.back(eligible) {
+		r = r.Clone()
+		r.settle(eligible)
+	}
 	chosen = -1
 	windows = make([]Window, len(eligible))
 	sum := sumOf(eligible)
@@ -134,7 +144,9 @@ func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []W
 // Take records a turn: each seat earns its share and the chosen member gets the
 // lead. It is total, because what is in the log has happened: a chosen member
 // without a seat is counted all the same.
-func (r *Rotation) Take(eligible []Seat, chosen string) {
+func (r *Rotation) Take(eligible []Seat, chosen string) { r.TakeOwing(eligible, nil, chosen) }
+
+func (r *Rotation) take(eligible []Seat, chosen string) {
 	if r.accounts == nil {
 		r.accounts = make(map[string]*account, len(eligible))
 	}
@@ -260,10 +272,15 @@ func (t *tieBreak) before(a, b standing) bool {
 	if a.after.Part != b.after.Part {
 		return a.after.Part > b.after.Part
 	}
-	if ha, hb := t.draw(a.member), t.draw(b.member); ha != hb {
+	return t.draws(a.member, b.member)
+}
+
+// draws says whether a comes before b by the seed.
+func (t *tieBreak) draws(a, b string) bool {
+	if ha, hb := t.draw(a), t.draw(b); ha != hb {
 		return ha < hb
 	}
-	return a.member < b.member
+	return a < b
 }
 
 // draw is the member's lot for this seed: FNV-1a over both, then the finishing
@@ -322,12 +339,17 @@ func (r *Rotation) UnmarshalJSON(data []byte) error {
 		return fault.New(fault.Corrupt, "stored rotation: counts in units of 1/%d, this version in 1/%d; drop the snapshot and rebuild from the log", stored.Unit, int64(unit))
 	}
 	var counted int64
+	kept := new(big.Int)
 	// any order: each is checked by itself, and a sum has none
 	for _, a := range stored.Accounts {
-		if a == nil || a.Count < 0 || a.Quota < 0 || a.Part < 0 || a.Part >= unit || a.Rest < 0 || (a.Rest > 0 && a.Rest >= a.Of) {
+		if a == nil || a.Count < 0 || a.Part < 0 || a.Part >= unit || a.Rest < 0 || (a.Rest > 0 && a.Rest >= a.Of) || a.KeptPart < 0 || a.KeptPart >= unit {
 			return fault.New(fault.Corrupt, "stored rotation: a member's account is damaged; drop the snapshot and rebuild from the log")
 		}
 		counted += a.Count
+		kept.Add(kept, a.kept())
+	}
+	if kept.Sign() != 0 {
+		return fault.New(fault.Corrupt, "stored rotation: what is kept for those on leave is not what the others had of it; drop the snapshot and rebuild from the log")
 	}
 	if counted != stored.Turns {
 		return fault.New(fault.Corrupt, "stored rotation: %d turns, but the members' counts sum to %d; drop the snapshot and rebuild from the log", stored.Turns, counted)

@@ -15,6 +15,7 @@ package routing
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -56,7 +57,7 @@ func (r *Routing) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, 
 }
 
 func (r *Routing) decide(now time.Time, leads folds, items []*ledger.Item) ([]ledger.Draft, error) {
-	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, now), people: r.people, now: now, commanded: map[string]*ledger.Item{}, added: map[string]bool{}}
+	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, r.people, now), people: r.people, now: now, commanded: map[string]*ledger.Item{}, added: map[string]bool{}}
 	looked := map[string]bool{}
 	for _, item := range items {
 		switch {
@@ -127,9 +128,9 @@ func (b *batch) say(s *lead.State, item *ledger.Item, said *Said, position int) 
 }
 
 // owner says whose person this is from now on. Who was merged has no owner of
-// their own: it is said of who stayed.
+// their own: it is said of who stayed. Whoever covers for somebody changes nothing.
 func (b *batch) owner(s *lead.State, item *ledger.Item, member string) {
-	if s.PersonID == "" {
+	if s.PersonID == "" || s.ChosenBy == lead.ByCover {
 		return
 	}
 	b.drafts = append(b.drafts, ledger.Draft{
@@ -190,19 +191,23 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, it
 	}
 	// One dry turn without taking: a lead that could go somewhere now is worth
 	// a look. Pools that refused a lead without history refuse the next as well.
-	t := NewTurn(r.groups, r.roster, r.register, now)
-	closed := map[Waiting]bool{}
+	t := NewTurn(r.groups, r.roster, r.register, r.people, now)
+	closed := map[class]bool{}
 	for _, id := range group.Ordered() {
 		if len(items) >= wakeMost {
 			break
 		}
 		w := group.Line[id]
-		same := Waiting{Pool: w.Pool, BlockedBy: w.BlockedBy, LookAgain: w.LookAgain, Version: w.Version}
+		same := class{pool: w.Pool, blocked: w.BlockedBy, look: w.LookAgain, version: w.Version}
 		if closed[same] {
 			continue
 		}
 		folded, err := leads(id)
 		if err != nil {
+			continue
+		}
+		// What a lead needs, and whose it may be, is its own.
+		if same.needs = t.needs(folded); closed[same] {
 			continue
 		}
 		s := t.Lead(folded)
@@ -215,9 +220,34 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, it
 			continue
 		}
 		// Under another agreement than the one in force, the next may belong elsewhere.
-		if len(s.Declined) == 0 && len(s.TimedOut) == 0 && w.Version == t.version {
+		if len(s.Declined) == 0 && len(s.TimedOut) == 0 && len(s.Returned) == 0 && w.Version == t.version && !t.may(s) {
 			closed[same] = true
 		}
 	}
 	return items
+}
+
+// class is what leads in line have in common where the same people cannot take them.
+type class struct {
+	pool, blocked, needs string
+	look                 time.Time
+	version              int64
+}
+
+// needs is what a waiting lead wants whoever gets it to know, as one word.
+func (t *Turn) needs(s *lead.State) string {
+	if t.agreement == nil {
+		return ""
+	}
+	return strings.Join(t.agreement.Needs(s.Rule, agreement.FactsOf(s, t.now)), " ")
+}
+
+// may says whether a lead may be somebody's, whatever others of its pool can take.
+func (t *Turn) may(s *lead.State) bool {
+	if t.agreement == nil {
+		return false
+	}
+	_, one := t.agreement.OneOwner()
+	pool, _ := t.agreement.Pool(s.Pool)
+	return s.PersonID != "" && (one || pool.PreviousOwnerFor > 0) || s.Account != nil && pool.AccountOwner
 }

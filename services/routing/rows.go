@@ -49,6 +49,9 @@ func (g *Groups) note(group string, step *routingv1.PoolStep) {
 	case routingv1.StepKind_STEP_KIND_OFFERED:
 		g.touch(group, kindRotation, step.GetPool())
 		g.touch(group, kindLoad, step.GetMember())
+		if len(step.GetPeriods()) > 0 {
+			g.touch(group, kindGiven, step.GetMember())
+		}
 		g.touch(group, kindLine, step.GetLeadId())
 		g.touch(group, kindHeld, step.GetLeadId())
 	case routingv1.StepKind_STEP_KIND_ACCEPTED:
@@ -56,6 +59,8 @@ func (g *Groups) note(group string, step *routingv1.PoolStep) {
 	case routingv1.StepKind_STEP_KIND_RELEASED:
 		g.touch(group, kindLoad, step.GetMember())
 		g.touch(group, kindHeld, step.GetLeadId())
+	case routingv1.StepKind_STEP_KIND_ADJUSTED:
+		g.touch(group, kindRotation, step.GetPool())
 	case routingv1.StepKind_STEP_KIND_QUEUED, routingv1.StepKind_STEP_KIND_LEFT:
 		g.touch(group, kindLine, step.GetLeadId())
 	}
@@ -89,6 +94,10 @@ func (g *Groups) row(k rowKey) ([]byte, error) {
 		if n := group.Load[k.key]; n != 0 {
 			return json.Marshal(n)
 		}
+	case kindGiven:
+		if given, ok := group.Given[k.key]; ok {
+			return json.Marshal(given)
+		}
 	case kindHeld:
 		if h, ok := group.Held[k.key]; ok {
 			return json.Marshal(heldRow(h))
@@ -112,6 +121,9 @@ func (g *Groups) all() []rowKey {
 		}
 		for member := range group.Load {
 			keys = append(keys, rowKey{name, kindLoad, member})
+		}
+		for member := range group.Given {
+			keys = append(keys, rowKey{name, kindGiven, member})
 		}
 		for id := range group.Held {
 			keys = append(keys, rowKey{name, kindHeld, id})
@@ -168,6 +180,12 @@ func (g *Groups) take(ranks map[string]int, group *Group, row Row) error {
 			return err
 		}
 		group.Load[row.Key] = n
+	case kindGiven:
+		var v Given
+		if err := json.Unmarshal(row.Value, &v); err != nil {
+			return err
+		}
+		group.Given[row.Key] = v
 	case kindHeld:
 		var v heldRow
 		if err := json.Unmarshal(row.Value, &v); err != nil {

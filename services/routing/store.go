@@ -74,6 +74,9 @@ const (
 	kindRotation Kind = "rotation"
 	// kindLoad: how many open leads a member holds in the group, by member: a number.
 	kindLoad Kind = "load"
+	// kindGiven: what a member whom the agreement limits was given, by member: for day,
+	// week and month the two latest, [{"began": local date,"leads"},…].
+	kindGiven Kind = "given"
 	// kindHeld: who holds a lead, by lead: {"member","pool","offer","take_by"};
 	// no take_by once accepted.
 	kindHeld Kind = "held"

@@ -17,6 +17,7 @@ import (
 type Turn struct {
 	groups    *Groups
 	roster    *Roster
+	people    *lead.People
 	agreement *agreement.Agreement
 	version   int64
 	now       time.Time
@@ -36,9 +37,9 @@ type heldNow struct {
 	is   bool
 }
 
-// NewTurn begins a batch at an instant.
-func NewTurn(groups *Groups, roster *Roster, register *agreement.Register, now time.Time) *Turn {
-	t := &Turn{groups: groups, roster: roster, now: now, leads: map[string]*lead.State{}, counts: map[string]*Counts{}, held: map[string]heldNow{}, steps: map[string][]*routingv1.PoolStep{}}
+// NewTurn begins a batch at an instant. Without people nobody had anybody before.
+func NewTurn(groups *Groups, roster *Roster, register *agreement.Register, people *lead.People, now time.Time) *Turn {
+	t := &Turn{groups: groups, roster: roster, people: people, now: now, leads: map[string]*lead.State{}, counts: map[string]*Counts{}, held: map[string]heldNow{}, steps: map[string][]*routingv1.PoolStep{}}
 	if v := register.InForce(now); v != nil {
 		t.agreement, t.version = v.Agreement, v.Number
 	}
@@ -68,7 +69,28 @@ func (t *Turn) Counts(group string) *Counts {
 
 // Next answers what is due next on a lead; nil = nothing.
 func (t *Turn) Next(s *lead.State) *Said {
-	return Decide(Input{Lead: s, Logic: t.logic, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts, Now: t.now})
+	return Decide(t.input(s))
+}
+
+// input is everything that a decision on a lead reads at this point of the batch.
+func (t *Turn) input(s *lead.State) Input {
+	return Input{
+		Lead: s, Logic: t.logic, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts,
+		People: t.people, Holder: t.holder, Now: t.now,
+	}
+}
+
+// holder is who holds a lead at this point of the batch; empty = nobody.
+func (t *Turn) holder(id string) string {
+	if h, ok := t.held[id]; ok {
+		return h.hold.Member
+	}
+	for _, name := range t.groups.Names() {
+		if h, ok := t.groups.Group(name).Held[id]; ok {
+			return h.Member
+		}
+	}
+	return ""
 }
 
 // Take moves the batch on by what was said about a lead. One that goes to

@@ -42,7 +42,7 @@ func blocking(in Input, pool agreement.Pool, calendar *agreement.Calendar, consi
 		}
 	}
 	var parts []string
-	for _, reason := range []string{"off-duty", "full", "timed-out", "away", "declined", "returned", "deactivated", "not-known"} {
+	for _, reason := range []string{"off-duty", "full", "capped", "timed-out", "away", "declined", "returned", "lacks", "deactivated", "not-known"} {
 		if count[reason] == 0 {
 			continue
 		}
@@ -62,6 +62,9 @@ func blocking(in Input, pool agreement.Pool, calendar *agreement.Calendar, consi
 		if next, ok := calendar.NextOnDuty(in.Now); ok && (look.IsZero() || next.Before(look)) {
 			look = next
 		}
+	}
+	if free := uncapped(in, pool, in.Counts(pool.Group), considered); !free.IsZero() && (look.IsZero() || free.Before(look)) {
+		look = free
 	}
 	text = fmt.Sprintf("Nobody in pool %s can take it now: %s.", pool.Title, strings.Join(parts, ", "))
 	if !look.IsZero() {

@@ -77,12 +77,13 @@ type folding struct {
 	register *agreement.Register
 	roster   *Roster
 	groups   *Groups
+	people   *lead.People
 	leads    map[string]*lead.State
 	order    []string
 }
 
 func newFolding() *folding {
-	return &folding{register: &agreement.Register{}, roster: NewRoster(), groups: NewGroups(), leads: map[string]*lead.State{}}
+	return &folding{register: &agreement.Register{}, roster: NewRoster(), groups: NewGroups(), people: lead.NewPeople(), leads: map[string]*lead.State{}}
 }
 
 func (f *folding) apply(e *ledger.Event) {
@@ -99,6 +100,7 @@ func (f *folding) apply(e *ledger.Event) {
 	if f.register != nil {
 		f.register.Apply(e)
 	}
+	f.people.Evolve(e.Subject, e.Seq, e.Occurred, e.Recorded, e.Body)
 	f.roster.Apply(e)
 	f.groups.Apply(e)
 }
@@ -122,7 +124,7 @@ func (f *folding) state(id string) *lead.State {
 func newWorld(t tester, doc []byte, members ...string) *world {
 	t.Helper()
 	f := newFolding()
-	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups, nil), given: map[string]int64{}, check: func([]*ledger.Event) {}}
+	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups, f.people), given: map[string]int64{}, check: func([]*ledger.Event) {}}
 	for _, m := range members {
 		w.roster(&routingv1.MemberAdded{Member: m, Roles: []string{"sales"}})
 	}
@@ -168,7 +170,7 @@ func (w *world) record(service string, drafts ...ledger.Draft) {
 		}
 	}
 	if len(decisions) > 0 {
-		for seq, why := range Rederive(w.folds.groups, w.folds.roster, w.folds.register, w.folds.state, decisions) {
+		for seq, why := range Rederive(w.folds.groups, w.folds.roster, w.folds.register, w.folds.people, w.folds.state, decisions) {
 			w.t.Errorf("record %d cannot be derived again: %s", seq, why)
 		}
 	}

@@ -3233,7 +3233,8 @@ type LeadOffered struct {
 	Overlay string `protobuf:"bytes,12,opt,name=overlay,proto3" json:"overlay,omitempty"`
 	// How the person was found: "rotation", "least-loaded", "strict-order", "claim",
 	// "account-owner", "previous-owner", "active-owner" (another open lead of the same
-	// person is theirs), "override" (by hand), "fallback" (the agreed stand-in person).
+	// person is theirs), "cover" (by the pool's own way, in place of the previous owner,
+	// whose the person stays), "override" (by hand), "fallback" (the agreed stand-in person).
 	// Empty = rotation, as it was before there were others.
 	ChosenBy string `protobuf:"bytes,13,opt,name=chosen_by,json=chosenBy,proto3" json:"chosen_by,omitempty"`
 	// When the person is reminded; absent = not at all.

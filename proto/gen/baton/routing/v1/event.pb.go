@@ -152,7 +152,7 @@ type PoolStep struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What.
 	Kind StepKind `protobuf:"varint,1,opt,name=kind,proto3,enum=baton.routing.v1.StepKind" json:"kind,omitempty"`
-	// Lead.
+	// Lead; empty where books were changed by hand.
 	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
 	// Pool.
 	Pool string `protobuf:"bytes,3,opt,name=pool,proto3" json:"pool,omitempty"`
@@ -161,7 +161,8 @@ type PoolStep struct {
 	// Count that the turn belongs to.
 	Turn v1.TurnKind `protobuf:"varint,5,opt,name=turn,proto3,enum=baton.lead.v1.TurnKind" json:"turn,omitempty"`
 	// People who were eligible for the turn, in the pool's order: quota counts
-	// only the moments in which a person was.
+	// only the moments in which a person was. For a step that adjusts books: those off
+	// whose books it is taken, by weight.
 	Eligible []string `protobuf:"bytes,6,rep,name=eligible,proto3" json:"eligible,omitempty"`
 	// Weights of the eligible, in the same order.
 	Weights []int64 `protobuf:"varint,7,rep,packed,name=weights,proto3" json:"weights,omitempty"`
@@ -188,8 +189,9 @@ type PoolStep struct {
 	RemindAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=remind_at,json=remindAt,proto3" json:"remind_at,omitempty"`
 	// When the lead goes to the agreed stand-in; absent = to none.
 	FallbackAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=fallback_at,json=fallbackAt,proto3" json:"fallback_at,omitempty"`
-	// The periods in which the lead counts against the agreed limits, as the local dates
-	// on which day, week and month began. Empty = none is agreed.
+	// The periods in which the lead counts against the agreed limits: the local dates on
+	// which day, week and month began, in this order. Empty = none is agreed for the
+	// person in any pool of the group.
 	Periods []string `protobuf:"bytes,18,rep,name=periods,proto3" json:"periods,omitempty"`
 	// Leads by which the person's books change, for a step that adjusts them: above zero
 	// they are owed more.
@@ -1027,11 +1029,11 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x1cbaton/routing/v1/event.proto\x12\x10baton.routing.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"J\n" +
 	"\fPoolAdvanced\x12:\n" +
-	"\x05steps\x18\x01 \x03(\v2\x1a.baton.routing.v1.PoolStepB\b\xbaH\x05\x92\x01\x02\b\x01R\x05steps\"\xdb\x05\n" +
+	"\x05steps\x18\x01 \x03(\v2\x1a.baton.routing.v1.PoolStepB\b\xbaH\x05\x92\x01\x02\b\x01R\x05steps\"\xd9\x05\n" +
 	"\bPoolStep\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1a.baton.routing.v1.StepKindB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12\"\n" +
-	"\alead_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12\x12\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12 \n" +
+	"\alead_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06leadId\x12\x12\n" +
 	"\x04pool\x18\x03 \x01(\tR\x04pool\x12\x16\n" +
 	"\x06member\x18\x04 \x01(\tR\x06member\x12+\n" +
 	"\x04turn\x18\x05 \x01(\x0e2\x17.baton.lead.v1.TurnKindR\x04turn\x12\x1a\n" +

@@ -1,0 +1,160 @@
+package routing
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// How the next person is found among those who can take a lead.
+
+// How an offer was found, as LeadOffered.chosen_by says it, beside the ways of a pool.
+const (
+	byActiveOwner   = "active-owner"
+	byAccountOwner  = "account-owner"
+	byPreviousOwner = "previous-owner"
+)
+
+// round is one lead before one pool, and everybody as they stand to it.
+type round struct {
+	in       Input
+	rule     agreement.Handoff
+	pool     agreement.Pool
+	calendar *agreement.Calendar
+	counts   *Counts
+	rotation *Rotation
+	// considered are all members of the pool in its order, and after them whose the lead
+	// is otherwise. eligible are those who can take it, at their places among them.
+	considered []*leadv1.Candidate
+	eligible   []Seat
+	at         []int
+	// covers is the previous owner in whose place somebody gets the lead; nil = nobody.
+	covers *leadv1.Candidate
+}
+
+// choice is who gets a lead.
+type choice struct {
+	member string
+	// by is how they were found, turn of what kind that makes it.
+	by   string
+	turn leadv1.TurnKind
+	// why is the reason of the sentence.
+	why string
+}
+
+// choose finds the next person by the pool's own way. Somebody can take the lead.
+func (r *round) choose() choice {
+	c := choice{by: r.pool.GivesBy, turn: leadv1.TurnKind_TURN_KIND_ROTATION}
+	able := len(r.eligible)
+	switch r.pool.GivesBy {
+	case agreement.ByLoad:
+		c.member = r.leastLoaded()
+		seat := r.considered[r.place(c.member)]
+		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s holds the fewest open leads for their share (%d, weight %d).", able, r.pool.Title, c.member, seat.GetLoad(), seat.GetWeight())
+	case agreement.ByOrder:
+		c.member = r.first()
+		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s comes first in the agreed order.", able, r.pool.Title, c.member)
+	default:
+		chosen, windows := r.rotation.Choose(r.eligible, r.in.Lead.ID)
+		for i, w := range windows {
+			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = w.From, w.To
+		}
+		c.by, c.member = agreement.ByRotation, r.eligible[chosen].Member
+		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, windows[chosen].To)
+	}
+	if able == 1 {
+		c.why = fmt.Sprintf("the only one of %d in pool %s who can take it now.", len(r.considered), r.pool.Title)
+	}
+	if r.covers != nil {
+		c.by = lead.ByCover
+		c.why += fmt.Sprintf(" In place of %s, who had this person before and %s; the person stays theirs.", r.covers.GetMember(), r.covers.GetText())
+	}
+	return c
+}
+
+// leastLoaded is who holds the fewest open leads for their weight; among equals the
+// seed decides, as in the rotation.
+func (r *round) leastLoaded() string {
+	tie := tieBreak{seed: r.in.Lead.ID}
+	best := -1
+	for i, seat := range r.eligible {
+		if best < 0 {
+			best = i
+			continue
+		}
+		switch order := lighter(r.counts.Load[seat.Member], share(seat), r.counts.Load[r.eligible[best].Member], share(r.eligible[best])); {
+		case order < 0:
+			best = i
+		case order == 0 && tie.draws(seat.Member, r.eligible[best].Member):
+			best = i
+		}
+	}
+	return r.eligible[best].Member
+}
+
+// lighter compares load a for weight v with load b for weight w.
+func lighter(a, v, b, w int64) int {
+	ahi, alo := bits.Mul64(uint64(max(a, 0)), uint64(max(w, 1)))
+	bhi, blo := bits.Mul64(uint64(max(b, 0)), uint64(max(v, 1)))
+	switch {
+	case ahi == bhi && alo == blo:
+		return 0
+	case ahi < bhi || ahi == bhi && alo < blo:
+		return -1
+	}
+	return 1
+}
+
+// first is the first in the agreed order who can take the lead. The others come
+// later: this turn is not theirs, and they earn no share of it.
+func (r *round) first() string {
+	chosen := r.eligible[0]
+	for _, at := range r.at[1:] {
+		c := r.considered[at]
+		c.Eligible, c.Reason, c.Text = false, "later", "could take it, but "+chosen.Member+" comes first"
+	}
+	r.eligible, r.at = r.eligible[:1], r.at[:1]
+	return chosen.Member
+}
+
+// place is where somebody stands among the considered; -1 = nowhere.
+func (r *round) place(member string) int {
+	return slices.IndexFunc(r.considered, func(c *leadv1.Candidate) bool { return c.GetMember() == member })
+}
+
+// can says whether somebody can take the lead.
+func (r *round) can(member string) bool {
+	at := r.place(member)
+	return at >= 0 && r.considered[at].GetEligible()
+}
+
+// owed are the members on leave for whom the pool keeps a share of this turn: those
+// who would be at work and are let down by nothing else.
+func (r *round) owed() []Seat {
+	if r.in.old() || r.pool.AfterLeave == agreement.NoCatchUp || r.pool.GivesBy != agreement.ByRotation {
+		return nil
+	}
+	var out []Seat
+	present := sumOf(r.eligible)
+	for i, m := range r.pool.Members {
+		calendar := calendarOf(r.in, r.pool, m.Member)
+		if r.considered[i].GetReason() != "away" || calendar == nil || !calendar.OnDuty(r.in.Now) || r.in.had(m.Member) {
+			continue
+		}
+		seat := Seat{Member: m.Member, Weight: m.Weight}
+		if r.pool.AfterLeave == agreement.CappedCatchUp && !r.rotation.room(seat, present, r.pool.CatchUp) {
+			continue
+		}
+		out = append(out, seat)
+	}
+	return out
+}
+
+// had says whether somebody has declined the lead, let it run out or sent it back.
+func (in Input) had(member string) bool {
+	return slices.Contains(in.Lead.Declined, member) || slices.Contains(in.Lead.TimedOut, member) || barred(in, member)
+}
