@@ -52,17 +52,20 @@ type Said struct {
 	Step  *routingv1.PoolStep
 }
 
-// Decide answers what is due next on a lead: LeadOffered, LeadQueued or
-// OfferTimedOut, or nothing. It depends on its input alone.
+// Decide answers what is due next on a lead: LeadOffered, LeadQueued, OfferReminded,
+// OfferTimedOut or LeadReassigned, or nothing. It depends on its input alone.
 func Decide(in Input) *Said {
 	s := in.Lead
 	if in.Agreement == nil || s.Historical {
 		return nil
 	}
+	if said := takenFrom(in); said != nil {
+		return said
+	}
 	switch s.State {
 	case leadv1.State_STATE_OFFERED:
 		if in.Now.Before(s.TakeBy) {
-			return nil
+			return remind(in)
 		}
 		return timeOut(in)
 	case leadv1.State_STATE_QUALIFIED:
@@ -72,7 +75,7 @@ func Decide(in Input) *Said {
 		return assign(in)
 	case leadv1.State_STATE_WAITING:
 		said := assign(in)
-		if q, queued := said.Body.(*leadv1.LeadQueued); queued && q.GetBlockedBy() == s.BlockedBy && q.GetPool() == s.Pool && look(q).Equal(s.LookAgainAt) {
+		if q, queued := said.Body.(*leadv1.LeadQueued); queued && q.GetBlockedBy() == s.BlockedBy && q.GetPool() == s.Pool && look(q).Equal(s.LookAgainAt) && fallbackAt(q).Equal(s.FallbackAt) {
 			return nil
 		}
 		return said
@@ -87,6 +90,14 @@ func look(q *leadv1.LeadQueued) time.Time {
 		return time.Time{}
 	}
 	return q.GetLookAgainAt().AsTime()
+}
+
+// fallbackAt is when the stand-in gets a queued lead; zero = none does.
+func fallbackAt(q *leadv1.LeadQueued) time.Time {
+	if q.GetFallbackAt() == nil {
+		return time.Time{}
+	}
+	return q.GetFallbackAt().AsTime()
 }
 
 // timeOut ends an offer whose clock ran out, dated at the due instant.
@@ -124,6 +135,7 @@ func assign(in Input) *Said {
 			fmt.Sprintf("No handoff rule of the agreement (version %d) fits a lead of stage %s; add one, or widen a condition.", in.Version, in.Agreement.StageTitle(in.Lead.Stage)), time.Time{})
 	}
 	pool, ok := in.Agreement.Pool(rule.Pool)
+	pool, from := standsIn(in, pool)
 	calendar, known := in.Agreement.Calendar(pool.Calendar)
 	if !ok || !known {
 		return queue(in, agreement.Pool{ID: rule.Pool, Group: Unrouted}, rule, nil, "empty-pool", "The handoff rule names a pool that the agreement does not hold.", time.Time{})
@@ -135,20 +147,15 @@ func assign(in Input) *Said {
 	}
 	considered, eligible, at := consider(in, pool, calendar, counts, rotation)
 	if len(eligible) == 0 {
-		blocked, text, look := blocking(in, pool, calendar, considered)
-		return queue(in, pool, rule, considered, blocked, text, look)
+		return nobody(in, pool, from, rule, calendar, considered)
 	}
 	chosen, windows := rotation.Choose(eligible, in.Lead.ID)
 	for i, w := range windows {
 		considered[at[i]].WindowFrom, considered[at[i]].WindowTo = w.From, w.To
 	}
-	within := takeWithin(in, pool, rule)
-	takeBy, ok := calendar.Add(in.Now, within)
-	if !ok {
-		takeBy = in.Now.Add(within)
-	}
 	member := eligible[chosen].Member
-	return offer(in, pool, rule, considered, eligible, member, rotation.Turns()+1, windows[chosen], takeBy)
+	by := deadline(in, pool, rule, calendar, member)
+	return by.on(offer(in, pool, rule, considered, eligible, member, rotation.Turns()+1, windows[chosen], by.take), from)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -49,6 +49,10 @@ func (r *rederiving) check(e *ledger.Event) string {
 	if body, ok := e.Body.(*routingv1.PoolAdvanced); ok {
 		return r.advanced(strings.TrimPrefix(e.Subject, lead.SubjectPool), body)
 	}
+	if body, ok := e.Body.(*routingv1.MemberDeactivated); ok {
+		r.turn.Leave(body.GetMember(), moveOf(e.Cause, body.GetMember()))
+		return ""
+	}
 	id, ok := lead.FromSubject(e.Subject)
 	if !ok {
 		return ""
@@ -77,7 +81,7 @@ func (r *rederiving) check(e *ledger.Event) string {
 			group = body.GetGroup()
 		case *leadv1.LeadQueued:
 			group = body.GetGroup()
-		case *leadv1.OfferTimedOut:
+		case *leadv1.OfferTimedOut, *leadv1.OfferReminded, *leadv1.LeadReassigned:
 			group = s.Group
 		}
 		if _, waits := r.turn.moves(s, group); waits {

@@ -74,11 +74,11 @@ const (
 	kindRotation Kind = "rotation"
 	// kindLoad: how many open leads a member holds in the group, by member: a number.
 	kindLoad Kind = "load"
-	// kindHeld: who holds a lead, by lead: {"member","pool","offer","take_by"};
-	// no take_by once accepted.
+	// kindHeld: who holds a lead, by lead: {"member","pool","offer","take_by",
+	// "remind_at"}; no take_by once accepted, no remind_at once reminded.
 	kindHeld Kind = "held"
 	// kindLine: where a lead waits, by lead: {"pool","blocked_by","since",
-	// "look_again","agreement","place"}.
+	// "look_again","agreement","fallback_at","place"}.
 	kindLine Kind = "line"
 )
 

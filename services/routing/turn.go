@@ -68,8 +68,16 @@ func (t *Turn) Counts(group string) *Counts {
 
 // Next answers what is due next on a lead; nil = nothing.
 func (t *Turn) Next(s *lead.State) *Said {
-	return Decide(Input{Lead: s, Logic: t.logic, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts, Now: t.now})
+	return Decide(t.input(s))
 }
+
+// input is what a decision on a lead may read at this point of the batch.
+func (t *Turn) input(s *lead.State) Input {
+	return Input{Lead: s, Logic: t.logic, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts, Now: t.now}
+}
+
+// Leave lets the rest of the batch see that a member was taken out by a move.
+func (t *Turn) Leave(handle, move string) { t.roster = t.roster.without(handle, move) }
 
 // Take moves the batch on by what was said about a lead. One that goes to
 // another group leaves the line of the group that it came from.
@@ -104,7 +112,7 @@ func (t *Turn) step(group string, step *routingv1.PoolStep) {
 	case routingv1.StepKind_STEP_KIND_OFFERED, routingv1.StepKind_STEP_KIND_ACCEPTED:
 		hold := Hold{Member: step.GetMember(), Pool: step.GetPool(), Offer: step.GetOffer()}
 		if step.GetKind() == routingv1.StepKind_STEP_KIND_OFFERED {
-			hold.TakeBy = step.GetTakeBy().AsTime()
+			hold = holdOf(step)
 		}
 		t.held[step.GetLeadId()] = heldNow{hold, true}
 	case routingv1.StepKind_STEP_KIND_RELEASED:
