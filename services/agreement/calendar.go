@@ -77,6 +77,55 @@ func (c *Calendar) NextOnDuty(t time.Time) (time.Time, bool) {
 	return next, found
 }
 
+// DutyEnds answers when the working time around t ends, together with what follows
+// it without a gap; false where t is no working time. Whoever works on for more
+// than 400 days is answered with the end of those.
+func (c *Calendar) DutyEnds(t time.Time) (time.Time, bool) {
+	end, on := t.Unix(), false
+	c.stretches(t.Unix(), t.Unix()+dutyHorizon, func(from, to int64) bool {
+		if from != end {
+			return false
+		}
+		end, on = to, true
+		return true
+	})
+	return time.Unix(end, 0).UTC(), on
+}
+
+// NextStart answers the first instant after t at which working time begins; false
+// where there is none within 400 days.
+func (c *Calendar) NextStart(t time.Time) (time.Time, bool) {
+	end, on := c.DutyEnds(t)
+	if !on {
+		return c.NextOnDuty(t)
+	}
+	return c.NextOnDuty(end)
+}
+
+// SameDate says whether two instants are of one date in the calendar's zone.
+func (c *Calendar) SameDate(a, b time.Time) bool {
+	aYear, aMonth, aDay := a.In(c.zone).Date()
+	bYear, bMonth, bDay := b.In(c.zone).Date()
+	return aDay == bDay && aMonth == bMonth && aYear == bYear
+}
+
+// NextPeriod answers when the next of the periods begins that are limited: a day,
+// a week from Monday on, a month, each by the calendar's zone; false where none is.
+func (c *Calendar) NextPeriod(t time.Time, limits Limits) (next time.Time, ok bool) {
+	local := t.In(c.zone)
+	year, month, day := local.Date()
+	begins := func(limit int64, year int, month time.Month, day int) {
+		at := time.Date(year, month, day, 0, 0, 0, 0, c.zone).UTC()
+		if limit > 0 && (!ok || at.Before(next)) {
+			next, ok = at, true
+		}
+	}
+	begins(limits.Day, year, month, day+1)
+	begins(limits.Week, year, month, day+7-int(local.Weekday()+6)%7)
+	begins(limits.Month, year, month+1, 1)
+	return next, ok
+}
+
 // Add answers the instant at which d of working time has passed since t; t
 // itself where d is not above zero. It is false where so much working time never
 // comes together.

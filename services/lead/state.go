@@ -88,13 +88,22 @@ type State struct {
 	Offers    int32
 	OfferedTo string
 	TakeBy    time.Time
-	Owner     string
 	// ChosenBy and Turn say how the latest offer was found and what kind of turn it was.
 	ChosenBy string
 	Turn     leadv1.TurnKind
+	// RemindAt is when whoever has the offer is reminded; zero = they have been, or
+	// are not.
+	RemindAt time.Time
+	Owner    string
 	// Declined and TimedOut are members who had their chance since the lead was
 	// last qualified, in order.
 	Declined, TimedOut []string
+	// DeclinedAt is when each of Declined did, as recorded.
+	DeclinedAt []time.Time
+	// Excluded do not get the lead by the move that it was freed by; Move is that
+	// move.
+	Excluded []string
+	Move     string
 	// Returned are the members who sent the lead back to marketing, ever.
 	Returned []string
 	// Rejecters are the members who rejected the lead, ever.
@@ -105,6 +114,10 @@ type State struct {
 	// LookAgainAt is when a waiting lead is looked at again; zero = as soon as
 	// somebody can.
 	LookAgainAt time.Time
+	// FallbackAt is when the agreed stand-in gets a waiting lead; zero = none is
+	// agreed, or has it. FallbackFrom is the pool whose stand-in has it now.
+	FallbackAt   time.Time
+	FallbackFrom string
 
 	Touches      int64
 	FirstTouchAt time.Time
@@ -253,11 +266,12 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.State = leadv1.State_STATE_OFFERED
 		s.AgreementVersion = e.GetAgreementVersion()
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
-		s.Offers, s.OfferedTo, s.TakeBy = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime()
+		s.Offers, s.OfferedTo, s.TakeBy, s.RemindAt = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime(), instant(e.GetRemindAt())
 		s.ChosenBy, s.Turn = e.GetChosenBy(), e.GetTurn()
 		s.RoutingSummary, s.Considered = e.GetSummary(), e.GetConsidered()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
 		s.WaitingSince, s.LookAgainAt = time.Time{}, time.Time{}
+		s.FallbackAt, s.FallbackFrom = time.Time{}, e.GetFallbackFrom()
 	case *leadv1.LeadQueued:
 		s.State = leadv1.State_STATE_WAITING
 		s.AgreementVersion = e.GetAgreementVersion()
@@ -265,18 +279,27 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.BlockedBy, s.BlockedText = e.GetBlockedBy(), e.GetText()
 		s.RoutingSummary, s.Considered = e.GetText(), e.GetConsidered()
 		s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
-		s.LookAgainAt = time.Time{}
-		if e.GetLookAgainAt() != nil {
-			s.LookAgainAt = e.GetLookAgainAt().AsTime()
-		}
+		s.LookAgainAt = instant(e.GetLookAgainAt())
+		s.FallbackAt, s.FallbackFrom = instant(e.GetFallbackAt()), e.GetFallbackFrom()
 		if s.WaitingSince.IsZero() {
 			s.WaitingSince = recorded
 		}
+	case *leadv1.OfferReminded:
+		if s.Offers == e.GetOffer() {
+			s.RemindAt = time.Time{}
+		}
+	case *leadv1.LeadReassigned:
+		// Qualified again until routing says who gets it; one that waits keeps its
+		// place.
+		s.State = leadv1.State_STATE_QUALIFIED
+		s.Excluded, s.Move = e.GetExcluded(), e.GetBatchId()
+		s.FallbackAt, s.FallbackFrom = time.Time{}, ""
+		s.free()
 	case *leadv1.OfferAccepted:
 		s.State, s.Owner, s.AcceptedAt = leadv1.State_STATE_ACCEPTED, e.GetMember(), occurred
-		s.OfferedTo, s.TakeBy = "", time.Time{}
+		s.OfferedTo, s.TakeBy, s.RemindAt, s.Excluded = "", time.Time{}, time.Time{}, nil
 	case *leadv1.OfferRejected:
-		s.Declined = append(s.Declined, e.GetMember())
+		s.Declined, s.DeclinedAt = append(s.Declined, e.GetMember()), append(s.DeclinedAt, recorded)
 		s.Reason, s.Consequence = e.GetReason(), e.GetConsequence()
 		s.Rejections++
 		if !slices.Contains(s.Rejecters, e.GetMember()) {
@@ -321,7 +344,8 @@ func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
 	if _, held := s.Held(); !held {
 		s.State = leadv1.State_STATE_QUALIFIED
 		s.BlockedBy, s.BlockedText = "", ""
-		s.Declined, s.TimedOut = nil, nil
+		s.Declined, s.DeclinedAt, s.TimedOut, s.Excluded = nil, nil, nil, nil
+		s.FallbackAt, s.FallbackFrom = time.Time{}, ""
 		s.WaitingSince = recorded
 	}
 	if e.GetStage() > s.Stage {
@@ -342,16 +366,21 @@ func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
 
 // planned notes how far the nurture plan is, and what it wants next.
 func (s *State) planned(made int32, next string, due *timestamppb.Timestamp) {
-	s.NurtureMade, s.NextTouch, s.NextTouchDue = made, next, time.Time{}
-	if due != nil {
-		s.NextTouchDue = due.AsTime()
-	}
+	s.NurtureMade, s.NextTouch, s.NextTouchDue = made, next, instant(due)
 }
 
 // free takes the lead from whoever held it.
 func (s *State) free() {
-	s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
+	s.OfferedTo, s.TakeBy, s.RemindAt, s.Owner = "", time.Time{}, time.Time{}, ""
 	s.BlockedBy, s.BlockedText = "", ""
+}
+
+// instant is a moment that a message may not have; zero = it has none.
+func instant(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }
 
 func (s *State) touched(at time.Time) {
@@ -413,6 +442,7 @@ func (s *State) Clone() *State {
 	c.Deliveries = slices.Clip(s.Deliveries)
 	c.Calls = slices.Clip(s.Calls)
 	c.Declined = slices.Clip(s.Declined)
+	c.DeclinedAt = slices.Clip(s.DeclinedAt)
 	c.TimedOut = slices.Clip(s.TimedOut)
 	c.Returned = slices.Clip(s.Returned)
 	c.Rejecters = slices.Clip(s.Rejecters)

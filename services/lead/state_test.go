@@ -51,6 +51,13 @@ func offeredTo(member string, n int32) *leadv1.LeadOffered {
 	}
 }
 
+// standIn is an offer of somebody who stands in for another pool, with a reminder.
+func standIn() *leadv1.LeadOffered {
+	e := offeredTo("ana", 1)
+	e.RemindAt, e.FallbackFrom = timestamppb.New(noon.Add(time.Hour)), "outside"
+	return e
+}
+
 func outcomeOf(kind leadv1.OutcomeKind) *leadv1.OutcomeRecorded {
 	return &leadv1.OutcomeRecorded{Kind: kind, Member: "ana"}
 }
@@ -160,7 +167,7 @@ func TestEvolve(t *testing.T) {
 			s.DecidedCall = "c2"
 		}},
 		"qualified again opens it to all": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferTimedOut{Member: "ana", Offer: 1}, offeredTo("ben", 2), rejectedAs(leadv1.Consequence_CONSEQUENCE_NEXT_PERSON)), asMQL(), func(s *State) {
-			s.Declined, s.TimedOut, s.WaitingSince = nil, nil, later
+			s.Declined, s.DeclinedAt, s.TimedOut, s.WaitingSince = nil, nil, nil, later
 			s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED
 		}},
 		"nurtured by the profile": {past(opened()), nurturedFor(ReasonProfile), func(s *State) {
@@ -199,10 +206,11 @@ func TestEvolve(t *testing.T) {
 		"rejected to the next": {past(opened(), asMQL(), offeredTo("ana", 1)), rejectedAs(leadv1.Consequence_CONSEQUENCE_NEXT_PERSON), func(s *State) {
 			s.State, s.OfferedTo, s.TakeBy, s.Declined = leadv1.State_STATE_QUALIFIED, "", time.Time{}, []string{"ana"}
 			s.Rejecters = []string{"ana"}
+			s.DeclinedAt = []time.Time{later}
 			s.Reason, s.Consequence, s.Rejections = "no-fit", leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, 1
 		}},
 		"rejected by its owner back to marketing": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}), rejectedAs(leadv1.Consequence_CONSEQUENCE_NURTURE), func(s *State) {
-			s.State, s.Owner, s.Declined = leadv1.State_STATE_QUALIFIED, "", []string{"ana"}
+			s.State, s.Owner, s.Declined, s.DeclinedAt = leadv1.State_STATE_QUALIFIED, "", []string{"ana"}, []time.Time{later}
 			s.Rejecters = []string{"ana"}
 			s.Reason, s.Consequence, s.Rejections = "no-fit", leadv1.Consequence_CONSEQUENCE_NURTURE, 1
 			s.Returned = []string{"ana"}
@@ -210,7 +218,38 @@ func TestEvolve(t *testing.T) {
 		"rejected for good": {past(opened(), asMQL(), offeredTo("ana", 1)), rejectedAs(leadv1.Consequence_CONSEQUENCE_DISQUALIFY), func(s *State) {
 			s.State, s.ClosedAt, s.OfferedTo, s.TakeBy, s.Declined = leadv1.State_STATE_LOST, noon, "", time.Time{}, []string{"ana"}
 			s.Rejecters = []string{"ana"}
+			s.DeclinedAt = []time.Time{later}
 			s.Reason, s.Consequence, s.Rejections = "no-fit", leadv1.Consequence_CONSEQUENCE_DISQUALIFY, 1
+		}},
+		"offered with a reminder, by the stand-in": {past(opened(), asMQL()), standIn(), func(s *State) {
+			s.State, s.AgreementVersion, s.Pool, s.Group, s.Rule = leadv1.State_STATE_OFFERED, 1, "inside", "sales", "all"
+			s.Offers, s.OfferedTo, s.TakeBy, s.RemindAt = 1, "ana", noon.Add(2*time.Hour), noon.Add(time.Hour)
+			s.RoutingSummary, s.Considered, s.WaitingSince, s.FallbackFrom = "because", standIn().GetConsidered(), time.Time{}, "outside"
+			s.Handoff = s.Last
+		}},
+		"reminded": {past(opened(), asMQL(), standIn()), &leadv1.OfferReminded{Member: "ana", Offer: 1}, func(s *State) {
+			s.RemindAt = time.Time{}
+		}},
+		"reminded of an offer of before": {past(opened(), asMQL(), standIn()), &leadv1.OfferReminded{Member: "ana", Offer: 2}, func(*State) {}},
+		"queued with a stand-in to come": {past(opened(), asMQL()), &leadv1.LeadQueued{AgreementVersion: 1, Pool: "inside", Group: "sales", BlockedBy: "full", Text: "nobody can", FallbackAt: timestamppb.New(noon.Add(time.Hour)), FallbackFrom: "outside"}, func(s *State) {
+			s.State, s.AgreementVersion, s.Pool, s.Group = leadv1.State_STATE_WAITING, 1, "inside", "sales"
+			s.BlockedBy, s.BlockedText, s.RoutingSummary = "full", "nobody can", "nobody can"
+			s.FallbackAt, s.FallbackFrom = noon.Add(time.Hour), "outside"
+		}},
+		"moved away from who had the offer": {past(opened(), asMQL(), standIn()), &leadv1.LeadReassigned{From: "ana", Reason: "left", BatchId: "m1", Excluded: []string{"ana"}}, func(s *State) {
+			s.State, s.OfferedTo, s.TakeBy, s.RemindAt, s.FallbackFrom = leadv1.State_STATE_QUALIFIED, "", time.Time{}, time.Time{}, ""
+			s.Excluded, s.Move = []string{"ana"}, "m1"
+		}},
+		"moved away from its owner": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING)), &leadv1.LeadReassigned{From: "ana", Reason: "left", BatchId: "m1", Accepted: true}, func(s *State) {
+			s.State, s.Owner, s.Move = leadv1.State_STATE_QUALIFIED, "", "m1"
+		}},
+		"moved while it waits keeps its place": {past(opened(), asMQL(), queuedFor("full")), &leadv1.LeadReassigned{Reason: "other", BatchId: "m1", Excluded: []string{"ben"}}, func(s *State) {
+			s.State, s.BlockedBy, s.BlockedText = leadv1.State_STATE_QUALIFIED, "", ""
+			s.Excluded, s.Move = []string{"ben"}, "m1"
+		}},
+		"accepted ends what the move left out": {past(opened(), asMQL(), &leadv1.LeadReassigned{BatchId: "m1", Excluded: []string{"ben"}}, standIn()), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, func(s *State) {
+			s.State, s.Owner, s.AcceptedAt, s.OfferedTo, s.TakeBy, s.RemindAt = leadv1.State_STATE_ACCEPTED, "ana", noon, "", time.Time{}, time.Time{}
+			s.Excluded = nil
 		}},
 		"timed out": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.OfferTimedOut{Member: "ana", Offer: 1}, func(s *State) {
 			s.State, s.OfferedTo, s.TakeBy, s.TimedOut = leadv1.State_STATE_QUALIFIED, "", time.Time{}, []string{"ana"}
@@ -379,6 +418,7 @@ func anything(t *rapid.T) proto.Message {
 		&leadv1.OfferRejected{Member: who, Consequence: leadv1.Consequence_CONSEQUENCE_DISQUALIFY},
 		outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_TOUCH), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WON), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_LOST),
 		&leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WORKING, Member: who, Historical: true},
+		&leadv1.OfferReminded{Member: who, Offer: 1}, &leadv1.LeadReassigned{From: who, Reason: "left", BatchId: id},
 		&leadv1.HandlingFailed{Service: "routing"}, &routingv1.PoolAdvanced{},
 	}).Draw(t, "event")
 }
@@ -398,7 +438,7 @@ func (h holder) after(e proto.Message) holder {
 		return holder{member: e.GetMember()}
 	case *leadv1.OfferAccepted:
 		return holder{member: e.GetMember(), owned: true}
-	case *leadv1.LeadRefused, *leadv1.QualificationHeld, *leadv1.LeadNurtured, *leadv1.LeadQueued, *leadv1.OfferRejected, *leadv1.OfferTimedOut:
+	case *leadv1.LeadRefused, *leadv1.QualificationHeld, *leadv1.LeadNurtured, *leadv1.LeadQueued, *leadv1.LeadReassigned, *leadv1.OfferRejected, *leadv1.OfferTimedOut:
 		return holder{}
 	case *leadv1.LeadQualified:
 		h.fresh = false

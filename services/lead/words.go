@@ -28,8 +28,20 @@ func WaitsFor(rule string) string {
 	switch rule {
 	case "off-duty":
 		return "working hours"
+	case "ending":
+		return "the next shift"
+	case "absent":
+		return "somebody to sign in"
 	case "full":
 		return "free capacity"
+	case "capped":
+		return "the next day, week or month"
+	case "lacks":
+		return "somebody who knows what it needs"
+	case "owner":
+		return "the person whose it is"
+	case "claim":
+		return "somebody to claim it"
 	case "away":
 		return "somebody to come back"
 	case "declined":

@@ -21,9 +21,11 @@ const (
 
 // round is one lead before one pool, and everybody as they stand to it.
 type round struct {
-	in       Input
-	rule     agreement.Handoff
-	pool     agreement.Pool
+	in   Input
+	rule agreement.Handoff
+	pool agreement.Pool
+	// from is the pool whose stand-in the pool is; empty = it is the rule's own.
+	from     string
 	calendar *agreement.Calendar
 	counts   *Counts
 	rotation *Rotation

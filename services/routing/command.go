@@ -22,18 +22,10 @@ type reject struct {
 	note           *leadv1.Sealed
 }
 
-// member changes the roster; the event is ready, the subject opaque.
-type member struct {
-	subject string
-	handle  string
-	body    proto.Message
-}
-
 // command carries out one command on the batch, or refuses it.
 func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 	if cmd, ok := item.Command.(*member); ok {
-		r.memberCommand(b, item, cmd)
-		return nil
+		return r.memberCommand(leads, b, item, cmd)
 	}
 	if cmd, ok := item.Command.(*claim); ok {
 		return r.claim(leads, b, item, cmd)
@@ -159,78 +151,4 @@ func mayReject(s *lead.State, member string) string {
 		return fmt.Sprintf("the lead is with %s; only they can reject it", holder)
 	}
 	return ""
-}
-
-func (r *Routing) memberCommand(b *batch, item *ledger.Item, cmd *member) {
-	known := r.roster.Member(cmd.handle)
-	if done, ok := known.Done(item.Cause); ok {
-		item.Answer(done.Seq)
-		repeat(item, cmd, done.Body)
-		return
-	}
-	if first := b.first(item); first != nil {
-		repeat(item, cmd, first.Command.(*member).body)
-		return
-	}
-	switch body := cmd.body.(type) {
-	case *routingv1.MemberAdded:
-		if b.added[cmd.handle] || (known != nil && !known.Deactivated) {
-			item.Err = fault.New(fault.State, "%s is known already", cmd.handle)
-			return
-		}
-		b.added[cmd.handle] = true
-	case *routingv1.AvailabilityChanged:
-		if known == nil || known.Deactivated {
-			item.Err = fault.New(fault.NotFound, "there is no active member %s", cmd.handle)
-			return
-		}
-		if body.GetUntil() != nil && !body.GetUntil().AsTime().After(b.now) {
-			item.Err = fault.New(fault.Invalid, "until lies in the past")
-			return
-		}
-	case *routingv1.MemberTokenRenewed, *routingv1.MemberDeactivated, *routingv1.TurnsAdjusted:
-		if known == nil || known.Deactivated {
-			item.Err = fault.New(fault.NotFound, "there is no active member %s", cmd.handle)
-			return
-		}
-	}
-	d := ledger.Draft{Subject: cmd.subject, Body: cmd.body, Cause: item.Cause, Correlation: cmd.subject, Actor: item.Actor}
-	if body, ok := cmd.body.(*routingv1.TurnsAdjusted); ok {
-		group, step, why := b.turn.calibration(body)
-		if why != "" {
-			item.Err = fault.New(fault.State, "%s", why)
-			return
-		}
-		b.turn.step(group, step)
-		// The step is derived again from it.
-		d.Logic, d.Agreement = Logic, b.turn.version
-	}
-	b.drafts = append(b.drafts, d)
-}
-
-// repeat answers a command on a member whose key was used before: by what was
-// said then, or with a refusal if that was something else.
-func repeat(item *ledger.Item, cmd *member, said proto.Message) {
-	if !proto.Equal(unsealed(said), unsealed(cmd.body)) {
-		item.Err = keyUsed(cmd.handle)
-		return
-	}
-	item.Reply = said
-}
-
-// keyUsed refuses a key under which something else was asked.
-func keyUsed(handle string) error {
-	return fault.New(fault.Conflict, "idempotency_key: it was used on %s for something else: take a new one for each change", handle)
-}
-
-// unsealed is an event without what each sealing writes anew; only who holds the
-// key can compare that.
-func unsealed(m proto.Message) proto.Message {
-	added, ok := m.(*routingv1.MemberAdded)
-	if !ok || added.GetPersonal() == nil {
-		return m
-	}
-	open := proto.CloneOf(added)
-	open.Personal = nil
-	return open
 }

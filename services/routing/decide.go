@@ -62,17 +62,20 @@ type Said struct {
 	Step  *routingv1.PoolStep
 }
 
-// Decide answers what is due next on a lead: LeadOffered, LeadQueued or
-// OfferTimedOut, or nothing. It depends on its input alone.
+// Decide answers what is due next on a lead: LeadOffered, LeadQueued, OfferReminded,
+// OfferTimedOut or LeadReassigned, or nothing. It depends on its input alone.
 func Decide(in Input) *Said {
 	s := in.Lead
 	if in.Agreement == nil || s.Historical {
 		return nil
 	}
+	if said := takenFrom(in); said != nil {
+		return said
+	}
 	switch s.State {
 	case leadv1.State_STATE_OFFERED:
 		if in.Now.Before(s.TakeBy) {
-			return nil
+			return remind(in)
 		}
 		return timeOut(in)
 	case leadv1.State_STATE_QUALIFIED:
@@ -82,7 +85,7 @@ func Decide(in Input) *Said {
 		return assign(in)
 	case leadv1.State_STATE_WAITING:
 		said := assign(in)
-		if q, queued := said.Body.(*leadv1.LeadQueued); queued && q.GetBlockedBy() == s.BlockedBy && q.GetPool() == s.Pool && look(q).Equal(s.LookAgainAt) {
+		if q, queued := said.Body.(*leadv1.LeadQueued); queued && q.GetBlockedBy() == s.BlockedBy && q.GetPool() == s.Pool && look(q).Equal(s.LookAgainAt) && fallbackAt(q).Equal(s.FallbackAt) {
 			return nil
 		}
 		return said
@@ -97,6 +100,14 @@ func look(q *leadv1.LeadQueued) time.Time {
 		return time.Time{}
 	}
 	return q.GetLookAgainAt().AsTime()
+}
+
+// fallbackAt is when the stand-in gets a queued lead; zero = none does.
+func fallbackAt(q *leadv1.LeadQueued) time.Time {
+	if q.GetFallbackAt() == nil {
+		return time.Time{}
+	}
+	return q.GetFallbackAt().AsTime()
 }
 
 // timeOut ends an offer whose clock ran out, dated at the due instant.
@@ -139,8 +150,7 @@ func assign(in Input) *Said {
 		return r.forClaim()
 	}
 	if len(r.eligible) == 0 {
-		blocked, text, look := blocking(r.in, r.pool, r.calendar, r.considered)
-		return queue(r.in, r.pool, r.rule, r.considered, blocked, text, look)
+		return nobody(r.in, r.pool, r.from, r.rule, r.calendar, r.considered)
 	}
 	return r.offer(r.choose())
 }
@@ -154,12 +164,13 @@ func begin(in Input) (*round, *Said) {
 			fmt.Sprintf("No handoff rule of the agreement (version %d) fits a lead of stage %s; add one, or widen a condition.", in.Version, in.Agreement.StageTitle(in.Lead.Stage)), time.Time{})
 	}
 	pool, ok := in.Agreement.Pool(rule.Pool)
+	pool, from := standsIn(in, pool)
 	calendar, known := in.Agreement.Calendar(pool.Calendar)
 	if !ok || !known {
 		return nil, queue(in, agreement.Pool{ID: rule.Pool, Group: Unrouted}, rule, nil, "empty-pool", "The handoff rule names a pool that the agreement does not hold.", time.Time{})
 	}
 	in.needs = in.Agreement.Needs(rule.ID, facts)
-	r := &round{in: in, rule: rule, pool: pool, calendar: calendar, counts: in.Counts(pool.Group)}
+	r := &round{in: in, rule: rule, pool: pool, from: from, calendar: calendar, counts: in.Counts(pool.Group)}
 	if r.rotation = r.counts.Rotations[pool.ID]; r.rotation == nil {
 		r.rotation = &Rotation{}
 	}

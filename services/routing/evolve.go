@@ -4,13 +4,9 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
-	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -22,7 +18,8 @@ type Groups struct {
 	groups map[string]*Group
 	names  []string
 	offers dueHeap
-	looks  map[int64]int
+	// looks are when waiting leads are looked at again, in order.
+	looks []lookAt
 	// changed are the rows that have moved since they were last kept; nil =
 	// nobody keeps them.
 	changed map[rowKey]bool
@@ -30,7 +27,7 @@ type Groups struct {
 
 // NewGroups is the fold of nothing.
 func NewGroups() *Groups {
-	return &Groups{groups: map[string]*Group{}, looks: map[int64]int{}}
+	return &Groups{groups: map[string]*Group{}}
 }
 
 // Group is a group of pools that share people.
@@ -41,6 +38,8 @@ type Group struct {
 	// Line are the leads that wait, and order their places.
 	Line  map[string]Waiting
 	order []string
+	// lines are the places by pool, each in order.
+	lines map[string][]string
 	// places counts the places that were ever given.
 	places int64
 }
@@ -61,6 +60,8 @@ type Hold struct {
 	Offer        int32
 	// TakeBy is when the offer runs out; zero once accepted.
 	TakeBy time.Time
+	// RemindAt is when the member is reminded of it; zero = they have been, or are not.
+	RemindAt time.Time
 }
 
 // Waiting is a lead's place in the line.
@@ -70,6 +71,8 @@ type Waiting struct {
 	LookAgain       time.Time
 	// Version of the agreement by which it waits there.
 	Version int64
+	// FallbackAt is when the agreed stand-in gets it; zero = none does.
+	FallbackAt time.Time
 	// place in the order of arrival; it is kept for as long as the lead waits.
 	place int64
 }
@@ -79,7 +82,7 @@ func (g *Groups) Group(name string) *Group {
 	if group := g.groups[name]; group != nil {
 		return group
 	}
-	return &Group{Counts: Counts{Rotations: map[string]*Rotation{}, Load: map[string]int64{}, Given: map[string]Given{}}, Held: map[string]Hold{}, Line: map[string]Waiting{}}
+	return &Group{Counts: Counts{Rotations: map[string]*Rotation{}, Load: map[string]int64{}, Given: map[string]Given{}}, Held: map[string]Hold{}, Line: map[string]Waiting{}, lines: map[string][]string{}}
 }
 
 // Names of the groups, in the order of their first event.
@@ -178,13 +181,21 @@ func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep, versi
 	id := step.GetLeadId()
 	switch step.GetKind() {
 	case routingv1.StepKind_STEP_KIND_OFFERED:
-		g.leave(group, id)
-		hold := Hold{Member: step.GetMember(), Pool: step.GetPool(), Offer: step.GetOffer(), TakeBy: step.GetTakeBy().AsTime()}
+		g.leave(name, group, id)
+		hold := holdOf(step)
 		group.Held[id] = hold
 		g.offers.push(dueOffer{hold.TakeBy, name, id, hold.Offer})
+		if !hold.RemindAt.IsZero() {
+			g.offers.push(dueOffer{hold.RemindAt, name, id, hold.Offer})
+		}
+	case routingv1.StepKind_STEP_KIND_REMINDED:
+		if hold, ok := group.Held[id]; ok && hold.Offer == step.GetOffer() {
+			hold.RemindAt = time.Time{}
+			group.Held[id] = hold
+		}
 	case routingv1.StepKind_STEP_KIND_ACCEPTED:
 		hold := group.Held[id]
-		hold.TakeBy = time.Time{}
+		hold.TakeBy, hold.RemindAt = time.Time{}, time.Time{}
 		group.Held[id] = hold
 	case routingv1.StepKind_STEP_KIND_RELEASED:
 		delete(group.Held, id)
@@ -194,63 +205,125 @@ func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep, versi
 		if step.GetLookAgainAt() != nil {
 			w.LookAgain = step.GetLookAgainAt().AsTime()
 		}
+		if step.GetFallbackAt() != nil {
+			w.FallbackAt = step.GetFallbackAt().AsTime()
+		}
 		if waited {
-			g.look(before.LookAgain, -1)
+			g.unlook(lookAt{before.LookAgain, name, id})
 			w.place = before.place
 		} else {
 			group.places++
 			w.place = group.places
 			group.order = append(group.order, id)
 		}
-		g.look(w.LookAgain, 1)
+		if waited && before.Pool != w.Pool {
+			group.unlist(before)
+		}
 		group.Line[id] = w
+		if !waited || before.Pool != w.Pool {
+			group.list(w, id)
+		}
+		g.look(lookAt{w.LookAgain, name, id})
 	case routingv1.StepKind_STEP_KIND_LEFT:
-		g.leave(group, id)
+		g.leave(name, group, id)
 	}
 }
 
-func (g *Groups) leave(group *Group, id string) {
+// holdOf is what somebody holds by an offer.
+func holdOf(step *routingv1.PoolStep) Hold {
+	hold := Hold{Member: step.GetMember(), Pool: step.GetPool(), Offer: step.GetOffer(), TakeBy: step.GetTakeBy().AsTime()}
+	if step.GetRemindAt() != nil {
+		hold.RemindAt = step.GetRemindAt().AsTime()
+	}
+	return hold
+}
+
+func (g *Groups) leave(name string, group *Group, id string) {
 	w, ok := group.Line[id]
 	if !ok {
 		return
 	}
-	g.look(w.LookAgain, -1)
+	g.unlook(lookAt{w.LookAgain, name, id})
 	// By its place, while it has one: a long line is not searched.
-	if i, ok := slices.BinarySearchFunc(group.order, w.place, func(other string, place int64) int { return cmp.Compare(group.Line[other].place, place) }); ok {
+	if i, ok := group.find(group.order, w.place); ok {
 		group.order = slices.Delete(group.order, i, i+1)
 	}
+	group.unlist(w)
 	delete(group.Line, id)
 }
 
-func (g *Groups) look(at time.Time, by int) {
-	if at.IsZero() {
-		return
+// find answers where a place stands among leads that are in the order of theirs.
+func (g *Group) find(order []string, place int64) (int, bool) {
+	return slices.BinarySearchFunc(order, place, func(id string, place int64) int { return cmp.Compare(g.Line[id].place, place) })
+}
+
+// list puts a lead that waits into its pool's line, at its place.
+func (g *Group) list(w Waiting, id string) {
+	line := g.lines[w.Pool]
+	i, _ := g.find(line, w.place)
+	g.lines[w.Pool] = slices.Insert(line, i, id)
+}
+
+// unlist takes a lead that waits out of its pool's line.
+func (g *Group) unlist(w Waiting) {
+	line := g.lines[w.Pool]
+	if i, ok := g.find(line, w.place); ok {
+		line = slices.Delete(line, i, i+1)
 	}
-	key := at.UnixNano()
-	if g.looks[key] += by; g.looks[key] == 0 {
-		delete(g.looks, key)
+	if g.lines[w.Pool] = line; len(line) == 0 {
+		delete(g.lines, w.Pool)
+	}
+}
+
+// lookAt is when a waiting lead is looked at again.
+type lookAt struct {
+	at          time.Time
+	group, lead string
+}
+
+func (a lookAt) compare(b lookAt) int {
+	return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.group, b.group), cmp.Compare(a.lead, b.lead))
+}
+
+func (g *Groups) look(l lookAt) {
+	if i, known := slices.BinarySearchFunc(g.looks, l, lookAt.compare); !known && !l.at.IsZero() {
+		g.looks = slices.Insert(g.looks, i, l)
+	}
+}
+
+func (g *Groups) unlook(l lookAt) {
+	if i, known := slices.BinarySearchFunc(g.looks, l, lookAt.compare); known {
+		g.looks = slices.Delete(g.looks, i, i+1)
 	}
 }
 
 // Ordered are the waiting leads of a group, oldest first.
 func (g *Group) Ordered() []string { return g.order }
 
+// Pools are the pools in whose lines leads wait, by name.
+func (g *Group) Pools() []string { return slices.Sorted(maps.Keys(g.lines)) }
+
 // NextLook is the first instant after t at which a waiting lead is looked at.
-func (g *Groups) NextLook(t time.Time) (next time.Time) {
-	first := int64(0)
-	// any order: the smallest of a set
-	for at := range g.looks {
-		if at > t.UnixNano() && (first == 0 || at < first) {
-			first = at
-		}
+func (g *Groups) NextLook(t time.Time) time.Time {
+	if i := g.looked(t); i < len(g.looks) {
+		return g.looks[i].at
 	}
-	if first == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, first).UTC()
+	return time.Time{}
 }
 
-// NextOffer is when the first standing offer runs out; zero = none stands.
+// looked counts the waiting leads whose moment to be looked at again has come by t.
+func (g *Groups) looked(t time.Time) int {
+	i, _ := slices.BinarySearchFunc(g.looks, t, func(l lookAt, t time.Time) int {
+		if l.at.After(t) {
+			return 1
+		}
+		return -1
+	})
+	return i
+}
+
+// NextOffer is when the first standing offer runs out, or its member is reminded of
+// it; zero = none stands.
 func (g *Groups) NextOffer() time.Time {
 	if len(g.offers) == 0 {
 		return time.Time{}
@@ -258,16 +331,19 @@ func (g *Groups) NextOffer() time.Time {
 	return g.offers[0].at
 }
 
-// Overdue are the leads whose offers have run out by t.
+// Overdue are the leads whose offers have run out by t, or whose members are to be
+// reminded by then; each once.
 func (g *Groups) Overdue(t time.Time, most int) []string {
 	var out []string
+	found := map[string]bool{}
 	var walk func(i int)
 	walk = func(i int) {
 		if i >= len(g.offers) || g.offers[i].at.After(t) || len(out) >= most {
 			return
 		}
-		if g.stands(g.offers[i]) {
-			out = append(out, g.offers[i].lead)
+		if d := g.offers[i]; g.stands(d) && !found[d.lead] {
+			found[d.lead] = true
+			out = append(out, d.lead)
 		}
 		walk(2*i + 1)
 		walk(2*i + 2)
@@ -276,14 +352,15 @@ func (g *Groups) Overdue(t time.Time, most int) []string {
 	return out
 }
 
-// stands says whether an offer still runs.
+// stands says whether an offer still runs, and its member has not been reminded where
+// that is what falls due.
 func (g *Groups) stands(d dueOffer) bool {
 	group := g.groups[d.group]
 	if group == nil {
 		return false
 	}
 	hold, ok := group.Held[d.lead]
-	return ok && hold.Offer == d.offer && hold.TakeBy.Equal(d.at)
+	return ok && hold.Offer == d.offer && (hold.TakeBy.Equal(d.at) || hold.RemindAt.Equal(d.at))
 }
 
 type dueOffer struct {
@@ -344,140 +421,3 @@ func (h *dueHeap) clean(g *Groups) {
 		h.pop()
 	}
 }
-
-// Roster is the fold of the people: who they are and whether they are here.
-type Roster struct {
-	members map[string]*Member
-	names   []string
-	tokens  map[[32]byte]string
-	// accounts says who owns which company, by domain.
-	accounts map[string]string
-}
-
-// NewRoster is the fold of nothing.
-func NewRoster() *Roster {
-	return &Roster{members: map[string]*Member{}, tokens: map[[32]byte]string{}, accounts: map[string]string{}}
-}
-
-// Member is one person of the company.
-type Member struct {
-	Handle      string
-	Roles       []string
-	Away        bool
-	Until       time.Time
-	Deactivated bool
-	Personal    *leadv1.Sealed
-	// Commands are those that were carried out, in order.
-	Commands []Command
-	token    [32]byte
-}
-
-// Command is a command on a member that was carried out, under the key that its
-// caller gave it.
-type Command struct {
-	Cause string
-	Seq   uint64
-	// Body is what it said.
-	Body proto.Message
-	// Lead on which it was carried out; empty = on the member alone.
-	Lead string
-}
-
-// Done answers a command that was carried out, so that its repeat is answered
-// and not done twice. Nobody has done anything to a member who is not known.
-func (m *Member) Done(cause string) (Command, bool) {
-	if m == nil {
-		return Command{}, false
-	}
-	i := slices.IndexFunc(m.Commands, func(c Command) bool { return c.Cause == cause })
-	if i < 0 {
-		return Command{}, false
-	}
-	return m.Commands[i], true
-}
-
-// AwayAt says whether the member is away at an instant.
-func (m *Member) AwayAt(t time.Time) bool {
-	return m.Away && (m.Until.IsZero() || t.Before(m.Until))
-}
-
-// Apply folds one event.
-func (r *Roster) Apply(e *ledger.Event) {
-	switch body := e.Body.(type) {
-	case *personv1.AccountDeclared:
-		if r.accounts[body.GetDomain()] = body.GetOwner(); body.GetOwner() == "" {
-			delete(r.accounts, body.GetDomain())
-		}
-	case *leadv1.OfferAccepted:
-		// Whoever claims names no lead, so a repeat is found here.
-		if m := r.members[body.GetMember()]; m != nil && strings.HasPrefix(e.Cause, claimPrefix) {
-			m.remember(e)
-		}
-	case *routingv1.TurnsAdjusted:
-		if m := r.members[body.GetMember()]; m != nil {
-			m.remember(e)
-		}
-	case *routingv1.MemberAdded:
-		m := r.members[body.GetMember()]
-		if m == nil {
-			m = &Member{Handle: body.GetMember()}
-			r.members[m.Handle] = m
-			r.names = append(r.names, m.Handle)
-			slices.Sort(r.names)
-		}
-		m.Roles, m.Personal, m.Deactivated = body.GetRoles(), body.GetPersonal(), false
-		r.give(m, body.GetTokenHash())
-		m.remember(e)
-	case *routingv1.MemberTokenRenewed:
-		if m := r.members[body.GetMember()]; m != nil {
-			// Whoever has left since the command was taken stays without one.
-			if !m.Deactivated {
-				r.give(m, body.GetTokenHash())
-			}
-			m.remember(e)
-		}
-	case *routingv1.AvailabilityChanged:
-		if m := r.members[body.GetMember()]; m != nil {
-			m.remember(e)
-			m.Away, m.Until = body.GetAway(), time.Time{}
-			if body.GetUntil() != nil {
-				m.Until = body.GetUntil().AsTime()
-			}
-		}
-	case *routingv1.MemberDeactivated:
-		if m := r.members[body.GetMember()]; m != nil {
-			m.Deactivated = true
-			delete(r.tokens, m.token)
-			m.remember(e)
-		}
-	}
-}
-
-// give lets a member be known by that token, and by no earlier one.
-func (r *Roster) give(m *Member, hash []byte) {
-	delete(r.tokens, m.token)
-	if len(hash) == 32 {
-		m.token = [32]byte(hash)
-		r.tokens[m.token] = m.Handle
-	}
-}
-
-// remember notes the command that brought an event about.
-func (m *Member) remember(e *ledger.Event) {
-	if strings.HasPrefix(e.Cause, lead.CommandPrefix) {
-		id, _ := lead.FromSubject(e.Subject)
-		m.Commands = append(m.Commands, Command{Cause: e.Cause, Seq: e.Seq, Body: e.Body, Lead: id})
-	}
-}
-
-// AccountOwner answers who owns the company of a domain; empty = nobody.
-func (r *Roster) AccountOwner(domain string) string { return r.accounts[domain] }
-
-// Member answers one person; nil = not known.
-func (r *Roster) Member(handle string) *Member { return r.members[handle] }
-
-// Names are all handles in order.
-func (r *Roster) Names() []string { return r.names }
-
-// ByToken answers who holds a token.
-func (r *Roster) ByToken(hash [32]byte) *Member { return r.members[r.tokens[hash]] }

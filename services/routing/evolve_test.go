@@ -66,7 +66,7 @@ func TestGroups(t *testing.T) {
 	}{
 		"offered": {
 			[]*routingv1.PoolStep{offeredStep("a", "inside", "ana", 1, two)},
-			then{held: map[string]Hold{"a": {"ana", "inside", 1, two}}, load: map[string]int64{"ana": 1}, turns: 1, nextOffer: two, overdue: []string{"a"}},
+			then{held: map[string]Hold{"a": {"ana", "inside", 1, two, time.Time{}}}, load: map[string]int64{"ana": 1}, turns: 1, nextOffer: two, overdue: []string{"a"}},
 		},
 		"a turn of another kind is not of the rotation": {
 			[]*routingv1.PoolStep{func() *routingv1.PoolStep {
@@ -74,23 +74,23 @@ func TestGroups(t *testing.T) {
 				step.Turn = leadv1.TurnKind_TURN_KIND_OVERRIDE
 				return step
 			}()},
-			then{held: map[string]Hold{"a": {"ana", "inside", 1, two}}, load: map[string]int64{"ana": 1}, nextOffer: two, overdue: []string{"a"}},
+			then{held: map[string]Hold{"a": {"ana", "inside", 1, two, time.Time{}}}, load: map[string]int64{"ana": 1}, nextOffer: two, overdue: []string{"a"}},
 		},
 		"the earlier offer runs out first": {
 			[]*routingv1.PoolStep{offeredStep("a", "inside", "ana", 1, four), offeredStep("b", "inside", "ben", 1, two), offeredStep("c", "inside", "ana", 1, monday.Add(6*time.Hour))},
 			then{
-				held: map[string]Hold{"a": {"ana", "inside", 1, four}, "b": {"ben", "inside", 1, two}, "c": {"ana", "inside", 1, monday.Add(6 * time.Hour)}},
+				held: map[string]Hold{"a": {"ana", "inside", 1, four, time.Time{}}, "b": {"ben", "inside", 1, two, time.Time{}}, "c": {"ana", "inside", 1, monday.Add(6 * time.Hour), time.Time{}}},
 				load: map[string]int64{"ana": 2, "ben": 1}, turns: 3, nextOffer: two, overdue: []string{"b", "a"},
 			},
 		},
 		"accepted: the clock stops, the load stays": {
 			[]*routingv1.PoolStep{offeredStep("a", "inside", "ana", 1, two), stepOf(acceptedStep, "a", "ana", 1)},
-			then{held: map[string]Hold{"a": {"ana", "inside", 1, time.Time{}}}, load: map[string]int64{"ana": 1}, turns: 1},
+			then{held: map[string]Hold{"a": {"ana", "inside", 1, time.Time{}, time.Time{}}}, load: map[string]int64{"ana": 1}, turns: 1},
 		},
 		"accepted beneath one that still runs": {
 			[]*routingv1.PoolStep{offeredStep("a", "inside", "ana", 1, two), offeredStep("b", "inside", "ben", 1, four), stepOf(acceptedStep, "b", "ben", 1)},
 			then{
-				held: map[string]Hold{"a": {"ana", "inside", 1, two}, "b": {"ben", "inside", 1, time.Time{}}},
+				held: map[string]Hold{"a": {"ana", "inside", 1, two, time.Time{}}, "b": {"ben", "inside", 1, time.Time{}, time.Time{}}},
 				load: map[string]int64{"ana": 1, "ben": 1}, turns: 2, nextOffer: two, overdue: []string{"a"},
 			},
 		},
@@ -100,27 +100,27 @@ func TestGroups(t *testing.T) {
 		},
 		"released and offered to the next": {
 			[]*routingv1.PoolStep{offeredStep("a", "inside", "ana", 1, two), stepOf(releasedStep, "a", "ana", 1), offeredStep("a", "inside", "ben", 2, four)},
-			then{held: map[string]Hold{"a": {"ben", "inside", 2, four}}, load: map[string]int64{"ben": 1}, turns: 2, nextOffer: four, overdue: []string{"a"}},
+			then{held: map[string]Hold{"a": {"ben", "inside", 2, four, time.Time{}}}, load: map[string]int64{"ben": 1}, turns: 2, nextOffer: four, overdue: []string{"a"}},
 		},
 		"queued": {
 			[]*routingv1.PoolStep{queuedStep("a", "off-duty", monday, two), queuedStep("b", "full", monday, time.Time{})},
 			then{
-				line:  map[string]Waiting{"a": {"inside", "off-duty", monday, two, 1, 0}, "b": {"inside", "full", monday, time.Time{}, 1, 0}},
+				line:  map[string]Waiting{"a": {"inside", "off-duty", monday, two, 1, time.Time{}, 0}, "b": {"inside", "full", monday, time.Time{}, 1, time.Time{}, 0}},
 				order: []string{"a", "b"}, nextLook: two,
 			},
 		},
 		"queued for another rule keeps its place": {
 			[]*routingv1.PoolStep{queuedStep("a", "off-duty", monday, two), queuedStep("b", "full", monday, time.Time{}), queuedStep("a", "full", monday, four)},
 			then{
-				line:  map[string]Waiting{"a": {"inside", "full", monday, four, 1, 0}, "b": {"inside", "full", monday, time.Time{}, 1, 0}},
+				line:  map[string]Waiting{"a": {"inside", "full", monday, four, 1, time.Time{}, 0}, "b": {"inside", "full", monday, time.Time{}, 1, time.Time{}, 0}},
 				order: []string{"a", "b"}, nextLook: four,
 			},
 		},
 		"offered out of the line": {
 			[]*routingv1.PoolStep{queuedStep("a", "off-duty", monday, two), queuedStep("b", "off-duty", monday, two), offeredStep("a", "inside", "ana", 1, four)},
 			then{
-				held: map[string]Hold{"a": {"ana", "inside", 1, four}}, load: map[string]int64{"ana": 1}, turns: 1, nextOffer: four, overdue: []string{"a"},
-				line: map[string]Waiting{"b": {"inside", "off-duty", monday, two, 1, 0}}, order: []string{"b"}, nextLook: two,
+				held: map[string]Hold{"a": {"ana", "inside", 1, four, time.Time{}}}, load: map[string]int64{"ana": 1}, turns: 1, nextOffer: four, overdue: []string{"a"},
+				line: map[string]Waiting{"b": {"inside", "off-duty", monday, two, 1, time.Time{}, 0}}, order: []string{"b"}, nextLook: two,
 			},
 		},
 		"left": {

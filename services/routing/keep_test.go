@@ -24,7 +24,7 @@ import (
 // running lists them.
 func sameGroups() gocmp.Options {
 	return gocmp.Options{
-		gocmp.AllowUnexported(Groups{}, Group{}, Rotation{}, account{}, dueOffer{}),
+		gocmp.AllowUnexported(Groups{}, Group{}, Rotation{}, account{}, dueOffer{}, lookAt{}),
 		cmpopts.EquateEmpty(),
 		cmpopts.IgnoreFields(Groups{}, "changed"),
 		cmpopts.IgnoreFields(Group{}, "places"),

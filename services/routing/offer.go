@@ -26,19 +26,11 @@ func takeWithin(in Input, pool agreement.Pool, rule agreement.Handoff) time.Dura
 	return within
 }
 
-// takeBy is until when an offer stands.
-func takeBy(in Input, pool agreement.Pool, rule agreement.Handoff, calendar *agreement.Calendar) time.Time {
-	within := takeWithin(in, pool, rule)
-	if by, ok := calendar.Add(in.Now, within); ok {
-		return by
-	}
-	return in.Now.Add(within)
-}
-
 // offer says who gets the lead, and what that is for the pool.
 func (r *round) offer(c choice) *Said {
 	s := r.in.Lead
-	by := timestamppb.New(takeBy(r.in, r.pool, r.rule, r.calendar))
+	ends := deadline(r.in, r.pool, r.rule, r.calendar, c.member)
+	by := timestamppb.New(ends.take)
 	body := &leadv1.LeadOffered{
 		AgreementVersion: r.in.Version, Pool: r.pool.ID, Group: r.pool.Group, Member: c.member, Offer: s.Offers + 1,
 		TakeBy: by, Rule: r.rule.ID, Turn: c.turn, Considered: r.considered, Overlay: r.rule.Overlay,
@@ -65,7 +57,7 @@ func (r *round) offer(c choice) *Said {
 			}
 		}
 	}
-	return &Said{Body: body, Group: r.pool.Group, Step: step}
+	return ends.on(&Said{Body: body, Group: r.pool.Group, Step: step}, r.from)
 }
 
 // counts says whether a kind of turn is of a pool's rotation. What the pool's own way

@@ -58,6 +58,10 @@ func (r *rederiving) check(e *ledger.Event) string {
 		r.turn.step(group, step)
 		return ""
 	}
+	if body, ok := e.Body.(*routingv1.MemberDeactivated); ok {
+		r.turn.Leave(body.GetMember(), moveOf(e.Cause, body.GetMember()))
+		return ""
+	}
 	id, ok := lead.FromSubject(e.Subject)
 	if !ok {
 		return ""
@@ -86,7 +90,7 @@ func (r *rederiving) check(e *ledger.Event) string {
 			group = body.GetGroup()
 		case *leadv1.LeadQueued:
 			group = body.GetGroup()
-		case *leadv1.OfferTimedOut:
+		case *leadv1.OfferTimedOut, *leadv1.OfferReminded, *leadv1.LeadReassigned:
 			group = s.Group
 		}
 		if _, waits := r.turn.moves(s, group); waits {

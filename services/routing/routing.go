@@ -9,13 +9,12 @@
 // decision can be derived again from the log alone.
 //
 // It hears lead.*, org.member.* and org.agreement.*; it says LeadOffered,
-// LeadQueued, OfferAccepted, OfferRejected, OfferTimedOut, OwnerChanged, the
-// members' comings and goings, and PoolAdvanced for each group of pools.
+// LeadQueued, LeadReassigned, OfferAccepted, OfferRejected, OfferReminded,
+// OfferTimedOut, OwnerChanged, the members' comings and goings, and PoolAdvanced for
+// each group of pools.
 package routing
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -37,12 +36,15 @@ type Routing struct {
 	roster   *Roster
 	groups   *Groups
 	people   *lead.People
+	// dry are the lines that were asked last and had nothing to give away, by group
+	// and pool, with what that rests on. Only Wake touches it.
+	dry map[[2]string]footing
 }
 
 // New makes the service on top of four folds. Without people everybody is whom
 // their lead was attached to.
 func New(register *agreement.Register, roster *Roster, groups *Groups, people *lead.People) *Routing {
-	return &Routing{register: register, roster: roster, groups: groups, people: people}
+	return &Routing{register: register, roster: roster, groups: groups, people: people, dry: map[[2]string]footing{}}
 }
 
 // Service implements ledger.Decider.
@@ -100,8 +102,8 @@ type batch struct {
 
 // look says what is due on a lead, step by step, until nothing is.
 func (b *batch) look(s *lead.State, item *ledger.Item) {
-	// A time-out is followed by the next offer; more than two in a row would be
-	// a mistake.
+	// A time-out or a move is followed by the next offer; more than two in a row would
+	// be a mistake.
 	for n := 0; n < 3; n++ {
 		said := b.turn.Next(s)
 		if said == nil {
@@ -120,11 +122,20 @@ func (b *batch) say(s *lead.State, item *ledger.Item, said *Said, position int) 
 		Subject: lead.SubjectOf(s.ID), Body: said.Body, Cause: item.Cause, Correlation: s.ID, Position: position,
 		TraceParent: item.Trace, Agreement: b.turn.version, Logic: Logic,
 	}
-	if out, ok := said.Body.(*leadv1.OfferTimedOut); ok {
-		d.Occurred = out.GetDueAt().AsTime()
+	owned := false
+	switch body := said.Body.(type) {
+	case *leadv1.OfferTimedOut:
+		d.Occurred = body.GetDueAt().AsTime()
+	case *leadv1.OfferReminded:
+		d.Occurred = body.GetDueAt().AsTime()
+	case *leadv1.LeadReassigned:
+		owned = body.GetAccepted()
 	}
 	b.drafts = append(b.drafts, d)
 	b.turn.Take(s, said)
+	if owned {
+		b.owner(s, item, "")
+	}
 }
 
 // owner says whose person this is from now on. Who was merged has no owner of
@@ -137,117 +148,4 @@ func (b *batch) owner(s *lead.State, item *ledger.Item, member string) {
 		Subject: lead.SubjectPerson + b.people.Canonical(s.PersonID), Body: &personv1.OwnerChanged{Member: member, LeadId: s.ID},
 		Cause: item.Cause, Correlation: s.ID, Actor: item.Actor, TraceParent: item.Trace,
 	})
-}
-
-// Due is when the next offer runs out, somebody comes on duty again, or another
-// agreement comes into force while somebody waits.
-func (r *Routing) Due(v *ledger.View) time.Time { return r.due(v.Woken) }
-
-func (r *Routing) due(woken time.Time) time.Time {
-	due := r.groups.NextOffer()
-	look := r.groups.NextLook(woken)
-	if due.IsZero() || (!look.IsZero() && look.Before(due)) {
-		due = look
-	}
-	if change := r.register.NextChange(woken); r.groups.Waiting() && !change.IsZero() && (due.IsZero() || change.Before(due)) {
-		due = change
-	}
-	return due
-}
-
-// wakeMost bounds one wake-up: the rest follows at once.
-const wakeMost = 100
-
-// Wake answers offers that have run out, and waiting leads that somebody can
-// take now, oldest first.
-func (r *Routing) Wake(v *ledger.View) []*ledger.Item { return r.wake(v.Now, v.Basis, v.Lead) }
-
-func (r *Routing) wake(now time.Time, basis uint64, leads folds) []*ledger.Item {
-	var items []*ledger.Item
-	for _, id := range r.groups.Overdue(now, wakeMost) {
-		s, err := leads(id)
-		if err != nil || s.State != leadv1.State_STATE_OFFERED || now.Before(s.TakeBy) {
-			continue
-		}
-		items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("due:%s:%d", id, s.Offers)})
-	}
-	if len(items) > 0 {
-		return items
-	}
-	for _, group := range r.groups.Names() {
-		items = r.able(now, basis, leads, group, items)
-		if len(items) >= wakeMost {
-			break
-		}
-	}
-	return items
-}
-
-// able appends the waiting leads of a group on which something can be said.
-func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, items []*ledger.Item) []*ledger.Item {
-	group := r.groups.Group(name)
-	if len(group.Line) == 0 {
-		return items
-	}
-	// One dry turn without taking: a lead that could go somewhere now is worth
-	// a look. Pools that refused a lead without history refuse the next as well.
-	t := NewTurn(r.groups, r.roster, r.register, r.people, now)
-	closed := map[class]bool{}
-	for _, id := range group.Ordered() {
-		if len(items) >= wakeMost {
-			break
-		}
-		w := group.Line[id]
-		same := class{pool: w.Pool, blocked: w.BlockedBy, look: w.LookAgain, version: w.Version}
-		if closed[same] {
-			continue
-		}
-		folded, err := leads(id)
-		if err != nil {
-			continue
-		}
-		// What a lead needs, and whose it may be, is its own.
-		if same.needs = t.needs(folded); closed[same] {
-			continue
-		}
-		s := t.Lead(folded)
-		said := t.Next(s)
-		if said != nil {
-			// Taken in the dry turn as well, so that the line is not asked for
-			// more than there is room.
-			t.Take(s, said)
-			items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, basis)})
-			continue
-		}
-		// Under another agreement than the one in force, the next may belong elsewhere.
-		if len(s.Declined) == 0 && len(s.TimedOut) == 0 && len(s.Returned) == 0 && w.Version == t.version && !t.may(s) {
-			closed[same] = true
-		}
-	}
-	return items
-}
-
-// class is what leads in line have in common where the same people cannot take them.
-type class struct {
-	pool, blocked, needs string
-	look                 time.Time
-	version              int64
-}
-
-// needs is what a waiting lead wants whoever gets it to know, as one word.
-func (t *Turn) needs(s *lead.State) string {
-	if t.agreement == nil {
-		return ""
-	}
-	return strings.Join(t.agreement.Needs(s.Rule, agreement.FactsOf(s, t.now)), " ")
-}
-
-// may says whether a lead may be somebody's, whatever others of its pool can take.
-func (t *Turn) may(s *lead.State) bool {
-	if t.agreement == nil {
-		return false
-	}
-	_, one := t.agreement.OneOwner()
-	pool, _ := t.agreement.Pool(s.Pool)
-	return s.PersonID != "" && (one || pool.PreviousOwnerFor > 0) || s.Account != nil && pool.AccountOwner
 }

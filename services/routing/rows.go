@@ -18,10 +18,11 @@ type groupRow struct {
 }
 
 type heldRow struct {
-	Member string    `json:"member"`
-	Pool   string    `json:"pool"`
-	Offer  int32     `json:"offer"`
-	TakeBy time.Time `json:"take_by,omitzero"`
+	Member   string    `json:"member"`
+	Pool     string    `json:"pool"`
+	Offer    int32     `json:"offer"`
+	TakeBy   time.Time `json:"take_by,omitzero"`
+	RemindAt time.Time `json:"remind_at,omitzero"`
 }
 
 type lineRow struct {
@@ -30,6 +31,7 @@ type lineRow struct {
 	Since     time.Time `json:"since,omitzero"`
 	LookAgain time.Time `json:"look_again,omitzero"`
 	Agreement int64     `json:"agreement"`
+	Fallback  time.Time `json:"fallback_at,omitzero"`
 	Place     int64     `json:"place"`
 }
 
@@ -54,7 +56,7 @@ func (g *Groups) note(group string, step *routingv1.PoolStep) {
 		}
 		g.touch(group, kindLine, step.GetLeadId())
 		g.touch(group, kindHeld, step.GetLeadId())
-	case routingv1.StepKind_STEP_KIND_ACCEPTED:
+	case routingv1.StepKind_STEP_KIND_ACCEPTED, routingv1.StepKind_STEP_KIND_REMINDED:
 		g.touch(group, kindHeld, step.GetLeadId())
 	case routingv1.StepKind_STEP_KIND_RELEASED:
 		g.touch(group, kindLoad, step.GetMember())
@@ -104,7 +106,7 @@ func (g *Groups) row(k rowKey) ([]byte, error) {
 		}
 	case kindLine:
 		if w, ok := group.Line[k.key]; ok {
-			return json.Marshal(lineRow{w.Pool, w.BlockedBy, w.Since, w.LookAgain, w.Version, w.place})
+			return json.Marshal(lineRow{w.Pool, w.BlockedBy, w.Since, w.LookAgain, w.Version, w.FallbackAt, w.place})
 		}
 	}
 	return nil, nil
@@ -137,7 +139,7 @@ func (g *Groups) all() []rowKey {
 
 // restore makes a fold of rows. It refuses rows that no fold has written.
 func (g *Groups) restore(rows []Row) error {
-	*g = Groups{groups: map[string]*Group{}, looks: map[int64]int{}, changed: g.changed}
+	*g = Groups{groups: map[string]*Group{}, changed: g.changed}
 	ranks := map[string]int{}
 	for _, row := range rows {
 		group := g.groups[row.Group]
@@ -156,7 +158,12 @@ func (g *Groups) restore(rows []Row) error {
 	slices.SortFunc(g.names, func(a, b string) int { return cmp.Compare(ranks[a], ranks[b]) })
 	for _, group := range g.groups {
 		slices.SortFunc(group.order, func(a, b string) int { return cmp.Compare(group.Line[a].place, group.Line[b].place) })
+		for _, id := range group.order {
+			pool := group.Line[id].Pool
+			group.lines[pool] = append(group.lines[pool], id)
+		}
 	}
+	slices.SortFunc(g.looks, lookAt.compare)
 	return nil
 }
 
@@ -195,15 +202,20 @@ func (g *Groups) take(ranks map[string]int, group *Group, row Row) error {
 		if !v.TakeBy.IsZero() {
 			g.offers.push(dueOffer{v.TakeBy, row.Group, row.Key, v.Offer})
 		}
+		if !v.RemindAt.IsZero() {
+			g.offers.push(dueOffer{v.RemindAt, row.Group, row.Key, v.Offer})
+		}
 	case kindLine:
 		var v lineRow
 		if err := json.Unmarshal(row.Value, &v); err != nil {
 			return err
 		}
-		group.Line[row.Key] = Waiting{Pool: v.Pool, BlockedBy: v.BlockedBy, Since: v.Since, LookAgain: v.LookAgain, Version: v.Agreement, place: v.Place}
+		group.Line[row.Key] = Waiting{Pool: v.Pool, BlockedBy: v.BlockedBy, Since: v.Since, LookAgain: v.LookAgain, Version: v.Agreement, FallbackAt: v.Fallback, place: v.Place}
 		group.order = append(group.order, row.Key)
 		group.places = max(group.places, v.Place)
-		g.look(v.LookAgain, 1)
+		if !v.LookAgain.IsZero() {
+			g.looks = append(g.looks, lookAt{v.LookAgain, row.Group, row.Key})
+		}
 	default:
 		return fault.New(fault.Corrupt, "unknown kind")
 	}

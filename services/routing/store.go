@@ -77,11 +77,11 @@ const (
 	// kindGiven: what a member whom the agreement limits was given, by member: for day,
 	// week and month the two latest, [{"began": local date,"leads"},…].
 	kindGiven Kind = "given"
-	// kindHeld: who holds a lead, by lead: {"member","pool","offer","take_by"};
-	// no take_by once accepted.
+	// kindHeld: who holds a lead, by lead: {"member","pool","offer","take_by",
+	// "remind_at"}; no take_by once accepted, no remind_at once reminded.
 	kindHeld Kind = "held"
 	// kindLine: where a lead waits, by lead: {"pool","blocked_by","since",
-	// "look_again","agreement","place"}.
+	// "look_again","agreement","fallback_at","place"}.
 	kindLine Kind = "line"
 )
 

@@ -93,6 +93,9 @@ func (t *Turn) holder(id string) string {
 	return ""
 }
 
+// Leave lets the rest of the batch see that a member was taken out by a move.
+func (t *Turn) Leave(handle, move string) { t.roster = t.roster.without(handle, move) }
+
 // Take moves the batch on by what was said about a lead. One that goes to
 // another group leaves the line of the group that it came from.
 func (t *Turn) Take(s *lead.State, said *Said) {
@@ -126,7 +129,7 @@ func (t *Turn) step(group string, step *routingv1.PoolStep) {
 	case routingv1.StepKind_STEP_KIND_OFFERED, routingv1.StepKind_STEP_KIND_ACCEPTED:
 		hold := Hold{Member: step.GetMember(), Pool: step.GetPool(), Offer: step.GetOffer()}
 		if step.GetKind() == routingv1.StepKind_STEP_KIND_OFFERED {
-			hold.TakeBy = step.GetTakeBy().AsTime()
+			hold = holdOf(step)
 		}
 		t.held[step.GetLeadId()] = heldNow{hold, true}
 	case routingv1.StepKind_STEP_KIND_RELEASED:
