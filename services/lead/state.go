@@ -100,10 +100,9 @@ type State struct {
 	Declined, TimedOut []string
 	// DeclinedAt is when each of Declined did, as recorded.
 	DeclinedAt []time.Time
-	// Excluded do not get the lead by the move that it was freed by; Move is that
-	// move.
+	// Excluded do not get the lead by the move that freed it; Batch is that move.
 	Excluded []string
-	Move     string
+	Batch    string
 	// Returned are the members who sent the lead back to marketing, ever.
 	Returned []string
 	// Rejecters are the members who rejected the lead, ever.
@@ -292,7 +291,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		// Qualified again until routing says who gets it; one that waits keeps its
 		// place.
 		s.State = leadv1.State_STATE_QUALIFIED
-		s.Excluded, s.Move = e.GetExcluded(), e.GetBatchId()
+		s.Excluded, s.Batch = e.GetExcluded(), e.GetBatchId()
 		s.FallbackAt, s.FallbackFrom = time.Time{}, ""
 		s.free()
 	case *leadv1.OfferAccepted:

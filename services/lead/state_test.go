@@ -238,14 +238,14 @@ func TestEvolve(t *testing.T) {
 		}},
 		"moved away from who had the offer": {past(opened(), asMQL(), standIn()), &leadv1.LeadReassigned{From: "ana", Reason: "left", BatchId: "m1", Excluded: []string{"ana"}}, func(s *State) {
 			s.State, s.OfferedTo, s.TakeBy, s.RemindAt, s.FallbackFrom = leadv1.State_STATE_QUALIFIED, "", time.Time{}, time.Time{}, ""
-			s.Excluded, s.Move = []string{"ana"}, "m1"
+			s.Excluded, s.Batch = []string{"ana"}, "m1"
 		}},
 		"moved away from its owner": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING)), &leadv1.LeadReassigned{From: "ana", Reason: "left", BatchId: "m1", Accepted: true}, func(s *State) {
-			s.State, s.Owner, s.Move = leadv1.State_STATE_QUALIFIED, "", "m1"
+			s.State, s.Owner, s.Batch = leadv1.State_STATE_QUALIFIED, "", "m1"
 		}},
 		"moved while it waits keeps its place": {past(opened(), asMQL(), queuedFor("full")), &leadv1.LeadReassigned{Reason: "other", BatchId: "m1", Excluded: []string{"ben"}}, func(s *State) {
 			s.State, s.BlockedBy, s.BlockedText = leadv1.State_STATE_QUALIFIED, "", ""
-			s.Excluded, s.Move = []string{"ben"}, "m1"
+			s.Excluded, s.Batch = []string{"ben"}, "m1"
 		}},
 		"accepted ends what the move left out": {past(opened(), asMQL(), &leadv1.LeadReassigned{BatchId: "m1", Excluded: []string{"ben"}}, standIn()), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, func(s *State) {
 			s.State, s.Owner, s.AcceptedAt, s.OfferedTo, s.TakeBy, s.RemindAt = leadv1.State_STATE_ACCEPTED, "ana", noon, "", time.Time{}, time.Time{}

