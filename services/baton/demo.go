@@ -93,7 +93,7 @@ func demo(ctx context.Context, out, progress io.Writer, cfg demoConfig) error {
 	if err := p.begin(ctx); err != nil {
 		return err
 	}
-	if err := p.perform(ctx, p.start.AddDate(0, 0, 14)); err != nil {
+	if err := p.play(ctx); err != nil {
 		return err
 	}
 	checks, err := p.conclude(ctx, out)
@@ -231,6 +231,9 @@ func (p *play) hears(e *leadv1.HistoryEntry) error {
 	}
 	return nil
 }
+
+// play plays the two weeks.
+func (p *play) play(ctx context.Context) error { return p.perform(ctx, p.start.AddDate(0, 0, 14)) }
 
 // react decides what a person does with an offer, and when.
 func (p *play) react(id string, o *leadv1.LeadOffered) {
