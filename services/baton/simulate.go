@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/keys"
 )
 
 func simulateCommand() *cobra.Command {
@@ -167,6 +169,11 @@ func playWeek(ctx context.Context, progress io.Writer, cfg simulation, clocks bo
 	if !isTerminal(progress) {
 		progress = io.Discard
 	}
+	// The same seed is the same week: who comes first among equals follows from ids.
+	data := filepath.Join(dir, "data")
+	if err := keys.Foretell(filepath.Join(data, "keys"), sha256.Sum256(fmt.Appendf(nil, "simulate %d", cfg.seed))); err != nil {
+		return simResult{}, err
+	}
 	w := &week{stage: newStage(cfg.start.Add(-time.Hour), progress), cfg: cfg, byTime: map[int64]int{}, leads: map[string]*simTrack{}}
 	document, err := playable(cfg.document, w.public(agreement.Marketing), w.public(agreement.Sales), clocks)
 	if err != nil {
@@ -178,7 +185,7 @@ func playWeek(ctx context.Context, progress io.Writer, cfg simulation, clocks bo
 	// Who answers within the horizon of the report on answer times is known when that is
 	// over for the last lead as well.
 	end := cfg.start.AddDate(0, 0, cfg.days).Add(simHorizon)
-	if err := w.raise(ctx, Config{Data: filepath.Join(dir, "data"), Console: "-", GRPC: "-", keyDays: cfg.days + 45}, w.hears, w.progressed); err != nil {
+	if err := w.raise(ctx, Config{Data: data, Console: "-", GRPC: "-", keyDays: cfg.days + 45}, w.hears, w.progressed); err != nil {
 		return simResult{}, err
 	}
 	defer func() { _ = w.app.Stop(context.WithoutCancel(ctx)) }()

@@ -79,7 +79,7 @@ func readPeople(in io.Reader) ([]simPerson, error) {
 			*into = n
 		}
 		if sum := p.withinHour + p.withinDay + p.later + p.declines; sum > 100 {
-			return fmt.Errorf("line %d: within_1h, within_24h, later and declines of %s make %d of a hundred", line, p.handle, sum)
+			return fmt.Errorf("line %d: within_1h, within_24h, later and declines of %s make %d of a hundred, with what the left out columns stand for", line, p.handle, sum)
 		}
 		if p.awayUntil < p.awayFrom {
 			return fmt.Errorf("line %d: %s is away until day %d, before day %d", line, p.handle, p.awayUntil, p.awayFrom)

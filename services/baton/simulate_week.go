@@ -418,7 +418,7 @@ func writeSimulation(out io.Writer, cfg simulation, results []simResult) error {
 	if err := t.write(out); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s from %s, seed %d. Clock time from receipt to the first call, nights and weekends included; the last three of the times\nare of the leads that were called within 30 days. The same people do the same with the same lead in both.\n",
+	_, err := fmt.Fprintf(out, "\n%s from %s, seed %d. Times run from receipt to the first call by the clock on the wall, nights and\nweekends included; mean, median and nine of ten are of the leads called within 30 days. Both\ncolumns are the same leads and people, who do the same with the same lead.\n",
 		counted(int64(cfg.days), "day", "days"), cfg.start.Format("Monday 2006-01-02"), cfg.seed)
 	return err
 }
