@@ -27,7 +27,7 @@ func TestPagesHoldTheReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.app.Stop(context.Background()) })
-	for _, step := range []func(context.Context) error{p.begin, p.perform, p.app.Read} {
+	for _, step := range []func(context.Context) error{p.begin, p.play, p.app.Read} {
 		if err := step(ctx); err != nil {
 			t.Fatal(err)
 		}

@@ -2,27 +2,19 @@ package main
 
 import (
 	"bytes"
-	"container/heap"
 	"context"
-	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
@@ -32,9 +24,7 @@ import (
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/audit"
 	"github.com/leadbaton/baton/services/internal/access"
-	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/ledger"
-	"github.com/leadbaton/baton/services/internal/telemetry"
 	"github.com/leadbaton/baton/services/lead"
 )
 
@@ -103,7 +93,7 @@ func demo(ctx context.Context, out, progress io.Writer, cfg demoConfig) error {
 	if err := p.begin(ctx); err != nil {
 		return err
 	}
-	if err := p.perform(ctx); err != nil {
+	if err := p.play(ctx); err != nil {
 		return err
 	}
 	checks, err := p.conclude(ctx, out)
@@ -121,57 +111,12 @@ func demo(ctx context.Context, out, progress io.Writer, cfg demoConfig) error {
 
 // play is one performance.
 type play struct {
-	cfg      demoConfig
-	app      *App
-	clock    *clock.Virtual
-	start    time.Time
-	rng      *rand.Rand
-	dir      string
-	progress io.Writer
-	admin    string
-	tokens   map[string]string
-	keys     map[string]ed25519.PrivateKey
-	client   *http.Client
-	queue    acts
-	events   chan *leadv1.HistoryEntry
-	seen     uint64
-	order    int
+	*stage
+	cfg   demoConfig
+	start time.Time
+	rng   *rand.Rand
 
-	sent, acknowledged, turnedAway, unexpected int
-	shown                                      time.Time
-	offered, accepted, touched                 int
-}
-
-// act is something that happens at an instant.
-type act struct {
-	at    time.Time
-	order int
-	do    func(context.Context) error
-	// together marks deliveries: those of one instant are sent at once.
-	together bool
-}
-
-type acts []*act
-
-func (a acts) Len() int { return len(a) }
-func (a acts) Less(i, j int) bool {
-	if !a[i].at.Equal(a[j].at) {
-		return a[i].at.Before(a[j].at)
-	}
-	return a[i].order < a[j].order
-}
-func (a acts) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *acts) Push(x any)   { *a = append(*a, x.(*act)) }
-func (a *acts) Pop() any {
-	old := *a
-	x := old[len(old)-1]
-	*a = old[:len(old)-1]
-	return x
-}
-
-func (p *play) at(t time.Time, do func(context.Context) error) {
-	p.order++
-	heap.Push(&p.queue, &act{at: t, order: p.order, do: do})
+	unexpected, offered, accepted, touched int
 }
 
 func newPlay(ctx context.Context, dir string, progress io.Writer, cfg demoConfig) (*play, error) {
@@ -179,46 +124,21 @@ func newPlay(ctx context.Context, dir string, progress io.Writer, cfg demoConfig
 	now := time.Now().UTC()
 	monday := now.AddDate(0, 0, -int(now.Weekday()+6)%7-14)
 	start := time.Date(monday.Year(), monday.Month(), monday.Day(), 5, 0, 0, 0, time.UTC)
-	p := &play{
-		cfg: cfg, clock: clock.NewVirtual(start), start: start, rng: rand.New(rand.NewPCG(cfg.seed, 7)), dir: dir, progress: progress,
-		tokens: map[string]string{}, keys: map[string]ed25519.PrivateKey{}, client: &http.Client{Timeout: 30 * time.Second},
-	}
-	p.client.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
+	p := &play{cfg: cfg, stage: newStage(start, progress), start: start, rng: rand.New(rand.NewPCG(cfg.seed, 7))}
 	secret := filepath.Join(dir, "form.secret")
 	if err := os.WriteFile(secret, []byte(formSecret+"\n"), 0o600); err != nil {
 		return nil, err
 	}
-	c := Config{
-		Data: filepath.Join(dir, "data"), HTTP: "127.0.0.1:0", Console: "127.0.0.1:0", GRPC: "127.0.0.1:0", Metrics: "-",
-		clock: p.clock, keyDays: 60, FreeFloor: 64, Retention: 30,
-		Sources:   []string{"forms,header=X-Form-Signature,prefix=sha256=,encoding=base64,secret=file:" + secret},
-		telemetry: telemetry.Config{LogLevel: slog.LevelError, Version: version},
-	}
-	app, err := Start(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	p.app, p.admin = app, app.admin
-	return p, nil
+	return p, p.raise(ctx, Config{
+		Data: filepath.Join(dir, "data"), Console: "127.0.0.1:0", GRPC: "127.0.0.1:0", keyDays: 60,
+		Sources: []string{"forms,header=X-Form-Signature,prefix=sha256=,encoding=base64,secret=file:" + secret},
+	}, p.hears, func() string { return fmt.Sprintf("offered %d  accepted %d", p.offered, p.accepted) })
 }
-
-// as is the context of a call by a member, or by the operator.
-func (p *play) as(ctx context.Context, handle string) context.Context {
-	if handle == "" {
-		return access.WithToken(ctx, p.admin)
-	}
-	return access.WithToken(ctx, p.tokens[handle])
-}
-
-func (p *play) conn() grpc.ClientConnInterface { return p.app.conn }
 
 // begin adds the people, signs the first agreement a little after the first
 // leads have come, and fills the calendar with what will happen.
 func (p *play) begin(ctx context.Context) error {
 	fmt.Fprintf(p.progress, "Baton demo: %s, two working weeks from %s.\n", counted(int64(p.cfg.leads), "visitor", "visitors"), p.start.Format("Monday 2006-01-02"))
-	if err := p.watch(ctx); err != nil {
-		return err
-	}
 	people := routingv1.NewRoutingServiceClient(p.conn())
 	for _, m := range demoTeam {
 		added, err := people.AddMember(p.as(ctx, ""), &routingv1.AddMemberRequest{Member: m.handle, Name: m.name, Email: m.handle + "@acme.example", Roles: []string{access.Sales, access.Qualifier}})
@@ -242,34 +162,14 @@ func (p *play) begin(ctx context.Context) error {
 	return nil
 }
 
-// agree proposes a version and lets both parties sign it.
+// agree puts a version of the starter into force.
 func (p *play) agree(ctx context.Context, number int64, change func([]byte) []byte) error {
-	for _, party := range []string{"marketing", "sales"} {
-		if p.keys[party] == nil {
-			_, key, err := ed25519.GenerateKey(nil)
-			if err != nil {
-				return err
-			}
-			p.keys[party] = key
-		}
-	}
-	public := func(party string) ed25519.PublicKey { return p.keys[party].Public().(ed25519.PublicKey) }
-	doc := agreement.Starter(agreement.StarterParams{MarketingKey: public("marketing"), SalesKey: public("sales"), Zone: "Europe/Berlin"})
+	doc := agreement.Starter(agreement.StarterParams{MarketingKey: p.public(agreement.Marketing), SalesKey: p.public(agreement.Sales), Zone: "Europe/Berlin"})
 	if change != nil {
 		doc = change(doc)
 	}
-	service := agreementv1.NewAgreementServiceClient(p.conn())
-	proposed, err := service.Propose(p.as(ctx, ""), &agreementv1.ProposeRequest{Document: doc})
-	if err != nil {
-		return access.FaultOf(err)
-	}
-	for _, party := range []string{"marketing", "sales"} {
-		if _, err = service.Sign(p.as(ctx, ""), &agreementv1.SignRequest{
-			Version: proposed.GetVersion(), Party: party, Digest: proposed.GetDigest(), PublicKey: public(party),
-			Signature: ed25519.Sign(p.keys[party], agreement.SignedText(proposed.GetDigest())),
-		}); err != nil {
-			return access.FaultOf(err)
-		}
+	if err := p.sign(ctx, doc); err != nil {
+		return err
 	}
 	p.say("%s  both departments signed version %d of the agreement", p.clock.Now().Format("Mon 15:04"), number)
 	return nil
@@ -297,20 +197,6 @@ func (p *play) visit(n int) {
 	}
 }
 
-func (p *play) deliver(at time.Time, d delivery) {
-	p.order++
-	heap.Push(&p.queue, &act{at: at, order: p.order, together: true, do: func(context.Context) error {
-		status, err := d.send(p.client, "http://"+p.app.HTTPAddr)
-		if err != nil {
-			return err
-		}
-		if status != http.StatusOK {
-			return fmt.Errorf("the door answered %d to a good form", status)
-		}
-		return nil
-	}})
-}
-
 // absences: people go away and come back, and one is ill in the second week.
 func (p *play) absences() {
 	away := func(handle string, from, until time.Time) {
@@ -331,112 +217,23 @@ func (p *play) absences() {
 	away("chloe", day(9, 10), day(9, 14))
 }
 
-// watch hears what the system says, as any program outside could.
-func (p *play) watch(ctx context.Context) error {
-	p.events = make(chan *leadv1.HistoryEntry, 4096)
-	stream, err := leadv1.NewLeadServiceClient(p.conn()).WatchEvents(p.as(ctx, ""), &leadv1.WatchEventsRequest{FromSequence: 1})
-	if err != nil {
-		return access.FaultOf(err)
-	}
-	go func() {
-		for {
-			e, err := stream.Recv()
-			if err != nil {
-				close(p.events)
-				return
-			}
-			p.events <- e
-		}
-	}()
-	return nil
-}
-
-// perform moves the clock from one thing that happens to the next.
-func (p *play) perform(ctx context.Context) error {
-	end := p.start.AddDate(0, 0, 14)
-	for {
-		if err := ctx.Err(); err != nil {
+// hears lets the people answer what they hear.
+func (p *play) hears(e *leadv1.HistoryEntry) error {
+	switch e.GetType() {
+	case "baton.lead.v1.LeadOffered":
+		var o leadv1.LeadOffered
+		if err := protojson.Unmarshal([]byte(e.GetJson()), &o); err != nil {
 			return err
 		}
-		var next time.Time
-		if len(p.queue) > 0 {
-			next = p.queue[0].at
-		}
-		if due, ok := p.clock.Next(); ok && (next.IsZero() || due.Before(next)) {
-			next = due
-		}
-		if next.IsZero() || next.After(end) {
-			p.clock.Set(end)
-			return p.app.Settle(ctx)
-		}
-		p.clock.Set(next)
-		if err := p.happen(ctx, next); err != nil {
-			return err
-		}
-		if err := p.app.Settle(ctx); err != nil {
-			return err
-		}
-		if err := p.hear(ctx); err != nil {
-			return err
-		}
-		p.tell(next)
-	}
-}
-
-// happen does everything that is due: deliveries of the same instant together,
-// as they would come.
-func (p *play) happen(ctx context.Context, now time.Time) error {
-	var together sync.WaitGroup
-	errs := make(chan error, 1+len(p.queue))
-	for len(p.queue) > 0 && !p.queue[0].at.After(now) {
-		a := heap.Pop(&p.queue).(*act)
-		if a.together {
-			p.sent++
-			together.Go(func() { errs <- a.do(ctx) })
-			continue
-		}
-		if err := a.do(ctx); err != nil {
-			return access.FaultOf(err)
-		}
-	}
-	together.Wait()
-	close(errs)
-	for err := range errs {
-		if err != nil {
-			p.turnedAway++
-			p.say("%v", err)
-			continue
-		}
-		p.acknowledged++
+		p.react(e.GetLeadId(), &o)
+	case "baton.lead.v1.LeadNurtured":
+		p.nurture(e.GetLeadId())
 	}
 	return nil
 }
 
-// hear reads what was said up to now and lets the people answer.
-func (p *play) hear(ctx context.Context) error {
-	for target := p.app.log.Follower().Pos(); p.seen < target; {
-		select {
-		case e, ok := <-p.events:
-			if !ok {
-				return errors.New("the stream of events ended before the demo did")
-			}
-			p.seen = e.GetSequence()
-			if e.GetType() == "baton.lead.v1.LeadOffered" {
-				var o leadv1.LeadOffered
-				if err := protojson.Unmarshal([]byte(e.GetJson()), &o); err != nil {
-					return err
-				}
-				p.react(e.GetLeadId(), &o)
-			}
-			if e.GetType() == "baton.lead.v1.LeadNurtured" {
-				p.nurture(e.GetLeadId())
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
+// play plays the two weeks.
+func (p *play) play(ctx context.Context) error { return p.perform(ctx, p.start.AddDate(0, 0, 14)) }
 
 // react decides what a person does with an offer, and when.
 func (p *play) react(id string, o *leadv1.LeadOffered) {
@@ -556,49 +353,6 @@ func (p *play) follow(id, handle string) {
 		_, err := outcomes.RecordOutcome(p.as(ctx, handle), req)
 		return p.late(err)
 	})
-}
-
-func (p *play) say(format string, args ...any) {
-	if isTerminal(p.progress) {
-		fmt.Fprint(p.progress, "\r\x1b[K")
-	}
-	fmt.Fprintf(p.progress, format+"\n", args...)
-}
-
-// tell shows how far the play is.
-func (p *play) tell(now time.Time) {
-	line := fmt.Sprintf("%s  sent %d  acknowledged %d  offered %d  accepted %d", now.Format("Mon 2006-01-02 15:04"), p.sent, p.acknowledged, p.offered, p.accepted)
-	if isTerminal(p.progress) {
-		fmt.Fprint(p.progress, "\r\x1b[K"+line)
-		return
-	}
-	if day := now.Truncate(24 * time.Hour); day.After(p.shown) {
-		p.shown = day
-		fmt.Fprintln(p.progress, line)
-	}
-}
-
-// stay keeps the system up after the play, its clock going on from there.
-func (p *play) stay(ctx context.Context, out io.Writer) error {
-	var f facts
-	f.add("Console", "http://"+p.app.ConsoleAddr+"/signin")
-	f.add("Token", p.admin)
-	f.add("Door", "http://"+p.app.HTTPAddr+"/hooks/web")
-	f.add("gRPC", p.app.GRPCAddr)
-	fmt.Fprintln(out)
-	_ = f.write(out)
-	fmt.Fprintln(out, "\nLook around. Ctrl-C ends the demo and removes its data.")
-	from, began := p.clock.Now(), time.Now()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			p.clock.Set(from.Add(time.Since(began)))
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
 
 // checks are what the demo holds its own run against.

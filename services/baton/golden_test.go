@@ -57,7 +57,7 @@ func TestGoldenHistory(t *testing.T) {
 			return err
 		})
 	}
-	if err := p.perform(ctx); err != nil {
+	if err := p.play(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.app.log.Checkpoint(ctx); err != nil {

@@ -34,6 +34,6 @@ func execute(args []string) int {
 func program() *cobra.Command {
 	root := newRoot(version)
 	addCommands(root)
-	root.AddCommand(upCommand(), demoCommand(), verifyCommand(), benchCommand())
+	root.AddCommand(upCommand(), demoCommand(), simulateCommand(), verifyCommand(), benchCommand())
 	return root
 }

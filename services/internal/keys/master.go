@@ -52,6 +52,16 @@ func createMaster(file string) ([]byte, error) {
 	return master, nil
 }
 
+// Foretell gives a key store that is yet to be made the master key by which every id
+// follows from what it is the id of: a play can be played again. Whoever knows the
+// key can open everything, so it is for stores that are thrown away.
+func Foretell(dir string, master [masterSize]byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, masterFile), master[:], 0o600)
+}
+
 // readMaster reads the master key, and refuses one that others may read.
 func readMaster(file string) ([]byte, error) {
 	f, err := os.Open(file)
