@@ -36,7 +36,7 @@ func (w *world) next(s *lead.State) *Said {
 
 // nextBy is the same by another logic.
 func (w *world) nextBy(logic string, s *lead.State) *Said {
-	turn := NewTurn(w.folds.groups, w.folds.roster, w.folds.register, w.now)
+	turn := NewTurn(w.folds.groups, w.folds.roster, w.folds.register, w.folds.people, w.now)
 	turn.logic = logic
 	return turn.Next(s)
 }
