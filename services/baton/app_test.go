@@ -339,7 +339,7 @@ func TestOneLeadGoesAllTheWay(t *testing.T) {
 	same(t, "a lead without an agreement", []any{held.GetState(), held.GetStage(), held.GetBlockedBy()}, []any{leadv1.State_STATE_HELD, leadv1.Stage_STAGE_LEAD, "no-agreement"})
 	const waits = "No agreement is in force, so nothing says what a qualified lead is. It is kept and decided as soon as both departments have signed one."
 	same(t, "why it waits", h.explained(id), []string{waits})
-	same(t, "who has it", h.owner(id), "With nobody: it waits for an agreement in force.")
+	same(t, "who has it", h.owner(id), "With nobody: it waits for an agreement in force. "+waits)
 
 	h.team("ana", "ben", "chloe", "dan")
 	h.agree(h.document())

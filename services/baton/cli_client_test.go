@@ -250,6 +250,11 @@ func (s *system) SetAvailability(_ context.Context, req *routingv1.SetAvailabili
 	return &routingv1.Member{Member: req.GetMember(), Away: req.GetAway(), AwayUntil: req.GetUntil(), OnDuty: !req.GetAway(), Load: 1}, nil
 }
 
+func (s *system) SetPresence(_ context.Context, req *routingv1.SetPresenceRequest) (*routingv1.Member, error) {
+	s.ask(req)
+	return &routingv1.Member{Member: "ana", OnDuty: true, Present: req.GetPresent(), Load: 1}, nil
+}
+
 func (s *system) AddMember(_ context.Context, req *routingv1.AddMemberRequest) (*routingv1.AddMemberResponse, error) {
 	s.ask(req)
 	return &routingv1.AddMemberResponse{Member: &routingv1.Member{Member: req.GetMember(), Roles: req.GetRoles()}, Token: "baton_shown_once"}, nil
@@ -268,7 +273,9 @@ func (s *system) DeactivateMember(_ context.Context, req *routingv1.DeactivateMe
 func (s *system) ListMembers(context.Context, *routingv1.ListMembersRequest) (*routingv1.ListMembersResponse, error) {
 	return &routingv1.ListMembersResponse{Members: []*routingv1.Member{
 		{Member: "ana", Roles: []string{"sales", "qualifier"}, OnDuty: true, Load: 3, Capacity: 20, Turns: map[string]int64{"large": 1, "inside": 5}, Name: "Ana \x1b[31mLima"},
-		{Member: "ben", Roles: []string{"sales"}, Away: true, AwayUntil: at(60)},
+		{Member: "ben", Roles: []string{"sales"}, Away: true, AwayUntil: at(60), Leaves: []*routingv1.Leave{
+			{LeaveId: "a1", From: at(0), Until: at(60), Reason: "dentist"}, {LeaveId: "a2", From: at(120)},
+		}},
 	}}, nil
 }
 
@@ -541,6 +548,27 @@ func TestPeopleCommands(t *testing.T) {
 	if diff := cmp.Diff(&routingv1.SetAvailabilityRequest{Member: "ana", Away: true, Until: at(60), Reason: "dentist", IdempotencyKey: "k"}, last[*routingv1.SetAvailabilityRequest](t, s), protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
+	ok(t, "people", "away", "ana", "--from", "2026-04-03T14:00:00+02:00", "--until", "2026-04-03T15:00:00+02:00", "--idempotency-key", "k")
+	if diff := cmp.Diff(&routingv1.SetAvailabilityRequest{Member: "ana", Away: true, From: at(0), Until: at(60), IdempotencyKey: "k"}, last[*routingv1.SetAvailabilityRequest](t, s), protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	if r := run(t, "people", "away", "ana", "--from", "2026-04-03", "--until", "2026-04-03"); r.status != statusUsage || !strings.Contains(r.err, "--until must lie after --from") {
+		t.Errorf("leave that ends as it begins: %+v", r)
+	}
+	has(t, ok(t, "people", "back", "ana", "--leave", "a1", "--idempotency-key", "k"), "ana: on duty, 1 open lead")
+	if diff := cmp.Diff(&routingv1.SetAvailabilityRequest{Member: "ana", LeaveId: "a1", IdempotencyKey: "k"}, last[*routingv1.SetAvailabilityRequest](t, s), protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	has(t, ok(t, "people", "in", "--idempotency-key", "k"), "ana: on duty, signed in, 1 open lead")
+	if diff := cmp.Diff(&routingv1.SetPresenceRequest{Present: true, IdempotencyKey: "k"}, last[*routingv1.SetPresenceRequest](t, s), protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	has(t, ok(t, "people", "out", "ana", "--idempotency-key", "k"), "ana: on duty, 1 open lead")
+	if diff := cmp.Diff(&routingv1.SetPresenceRequest{Member: "ana", IdempotencyKey: "k"}, last[*routingv1.SetPresenceRequest](t, s), protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+	has(t, ok(t, "people", "leaves"), "ben     2026-04-03T12:00:00Z  2026-04-03T13:00:00Z  dentist  a1", "ben     2026-04-03T14:00:00Z  -                     -        a2")
+	has(t, ok(t, "people", "leaves", "ana"), "Nobody is away")
 	has(t, ok(t, "people", "token", "ana", "--idempotency-key", "k2"), "ana has another token", "baton_shown_once_more")
 	if req := last[*routingv1.RenewTokenRequest](t, s); req.GetMember() != "ana" || req.GetIdempotencyKey() != "k2" {
 		t.Errorf("asked %v", req)

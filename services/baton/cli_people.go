@@ -29,10 +29,12 @@ a pool of the agreement.
 
   baton people add ana --role sales,qualifier   answers ana's token, once
   baton people list
+  baton people in ana                           signed in for the day; people out: gone
   baton people away ana --until 2026-08-31      leads go to the others
   baton people back ana
+  baton people leaves                           who will be away, and from when to when
   baton people token ana                        another token, when ana lost hers`,
-	}, peopleList(), peopleAdd(), peopleToken(), peopleAway(), peopleBack(), peopleDeactivate())
+	}, peopleList(), peopleAdd(), peopleToken(), peopleIn(), peopleOut(), peopleAway(), peopleBack(), peopleLeaves(), peopleDeactivate())
 }
 
 // keyFlag lets whoever repeats a command say that it is the same one.
@@ -88,8 +90,12 @@ func presence(m *routingv1.Member) string {
 		return "away until " + stamp(m.GetAwayUntil())
 	case m.GetAway():
 		return "away"
+	case m.GetOnDuty() && m.GetPresent():
+		return "on duty, signed in"
 	case m.GetOnDuty():
 		return "on duty"
+	case m.GetPresent():
+		return "off duty, signed in"
 	}
 	return "off duty"
 }
@@ -188,48 +194,6 @@ Their token, shown this once:
 	return c
 }
 
-func peopleAway() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "away HANDLE [--until T]",
-		Short: "Say that a person is away; leads go to the others",
-		Long: `Says that a person is away. New leads go to the others until the given time, or until
-they are back. Offers that are open keep their clocks. For somebody else this needs
-the role manager or operator.`,
-		Example: `  baton people away ana --until 2026-08-31 --reason holiday
-  baton people away ben`,
-		Args: exactly("HANDLE"),
-	}
-	c.Flags().String("until", "", "until when, as 2026-08-31 or 2026-08-31T09:00:00+02:00 (default until they are back)")
-	reason := c.Flags().String("reason", "", "why, in a word")
-	key := keyFlag(c)
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		until, err := instantFlag(cmd, "until")
-		if err != nil {
-			return err
-		}
-		return client(func(c *call) error {
-			return c.availability(&routingv1.SetAvailabilityRequest{Member: c.args[0], Away: true, Until: until, Reason: *reason, IdempotencyKey: orNewKey(*key)})
-		})(cmd, args)
-	}
-	return c
-}
-
-func peopleBack() *cobra.Command {
-	c := &cobra.Command{
-		Use:     "back HANDLE",
-		Short:   "Say that a person is back",
-		Long:    `Says that a person who was away is back. Leads can go to them at once.`,
-		Example: `  baton people back ana`,
-		Args:    exactly("HANDLE"),
-	}
-	reason := c.Flags().String("reason", "", "why, in a word")
-	key := keyFlag(c)
-	c.RunE = client(func(c *call) error {
-		return c.availability(&routingv1.SetAvailabilityRequest{Member: c.args[0], Reason: *reason, IdempotencyKey: orNewKey(*key)})
-	})
-	return c
-}
-
 func (c *call) availability(req *routingv1.SetAvailabilityRequest) error {
 	m, err := routingv1.NewRoutingServiceClient(c.conn).SetAvailability(c.ctx, req)
 	if err != nil {
@@ -250,8 +214,9 @@ func peopleDeactivate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deactivate HANDLE --reason TEXT",
 		Short: "Take a person out of every pool for good",
-		Long: `Takes a person out of every pool, and their token with them. What they did stays in
-the log.`,
+		Long: `Takes a person out of every pool at once, and their token with them. Their open leads,
+offered and accepted, are given to others by the same rules, as one move with the
+reason "left". What they did stays in the log.`,
 		Example: `  baton people deactivate dan --reason "left the company"`,
 		Args:    exactly("HANDLE"),
 	}

@@ -209,7 +209,7 @@ func TestDecide(t *testing.T) {
 		},
 		"declined by all, as it was": {
 			logic: second,
-			when: changed(qualified(500), func(s *lead.State) { s.Declined = []string{"dan", "chloe"} }),
+			when:  changed(qualified(500), func(s *lead.State) { s.Declined = []string{"dan", "chloe"} }),
 			then: then{
 				blocked: "declined", reasons: []string{"declined", "declined"},
 				text: "Nobody in pool Large companies can take it now: 2 declined. It goes out as soon as somebody can.",
@@ -235,8 +235,8 @@ func TestDecide(t *testing.T) {
 		},
 		"open again, but not to who declined, as it was": {
 			logic: second,
-			when: changed(qualified(500), func(s *lead.State) { s.TimedOut, s.Declined = []string{"dan"}, []string{"chloe"} }),
-			then: then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"declined", ""}},
+			when:  changed(qualified(500), func(s *lead.State) { s.TimedOut, s.Declined = []string{"dan"}, []string{"chloe"} }),
+			then:  then{member: "dan", rule: "large-companies", takeBy: at(2, 16, 0), reasons: []string{"declined", ""}},
 		},
 		"not open again while somebody away has not had a chance": {
 			given: func(w *world) { w.away("chloe", at(3, 9, 0)) },

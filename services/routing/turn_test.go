@@ -607,7 +607,7 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 		if err := protovalidate.Validate(e.Body); err != nil && e.Service == Name {
 			w.t.Errorf("record %d (%s) breaks its contract: %v", e.Seq, e.Type, err)
 		}
-		if offered, ok := e.Body.(*leadv1.LeadOffered); ok {
+		if offered, ok := e.Body.(*leadv1.LeadOffered); ok && offered.GetTurn() == leadv1.TurnKind_TURN_KIND_ROTATION {
 			w.given[offered.GetGroup()+"/"+offered.GetPool()]++
 		}
 		body, ok := e.Body.(*routingv1.PoolAdvanced)
@@ -617,7 +617,8 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 		a := w.folds.register.InForce(w.now).Agreement
 		name := strings.TrimPrefix(e.Subject, lead.SubjectPool)
 		for i, step := range body.GetSteps() {
-			if step.GetKind() != routingv1.StepKind_STEP_KIND_OFFERED {
+			// Whoever stands in is given leads whatever they hold.
+			if step.GetKind() != routingv1.StepKind_STEP_KIND_OFFERED || step.GetTurn() == leadv1.TurnKind_TURN_KIND_OVERRIDE {
 				continue
 			}
 			pool, _ := a.Pool(step.GetPool())
@@ -654,7 +655,7 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 			}
 			given := w.given[name+"/"+pool]
 			if rotation.Turns() != given || counted != given {
-				w.t.Errorf("after record %d the rotation of %s counts %d turns and %d for its people; %d leads were offered", len(w.events), pool, rotation.Turns(), counted, given)
+				w.t.Errorf("after record %d the rotation of %s counts %d turns and %d for its people; %d leads were offered by it", len(w.events), pool, rotation.Turns(), counted, given)
 			}
 		}
 	}
@@ -685,6 +686,8 @@ func TestRandomHistories(t *testing.T) {
 		document(t, append(capacities(1, 2), "- member: ben", "- member: ben\n        weight: 3")...),
 		document(t, append(capacities(1, 0), "when: lead.employees >= 500\n    pool: large-companies", "when: lead.employees >= 100\n    pool: large-companies")...),
 		document(t, append(capacities(2, 2), "take_within: 2h", "take_within: 30m")...),
+		document(t, append(append(capacities(3, 2), late...), "take_within: 2h", "take_within: 2h\n    remind_before: 30m\n    quiet_before_end: 20m\n    fallback: {after: 3h, pool: large-companies}", "take_within: 4h", "take_within: 4h\n    declined_for: 20h\n    fallback: {after: 2h, member: ben}")...),
+		document(t, append(append(capacities(2, 2), inside("signed_in: true\n    declined_for: 3h")...), large("remind_before: 5h\n    fallback: {after: 30m, pool: inside-sales}")...)...),
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, documents[rapid.IntRange(0, len(documents)-1).Draw(t, "first agreement")], "ana", "chloe", "dan")
@@ -772,6 +775,21 @@ func TestRandomHistories(t *testing.T) {
 					}
 					return body
 				})
+			},
+			"take leave": func(t *rapid.T) {
+				from := w.now.Add(time.Duration(rapid.Int64Range(-5, 40).Draw(t, "from")) * time.Hour)
+				until := from.Add(time.Duration(rapid.Int64Range(1, 40).Draw(t, "hours")) * time.Hour)
+				handle := anybody.Draw(t, "member")
+				maybe(w.command("", "op", &member{"org.member." + handle, handle, &routingv1.AvailabilityChanged{Member: handle, Away: true, LeaveId: fmt.Sprintf("v%d", w.commands), From: timestamppb.New(from), Until: timestamppb.New(until)}}), fault.NotFound, fault.Invalid)
+			},
+			"take leave back": func(t *rapid.T) {
+				id := fmt.Sprintf("v%d", rapid.IntRange(0, w.commands).Draw(t, "leave"))
+				handle := anybody.Draw(t, "member")
+				maybe(w.command("", "op", &member{"org.member." + handle, handle, &routingv1.AvailabilityChanged{Member: handle, LeaveId: id}}), fault.NotFound)
+			},
+			"sign in or out": func(t *rapid.T) {
+				is := rapid.Bool().Draw(t, "in")
+				person(t, func(handle string) proto.Message { return &routingv1.PresenceChanged{Member: handle, Present: is} })
 			},
 			"come back": func(t *rapid.T) {
 				person(t, func(handle string) proto.Message { return &routingv1.AvailabilityChanged{Member: handle} })

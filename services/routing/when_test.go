@@ -253,7 +253,9 @@ func TestLeaveIsRefused(t *testing.T) {
 	w.leave("ana", "a1", monday.Add(time.Hour), monday.Add(2*time.Hour))
 	w.leave("ana", "a2", monday.Add(3*time.Hour), monday.Add(4*time.Hour))
 	w.until(monday.Add(150 * time.Minute))
-	at := func(hours int) *timestamppb.Timestamp { return timestamppb.New(monday.Add(time.Duration(hours) * time.Hour)) }
+	at := func(hours int) *timestamppb.Timestamp {
+		return timestamppb.New(monday.Add(time.Duration(hours) * time.Hour))
+	}
 	for name, test := range map[string]struct {
 		body *routingv1.AvailabilityChanged
 		kind fault.Kind
@@ -293,15 +295,21 @@ func TestComingOnDutyIsGivenTheLineAtOnce(t *testing.T) {
 		before, after func(w *world)
 		come, go_     time.Time
 	}{
-		"a shift begins":          {nil, only, nil, hour(1, 18, 0), hour(2, 9, 0)},
-		"their own shift begins":  {late, only, nil, hour(1, 21, 0), hour(2, 12, 0)},
-		"the quiet end is over":   {inside("quiet_before_end: 1h"), only, nil, hour(1, 16, 30), hour(2, 9, 0)},
-		"leave ends":              {nil, func(w *world) { only(w); w.leave("ben", "x", monday, hour(1, 15, 30)) }, nil, hour(1, 13, 0), hour(1, 15, 30)},
-		"leave without an end":    {nil, func(w *world) { only(w); w.away("ben", time.Time{}) }, func(w *world) { w.until(hour(1, 14, 0)); w.back("ben") }, hour(1, 13, 0), hour(1, 14, 0)},
-		"leave is taken back":     {nil, func(w *world) { only(w); w.leave("ben", "x", monday, hour(9, 0, 0)) }, func(w *world) { w.until(hour(1, 14, 0)); w.roster(&routingv1.AvailabilityChanged{Member: "ben", LeaveId: "x"}) }, hour(1, 13, 0), hour(1, 14, 0)},
-		"signed in":               {inside("signed_in: true"), only, func(w *world) { w.until(hour(1, 14, 0)); w.present("ben", true) }, hour(1, 13, 0), hour(1, 14, 0)},
-		"an agreement in force":   {narrow, only, func(w *world) { w.agree(document(w.t), hour(1, 14, 0)) }, hour(1, 13, 0), hour(1, 14, 0)},
-		"a place freed at night":  {capacities(1, 1), func(w *world) { only(w); w.qualify("first", 5); w.settle(); _ = w.accept("first", "ben") }, func(w *world) { w.until(hour(1, 20, 0)); w.say("feedback", "first", outcome(leadv1.OutcomeKind_OUTCOME_KIND_WON, "ben")) }, hour(1, 13, 0), hour(2, 9, 0)},
+		"a shift begins":         {nil, only, nil, hour(1, 18, 0), hour(2, 9, 0)},
+		"their own shift begins": {late, only, nil, hour(1, 21, 0), hour(2, 12, 0)},
+		"the quiet end is over":  {inside("quiet_before_end: 1h"), only, nil, hour(1, 16, 30), hour(2, 9, 0)},
+		"leave ends":             {nil, func(w *world) { only(w); w.leave("ben", "x", monday, hour(1, 15, 30)) }, nil, hour(1, 13, 0), hour(1, 15, 30)},
+		"leave without an end":   {nil, func(w *world) { only(w); w.away("ben", time.Time{}) }, func(w *world) { w.until(hour(1, 14, 0)); w.back("ben") }, hour(1, 13, 0), hour(1, 14, 0)},
+		"leave is taken back": {nil, func(w *world) { only(w); w.leave("ben", "x", monday, hour(9, 0, 0)) }, func(w *world) {
+			w.until(hour(1, 14, 0))
+			w.roster(&routingv1.AvailabilityChanged{Member: "ben", LeaveId: "x"})
+		}, hour(1, 13, 0), hour(1, 14, 0)},
+		"signed in":             {inside("signed_in: true"), only, func(w *world) { w.until(hour(1, 14, 0)); w.present("ben", true) }, hour(1, 13, 0), hour(1, 14, 0)},
+		"an agreement in force": {narrow, only, func(w *world) { w.agree(document(w.t), hour(1, 14, 0)) }, hour(1, 13, 0), hour(1, 14, 0)},
+		"a place freed at night": {capacities(1, 1), func(w *world) { only(w); w.qualify("first", 5); w.settle(); _ = w.accept("first", "ben") }, func(w *world) {
+			w.until(hour(1, 20, 0))
+			w.say("feedback", "first", outcome(leadv1.OutcomeKind_OUTCOME_KIND_WON, "ben"))
+		}, hour(1, 13, 0), hour(2, 9, 0)},
 		"leave taken back before": {nil, func(w *world) { only(w); w.leave("ben", "x", monday, hour(9, 0, 0)) }, func(w *world) { w.until(hour(1, 20, 0)); w.back("ben") }, hour(1, 13, 0), hour(2, 9, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
