@@ -93,7 +93,15 @@ type State struct {
 	// last qualified, in order.
 	Declined, TimedOut []string
 	// Returned are the members who sent the lead back to marketing, ever.
-	Returned       []string
+	Returned []string
+	// Excluded are the people who do not get the lead since it was moved by hand, until
+	// somebody takes it or it is qualified anew.
+	Excluded []string
+	// Batch is the move by hand that the lead is in: nobody has answered it since.
+	// MoveTo is whom it names, until the lead is offered to them.
+	Batch, MoveTo string
+	// Moved is how the lead stood before that move.
+	Moved          Moved
 	RoutingSummary string
 	Considered     []*leadv1.Candidate
 	WaitingSince   time.Time
@@ -238,6 +246,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 			s.DecidedCall = s.UndecidedCall().GetCallId()
 		}
 		s.free()
+		s.answered()
 	case *leadv1.NurtureAdvanced:
 		s.planned(e.GetMade(), e.GetNextTouch(), e.GetNextTouchDue())
 	case *leadv1.CallRecorded:
@@ -251,14 +260,14 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.Offers, s.OfferedTo, s.TakeBy = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime()
 		s.RoutingSummary, s.Considered = e.GetSummary(), e.GetConsidered()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
-		s.WaitingSince, s.LookAgainAt = time.Time{}, time.Time{}
+		s.WaitingSince, s.LookAgainAt, s.MoveTo = time.Time{}, time.Time{}, ""
 	case *leadv1.LeadQueued:
 		s.State = leadv1.State_STATE_WAITING
 		s.AgreementVersion = e.GetAgreementVersion()
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
 		s.BlockedBy, s.BlockedText = e.GetBlockedBy(), e.GetText()
 		s.RoutingSummary, s.Considered = e.GetText(), e.GetConsidered()
-		s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
+		s.OfferedTo, s.TakeBy, s.Owner, s.MoveTo = "", time.Time{}, "", ""
 		s.LookAgainAt = time.Time{}
 		if e.GetLookAgainAt() != nil {
 			s.LookAgainAt = e.GetLookAgainAt().AsTime()
@@ -268,8 +277,10 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		}
 	case *leadv1.OfferAccepted:
 		s.State, s.Owner, s.AcceptedAt = leadv1.State_STATE_ACCEPTED, e.GetMember(), occurred
-		s.OfferedTo, s.TakeBy = "", time.Time{}
+		s.OfferedTo, s.TakeBy, s.Excluded = "", time.Time{}, nil
+		s.answered()
 	case *leadv1.OfferRejected:
+		s.answered()
 		s.Declined = append(s.Declined, e.GetMember())
 		s.Reason, s.Consequence = e.GetReason(), e.GetConsequence()
 		s.Rejections++
@@ -288,7 +299,10 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.TimedOut = append(s.TimedOut, e.GetMember())
 		s.State = leadv1.State_STATE_QUALIFIED
 		s.free()
+	case *leadv1.LeadReassigned:
+		s.reassigned(e)
 	case *leadv1.OutcomeRecorded:
+		s.answered()
 		s.outcome(e, occurred)
 	case *leadv1.HandlingFailed:
 		s.Failure, s.FailedService = e.GetText(), e.GetService()
@@ -312,7 +326,8 @@ func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
 	if _, held := s.Held(); !held {
 		s.State = leadv1.State_STATE_QUALIFIED
 		s.BlockedBy, s.BlockedText = "", ""
-		s.Declined, s.TimedOut = nil, nil
+		s.Declined, s.TimedOut, s.Excluded = nil, nil, nil
+		s.answered()
 		s.WaitingSince = recorded
 	}
 	if e.GetStage() > s.Stage {
@@ -343,6 +358,44 @@ func (s *State) planned(made int32, next string, due *timestamppb.Timestamp) {
 func (s *State) free() {
 	s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
 	s.BlockedBy, s.BlockedText = "", ""
+}
+
+// Moved is how a lead stood before somebody moved it by hand.
+type Moved struct {
+	// From is who had it; empty = it waited, since WaitingSince.
+	From         string
+	WaitingSince time.Time
+	// Accepted says that it was theirs, in that pool and group, and Working that they
+	// worked on it.
+	Accepted, Working bool
+	Pool, Group       string
+}
+
+// reassigned frees the lead from whoever had it, until routing says who gets it. A move
+// that is taken back makes an accepted lead theirs again.
+func (s *State) reassigned(e *leadv1.LeadReassigned) {
+	from, _ := s.Held()
+	s.Moved = Moved{From: from, WaitingSince: s.WaitingSince, Accepted: s.Owner != "", Working: s.State == leadv1.State_STATE_WORKING, Pool: s.Pool, Group: s.Group}
+	s.Batch, s.MoveTo, s.Excluded = e.GetBatchId(), e.GetTo(), e.GetExcluded()
+	s.free()
+	s.State, s.LookAgainAt = leadv1.State_STATE_QUALIFIED, time.Time{}
+	if e.GetWaitingSince() != nil {
+		s.WaitingSince = e.GetWaitingSince().AsTime()
+	}
+	if e.GetUndoes() == "" || !e.GetAccepted() {
+		return
+	}
+	s.State, s.Owner, s.MoveTo, s.WaitingSince = leadv1.State_STATE_ACCEPTED, e.GetTo(), "", time.Time{}
+	if e.GetWorking() {
+		s.State = leadv1.State_STATE_WORKING
+	}
+	s.Pool, s.Group = e.GetPool(), e.GetGroup()
+}
+
+// answered ends a move by hand: somebody has acted on the lead since, so it is not
+// given back any more.
+func (s *State) answered() {
+	s.Batch, s.MoveTo, s.Moved = "", "", Moved{}
 }
 
 func (s *State) touched(at time.Time) {
@@ -406,6 +459,7 @@ func (s *State) Clone() *State {
 	c.Declined = slices.Clip(s.Declined)
 	c.TimedOut = slices.Clip(s.TimedOut)
 	c.Returned = slices.Clip(s.Returned)
+	c.Excluded = slices.Clip(s.Excluded)
 	c.Commands = slices.Clip(s.Commands)
 	c.Journey = slices.Clip(s.Journey)
 	return &c

@@ -38,6 +38,18 @@ func WaitsFor(rule string) string {
 		return "people in its pool"
 	case "no-handoff":
 		return "a handoff rule that takes it"
+	case "ending":
+		return "the next shift"
+	case "absent":
+		return "somebody to sign in"
+	case "capped":
+		return "the next period of an agreed limit"
+	case "lacks":
+		return "somebody who knows what it needs"
+	case "owner":
+		return "the one whose it is"
+	case "claim":
+		return "somebody to claim it"
 	case "no-agreement":
 		return "an agreement in force"
 	}

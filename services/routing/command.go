@@ -35,6 +35,10 @@ func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 		r.memberCommand(b, item, cmd)
 		return nil
 	}
+	if cmd, ok := item.Command.(*move); ok {
+		r.move(leads, b, item, cmd)
+		return nil
+	}
 	folded, err := leads(item.Lead)
 	if err != nil {
 		return err

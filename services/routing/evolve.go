@@ -173,19 +173,18 @@ func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep, versi
 		delete(group.Held, id)
 	case routingv1.StepKind_STEP_KIND_QUEUED:
 		before, waited := group.Line[id]
+		g.leave(group, id)
 		w := Waiting{Pool: step.GetPool(), BlockedBy: step.GetBlockedBy(), Since: step.GetWaitingSince().AsTime(), Version: version}
 		if step.GetLookAgainAt() != nil {
 			w.LookAgain = step.GetLookAgainAt().AsTime()
 		}
-		if waited {
-			g.look(before.LookAgain, -1)
-			w.place = before.place
-		} else {
+		if w.place = before.place; !waited {
 			group.places++
 			w.place = group.places
-			group.order = append(group.order, id)
 		}
 		g.look(w.LookAgain, 1)
+		at, _ := group.find(w)
+		group.order = slices.Insert(group.order, at, id)
 		group.Line[id] = w
 	case routingv1.StepKind_STEP_KIND_LEFT:
 		g.leave(group, id)
@@ -199,10 +198,21 @@ func (g *Groups) leave(group *Group, id string) {
 	}
 	g.look(w.LookAgain, -1)
 	// By its place, while it has one: a long line is not searched.
-	if i, ok := slices.BinarySearchFunc(group.order, w.place, func(other string, place int64) int { return cmp.Compare(group.Line[other].place, place) }); ok {
+	if i, ok := group.find(w); ok {
 		group.order = slices.Delete(group.order, i, i+1)
 	}
 	delete(group.Line, id)
+}
+
+// find answers where in the line somebody's place is, or would be.
+func (g *Group) find(w Waiting) (int, bool) {
+	return slices.BinarySearchFunc(g.order, w, func(other string, w Waiting) int { return g.Line[other].compare(w) })
+}
+
+// compare says which of two places comes first: that of who waits longer, and of who
+// came first where they wait equally long. Who comes back has the place of before.
+func (w Waiting) compare(other Waiting) int {
+	return cmp.Or(w.Since.Compare(other.Since), cmp.Compare(w.place, other.place))
 }
 
 func (g *Groups) look(at time.Time, by int) {

@@ -33,7 +33,7 @@ func consider(in Input, pool agreement.Pool, calendar *agreement.Calendar, count
 func reopened(in Input, pool agreement.Pool) bool {
 	for _, seat := range pool.Members {
 		m := in.Roster.Member(seat.Member)
-		if m == nil || m.Deactivated || slices.Contains(in.Lead.Declined, seat.Member) {
+		if m == nil || m.Deactivated || slices.Contains(in.Lead.Declined, seat.Member) || slices.Contains(in.Lead.Excluded, seat.Member) {
 			continue
 		}
 		if !slices.Contains(in.Lead.TimedOut, seat.Member) && !barred(in, seat.Member) {
@@ -61,6 +61,8 @@ func unfit(in Input, seat agreement.PoolMember, onDuty, reopened bool, load int6
 			return "away", "is away"
 		}
 		return "away", "is away until " + stamp(m.Until)
+	case slices.Contains(in.Lead.Excluded, seat.Member):
+		return "excluded", "was left out by whoever moved the lead"
 	case !onDuty:
 		return "off-duty", "is off duty by the pool's calendar"
 	case slices.Contains(in.Lead.Declined, seat.Member):

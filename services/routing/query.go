@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -42,6 +43,7 @@ type Server struct {
 	Register *agreement.Register
 	Roster   *Roster
 	Groups   *Groups
+	Moves    *Moves
 }
 
 // Lookup answers who holds a token: it is an access.Directory over the roster.
@@ -342,7 +344,7 @@ func (s *Server) ListMembers(ctx context.Context, _ *routingv1.ListMembersReques
 }
 
 // ListQueue lists waiting leads, oldest first.
-func (s *Server) ListQueue(_ context.Context, req *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
+func (s *Server) ListQueue(ctx context.Context, req *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
 	size := int(req.GetPageSize())
 	if size == 0 {
 		size = 50
@@ -381,5 +383,25 @@ func (s *Server) ListQueue(_ context.Context, req *routingv1.ListQueueRequest) (
 	if skip+size < len(all) {
 		out.NextPageToken = strconv.Itoa(skip + size)
 	}
+	actor, _ := access.From(ctx)
+	s.Log.Follower().View(func(v *ledger.View) {
+		for _, q := range out.GetLeads() {
+			// The line stands without the words.
+			if folded, err := v.Lead(q.GetLeadId()); err == nil {
+				q.Text = folded.BlockedText
+			}
+			q.Claimable = q.GetBlockedBy() == agreement.ByClaim && s.mayClaim(v.Now, actor.Handle, q.GetPool())
+		}
+	})
 	return out, nil
+}
+
+// mayClaim says whether somebody can take waiting leads of a pool now.
+func (s *Server) mayClaim(now time.Time, handle, pool string) bool {
+	m, version := s.Roster.Member(handle), s.Register.InForce(now)
+	if m == nil || m.Deactivated || m.AwayAt(now) || version == nil {
+		return false
+	}
+	p, ok := version.Agreement.Pool(pool)
+	return ok && seatOf(p, handle) != nil
 }

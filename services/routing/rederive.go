@@ -70,6 +70,8 @@ func (r *rederiving) check(e *ledger.Event) string {
 		}
 		r.before(s.Group, id)
 		r.turn.reject(s, body)
+	case *leadv1.LeadReassigned:
+		return r.reassigned(s, body)
 	default:
 		group := ""
 		switch body := e.Body.(type) {

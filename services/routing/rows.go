@@ -143,7 +143,7 @@ func (g *Groups) restore(rows []Row) error {
 	}
 	slices.SortFunc(g.names, func(a, b string) int { return cmp.Compare(ranks[a], ranks[b]) })
 	for _, group := range g.groups {
-		slices.SortFunc(group.order, func(a, b string) int { return cmp.Compare(group.Line[a].place, group.Line[b].place) })
+		slices.SortFunc(group.order, func(a, b string) int { return group.Line[a].compare(group.Line[b]) })
 	}
 	return nil
 }

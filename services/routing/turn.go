@@ -68,7 +68,7 @@ func (t *Turn) Counts(group string) *Counts {
 
 // Next answers what is due next on a lead; nil = nothing.
 func (t *Turn) Next(s *lead.State) *Said {
-	return Decide(Input{Lead: s, Logic: t.logic, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts, Now: t.now})
+	return Decide(t.input(s))
 }
 
 // Take moves the batch on by what was said about a lead. One that goes to

@@ -42,7 +42,7 @@ func blocking(in Input, pool agreement.Pool, calendar *agreement.Calendar, consi
 		}
 	}
 	var parts []string
-	for _, reason := range []string{"off-duty", "full", "timed-out", "away", "declined", "returned", "deactivated", "not-known"} {
+	for _, reason := range []string{"off-duty", "full", "timed-out", "away", "declined", "returned", "excluded", "deactivated", "not-known"} {
 		if count[reason] == 0 {
 			continue
 		}
@@ -56,7 +56,7 @@ func blocking(in Input, pool agreement.Pool, calendar *agreement.Calendar, consi
 		rule = "empty-pool"
 	case "deactivated", "not-known":
 		rule = "empty-pool"
-	case "timed-out", "returned":
+	case "timed-out", "returned", "excluded":
 		rule = "declined"
 	case "off-duty":
 		if next, ok := calendar.NextOnDuty(in.Now); ok && (look.IsZero() || next.Before(look)) {
