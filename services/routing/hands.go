@@ -28,19 +28,19 @@ func (s *Server) Reassign(ctx context.Context, req *routingv1.ReassignRequest) (
 			return nil, err
 		}
 	}
-	item, seq, err := s.moveBatch(ctx, actor, cause, a, []string{req.GetLeadId()})
+	done, seq, err := s.moveBatch(ctx, actor, cause, a, []string{req.GetLeadId()})
+	if err == nil {
+		err = s.complete(ctx, cause, a, done)
+	}
 	if err != nil {
 		return nil, err
 	}
-	one, err := s.became(ctx, a, causeFor(cause, req.GetLeadId()), item[0])
-	if err != nil {
-		return nil, err
-	}
+	one := done[0]
 	if one.GetRefused() != "" {
 		return nil, fault.New(fault.State, "lead %s is not moved: %s", req.GetLeadId(), one.GetRefused())
 	}
-	if item[0].seq != 0 {
-		seq = item[0].seq
+	if one.seq != 0 {
+		seq = one.seq
 	}
 	return &routingv1.ReassignResponse{Sequence: seq, BatchId: a.batch, OfferedTo: one.GetTo(), BlockedBy: one.GetBlockedBy()}, nil
 }
@@ -115,19 +115,20 @@ func (s *Server) openLeads(ctx context.Context, batch, member string) (leads []s
 
 // moveAll moves leads batch by batch and says what became of each.
 func (s *Server) moveAll(ctx context.Context, actor access.Actor, cause string, a ask, leads []string) (*routingv1.BulkReassignResponse, error) {
-	out := &routingv1.BulkReassignResponse{BatchId: a.batch}
+	var all []movedLead
 	for part := range slices.Chunk(leads, atOnce) {
 		done, _, err := s.moveBatch(ctx, actor, cause, a, part)
 		if err != nil {
 			return nil, err
 		}
-		for _, one := range done {
-			m, err := s.became(ctx, a, causeFor(cause, one.GetLeadId()), one)
-			if err != nil {
-				return nil, err
-			}
-			count(out, m)
-		}
+		all = append(all, done...)
+	}
+	if err := s.complete(ctx, cause, a, all); err != nil {
+		return nil, err
+	}
+	out := &routingv1.BulkReassignResponse{BatchId: a.batch}
+	for _, one := range all {
+		count(out, one.Moved)
 	}
 	return out, nil
 }
@@ -146,40 +147,52 @@ func (s *Server) moveBatch(ctx context.Context, actor access.Actor, cause string
 	return done, seq, nil
 }
 
-// became completes what became of a lead that an earlier call had moved already, out of
-// what was said then. A key that was used for something else is refused.
-func (s *Server) became(ctx context.Context, a ask, cause string, one movedLead) (*routingv1.Moved, error) {
-	if one.seq == 0 {
-		return one.Moved, nil
+// complete says of leads that an earlier call had moved already what became of them, out
+// of what was said then. A key that was used for something else is refused.
+func (s *Server) complete(ctx context.Context, cause string, a ask, done []movedLead) error {
+	before := map[string]movedLead{}
+	for _, one := range done {
+		if one.seq != 0 {
+			before[causeFor(cause, one.GetLeadId())] = one
+		}
 	}
-	events, err := s.Log.History(ctx, lead.SubjectOf(one.GetLeadId()))
-	if err != nil {
-		return nil, err
+	if len(before) == 0 {
+		return nil
 	}
-	for _, e := range events {
+	at, end, known := span{}, uint64(0), false
+	s.Log.Follower().View(func(v *ledger.View) { at, known = s.Moves.where(a.batch); end = v.Basis })
+	if !known {
+		return fault.New(fault.Conflict, "idempotency_key: it was used for something else: take a new one for each move")
+	}
+	// What a move led to stands right behind it, in the same batch of the log.
+	return s.Log.Read(ctx, ledger.StreamLedger, at.first, min(end, at.last+atOnce), func(r *ledger.Record) error {
+		if typ := r.Type(); typ != reassignedType && typ != offeredType && typ != queuedType {
+			return nil
+		}
+		e, err := r.Decode()
+		if err != nil {
+			return err
+		}
+		one, ok := before[strings.TrimSuffix(e.Cause, next)]
+		if !ok {
+			return nil
+		}
 		switch body := e.Body.(type) {
 		case *leadv1.LeadReassigned:
-			if e.Cause != cause {
-				continue
-			}
 			if body.GetReason() != a.reason || body.GetUndoes() != a.undoes || (a.undoes == "" && body.GetTo() != a.to) {
-				return nil, fault.New(fault.Conflict, "idempotency_key: it was used on lead %s for another move: take a new one for each", one.GetLeadId())
+				return fault.New(fault.Conflict, "idempotency_key: it was used on lead %s for another move: take a new one for each", one.GetLeadId())
 			}
 			one.From = body.GetFrom()
 			if body.GetUndoes() != "" && body.GetAccepted() {
 				one.To = body.GetTo()
 			}
 		case *leadv1.LeadOffered:
-			if e.Cause == cause+next {
-				one.To, one.BlockedBy = body.GetMember(), ""
-			}
+			one.To, one.BlockedBy = body.GetMember(), ""
 		case *leadv1.LeadQueued:
-			if e.Cause == cause+next {
-				one.BlockedBy = body.GetBlockedBy()
-			}
+			one.BlockedBy = body.GetBlockedBy()
 		}
-	}
-	return one.Moved, nil
+		return nil
+	}, unreadable)
 }
 
 // tryMove says what a move would do as things stand, and does nothing.
