@@ -7,10 +7,28 @@ func TestWaitsForSaysEachRuleInWords(t *testing.T) {
 	for rule, want := range map[string]string{
 		"off-duty": "working hours", "full": "free capacity", "away": "somebody to come back", "declined": "somebody else to take it",
 		"empty-pool": "people in its pool", "no-handoff": "a handoff rule that takes it", "no-agreement": "an agreement in force",
+		"ending": "the next shift", "absent": "somebody to sign in", "capped": "the next period of an agreed limit", "lacks": "somebody who knows what it needs",
+		"owner": "the one whose it is", "claim": "somebody to claim it",
 		"other": "other", "": "",
 	} {
 		if got := WaitsFor(rule); got != want {
 			t.Errorf("%q waits for %q, want %q", rule, got, want)
 		}
+	}
+}
+
+// Why somebody did not get a lead is said in words for every reason that the contract
+// names.
+func TestWhyNotSaysEachReasonInWords(t *testing.T) {
+	for _, reason := range []string{
+		"away", "deactivated", "off-duty", "ending", "absent", "full", "capped", "lacks", "declined", "timed-out", "returned", "excluded", "not-known", "later",
+		"not-in-turn", "owner", "by-hand", "fallback", "claimed", "claim",
+	} {
+		if got := WhyNot(reason); got == reason || got == "" {
+			t.Errorf("%q is said as %q", reason, got)
+		}
+	}
+	if got := WhyNot("other"); got != "other" {
+		t.Errorf("a reason that nobody knows is said as %q", got)
 	}
 }
