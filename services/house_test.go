@@ -146,7 +146,7 @@ func pure(file string) bool {
 			return true
 		}
 	}
-	return name == "decide.go" || name == "evolve.go" || name == "rotation.go"
+	return name == "decide.go" || name == "evolve.go" || name == "rotation.go" || name == "move.go"
 }
 
 // fractions says whether a file may calculate with floats for all that: what is

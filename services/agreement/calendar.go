@@ -109,23 +109,6 @@ func (c *Calendar) SameDate(a, b time.Time) bool {
 	return aDay == bDay && aMonth == bMonth && aYear == bYear
 }
 
-// NextPeriod answers when the next of the periods begins that are limited: a day,
-// a week from Monday on, a month, each by the calendar's zone; false where none is.
-func (c *Calendar) NextPeriod(t time.Time, limits Limits) (next time.Time, ok bool) {
-	local := t.In(c.zone)
-	year, month, day := local.Date()
-	begins := func(limit int64, year int, month time.Month, day int) {
-		at := time.Date(year, month, day, 0, 0, 0, 0, c.zone).UTC()
-		if limit > 0 && (!ok || at.Before(next)) {
-			next, ok = at, true
-		}
-	}
-	begins(limits.Day, year, month, day+1)
-	begins(limits.Week, year, month, day+7-int(local.Weekday()+6)%7)
-	begins(limits.Month, year, month+1, 1)
-	return next, ok
-}
-
 // Add answers the instant at which d of working time has passed since t; t
 // itself where d is not above zero. It is false where so much working time never
 // comes together.

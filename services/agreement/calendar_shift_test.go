@@ -84,32 +84,12 @@ func TestShiftsMatchTheWallClock(t *testing.T) {
 	})
 }
 
-func TestNextPeriod(t *testing.T) {
+func TestSameDate(t *testing.T) {
 	t.Parallel()
 	berlin, _ := zone("Europe/Berlin")
 	c := &Calendar{zone: berlin}
-	// Saturday night, before the clocks change; already Sunday by UTC's midnight rule.
-	sat := at(t, "2026-03-28T23:30:00Z")
-	for _, x := range []struct {
-		at     time.Time
-		limits Limits
-		want   string
-	}{
-		{sat, Limits{Day: 1}, "2026-03-30T00:00:00+02:00"},
-		{sat, Limits{Week: 1}, "2026-03-30T00:00:00+02:00"},
-		{sat, Limits{Month: 1}, "2026-04-01T00:00:00+02:00"},
-		{at(t, "2026-03-23T00:00:00+01:00"), Limits{Week: 3, Month: 9}, "2026-03-30T00:00:00+02:00"},
-		{at(t, "2026-03-31T12:00:00+02:00"), Limits{Week: 3, Month: 9}, "2026-04-01T00:00:00+02:00"},
-		{at(t, "2026-12-31T12:00:00+01:00"), Limits{Month: 9}, "2027-01-01T00:00:00+01:00"},
-	} {
-		if got, ok := c.NextPeriod(x.at, x.limits); !ok || !got.Equal(at(t, x.want)) {
-			t.Errorf("after %s the next of %+v begins at %s (%v), want %s", x.at, x.limits, got, ok, x.want)
-		}
-	}
-	if got, ok := c.NextPeriod(sat, Limits{}); ok {
-		t.Errorf("without a limit a period begins at %s", got)
-	}
-	if !c.SameDate(at(t, "2026-03-28T22:59:00Z"), at(t, "2026-03-28T00:00:00Z")) || c.SameDate(sat, at(t, "2026-03-28T22:59:00Z")) {
+	// Berlin's Saturday ends at 23:00 UTC.
+	if !c.SameDate(at(t, "2026-03-28T22:59:00Z"), at(t, "2026-03-28T00:00:00Z")) || c.SameDate(at(t, "2026-03-28T23:30:00Z"), at(t, "2026-03-28T22:59:00Z")) {
 		t.Error("dates are not those of the calendar's zone")
 	}
 }

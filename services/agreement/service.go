@@ -302,6 +302,17 @@ func (s *Server) shown(v *Version, now time.Time, document bool) *agreementv1.Ag
 	for _, r := range v.Agreement.reasons {
 		out.Reasons = append(out.Reasons, &agreementv1.Reason{Id: r.ID, Title: r.Title, LeadsTo: r.Consequence})
 	}
+	moves, _ := v.Agreement.Moves()
+	for _, r := range moves {
+		out.MoveReasons = append(out.MoveReasons, &agreementv1.MoveReason{Id: r.Name, Title: r.Text})
+	}
+	for _, p := range v.Agreement.pools {
+		name := &agreementv1.PoolName{Id: p.ID, Title: p.Title, Claimed: p.GivesBy == ByClaim}
+		for _, m := range p.Members {
+			name.Members = append(name.Members, m.Member)
+		}
+		out.Pools = append(out.Pools, name)
+	}
 	return out
 }
 

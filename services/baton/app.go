@@ -64,6 +64,7 @@ type App struct {
 	supply   *agreement.Supply
 	roster   *routing.Roster
 	groups   *routing.Groups
+	moves    *routing.Moves
 	keeper   *routing.Keeper
 	line     *qualification.Line
 	later    *qualification.Later
@@ -120,7 +121,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{
-		cfg: cfg, register: &agreement.Register{}, scores: &score.Register{}, recent: &score.Recent{}, supply: agreement.NewSupply(), roster: routing.NewRoster(), groups: routing.NewGroups(), line: qualification.NewLine(), later: qualification.NewLater(),
+		cfg: cfg, register: &agreement.Register{}, scores: &score.Register{}, recent: &score.Recent{}, supply: agreement.NewSupply(), roster: routing.NewRoster(), groups: routing.NewGroups(), moves: routing.NewMoves(), line: qualification.NewLine(), later: qualification.NewLater(),
 		sources:  intake.NewSources(),
 		persons:  intake.NewPeople(),
 		accounts: intake.NewAccounts(),
@@ -189,6 +190,7 @@ func (a *App) start(ctx context.Context) error {
 		a.names,
 		a.held,
 		a.tally,
+		a.moves,
 	)
 	if err != nil {
 		return err
@@ -210,7 +212,7 @@ func (a *App) start(ctx context.Context) error {
 	if a.admin, err = access.LoadOrCreateAdminToken(cfg.token); err != nil {
 		return err
 	}
-	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups, People: a.persons.People}
+	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups, People: a.persons.People, Moves: a.moves}
 	directory := access.Directories{access.NewAdmin(a.admin), &members{people: a.people, log: a.log}}
 	a.server = grpc.NewServer(
 		tel.ServerOption(), grpc.MaxRecvMsgSize(16<<20),

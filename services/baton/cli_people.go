@@ -33,8 +33,9 @@ a pool of the agreement.
   baton people away ana --until 2026-08-31      leads go to the others
   baton people back ana
   baton people leaves                           who will be away, and from when to when
+  baton people why-not ana                      why leads did not go to her
   baton people token ana                        another token, when ana lost hers`,
-	}, peopleList(), peopleAdd(), peopleToken(), peopleIn(), peopleOut(), peopleAway(), peopleBack(), peopleLeaves(), peopleDeactivate())
+	}, peopleList(), peopleAdd(), peopleToken(), peopleIn(), peopleOut(), peopleAway(), peopleBack(), peopleLeaves(), peopleDeactivate(), peopleWhyNot(), peopleAdjust())
 }
 
 // keyFlag lets whoever repeats a command say that it is the same one.
@@ -242,39 +243,60 @@ func queueCommand() *cobra.Command {
 		Use:     "queue",
 		GroupID: groupWork,
 		Short:   "Leads that wait, each with the rule that blocks it",
-		Long: `Lists the leads that nobody can take now, oldest first, each with the rule that
-blocks it and when it is looked at again.`,
+		Long: `Lists every lead that is with nobody, oldest first, each with the rule that blocks it,
+when it is looked at again, and when the agreed stand-in gets it. A lead that you may
+take yourself is marked: baton lead claim takes it.
+
+No lead leaves this list but by being given to somebody, sent back or closed.`,
 		Example: `  baton queue
-  baton queue --pool inside`,
-		Args: exactly(),
+  baton queue --pool inside-sales
+  baton queue --long`,
+		Args: oneOfTheCommands,
 	}
-	pool := c.Flags().String("pool", "", "only this pool")
-	c.RunE = client(func(c *call) error {
-		service := routingv1.NewRoutingServiceClient(c.conn)
-		all := &routingv1.ListQueueResponse{}
-		for token := ""; ; {
-			page, err := service.ListQueue(c.ctx, &routingv1.ListQueueRequest{Pool: *pool, PageSize: 500, PageToken: token})
-			if err != nil {
-				return err
-			}
-			all.Leads = append(all.Leads, page.GetLeads()...)
-			if token = page.GetNextPageToken(); token == "" {
-				break
-			}
-		}
-		out := c.cmd.OutOrStdout()
-		if c.format == formatJSON {
-			return writeMessage(out, all)
-		}
-		if len(all.GetLeads()) == 0 {
-			_, err := fmt.Fprintln(out, "No lead waits.")
+	flags := c.PersistentFlags()
+	pool := flags.String("pool", "", "only this pool")
+	long := flags.Bool("long", false, "with the whole sentence that the decision recorded")
+	c.RunE = client(func(c *call) error { return c.queue(*pool, *long) })
+	list := &cobra.Command{Use: "list", Short: "The same list", Long: c.Long, Example: "  baton queue list --pool inside-sales", Args: exactly(), RunE: c.RunE}
+	c.AddCommand(list)
+	return c
+}
+
+func (c *call) queue(pool string, long bool) error {
+	service := routingv1.NewRoutingServiceClient(c.conn)
+	all := &routingv1.ListQueueResponse{}
+	for token := ""; ; {
+		page, err := service.ListQueue(c.ctx, &routingv1.ListQueueRequest{Pool: pool, PageSize: 500, PageToken: token})
+		if err != nil {
 			return err
 		}
-		t := table{head: []string{"LEAD", "POOL", "WAITS FOR", "SINCE", "LOOKED AT AGAIN"}}
-		for _, l := range all.GetLeads() {
-			t.add(l.GetLeadId(), dash(l.GetPool()), lead.WaitsFor(l.GetBlockedBy()), stamp(l.GetSince()), dash(stamp(l.GetLookAgainAt())))
+		all.Leads = append(all.Leads, page.GetLeads()...)
+		if token = page.GetNextPageToken(); token == "" {
+			break
 		}
-		return t.write(out)
-	})
-	return c
+	}
+	out := c.cmd.OutOrStdout()
+	if c.format == formatJSON {
+		return writeMessage(out, all)
+	}
+	if len(all.GetLeads()) == 0 {
+		_, err := fmt.Fprintln(out, "No lead waits.")
+		return err
+	}
+	t := table{head: []string{"LEAD", "POOL", "WAITS FOR", "SINCE", "LOOKED AT AGAIN", "STAND-IN FROM"}}
+	if long {
+		t.head, t.most = append(t.head, "WHY"), 60
+	}
+	for _, l := range all.GetLeads() {
+		waits := lead.WaitsFor(l.GetBlockedBy())
+		if l.GetClaimable() {
+			waits = "you or others to claim it"
+		}
+		row := []string{l.GetLeadId(), dash(l.GetPool()), waits, stamp(l.GetSince()), dash(stamp(l.GetLookAgainAt())), dash(stamp(l.GetFallbackAt()))}
+		if long {
+			row = append(row, dash(l.GetText()))
+		}
+		t.add(row...)
+	}
+	return t.write(out)
 }

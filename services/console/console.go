@@ -1,6 +1,6 @@
 // Package console is the pages that both departments look at: the live page,
-// the leads, one lead with its timeline and its reasons, those that are with
-// marketing, what became of all that came in, the reports and the agreement. It promises that everybody who may sign in reads the same
+// the leads, one lead with its timeline and its reasons, those that wait and why, the
+// people and why not they, those that are with marketing, what became of all that came in, the reports and the agreement. It promises that everybody who may sign in reads the same
 // sentences and the same figures, from the other services' own answers: it is a
 // client of theirs under the token of whoever is signed in, and holds nothing
 // but sessions. Every page is readable without script; script only keeps it
@@ -80,6 +80,16 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("POST /leads/{id}/accept", c.page(c.accept))
 	mux.Handle("POST /leads/{id}/reject", c.page(c.reject))
 	mux.Handle("POST /leads/{id}/calls", c.page(c.recordCall))
+	mux.Handle("POST /leads/{id}/move", c.page(c.move))
+	mux.Handle("POST /leads/{id}/claim", c.page(c.claim))
+	mux.Handle("GET /line", c.page(c.showLine))
+	mux.Handle("POST /line/move", c.page(c.moveMany))
+	mux.Handle("POST /moves/undo", c.page(c.undoMove))
+	mux.Handle("GET /people", c.page(c.showPeople))
+	mux.Handle("POST /people/away", c.page(c.goAway))
+	mux.Handle("POST /people/back", c.page(c.comeBack))
+	mux.Handle("POST /people/presence", c.page(c.present))
+	mux.Handle("GET /why-not", c.page(c.showWhyNot))
 	mux.Handle("GET /nurture", c.page(c.showNurture))
 	mux.Handle("GET /intake", c.page(c.showIntake))
 	mux.Handle("GET /reports/{name}", c.page(c.showReport))

@@ -48,6 +48,10 @@ type leadView struct {
 	Act *act
 	// Call is what a qualifier asks; nil where the reader is none.
 	Call *callForm
+	// Move is what a manager says to move it; nil where the reader moves none.
+	Move *moveForm
+	// PoolTitle is its pool as people call it.
+	PoolTitle string
 	// Problem is what stood against the last try to do something.
 	Problem string
 	Stream  string
@@ -166,13 +170,20 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 			}
 		}
 	}
-	if view.Act != nil && view.Act.Reject {
-		// Who rejects is held to the version in force, whichever the lead came by.
-		agreed, err := v.agreement.GetAgreement(ctx, &agreementv1.GetAgreementRequest{})
-		if err := withdrawn(err); err != nil {
+	if movable(l) {
+		var err error
+		if view.Move, err = v.moveForm(ctx, standingWith(l)); err != nil {
 			return nil, err
 		}
-		view.Act.Reasons, view.Act.ReasonsProblem = agreed.GetReasons(), missing(err)
+	}
+	agreed, agreedErr := v.agreement.GetAgreement(ctx, &agreementv1.GetAgreementRequest{})
+	if err := withdrawn(agreedErr); err != nil {
+		return nil, err
+	}
+	view.PoolTitle = titlesOf(agreed).of(l.GetPool())
+	if view.Act != nil && view.Act.Reject {
+		// Who rejects is held to the version in force, whichever the lead came by.
+		view.Act.Reasons, view.Act.ReasonsProblem = agreed.GetReasons(), missing(agreedErr)
 	}
 	view.Stream = "/live?lead=" + url.QueryEscape(id)
 	if statusErr == nil {
@@ -224,6 +235,14 @@ func (c *console) showDecision(w http.ResponseWriter, r *http.Request, v *visit)
 		}
 	}
 	return status.Errorf(codes.NotFound, "There is no decision at entry %s of the log about this lead.", r.PathValue("entry"))
+}
+
+// standingWith is who has a lead now; empty = nobody.
+func standingWith(l *leadv1.Lead) string {
+	if l.GetOwner() != "" {
+		return l.GetOwner()
+	}
+	return l.GetOfferedTo()
 }
 
 // actOn says what a reader may do. Who may do it in truth is for the services

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/lead"
@@ -86,7 +87,7 @@ func (c *console) look(ctx context.Context, to *services) (*overview, error) {
 
 	var parts sync.WaitGroup
 	reports := [4]*feedbackv1.Report{}
-	errs := [6]error{}
+	errs := [7]error{}
 	for i, ask := range []*feedbackv1.GetReportRequest{
 		{Report: funnel, From: timestamppb.New(o.Today)},
 		{Report: funnel},
@@ -101,6 +102,8 @@ func (c *console) look(ctx context.Context, to *services) (*overview, error) {
 	})
 	var people *routingv1.ListMembersResponse
 	parts.Go(func() { people, errs[5] = to.routing.ListMembers(ctx, &routingv1.ListMembersRequest{}) })
+	var agreed *agreementv1.Agreement
+	parts.Go(func() { agreed, errs[6] = to.agreement.GetAgreement(ctx, &agreementv1.GetAgreementRequest{}) })
 	parts.Wait()
 	if err := withdrawn(append(errs[:], statusErr)...); err != nil {
 		return nil, err
@@ -116,15 +119,17 @@ func (c *console) look(ctx context.Context, to *services) (*overview, error) {
 		o.Response = linesOf(reports[2], reports[3])
 	}
 	o.WaitingProblem, o.PeopleProblem = missing(errs[4]), missing(errs[5])
+	// Without them the pools stand by their ids.
+	pools := titlesOf(agreed)
 	for _, q := range queue.GetLeads() {
 		o.Waiting = append(o.Waiting, waiting{
-			Lead: q.GetLeadId(), Pool: q.GetPool(), WaitsFor: lead.WaitsFor(q.GetBlockedBy()),
+			Lead: q.GetLeadId(), Pool: pools.of(q.GetPool()), WaitsFor: lead.WaitsFor(q.GetBlockedBy()),
 			Since: instant(q.GetSince()), LookAgain: instant(q.GetLookAgainAt()),
 		})
 	}
 	o.MoreWaiting = queue.GetNextPageToken() != ""
 	for _, m := range people.GetMembers() {
-		o.People = append(o.People, memberOf(m))
+		o.People = append(o.People, memberOf(m, pools))
 	}
 	return o, nil
 }
@@ -138,7 +143,7 @@ func (c *console) systemTime(st *feedbackv1.GetStatusResponse) time.Time {
 	return c.clock.Now()
 }
 
-func memberOf(m *routingv1.Member) member {
+func memberOf(m *routingv1.Member, pools titles) member {
 	out := member{
 		Handle: m.GetMember(), Name: m.GetName(), Load: m.GetLoad(), Capacity: m.GetCapacity(),
 		Standing: "off duty", AwayUntil: instant(m.GetAwayUntil()),
@@ -157,7 +162,7 @@ func memberOf(m *routingv1.Member) member {
 	}
 	var turns []string
 	for _, pool := range slices.Sorted(maps.Keys(m.GetTurns())) {
-		turns = append(turns, pool+" "+strconv.FormatInt(m.GetTurns()[pool], 10))
+		turns = append(turns, pools.of(pool)+" "+strconv.FormatInt(m.GetTurns()[pool], 10))
 	}
 	out.Turns = strings.Join(turns, ", ")
 	return out

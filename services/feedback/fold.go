@@ -130,6 +130,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	r.s.Deliveries, r.s.Calls, r.s.DecidedCall = nil, nil, ""
 	r.s.Explanation, r.s.Considered, r.s.RoutingSummary = nil, nil, ""
 	r.s.Personal, r.s.BodyMAC, r.s.Declined, r.s.TimedOut, r.s.Returned = nil, nil, nil, nil, nil
+	r.s.Excluded, r.s.Batch, r.s.MoveTo, r.s.Moved = nil, "", "", lead.Moved{}
 	r.s.Journey, r.s.Came, r.s.CameBefore = nil, 0, 0
 	r.s.First, r.s.Last, r.s.Handoff = lead.Touch{}, lead.Touch{}, lead.Touch{}
 }
@@ -237,6 +238,12 @@ func (r *leadRow) assign(e *ledger.Event, c *changes) {
 		r.end(outcomeRejected, e.Occurred, b.GetReason(), c)
 	case *leadv1.OfferTimedOut:
 		r.end(outcomeTimedOut, e.Occurred, "", c)
+	case *leadv1.LeadReassigned:
+		r.release(e.Occurred, b.GetReason(), c)
+		if r.s.Owner != "" {
+			// Given back as their own, without an offer.
+			open(&assignmentRow{offer: int64(r.s.Offers), member: r.s.Owner, turn: turnWord(leadv1.TurnKind_TURN_KIND_OVERRIDE), outcome: outcomeAccepted, endedAt: e.Occurred})
+		}
 	case *leadv1.OutcomeRecorded:
 		if b.GetHistorical() && r.s.Owner != "" && (r.assignment == nil || r.assignment.member != r.s.Owner) {
 			open(&assignmentRow{member: r.s.Owner, outcome: outcomeStated, endedAt: e.Occurred})

@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -277,6 +278,10 @@ func routingSentence(body proto.Message) string {
 		return fmt.Sprintf("%s rejected offer %d (%s); by version %d of the agreement %s%s", b.GetMember(), b.GetOffer(), b.GetReason(), b.GetAgreementVersion(), then, noted(b.GetNote()))
 	case *leadv1.OfferTimedOut:
 		return fmt.Sprintf("%s let offer %d run out: it was due on %s", b.GetMember(), b.GetOffer(), momentOf(b.GetDueAt()))
+	case *leadv1.OfferReminded:
+		return fmt.Sprintf("%s was reminded of offer %d, which stands until %s", b.GetMember(), b.GetOffer(), momentOf(b.GetTakeBy()))
+	case *leadv1.LeadReassigned:
+		return movedSentence(b)
 	case *routingv1.PoolAdvanced:
 		return poolSentence(b)
 	case *routingv1.MemberAdded:
@@ -302,6 +307,40 @@ func routingSentence(body proto.Message) string {
 	return ""
 }
 
+// movedSentence says who moved what where by hand; who did it stands beside it.
+func movedSentence(b *leadv1.LeadReassigned) string {
+	s := "Moved by hand: taken from " + b.GetFrom()
+	if b.GetFrom() == "" {
+		s = "Moved by hand: taken out of the line"
+	}
+	switch {
+	case b.GetUndoes() != "":
+		s = fmt.Sprintf("Move %s was taken back by move %s: ", b.GetUndoes(), b.GetBatchId())
+		switch {
+		case b.GetTo() == "":
+			s += "it waits in line again, where it was"
+		case b.GetAccepted():
+			s += b.GetTo() + " has it again as their own"
+		default:
+			s += "it goes back to " + b.GetTo()
+		}
+	case b.GetTo() != "":
+		s += ", for " + b.GetTo()
+	default:
+		s += ", to whom the rules choose next"
+	}
+	if left := slices.DeleteFunc(slices.Clone(b.GetExcluded()), func(m string) bool { return m == b.GetFrom() }); len(left) > 0 {
+		s += " but not " + strings.Join(left, ", ")
+	}
+	if b.GetReason() != "undone" {
+		s += bracketed(b.GetReason())
+	}
+	if b.GetUndoes() == "" {
+		s += ", move " + b.GetBatchId()
+	}
+	return s + noted(b.GetNote())
+}
+
 func poolSentence(b *routingv1.PoolAdvanced) string {
 	kinds := []struct {
 		kind routingv1.StepKind
@@ -312,6 +351,8 @@ func poolSentence(b *routingv1.PoolAdvanced) string {
 		{routingv1.StepKind_STEP_KIND_RELEASED, "released"},
 		{routingv1.StepKind_STEP_KIND_QUEUED, "queued"},
 		{routingv1.StepKind_STEP_KIND_LEFT, "out of the line"},
+		{routingv1.StepKind_STEP_KIND_REMINDED, "reminded"},
+		{routingv1.StepKind_STEP_KIND_ADJUSTED, "adjusted"},
 	}
 	var parts []string
 	for _, k := range kinds {

@@ -116,7 +116,7 @@ func drawStory(t *rapid.T) *story {
 		}
 		version := rapid.Int64Range(1, 3).Draw(t, "version")
 		delivery := &leadv1.DeliveryRef{DeliveryId: fmt.Sprintf("d%d", len(st.events))}
-		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17}).Draw(t, "kind") {
+		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17, 18, 18}).Draw(t, "kind") {
 		case 0:
 			l.refused = true
 			st.say(id, l.at, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: "honeypot"})
@@ -145,6 +145,18 @@ func drawStory(t *rapid.T) *story {
 			st.say(id, l.at, b)
 		case 17:
 			st.say(id, l.at, &leadv1.NurtureAdvanced{AgreementVersion: version, Touch: "letter", Made: 1, NextTouch: "call", NextTouchDue: timestamppb.New(l.at.Add(21 * 24 * time.Hour))})
+		case 18:
+			moved := &leadv1.LeadReassigned{From: member, Reason: "other", BatchId: fmt.Sprintf("b%d", len(st.events)), Excluded: []string{member}}
+			switch rapid.IntRange(0, 3).Draw(t, "move") {
+			case 1:
+				moved.To = rapid.SampledFrom(members).Draw(t, "to")
+			case 2:
+				moved.Undoes, moved.WaitingSince = "b0", timestamppb.New(l.received)
+			case 3:
+				moved.To, moved.Undoes, moved.Accepted, moved.Pool, moved.Group = rapid.SampledFrom(members).Draw(t, "to"), "b0", true, "field", "g"
+				moved.Working = rapid.Bool().Draw(t, "working")
+			}
+			st.say(id, l.at, moved)
 		case 7:
 			l.offers++
 			st.say(id, l.at, &leadv1.LeadOffered{

@@ -48,6 +48,7 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"lists come in pages", pages},
 		{"nobody with marketing is forgotten", nobodyForgotten},
 		{"views are readable", views},
+		{"a moved lead is with whom it was moved to", movedLeads},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}

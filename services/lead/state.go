@@ -100,13 +100,18 @@ type State struct {
 	Declined, TimedOut []string
 	// DeclinedAt is when each of Declined did, as recorded.
 	DeclinedAt []time.Time
-	// Excluded do not get the lead by the move that freed it; Batch is that move.
-	Excluded []string
-	Batch    string
 	// Returned are the members who sent the lead back to marketing, ever.
 	Returned []string
 	// Rejecters are the members who rejected the lead, ever.
 	Rejecters      []string
+	// Excluded are the people who do not get the lead since it was moved by hand, until
+	// somebody takes it or it is qualified anew.
+	Excluded []string
+	// Batch is the move by hand that the lead is in: nobody has answered it since.
+	// MoveTo is whom it names, until the lead is offered to them.
+	Batch, MoveTo string
+	// Moved is how the lead stood before that move.
+	Moved          Moved
 	RoutingSummary string
 	Considered     []*leadv1.Candidate
 	WaitingSince   time.Time
@@ -255,6 +260,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 			s.DecidedCall = s.UndecidedCall().GetCallId()
 		}
 		s.free()
+		s.answered()
 	case *leadv1.NurtureAdvanced:
 		s.planned(e.GetMade(), e.GetNextTouch(), e.GetNextTouchDue())
 	case *leadv1.CallRecorded:
@@ -269,7 +275,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.ChosenBy, s.Turn = e.GetChosenBy(), e.GetTurn()
 		s.RoutingSummary, s.Considered = e.GetSummary(), e.GetConsidered()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
-		s.WaitingSince, s.LookAgainAt = time.Time{}, time.Time{}
+		s.WaitingSince, s.LookAgainAt, s.MoveTo = time.Time{}, time.Time{}, ""
 		s.FallbackAt, s.FallbackFrom = time.Time{}, e.GetFallbackFrom()
 	case *leadv1.LeadQueued:
 		s.State = leadv1.State_STATE_WAITING
@@ -277,7 +283,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
 		s.BlockedBy, s.BlockedText = e.GetBlockedBy(), e.GetText()
 		s.RoutingSummary, s.Considered = e.GetText(), e.GetConsidered()
-		s.OfferedTo, s.TakeBy, s.Owner = "", time.Time{}, ""
+		s.OfferedTo, s.TakeBy, s.Owner, s.MoveTo = "", time.Time{}, "", ""
 		s.LookAgainAt = instant(e.GetLookAgainAt())
 		s.FallbackAt, s.FallbackFrom = instant(e.GetFallbackAt()), e.GetFallbackFrom()
 		if s.WaitingSince.IsZero() {
@@ -287,17 +293,12 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		if s.Offers == e.GetOffer() {
 			s.RemindAt = time.Time{}
 		}
-	case *leadv1.LeadReassigned:
-		// Qualified again until routing says who gets it; one that waits keeps its
-		// place.
-		s.State = leadv1.State_STATE_QUALIFIED
-		s.Excluded, s.Batch = e.GetExcluded(), e.GetBatchId()
-		s.FallbackAt, s.FallbackFrom = time.Time{}, ""
-		s.free()
 	case *leadv1.OfferAccepted:
 		s.State, s.Owner, s.AcceptedAt = leadv1.State_STATE_ACCEPTED, e.GetMember(), occurred
 		s.OfferedTo, s.TakeBy, s.RemindAt, s.Excluded = "", time.Time{}, time.Time{}, nil
+		s.answered()
 	case *leadv1.OfferRejected:
+		s.answered()
 		s.Declined, s.DeclinedAt = append(s.Declined, e.GetMember()), append(s.DeclinedAt, recorded)
 		s.Reason, s.Consequence = e.GetReason(), e.GetConsequence()
 		s.Rejections++
@@ -319,7 +320,10 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.TimedOut = append(s.TimedOut, e.GetMember())
 		s.State = leadv1.State_STATE_QUALIFIED
 		s.free()
+	case *leadv1.LeadReassigned:
+		s.reassigned(e)
 	case *leadv1.OutcomeRecorded:
+		s.answered()
 		s.outcome(e, occurred)
 	case *leadv1.HandlingFailed:
 		s.Failure, s.FailedService = e.GetText(), e.GetService()
@@ -345,6 +349,7 @@ func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
 		s.BlockedBy, s.BlockedText = "", ""
 		s.Declined, s.DeclinedAt, s.TimedOut, s.Excluded = nil, nil, nil, nil
 		s.FallbackAt, s.FallbackFrom = time.Time{}, ""
+		s.answered()
 		s.WaitingSince = recorded
 	}
 	if e.GetStage() > s.Stage {
@@ -380,6 +385,46 @@ func instant(t *timestamppb.Timestamp) time.Time {
 		return time.Time{}
 	}
 	return t.AsTime()
+}
+
+// Moved is how a lead stood before somebody moved it by hand.
+type Moved struct {
+	// From is who had it; empty = it waited, since WaitingSince.
+	From         string
+	WaitingSince time.Time
+	// Accepted says that it was theirs, in that pool and group, and Working that they
+	// worked on it.
+	Accepted, Working bool
+	Pool, Group       string
+}
+
+// reassigned frees the lead from whoever had it, until routing says who gets it. A move
+// that is taken back makes an accepted lead theirs again.
+func (s *State) reassigned(e *leadv1.LeadReassigned) {
+	from, _ := s.Held()
+	s.Moved = Moved{From: from, WaitingSince: s.WaitingSince, Accepted: s.Owner != "", Working: s.State == leadv1.State_STATE_WORKING, Pool: s.Pool, Group: s.Group}
+	s.Batch, s.MoveTo, s.Excluded = e.GetBatchId(), e.GetTo(), e.GetExcluded()
+	s.free()
+	// Qualified again until routing says who gets it; one that waits keeps its place.
+	s.State, s.LookAgainAt = leadv1.State_STATE_QUALIFIED, time.Time{}
+	s.FallbackAt, s.FallbackFrom = time.Time{}, ""
+	if e.GetWaitingSince() != nil {
+		s.WaitingSince = e.GetWaitingSince().AsTime()
+	}
+	if e.GetUndoes() == "" || !e.GetAccepted() {
+		return
+	}
+	s.State, s.Owner, s.MoveTo, s.WaitingSince = leadv1.State_STATE_ACCEPTED, e.GetTo(), "", time.Time{}
+	if e.GetWorking() {
+		s.State = leadv1.State_STATE_WORKING
+	}
+	s.Pool, s.Group = e.GetPool(), e.GetGroup()
+}
+
+// answered ends a move by hand: somebody has acted on the lead since, so it is not
+// given back any more.
+func (s *State) answered() {
+	s.Batch, s.MoveTo, s.Moved = "", "", Moved{}
 }
 
 func (s *State) touched(at time.Time) {
@@ -445,6 +490,7 @@ func (s *State) Clone() *State {
 	c.TimedOut = slices.Clip(s.TimedOut)
 	c.Returned = slices.Clip(s.Returned)
 	c.Rejecters = slices.Clip(s.Rejecters)
+	c.Excluded = slices.Clip(s.Excluded)
 	c.Commands = slices.Clip(s.Commands)
 	c.Journey = slices.Clip(s.Journey)
 	return &c

@@ -124,6 +124,39 @@ func TestEvolve(t *testing.T) {
 			s.Deliveries = append(s.Deliveries, "d2")
 			s.Came, s.Journey = 1, []Arrival{{"webinar", noon}}
 		}},
+		"moved by hand while offered": {past(opened(), asMQL(), offeredTo("ben", 1)), &leadv1.LeadReassigned{From: "ben", Reason: "overload", BatchId: "b1", Excluded: []string{"ben"}}, func(s *State) {
+			s.State, s.OfferedTo, s.TakeBy = leadv1.State_STATE_QUALIFIED, "", time.Time{}
+			s.Excluded, s.Batch, s.Moved = []string{"ben"}, "b1", Moved{From: "ben", Pool: "inside", Group: "sales"}
+		}},
+		"moved by hand to somebody, while worked on": {past(opened(), asMQL(), offeredTo("ben", 1), &leadv1.OfferAccepted{Member: "ben", Offer: 1}, outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING)), &leadv1.LeadReassigned{From: "ben", To: "ana", Reason: "left", BatchId: "b1", Accepted: true}, func(s *State) {
+			s.State, s.Owner = leadv1.State_STATE_QUALIFIED, ""
+			s.Batch, s.MoveTo, s.Moved = "b1", "ana", Moved{From: "ben", Accepted: true, Working: true, Pool: "inside", Group: "sales"}
+		}},
+		"moved by hand while it waits": {past(opened(), asMQL(), queuedFor("full")), &leadv1.LeadReassigned{Reason: "other", BatchId: "b1"}, func(s *State) {
+			s.State, s.BlockedBy, s.BlockedText, s.LookAgainAt = leadv1.State_STATE_QUALIFIED, "", "", time.Time{}
+			s.Batch, s.Moved = "b1", Moved{WaitingSince: later, Pool: "inside", Group: "sales"}
+		}},
+		"given back as their own": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.LeadReassigned{From: "ana", To: "ben", Reason: "undone", BatchId: "b2", Undoes: "b1", Accepted: true, Working: true, Pool: "large", Group: "big"}, func(s *State) {
+			s.State, s.Owner, s.OfferedTo, s.TakeBy = leadv1.State_STATE_WORKING, "ben", "", time.Time{}
+			s.Pool, s.Group = "large", "big"
+			s.Batch, s.Moved = "b2", Moved{From: "ana", Pool: "inside", Group: "sales"}
+		}},
+		"given back to the line": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.LeadReassigned{From: "ana", Reason: "undone", BatchId: "b2", Undoes: "b1", WaitingSince: timestamppb.New(noon)}, func(s *State) {
+			s.State, s.OfferedTo, s.TakeBy, s.WaitingSince = leadv1.State_STATE_QUALIFIED, "", time.Time{}, noon
+			s.Batch, s.Moved = "b2", Moved{From: "ana", Pool: "inside", Group: "sales"}
+		}},
+		"offered after a move": {past(opened(), asMQL(), queuedFor("full"), &leadv1.LeadReassigned{To: "ana", Reason: "other", BatchId: "b1", Excluded: []string{"ben"}}), offeredTo("ana", 1), func(s *State) {
+			want := folded(opened(), asMQL(), queuedFor("full"), &leadv1.LeadReassigned{To: "ana", Reason: "other", BatchId: "b1", Excluded: []string{"ben"}})
+			want.MoveTo = ""
+			want.State, want.Offers, want.OfferedTo, want.TakeBy = leadv1.State_STATE_OFFERED, 1, "ana", noon.Add(2*time.Hour)
+			want.RoutingSummary, want.Considered, want.WaitingSince = "because", []*leadv1.Candidate{{Member: "ana", Eligible: true}}, time.Time{}
+			want.Handoff = want.First
+			*s = *want
+		}},
+		"accepted after a move": {past(opened(), asMQL(), queuedFor("full"), &leadv1.LeadReassigned{Reason: "other", BatchId: "b1", Excluded: []string{"ben"}}, offeredTo("ana", 1)), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, func(s *State) {
+			s.State, s.Owner, s.AcceptedAt, s.OfferedTo, s.TakeBy = leadv1.State_STATE_ACCEPTED, "ana", noon, "", time.Time{}
+			s.Excluded, s.Batch, s.Moved = nil, "", Moved{}
+		}},
 		"touched by the plan": {past(opened(), planned()), &leadv1.NurtureAdvanced{AgreementVersion: 1, Touch: "letter", Made: 1, NextTouch: "call", NextTouchDue: timestamppb.New(later)}, func(s *State) {
 			s.NurtureMade, s.NextTouch, s.NextTouchDue = 1, "call", later
 		}},
@@ -235,21 +268,6 @@ func TestEvolve(t *testing.T) {
 			s.State, s.AgreementVersion, s.Pool, s.Group = leadv1.State_STATE_WAITING, 1, "inside", "sales"
 			s.BlockedBy, s.BlockedText, s.RoutingSummary = "full", "nobody can", "nobody can"
 			s.FallbackAt, s.FallbackFrom = noon.Add(time.Hour), "outside"
-		}},
-		"moved away from who had the offer": {past(opened(), asMQL(), standIn()), &leadv1.LeadReassigned{From: "ana", Reason: "left", BatchId: "m1", Excluded: []string{"ana"}}, func(s *State) {
-			s.State, s.OfferedTo, s.TakeBy, s.RemindAt, s.FallbackFrom = leadv1.State_STATE_QUALIFIED, "", time.Time{}, time.Time{}, ""
-			s.Excluded, s.Batch = []string{"ana"}, "m1"
-		}},
-		"moved away from its owner": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING)), &leadv1.LeadReassigned{From: "ana", Reason: "left", BatchId: "m1", Accepted: true}, func(s *State) {
-			s.State, s.Owner, s.Batch = leadv1.State_STATE_QUALIFIED, "", "m1"
-		}},
-		"moved while it waits keeps its place": {past(opened(), asMQL(), queuedFor("full")), &leadv1.LeadReassigned{Reason: "other", BatchId: "m1", Excluded: []string{"ben"}}, func(s *State) {
-			s.State, s.BlockedBy, s.BlockedText = leadv1.State_STATE_QUALIFIED, "", ""
-			s.Excluded, s.Batch = []string{"ben"}, "m1"
-		}},
-		"accepted ends what the move left out": {past(opened(), asMQL(), &leadv1.LeadReassigned{BatchId: "m1", Excluded: []string{"ben"}}, standIn()), &leadv1.OfferAccepted{Member: "ana", Offer: 1}, func(s *State) {
-			s.State, s.Owner, s.AcceptedAt, s.OfferedTo, s.TakeBy, s.RemindAt = leadv1.State_STATE_ACCEPTED, "ana", noon, "", time.Time{}, time.Time{}
-			s.Excluded = nil
 		}},
 		"timed out": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.OfferTimedOut{Member: "ana", Offer: 1}, func(s *State) {
 			s.State, s.OfferedTo, s.TakeBy, s.TimedOut = leadv1.State_STATE_QUALIFIED, "", time.Time{}, []string{"ana"}

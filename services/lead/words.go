@@ -55,3 +55,51 @@ func WaitsFor(rule string) string {
 	}
 	return rule
 }
+
+// WhyNot is why a lead went to somebody else, by the reason that a decision recorded, in
+// words that follow "because".
+func WhyNot(reason string) string {
+	switch reason {
+	case "not-in-turn":
+		return "it was somebody else's turn"
+	case "away":
+		return "they were away"
+	case "deactivated":
+		return "they had left every pool"
+	case "off-duty":
+		return "they were off duty"
+	case "ending":
+		return "their shift was about to end"
+	case "absent":
+		return "they were not signed in"
+	case "full":
+		return "they held as many leads as agreed"
+	case "capped":
+		return "they had as many as agreed for the period"
+	case "lacks":
+		return "they do not know what it needs"
+	case "declined":
+		return "they had declined it"
+	case "timed-out":
+		return "they had let it run out"
+	case "returned":
+		return "they had sent it back to marketing"
+	case "excluded":
+		return "whoever moved it left them out"
+	case "not-known":
+		return "they were never added"
+	case "later":
+		return "somebody comes first in the agreed order"
+	case "owner":
+		return "it is somebody else's"
+	case "by-hand":
+		return "somebody gave it to another by hand"
+	case "fallback":
+		return "the agreed stand-in got it"
+	case "claimed":
+		return "somebody else claimed it"
+	case "claim":
+		return "nobody has claimed it"
+	}
+	return reason
+}

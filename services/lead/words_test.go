@@ -16,3 +16,19 @@ func TestWaitsForSaysEachRuleInWords(t *testing.T) {
 		}
 	}
 }
+
+// Why somebody did not get a lead is said in words for every reason that the contract
+// names.
+func TestWhyNotSaysEachReasonInWords(t *testing.T) {
+	for _, reason := range []string{
+		"away", "deactivated", "off-duty", "ending", "absent", "full", "capped", "lacks", "declined", "timed-out", "returned", "excluded", "not-known", "later",
+		"not-in-turn", "owner", "by-hand", "fallback", "claimed", "claim",
+	} {
+		if got := WhyNot(reason); got == reason || got == "" {
+			t.Errorf("%q is said as %q", reason, got)
+		}
+	}
+	if got := WhyNot("other"); got != "other" {
+		t.Errorf("a reason that nobody knows is said as %q", got)
+	}
+}

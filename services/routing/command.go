@@ -30,6 +30,10 @@ func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 	if cmd, ok := item.Command.(*claim); ok {
 		return r.claim(leads, b, item, cmd)
 	}
+	if cmd, ok := item.Command.(*move); ok {
+		r.move(leads, b, item, cmd)
+		return nil
+	}
 	folded, err := leads(item.Lead)
 	if err != nil {
 		return err

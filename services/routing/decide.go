@@ -82,9 +82,9 @@ func Decide(in Input) *Said {
 		if s.Stage < leadv1.Stage_STAGE_MQL || s.Consequence == leadv1.Consequence_CONSEQUENCE_NURTURE {
 			return nil
 		}
-		return assign(in)
+		return give(in)
 	case leadv1.State_STATE_WAITING:
-		said := assign(in)
+		said := give(in)
 		if q, queued := said.Body.(*leadv1.LeadQueued); queued && q.GetBlockedBy() == s.BlockedBy && q.GetPool() == s.Pool && look(q).Equal(s.LookAgainAt) && fallbackAt(q).Equal(s.FallbackAt) {
 			return nil
 		}

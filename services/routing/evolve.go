@@ -201,6 +201,8 @@ func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep, versi
 		delete(group.Held, id)
 	case routingv1.StepKind_STEP_KIND_QUEUED:
 		before, waited := group.Line[id]
+		// It may wait for longer than it was said before: its place is found anew.
+		g.leave(name, group, id)
 		w := Waiting{Pool: step.GetPool(), BlockedBy: step.GetBlockedBy(), Since: step.GetWaitingSince().AsTime(), Version: version}
 		if step.GetLookAgainAt() != nil {
 			w.LookAgain = step.GetLookAgainAt().AsTime()
@@ -208,21 +210,12 @@ func (g *Groups) move(name string, group *Group, step *routingv1.PoolStep, versi
 		if step.GetFallbackAt() != nil {
 			w.FallbackAt = step.GetFallbackAt().AsTime()
 		}
-		if waited {
-			g.unlook(lookAt{before.LookAgain, name, id})
-			w.place = before.place
-		} else {
+		if w.place = before.place; !waited {
 			group.places++
 			w.place = group.places
-			group.order = append(group.order, id)
 		}
-		if waited && before.Pool != w.Pool {
-			group.unlist(before)
-		}
+		group.enter(w, id)
 		group.Line[id] = w
-		if !waited || before.Pool != w.Pool {
-			group.list(w, id)
-		}
 		g.look(lookAt{w.LookAgain, name, id})
 	case routingv1.StepKind_STEP_KIND_LEFT:
 		g.leave(name, group, id)
@@ -244,30 +237,39 @@ func (g *Groups) leave(name string, group *Group, id string) {
 		return
 	}
 	g.unlook(lookAt{w.LookAgain, name, id})
-	// By its place, while it has one: a long line is not searched.
-	if i, ok := group.find(group.order, w.place); ok {
-		group.order = slices.Delete(group.order, i, i+1)
-	}
-	group.unlist(w)
+	group.leaves(w)
 	delete(group.Line, id)
 }
 
-// find answers where a place stands among leads that are in the order of theirs.
-func (g *Group) find(order []string, place int64) (int, bool) {
-	return slices.BinarySearchFunc(order, place, func(id string, place int64) int { return cmp.Compare(g.Line[id].place, place) })
+// find answers where somebody's place is, or would be, among leads that are in the order
+// of theirs.
+func (g *Group) find(order []string, w Waiting) (int, bool) {
+	return slices.BinarySearchFunc(order, w, func(id string, w Waiting) int { return g.Line[id].compare(w) })
 }
 
-// list puts a lead that waits into its pool's line, at its place.
-func (g *Group) list(w Waiting, id string) {
+// compare says which of two places comes first: that of who waits longer, and of who
+// came first where they wait equally long. Who comes back has the place of before.
+func (w Waiting) compare(other Waiting) int {
+	return cmp.Or(w.Since.Compare(other.Since), cmp.Compare(w.place, other.place))
+}
+
+// enter puts a lead that waits into its line and its pool's, at its place.
+func (g *Group) enter(w Waiting, id string) {
+	i, _ := g.find(g.order, w)
+	g.order = slices.Insert(g.order, i, id)
 	line := g.lines[w.Pool]
-	i, _ := g.find(line, w.place)
+	i, _ = g.find(line, w)
 	g.lines[w.Pool] = slices.Insert(line, i, id)
 }
 
-// unlist takes a lead that waits out of its pool's line.
-func (g *Group) unlist(w Waiting) {
+// leaves takes a lead that waits out of them.
+func (g *Group) leaves(w Waiting) {
+	// By its place, while it has one: a long line is not searched.
+	if i, ok := g.find(g.order, w); ok {
+		g.order = slices.Delete(g.order, i, i+1)
+	}
 	line := g.lines[w.Pool]
-	if i, ok := g.find(line, w.place); ok {
+	if i, ok := g.find(line, w); ok {
 		line = slices.Delete(line, i, i+1)
 	}
 	if g.lines[w.Pool] = line; len(line) == 0 {

@@ -161,8 +161,8 @@ func (h *shifts) able(seat agreement.PoolMember, refused refusals, reason string
 	calendar := h.calendar(seat)
 	from := refused.until(seat.Member)
 	if reason == "capped" {
-		if next, ok := calendar.NextPeriod(now, seat.AtMost); ok && next.After(from) {
-			from = next
+		if free := uncapped(h.in, *h.pool, seat); free.After(from) {
+			from = free
 		}
 	}
 	if from.Before(now) {

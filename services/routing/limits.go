@@ -131,26 +131,17 @@ func capped(in Input, pool agreement.Pool, seat agreement.PoolMember, counts *Co
 	return "capped", fmt.Sprintf("was given %d of at most %d leads of the %s", c.GetGiven(), c.GetAtMost(), tight)
 }
 
-// uncapped is the first instant at which one of those whom only a limit keeps from the
-// lead is free of it; zero = nobody is.
-func uncapped(in Input, pool agreement.Pool, counts *Counts, considered []*leadv1.Candidate) (first time.Time) {
-	for i, c := range considered {
-		if c.GetReason() != "capped" || i >= len(pool.Members) {
-			continue
-		}
-		calendar := calendarOf(in, pool, c.GetMember())
-		var free time.Time
-		for _, p := range agreement.Periods {
-			given := counts.Given[c.GetMember()]
-			if most := pool.Members[i].AtMost.Of(p); most > 0 && given.in(p, calendar.Began(in.Now, p)) >= most {
-				if ends := calendar.Ends(in.Now, p); ends.After(free) {
-					free = ends
-				}
+// uncapped is the first instant at which a member whom a limit keeps from leads is free
+// of it.
+func uncapped(in Input, pool agreement.Pool, seat agreement.PoolMember) (free time.Time) {
+	calendar := calendarOf(in, pool, seat.Member)
+	given := in.Counts(pool.Group).Given[seat.Member]
+	for _, p := range agreement.Periods {
+		if most := seat.AtMost.Of(p); most > 0 && given.in(p, calendar.Began(in.Now, p)) >= most {
+			if ends := calendar.Ends(in.Now, p); ends.After(free) {
+				free = ends
 			}
 		}
-		if !free.IsZero() && (first.IsZero() || free.Before(first)) {
-			first = free
-		}
 	}
-	return first
+	return free
 }

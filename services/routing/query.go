@@ -41,6 +41,7 @@ type Server struct {
 	Roster   *Roster
 	Groups   *Groups
 	People   *lead.People
+	Moves    *Moves
 }
 
 // Lookup answers who holds a token: it is an access.Directory over the roster.

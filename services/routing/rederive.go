@@ -83,34 +83,45 @@ func (r *rederiving) check(e *ledger.Event) string {
 		}
 		r.before(s.Group, id)
 		r.turn.reject(s, body)
+	case *leadv1.LeadReassigned:
+		if takenFrom(r.turn.input(s)) == nil {
+			return r.reassigned(s, body)
+		}
+		return r.decided(s, e)
 	default:
-		group := ""
-		switch body := e.Body.(type) {
-		case *leadv1.LeadOffered:
-			group = body.GetGroup()
-		case *leadv1.LeadQueued:
-			group = body.GetGroup()
-		case *leadv1.OfferTimedOut, *leadv1.OfferReminded, *leadv1.LeadReassigned:
-			group = s.Group
+		return r.decided(s, e)
+	}
+	return ""
+}
+
+// decided makes the decision on a lead again that an event stands for.
+func (r *rederiving) decided(s *lead.State, e *ledger.Event) string {
+	group := ""
+	switch body := e.Body.(type) {
+	case *leadv1.LeadOffered:
+		group = body.GetGroup()
+	case *leadv1.LeadQueued:
+		group = body.GetGroup()
+	case *leadv1.OfferTimedOut, *leadv1.OfferReminded, *leadv1.LeadReassigned:
+		group = s.Group
+	}
+	if _, waits := r.turn.moves(s, group); waits {
+		r.before(s.Group, s.ID)
+	}
+	r.before(group, s.ID)
+	said := r.turn.Next(s)
+	if offered, ok := e.Body.(*leadv1.LeadOffered); ok && offered.GetChosenBy() == agreement.ByClaim {
+		why := ""
+		if said, _, why = r.turn.Claim(s, offered.GetMember()); said == nil {
+			return why
 		}
-		if _, waits := r.turn.moves(s, group); waits {
-			r.before(s.Group, id)
-		}
-		r.before(group, id)
-		said := r.turn.Next(s)
-		if offered, ok := e.Body.(*leadv1.LeadOffered); ok && offered.GetChosenBy() == agreement.ByClaim {
-			why := ""
-			if said, _, why = r.turn.Claim(s, offered.GetMember()); said == nil {
-				return why
-			}
-		}
-		if said == nil {
-			return "nothing was due on the lead"
-		}
-		r.turn.Take(s, said)
-		if !proto.Equal(said.Body, e.Body) {
-			return difference(said.Body, e.Body)
-		}
+	}
+	if said == nil {
+		return "nothing was due on the lead"
+	}
+	r.turn.Take(s, said)
+	if !proto.Equal(said.Body, e.Body) {
+		return difference(said.Body, e.Body)
 	}
 	return ""
 }

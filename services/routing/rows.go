@@ -157,7 +157,7 @@ func (g *Groups) restore(rows []Row) error {
 	}
 	slices.SortFunc(g.names, func(a, b string) int { return cmp.Compare(ranks[a], ranks[b]) })
 	for _, group := range g.groups {
-		slices.SortFunc(group.order, func(a, b string) int { return cmp.Compare(group.Line[a].place, group.Line[b].place) })
+		slices.SortFunc(group.order, func(a, b string) int { return group.Line[a].compare(group.Line[b]) })
 		for _, id := range group.order {
 			pool := group.Line[id].Pool
 			group.lines[pool] = append(group.lines[pool], id)

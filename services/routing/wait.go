@@ -116,8 +116,8 @@ func blocks(in Input, pool agreement.Pool, from string, calendar *agreement.Cale
 			look = at
 		}
 	}
-	for i, c := range considered {
-		if at, ok := hours.able(pool.Members[i], refused, c.GetReason()); ok {
+	for i, seat := range pool.Members {
+		if at, ok := hours.able(seat, refused, considered[i].GetReason()); ok {
 			sooner(at)
 		}
 	}

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -224,7 +223,7 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, ow
 			alone = append(alone, id)
 		}
 	}
-	slices.SortFunc(alone, func(a, b string) int { return cmp.Compare(group.Line[a].place, group.Line[b].place) })
+	slices.SortFunc(alone, func(a, b string) int { return group.Line[a].compare(group.Line[b]) })
 	found := len(items)
 	for id := range group.oldest(append(lines, alone)) {
 		if len(items) >= wakeMost {
@@ -249,7 +248,7 @@ func (g *Group) oldest(lines [][]string) iter.Seq[string] {
 		for {
 			first := -1
 			for i, line := range lines {
-				if len(line) > 0 && (first < 0 || g.Line[line[0]].place < g.Line[lines[first][0]].place) {
+				if len(line) > 0 && (first < 0 || g.Line[line[0]].compare(g.Line[lines[first][0]]) < 0) {
 					first = i
 				}
 			}

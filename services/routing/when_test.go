@@ -28,10 +28,6 @@ var late = []string{
 }
 
 // inside adds a line to the pool inside sales, large to the other one.
-func inside(line string) []string {
-	return []string{"take_within: 2h", "take_within: 2h\n    " + line}
-}
-
 func large(line string) []string {
 	return []string{"take_within: 4h", "take_within: 4h\n    " + line}
 }

@@ -572,8 +572,8 @@ func TestCredits(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.settle()
-		// Ben sends it back, it qualifies anew, and ana has it again.
-		if err := w.reject("a", "ben", "not-ready"); err != nil {
+		// Whoever has it sends it back, it qualifies anew, and ana has it again.
+		if err := w.reject("a", w.holderOf("a"), "not-ready"); err != nil {
 			t.Fatal(err)
 		}
 		w.away("ben", time.Time{})

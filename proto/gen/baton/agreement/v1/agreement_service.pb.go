@@ -431,7 +431,11 @@ type Agreement struct {
 	// Sequence of the proposal in LEDGER.
 	Sequence uint64 `protobuf:"varint,17,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Why a lead may be rejected, in the order of the document.
-	Reasons       []*Reason `protobuf:"bytes,18,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Reasons []*Reason `protobuf:"bytes,18,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// Why a lead may be moved by hand.
+	MoveReasons []*MoveReason `protobuf:"bytes,19,rep,name=move_reasons,json=moveReasons,proto3" json:"move_reasons,omitempty"`
+	// Pools, in the order of the document.
+	Pools         []*PoolName `protobuf:"bytes,21,rep,name=pools,proto3" json:"pools,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -599,6 +603,148 @@ func (x *Agreement) GetReasons() []*Reason {
 	return nil
 }
 
+func (x *Agreement) GetMoveReasons() []*MoveReason {
+	if x != nil {
+		return x.MoveReasons
+	}
+	return nil
+}
+
+func (x *Agreement) GetPools() []*PoolName {
+	if x != nil {
+		return x.Pools
+	}
+	return nil
+}
+
+// MoveReason is one reason for moving a lead by hand.
+type MoveReason struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, as ReassignRequest takes it.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What people read when they choose it.
+	Title         string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveReason) Reset() {
+	*x = MoveReason{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveReason) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveReason) ProtoMessage() {}
+
+func (x *MoveReason) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveReason.ProtoReflect.Descriptor instead.
+func (*MoveReason) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MoveReason) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MoveReason) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+// PoolName is a pool as people call it.
+type PoolName struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What people read.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Who is in it, in the order of the document.
+	Members []string `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"`
+	// Whether its leads are claimed.
+	Claimed       bool `protobuf:"varint,4,opt,name=claimed,proto3" json:"claimed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PoolName) Reset() {
+	*x = PoolName{}
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PoolName) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PoolName) ProtoMessage() {}
+
+func (x *PoolName) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PoolName.ProtoReflect.Descriptor instead.
+func (*PoolName) Descriptor() ([]byte, []int) {
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PoolName) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PoolName) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *PoolName) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *PoolName) GetClaimed() bool {
+	if x != nil {
+		return x.Claimed
+	}
+	return false
+}
+
 // Receipt says that somebody has read a version.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -612,7 +758,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -624,7 +770,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[6]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -637,7 +783,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Receipt) GetMember() string {
@@ -669,7 +815,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +827,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[7]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +840,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Reason) GetId() string {
@@ -739,7 +885,7 @@ type Priority struct {
 
 func (x *Priority) Reset() {
 	*x = Priority{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +897,7 @@ func (x *Priority) String() string {
 func (*Priority) ProtoMessage() {}
 
 func (x *Priority) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[8]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +910,7 @@ func (x *Priority) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Priority.ProtoReflect.Descriptor instead.
 func (*Priority) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Priority) GetId() string {
@@ -828,7 +974,7 @@ type Exception struct {
 
 func (x *Exception) Reset() {
 	*x = Exception{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +986,7 @@ func (x *Exception) String() string {
 func (*Exception) ProtoMessage() {}
 
 func (x *Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[9]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +999,7 @@ func (x *Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exception.ProtoReflect.Descriptor instead.
 func (*Exception) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{9}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Exception) GetId() string {
@@ -912,7 +1058,7 @@ type Signature struct {
 
 func (x *Signature) Reset() {
 	*x = Signature{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1070,7 @@ func (x *Signature) String() string {
 func (*Signature) ProtoMessage() {}
 
 func (x *Signature) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[10]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1083,7 @@ func (x *Signature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signature.ProtoReflect.Descriptor instead.
 func (*Signature) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{10}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Signature) GetParty() string {
@@ -993,7 +1139,7 @@ type RenderAgreementRequest struct {
 
 func (x *RenderAgreementRequest) Reset() {
 	*x = RenderAgreementRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1151,7 @@ func (x *RenderAgreementRequest) String() string {
 func (*RenderAgreementRequest) ProtoMessage() {}
 
 func (x *RenderAgreementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[11]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1164,7 @@ func (x *RenderAgreementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAgreementRequest.ProtoReflect.Descriptor instead.
 func (*RenderAgreementRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{11}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RenderAgreementRequest) GetVersion() int64 {
@@ -1047,7 +1193,7 @@ type RenderAgreementResponse struct {
 
 func (x *RenderAgreementResponse) Reset() {
 	*x = RenderAgreementResponse{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1059,7 +1205,7 @@ func (x *RenderAgreementResponse) String() string {
 func (*RenderAgreementResponse) ProtoMessage() {}
 
 func (x *RenderAgreementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[12]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1072,7 +1218,7 @@ func (x *RenderAgreementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAgreementResponse.ProtoReflect.Descriptor instead.
 func (*RenderAgreementResponse) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{12}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RenderAgreementResponse) GetVersion() int64 {
@@ -1123,7 +1269,7 @@ type CompareAgreementsRequest struct {
 
 func (x *CompareAgreementsRequest) Reset() {
 	*x = CompareAgreementsRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1281,7 @@ func (x *CompareAgreementsRequest) String() string {
 func (*CompareAgreementsRequest) ProtoMessage() {}
 
 func (x *CompareAgreementsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[13]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1294,7 @@ func (x *CompareAgreementsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareAgreementsRequest.ProtoReflect.Descriptor instead.
 func (*CompareAgreementsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{13}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CompareAgreementsRequest) GetVersion() int64 {
@@ -1180,7 +1326,7 @@ type CompareAgreementsResponse struct {
 
 func (x *CompareAgreementsResponse) Reset() {
 	*x = CompareAgreementsResponse{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1338,7 @@ func (x *CompareAgreementsResponse) String() string {
 func (*CompareAgreementsResponse) ProtoMessage() {}
 
 func (x *CompareAgreementsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[14]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1351,7 @@ func (x *CompareAgreementsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareAgreementsResponse.ProtoReflect.Descriptor instead.
 func (*CompareAgreementsResponse) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{14}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CompareAgreementsResponse) GetOldVersion() int64 {
@@ -1252,7 +1398,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1410,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[15]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1423,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{15}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Change) GetPart() string {
@@ -1340,7 +1486,7 @@ type RecordReadRequest struct {
 
 func (x *RecordReadRequest) Reset() {
 	*x = RecordReadRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1498,7 @@ func (x *RecordReadRequest) String() string {
 func (*RecordReadRequest) ProtoMessage() {}
 
 func (x *RecordReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[16]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1511,7 @@ func (x *RecordReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordReadRequest.ProtoReflect.Descriptor instead.
 func (*RecordReadRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{16}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RecordReadRequest) GetVersion() int64 {
@@ -1386,7 +1532,7 @@ type GetGlossaryRequest struct {
 
 func (x *GetGlossaryRequest) Reset() {
 	*x = GetGlossaryRequest{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1544,7 @@ func (x *GetGlossaryRequest) String() string {
 func (*GetGlossaryRequest) ProtoMessage() {}
 
 func (x *GetGlossaryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[17]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1557,7 @@ func (x *GetGlossaryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGlossaryRequest.ProtoReflect.Descriptor instead.
 func (*GetGlossaryRequest) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{17}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetGlossaryRequest) GetVersion() int64 {
@@ -1438,7 +1584,7 @@ type Glossary struct {
 
 func (x *Glossary) Reset() {
 	*x = Glossary{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1596,7 @@ func (x *Glossary) String() string {
 func (*Glossary) ProtoMessage() {}
 
 func (x *Glossary) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[18]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1609,7 @@ func (x *Glossary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glossary.ProtoReflect.Descriptor instead.
 func (*Glossary) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{18}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Glossary) GetVersion() int64 {
@@ -1507,7 +1653,7 @@ type GlossaryTerm struct {
 
 func (x *GlossaryTerm) Reset() {
 	*x = GlossaryTerm{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1665,7 @@ func (x *GlossaryTerm) String() string {
 func (*GlossaryTerm) ProtoMessage() {}
 
 func (x *GlossaryTerm) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[19]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1678,7 @@ func (x *GlossaryTerm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GlossaryTerm.ProtoReflect.Descriptor instead.
 func (*GlossaryTerm) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{19}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GlossaryTerm) GetName() string {
@@ -1566,7 +1712,7 @@ type StageTerm struct {
 
 func (x *StageTerm) Reset() {
 	*x = StageTerm{}
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[20]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1724,7 @@ func (x *StageTerm) String() string {
 func (*StageTerm) ProtoMessage() {}
 
 func (x *StageTerm) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[20]
+	mi := &file_baton_agreement_v1_agreement_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +1737,7 @@ func (x *StageTerm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageTerm.ProtoReflect.Descriptor instead.
 func (*StageTerm) Descriptor() ([]byte, []int) {
-	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{20}
+	return file_baton_agreement_v1_agreement_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StageTerm) GetStage() string {
@@ -1649,7 +1795,7 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
 	"agreements\x18\x01 \x03(\v2\x1d.baton.agreement.v1.AgreementR\n" +
 	"agreements\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xad\x06\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa4\a\n" +
 	"\tAgreement\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1678,7 +1824,18 @@ const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"exceptions\x18\x10 \x03(\v2\x1d.baton.agreement.v1.ExceptionR\n" +
 	"exceptions\x12\x1a\n" +
 	"\bsequence\x18\x11 \x01(\x04R\bsequence\x124\n" +
-	"\areasons\x18\x12 \x03(\v2\x1a.baton.agreement.v1.ReasonR\areasons\"M\n" +
+	"\areasons\x18\x12 \x03(\v2\x1a.baton.agreement.v1.ReasonR\areasons\x12A\n" +
+	"\fmove_reasons\x18\x13 \x03(\v2\x1e.baton.agreement.v1.MoveReasonR\vmoveReasons\x122\n" +
+	"\x05pools\x18\x15 \x03(\v2\x1c.baton.agreement.v1.PoolNameR\x05pools\"2\n" +
+	"\n" +
+	"MoveReason\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"d\n" +
+	"\bPoolName\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
+	"\amembers\x18\x03 \x03(\tR\amembers\x12\x18\n" +
+	"\aclaimed\x18\x04 \x01(\bR\aclaimed\"M\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"e\n" +
@@ -1783,7 +1940,7 @@ func file_baton_agreement_v1_agreement_service_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_agreement_v1_agreement_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_agreement_v1_agreement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_baton_agreement_v1_agreement_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_baton_agreement_v1_agreement_service_proto_goTypes = []any{
 	(Standing)(0),                     // 0: baton.agreement.v1.Standing
 	(*ProposeRequest)(nil),            // 1: baton.agreement.v1.ProposeRequest
@@ -1792,75 +1949,79 @@ var file_baton_agreement_v1_agreement_service_proto_goTypes = []any{
 	(*ListAgreementsRequest)(nil),     // 4: baton.agreement.v1.ListAgreementsRequest
 	(*ListAgreementsResponse)(nil),    // 5: baton.agreement.v1.ListAgreementsResponse
 	(*Agreement)(nil),                 // 6: baton.agreement.v1.Agreement
-	(*Receipt)(nil),                   // 7: baton.agreement.v1.Receipt
-	(*Reason)(nil),                    // 8: baton.agreement.v1.Reason
-	(*Priority)(nil),                  // 9: baton.agreement.v1.Priority
-	(*Exception)(nil),                 // 10: baton.agreement.v1.Exception
-	(*Signature)(nil),                 // 11: baton.agreement.v1.Signature
-	(*RenderAgreementRequest)(nil),    // 12: baton.agreement.v1.RenderAgreementRequest
-	(*RenderAgreementResponse)(nil),   // 13: baton.agreement.v1.RenderAgreementResponse
-	(*CompareAgreementsRequest)(nil),  // 14: baton.agreement.v1.CompareAgreementsRequest
-	(*CompareAgreementsResponse)(nil), // 15: baton.agreement.v1.CompareAgreementsResponse
-	(*Change)(nil),                    // 16: baton.agreement.v1.Change
-	(*RecordReadRequest)(nil),         // 17: baton.agreement.v1.RecordReadRequest
-	(*GetGlossaryRequest)(nil),        // 18: baton.agreement.v1.GetGlossaryRequest
-	(*Glossary)(nil),                  // 19: baton.agreement.v1.Glossary
-	(*GlossaryTerm)(nil),              // 20: baton.agreement.v1.GlossaryTerm
-	(*StageTerm)(nil),                 // 21: baton.agreement.v1.StageTerm
-	(*timestamppb.Timestamp)(nil),     // 22: google.protobuf.Timestamp
-	(v1.Consequence)(0),               // 23: baton.lead.v1.Consequence
-	(*ListFieldsRequest)(nil),         // 24: baton.agreement.v1.ListFieldsRequest
-	(*CountAudienceRequest)(nil),      // 25: baton.agreement.v1.CountAudienceRequest
-	(*ListFieldsResponse)(nil),        // 26: baton.agreement.v1.ListFieldsResponse
-	(*CountAudienceResponse)(nil),     // 27: baton.agreement.v1.CountAudienceResponse
+	(*MoveReason)(nil),                // 7: baton.agreement.v1.MoveReason
+	(*PoolName)(nil),                  // 8: baton.agreement.v1.PoolName
+	(*Receipt)(nil),                   // 9: baton.agreement.v1.Receipt
+	(*Reason)(nil),                    // 10: baton.agreement.v1.Reason
+	(*Priority)(nil),                  // 11: baton.agreement.v1.Priority
+	(*Exception)(nil),                 // 12: baton.agreement.v1.Exception
+	(*Signature)(nil),                 // 13: baton.agreement.v1.Signature
+	(*RenderAgreementRequest)(nil),    // 14: baton.agreement.v1.RenderAgreementRequest
+	(*RenderAgreementResponse)(nil),   // 15: baton.agreement.v1.RenderAgreementResponse
+	(*CompareAgreementsRequest)(nil),  // 16: baton.agreement.v1.CompareAgreementsRequest
+	(*CompareAgreementsResponse)(nil), // 17: baton.agreement.v1.CompareAgreementsResponse
+	(*Change)(nil),                    // 18: baton.agreement.v1.Change
+	(*RecordReadRequest)(nil),         // 19: baton.agreement.v1.RecordReadRequest
+	(*GetGlossaryRequest)(nil),        // 20: baton.agreement.v1.GetGlossaryRequest
+	(*Glossary)(nil),                  // 21: baton.agreement.v1.Glossary
+	(*GlossaryTerm)(nil),              // 22: baton.agreement.v1.GlossaryTerm
+	(*StageTerm)(nil),                 // 23: baton.agreement.v1.StageTerm
+	(*timestamppb.Timestamp)(nil),     // 24: google.protobuf.Timestamp
+	(v1.Consequence)(0),               // 25: baton.lead.v1.Consequence
+	(*ListFieldsRequest)(nil),         // 26: baton.agreement.v1.ListFieldsRequest
+	(*CountAudienceRequest)(nil),      // 27: baton.agreement.v1.CountAudienceRequest
+	(*ListFieldsResponse)(nil),        // 28: baton.agreement.v1.ListFieldsResponse
+	(*CountAudienceResponse)(nil),     // 29: baton.agreement.v1.CountAudienceResponse
 }
 var file_baton_agreement_v1_agreement_service_proto_depIdxs = []int32{
 	6,  // 0: baton.agreement.v1.ListAgreementsResponse.agreements:type_name -> baton.agreement.v1.Agreement
-	22, // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
-	11, // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
-	22, // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
-	22, // 4: baton.agreement.v1.Agreement.in_force_until:type_name -> google.protobuf.Timestamp
+	24, // 1: baton.agreement.v1.Agreement.proposed_at:type_name -> google.protobuf.Timestamp
+	13, // 2: baton.agreement.v1.Agreement.signatures:type_name -> baton.agreement.v1.Signature
+	24, // 3: baton.agreement.v1.Agreement.in_force_from:type_name -> google.protobuf.Timestamp
+	24, // 4: baton.agreement.v1.Agreement.in_force_until:type_name -> google.protobuf.Timestamp
 	0,  // 5: baton.agreement.v1.Agreement.standing:type_name -> baton.agreement.v1.Standing
-	7,  // 6: baton.agreement.v1.Agreement.receipts:type_name -> baton.agreement.v1.Receipt
-	9,  // 7: baton.agreement.v1.Agreement.priorities:type_name -> baton.agreement.v1.Priority
-	10, // 8: baton.agreement.v1.Agreement.exceptions:type_name -> baton.agreement.v1.Exception
-	8,  // 9: baton.agreement.v1.Agreement.reasons:type_name -> baton.agreement.v1.Reason
-	22, // 10: baton.agreement.v1.Receipt.at:type_name -> google.protobuf.Timestamp
-	23, // 11: baton.agreement.v1.Reason.leads_to:type_name -> baton.lead.v1.Consequence
-	22, // 12: baton.agreement.v1.Priority.from:type_name -> google.protobuf.Timestamp
-	22, // 13: baton.agreement.v1.Priority.until:type_name -> google.protobuf.Timestamp
-	22, // 14: baton.agreement.v1.Exception.from:type_name -> google.protobuf.Timestamp
-	22, // 15: baton.agreement.v1.Exception.until:type_name -> google.protobuf.Timestamp
-	22, // 16: baton.agreement.v1.Exception.ended_at:type_name -> google.protobuf.Timestamp
-	22, // 17: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
-	16, // 18: baton.agreement.v1.CompareAgreementsResponse.changes:type_name -> baton.agreement.v1.Change
-	20, // 19: baton.agreement.v1.Glossary.terms:type_name -> baton.agreement.v1.GlossaryTerm
-	21, // 20: baton.agreement.v1.Glossary.stages:type_name -> baton.agreement.v1.StageTerm
-	1,  // 21: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
-	2,  // 22: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
-	3,  // 23: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
-	4,  // 24: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
-	24, // 25: baton.agreement.v1.AgreementService.ListFields:input_type -> baton.agreement.v1.ListFieldsRequest
-	25, // 26: baton.agreement.v1.AgreementService.CountAudience:input_type -> baton.agreement.v1.CountAudienceRequest
-	12, // 27: baton.agreement.v1.AgreementService.RenderAgreement:input_type -> baton.agreement.v1.RenderAgreementRequest
-	14, // 28: baton.agreement.v1.AgreementService.CompareAgreements:input_type -> baton.agreement.v1.CompareAgreementsRequest
-	17, // 29: baton.agreement.v1.AgreementService.RecordRead:input_type -> baton.agreement.v1.RecordReadRequest
-	18, // 30: baton.agreement.v1.AgreementService.GetGlossary:input_type -> baton.agreement.v1.GetGlossaryRequest
-	6,  // 31: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
-	6,  // 32: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
-	6,  // 33: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
-	5,  // 34: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
-	26, // 35: baton.agreement.v1.AgreementService.ListFields:output_type -> baton.agreement.v1.ListFieldsResponse
-	27, // 36: baton.agreement.v1.AgreementService.CountAudience:output_type -> baton.agreement.v1.CountAudienceResponse
-	13, // 37: baton.agreement.v1.AgreementService.RenderAgreement:output_type -> baton.agreement.v1.RenderAgreementResponse
-	15, // 38: baton.agreement.v1.AgreementService.CompareAgreements:output_type -> baton.agreement.v1.CompareAgreementsResponse
-	6,  // 39: baton.agreement.v1.AgreementService.RecordRead:output_type -> baton.agreement.v1.Agreement
-	19, // 40: baton.agreement.v1.AgreementService.GetGlossary:output_type -> baton.agreement.v1.Glossary
-	31, // [31:41] is the sub-list for method output_type
-	21, // [21:31] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	9,  // 6: baton.agreement.v1.Agreement.receipts:type_name -> baton.agreement.v1.Receipt
+	11, // 7: baton.agreement.v1.Agreement.priorities:type_name -> baton.agreement.v1.Priority
+	12, // 8: baton.agreement.v1.Agreement.exceptions:type_name -> baton.agreement.v1.Exception
+	10, // 9: baton.agreement.v1.Agreement.reasons:type_name -> baton.agreement.v1.Reason
+	7,  // 10: baton.agreement.v1.Agreement.move_reasons:type_name -> baton.agreement.v1.MoveReason
+	8,  // 11: baton.agreement.v1.Agreement.pools:type_name -> baton.agreement.v1.PoolName
+	24, // 12: baton.agreement.v1.Receipt.at:type_name -> google.protobuf.Timestamp
+	25, // 13: baton.agreement.v1.Reason.leads_to:type_name -> baton.lead.v1.Consequence
+	24, // 14: baton.agreement.v1.Priority.from:type_name -> google.protobuf.Timestamp
+	24, // 15: baton.agreement.v1.Priority.until:type_name -> google.protobuf.Timestamp
+	24, // 16: baton.agreement.v1.Exception.from:type_name -> google.protobuf.Timestamp
+	24, // 17: baton.agreement.v1.Exception.until:type_name -> google.protobuf.Timestamp
+	24, // 18: baton.agreement.v1.Exception.ended_at:type_name -> google.protobuf.Timestamp
+	24, // 19: baton.agreement.v1.Signature.signed_at:type_name -> google.protobuf.Timestamp
+	18, // 20: baton.agreement.v1.CompareAgreementsResponse.changes:type_name -> baton.agreement.v1.Change
+	22, // 21: baton.agreement.v1.Glossary.terms:type_name -> baton.agreement.v1.GlossaryTerm
+	23, // 22: baton.agreement.v1.Glossary.stages:type_name -> baton.agreement.v1.StageTerm
+	1,  // 23: baton.agreement.v1.AgreementService.Propose:input_type -> baton.agreement.v1.ProposeRequest
+	2,  // 24: baton.agreement.v1.AgreementService.Sign:input_type -> baton.agreement.v1.SignRequest
+	3,  // 25: baton.agreement.v1.AgreementService.GetAgreement:input_type -> baton.agreement.v1.GetAgreementRequest
+	4,  // 26: baton.agreement.v1.AgreementService.ListAgreements:input_type -> baton.agreement.v1.ListAgreementsRequest
+	26, // 27: baton.agreement.v1.AgreementService.ListFields:input_type -> baton.agreement.v1.ListFieldsRequest
+	27, // 28: baton.agreement.v1.AgreementService.CountAudience:input_type -> baton.agreement.v1.CountAudienceRequest
+	14, // 29: baton.agreement.v1.AgreementService.RenderAgreement:input_type -> baton.agreement.v1.RenderAgreementRequest
+	16, // 30: baton.agreement.v1.AgreementService.CompareAgreements:input_type -> baton.agreement.v1.CompareAgreementsRequest
+	19, // 31: baton.agreement.v1.AgreementService.RecordRead:input_type -> baton.agreement.v1.RecordReadRequest
+	20, // 32: baton.agreement.v1.AgreementService.GetGlossary:input_type -> baton.agreement.v1.GetGlossaryRequest
+	6,  // 33: baton.agreement.v1.AgreementService.Propose:output_type -> baton.agreement.v1.Agreement
+	6,  // 34: baton.agreement.v1.AgreementService.Sign:output_type -> baton.agreement.v1.Agreement
+	6,  // 35: baton.agreement.v1.AgreementService.GetAgreement:output_type -> baton.agreement.v1.Agreement
+	5,  // 36: baton.agreement.v1.AgreementService.ListAgreements:output_type -> baton.agreement.v1.ListAgreementsResponse
+	28, // 37: baton.agreement.v1.AgreementService.ListFields:output_type -> baton.agreement.v1.ListFieldsResponse
+	29, // 38: baton.agreement.v1.AgreementService.CountAudience:output_type -> baton.agreement.v1.CountAudienceResponse
+	15, // 39: baton.agreement.v1.AgreementService.RenderAgreement:output_type -> baton.agreement.v1.RenderAgreementResponse
+	17, // 40: baton.agreement.v1.AgreementService.CompareAgreements:output_type -> baton.agreement.v1.CompareAgreementsResponse
+	6,  // 41: baton.agreement.v1.AgreementService.RecordRead:output_type -> baton.agreement.v1.Agreement
+	21, // 42: baton.agreement.v1.AgreementService.GetGlossary:output_type -> baton.agreement.v1.Glossary
+	33, // [33:43] is the sub-list for method output_type
+	23, // [23:33] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_baton_agreement_v1_agreement_service_proto_init() }
@@ -1875,7 +2036,7 @@ func file_baton_agreement_v1_agreement_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_agreement_v1_agreement_service_proto_rawDesc), len(file_baton_agreement_v1_agreement_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

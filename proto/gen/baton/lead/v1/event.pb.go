@@ -3625,7 +3625,16 @@ type LeadReassigned struct {
 	// Version of the agreement that holds the reason; 0 = the reasons that Baton brings.
 	AgreementVersion int64 `protobuf:"varint,8,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
 	// Free text, always sealed.
-	Note          *Sealed `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`
+	Note *Sealed `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`
+	// Pool and group in which whoever gets an accepted lead back had it.
+	Pool string `protobuf:"bytes,10,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Group of that pool.
+	Group string `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
+	// Whether they worked on it already.
+	Working bool `protobuf:"varint,12,opt,name=working,proto3" json:"working,omitempty"`
+	// Since when a lead had waited before the move that is taken back: its place in the
+	// line is the one that it had.
+	WaitingSince  *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=waiting_since,json=waitingSince,proto3" json:"waiting_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3719,6 +3728,34 @@ func (x *LeadReassigned) GetAgreementVersion() int64 {
 func (x *LeadReassigned) GetNote() *Sealed {
 	if x != nil {
 		return x.Note
+	}
+	return nil
+}
+
+func (x *LeadReassigned) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *LeadReassigned) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *LeadReassigned) GetWorking() bool {
+	if x != nil {
+		return x.Working
+	}
+	return false
+}
+
+func (x *LeadReassigned) GetWaitingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WaitingSince
 	}
 	return nil
 }
@@ -5306,7 +5343,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x05offer\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x05offer\x129\n" +
 	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12=\n" +
 	"\bfired_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\x123\n" +
-	"\atake_by\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06takeBy\"\xdb\x02\n" +
+	"\atake_by\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06takeBy\"\xf2\x03\n" +
 	"\x0eLeadReassigned\x12\x1b\n" +
 	"\x04from\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04from\x12\x17\n" +
 	"\x02to\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x02to\x12!\n" +
@@ -5317,7 +5354,12 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x06undoes\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06undoes\x12\x1a\n" +
 	"\baccepted\x18\a \x01(\bR\baccepted\x124\n" +
 	"\x11agreement_version\x18\b \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x10agreementVersion\x12)\n" +
-	"\x04note\x18\t \x01(\v2\x15.baton.lead.v1.SealedR\x04note\"\xd4\x01\n" +
+	"\x04note\x18\t \x01(\v2\x15.baton.lead.v1.SealedR\x04note\x12\x1b\n" +
+	"\x04pool\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x04pool\x12\x1d\n" +
+	"\x05group\x18\v \x01(\tB\a\xbaH\x04r\x02\x18@R\x05group\x12\x18\n" +
+	"\aworking\x18\f \x01(\bR\aworking\x12?\n" +
+	"\rwaiting_since\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\fwaitingSince\"\xd4\x01\n" +
 	"\rClockReminded\x125\n" +
 	"\x05clock\x18\x01 \x01(\v2\x17.baton.lead.v1.ClockRefB\x06\xbaH\x03\xc8\x01\x01R\x05clock\x129\n" +
 	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12=\n" +
@@ -5595,40 +5637,41 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	59, // 47: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
 	59, // 48: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
 	8,  // 49: baton.lead.v1.LeadReassigned.note:type_name -> baton.lead.v1.Sealed
-	45, // 50: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 51: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
-	59, // 52: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
-	45, // 53: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 54: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
-	59, // 55: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
-	60, // 56: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
-	45, // 57: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 58: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
-	59, // 59: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
-	59, // 60: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
-	45, // 61: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 62: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
-	59, // 63: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
-	60, // 64: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
-	60, // 65: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
-	59, // 66: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
-	5,  // 67: baton.lead.v1.NoticeQueued.kind:type_name -> baton.lead.v1.NoticeKind
-	60, // 68: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
-	59, // 69: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
-	60, // 70: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
-	6,  // 71: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	8,  // 72: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	59, // 73: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	59, // 74: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	7,  // 75: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	8,  // 76: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	13, // 77: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	13, // 78: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	79, // [79:79] is the sub-list for method output_type
-	79, // [79:79] is the sub-list for method input_type
-	79, // [79:79] is the sub-list for extension type_name
-	79, // [79:79] is the sub-list for extension extendee
-	0,  // [0:79] is the sub-list for field type_name
+	59, // 50: baton.lead.v1.LeadReassigned.waiting_since:type_name -> google.protobuf.Timestamp
+	45, // 51: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 52: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
+	59, // 53: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
+	45, // 54: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 55: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
+	59, // 56: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
+	60, // 57: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
+	45, // 58: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 59: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
+	59, // 60: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
+	59, // 61: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	45, // 62: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
+	59, // 63: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
+	59, // 64: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
+	60, // 65: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
+	60, // 66: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
+	59, // 67: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
+	5,  // 68: baton.lead.v1.NoticeQueued.kind:type_name -> baton.lead.v1.NoticeKind
+	60, // 69: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
+	59, // 70: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
+	60, // 71: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
+	6,  // 72: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	8,  // 73: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	59, // 74: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	59, // 75: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	7,  // 76: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	8,  // 77: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	13, // 78: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 79: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	80, // [80:80] is the sub-list for method output_type
+	80, // [80:80] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }

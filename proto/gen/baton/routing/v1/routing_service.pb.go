@@ -945,8 +945,10 @@ func (x *WhyNotResponse) GetDecisions() []*WhyNotDecision {
 // WhyNotCount is how often a reason kept a person from a lead.
 type WhyNotCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Reason as a word, as in a decision; "not-in-turn" where they could have taken it and
-	// somebody else's turn was first.
+	// Reason as a word, as in a decision. Where they could have taken it: "not-in-turn"
+	// (somebody else's turn was first), "owner" (it went to whose it is), "by-hand"
+	// (somebody moved it), "fallback" (the agreed stand-in got it), "claimed" (somebody
+	// else took it).
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	// How often.
 	Decisions     int64 `protobuf:"varint,2,opt,name=decisions,proto3" json:"decisions,omitempty"`
