@@ -595,15 +595,26 @@ func (w *world) wellKept() {
 	}
 }
 
+// given0 counts the leads that an event gave a member on a day that counts.
+func given0(e *ledger.Event, group, member, day string) (n int64) {
+	body, ok := e.Body.(*routingv1.PoolAdvanced)
+	if !ok || e.Subject != lead.SubjectPool+group {
+		return 0
+	}
+	for _, step := range body.GetSteps() {
+		if step.GetKind() == routingv1.StepKind_STEP_KIND_OFFERED && step.GetMember() == member && len(step.GetPeriods()) > 0 && step.GetPeriods()[0] == day {
+			n++
+		}
+	}
+	return n
+}
+
 // everyPrefix holds what must be true of every prefix of the log.
 func (w *world) everyPrefix(batch []*ledger.Event) {
 	groups := w.folds.groups
 	for _, e := range batch {
 		if err := protovalidate.Validate(e.Body); err != nil && e.Service == Name {
 			w.t.Errorf("record %d (%s) breaks its contract: %v", e.Seq, e.Type, err)
-		}
-		if offered, ok := e.Body.(*leadv1.LeadOffered); ok {
-			w.given[offered.GetGroup()+"/"+offered.GetPool()]++
 		}
 		body, ok := e.Body.(*routingv1.PoolAdvanced)
 		if !ok {
@@ -615,8 +626,31 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 			if step.GetKind() != routingv1.StepKind_STEP_KIND_OFFERED {
 				continue
 			}
+			if step.GetCounted() {
+				w.given[name+"/"+step.GetPool()]++
+			}
 			pool, _ := a.Pool(step.GetPool())
-			seat := pool.Members[slices.IndexFunc(pool.Members, func(m agreement.PoolMember) bool { return m.Member == step.GetMember() })]
+			at := slices.IndexFunc(pool.Members, func(m agreement.PoolMember) bool { return m.Member == step.GetMember() })
+			if at < 0 {
+				// Whose the lead is may be of the group's other pool.
+				if step.GetTurn() != leadv1.TurnKind_TURN_KIND_OWNERSHIP {
+					w.t.Errorf("record %d: %s is not of pool %s", e.Seq, step.GetMember(), pool.ID)
+				}
+				continue
+			}
+			seat := pool.Members[at]
+			if most := seat.AtMost.Day; most > 0 {
+				calendar, _ := a.Calendar(pool.Calendar)
+				today := calendar.Began(w.now, agreement.Day)
+				// Counted by the events, from the last agreement on that limits anything.
+				var given int64
+				for _, other := range w.events {
+					given += given0(other, name, step.GetMember(), today)
+				}
+				if given > most {
+					w.t.Errorf("record %d: %s was given %d of at most %d leads of %s", e.Seq, step.GetMember(), given, most, today)
+				}
+			}
 			// The load right after this step, which no later step of the batch hides.
 			load := groups.Group(name).Load[step.GetMember()]
 			for _, after := range body.GetSteps()[i+1:] {
@@ -680,6 +714,15 @@ func TestRandomHistories(t *testing.T) {
 		document(t, append(capacities(1, 2), "- member: ben", "- member: ben\n        weight: 3")...),
 		document(t, append(capacities(1, 0), "when: lead.employees >= 500\n    pool: large-companies", "when: lead.employees >= 100\n    pool: large-companies")...),
 		document(t, append(capacities(2, 2), "take_within: 2h", "take_within: 30m")...),
+		document(t, append(inside("gives_by: least-loaded", "at_most:\n      day: 3"), "      - member: ben\n", "      - member: ben\n        weight: 2\n")...),
+		document(t, append(inside("gives_by: claim", "at_most:\n      day: 2"), capacities(2, 2)...)...),
+		document(t, append(inside("account_owner: true", "previous_owner:\n      for: 5d\n      wait: 3h", "counts: [rotation, ownership, credit]", "after_leave: capped", "catch_up_at_most: 2"),
+			oneOwner, "one_owner:\n  window: 14d\n"+oneOwner, "    leads_to: disqualify\n", "    leads_to: disqualify\n    credit: true\n",
+			"    title: No time to call within the agreed time\n", "    title: No time to call within the agreed time\n    credit: true\n")...),
+		document(t, append(inside("gives_by: strict-order", "previous_owner:\n      for: 5d"),
+			"    text: All other qualified leads go to inside sales.\n", "    text: All other qualified leads go to inside sales.\n    skills: [de]\n",
+			"      - member: ben\n", "      - member: ben\n        knows: [de]\n")...),
+		document(t, append(inside("after_leave: full"), "      - member: ben\n", "      - member: ben\n        weight: 4\n")...),
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, documents[rapid.IntRange(0, len(documents)-1).Draw(t, "first agreement")], "ana", "chloe", "dan")
@@ -714,7 +757,8 @@ func TestRandomHistories(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"qualify": func(t *rapid.T) {
 				for range rapid.IntRange(1, 5).Draw(t, "leads") {
-					w.qualify(fmt.Sprintf("l%03d", len(w.folds.order)), rapid.SampledFrom([]int64{5, 80, 200, 800}).Draw(t, "employees"))
+					w.of(fmt.Sprintf("l%03d", len(w.folds.order)), rapid.SampledFrom([]string{"p1", "p2", "p3", fmt.Sprintf("q%d", len(w.folds.order))}).Draw(t, "person"),
+						rapid.SampledFrom([]string{"", "acme.example", "tate.example"}).Draw(t, "company"), rapid.SampledFrom([]int64{5, 80, 200, 800}).Draw(t, "employees"))
 				}
 			},
 			"accept": func(t *rapid.T) {
@@ -781,6 +825,26 @@ func TestRandomHistories(t *testing.T) {
 			},
 			"agree": func(t *rapid.T) {
 				w.agree(documents[rapid.IntRange(0, len(documents)-1).Draw(t, "agreement")], w.now.Add(time.Duration(rapid.Int64Range(0, 30).Draw(t, "hours"))*time.Hour))
+			},
+			"claim": func(t *rapid.T) {
+				id := pick(t, waiting)
+				if rapid.Bool().Draw(t, "the oldest") {
+					id = ""
+				}
+				member := anybody.Draw(t, "member")
+				w.commands++
+				item := &ledger.Item{Lead: id, Actor: member, Command: &claim{member}, Cause: fmt.Sprintf("%s%d", claimPrefix, w.commands)}
+				w.handle(item)
+				maybe(item.Err, fault.State)
+			},
+			"adjust": func(t *rapid.T) {
+				leads := rapid.Int64Range(-3, 3).Draw(t, "leads")
+				person(t, func(handle string) proto.Message {
+					return &routingv1.TurnsAdjusted{Member: handle, Pool: "inside-sales", Leads: leads, Reason: "calibrated"}
+				})
+			},
+			"account": func(t *rapid.T) {
+				w.account(rapid.SampledFrom([]string{"acme.example", "tate.example"}).Draw(t, "company"), rapid.SampledFrom([]string{"", "ana", "ben", "dan"}).Draw(t, "owner"))
 			},
 			// Another process goes on from what this one kept.
 			"restart": func(t *rapid.T) { *w.folds.groups = *carriedOver(w.t, w.folds.groups) },
