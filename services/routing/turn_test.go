@@ -595,20 +595,6 @@ func (w *world) wellKept() {
 	}
 }
 
-// given0 counts the leads that an event gave a member on a day that counts.
-func given0(e *ledger.Event, group, member, day string) (n int64) {
-	body, ok := e.Body.(*routingv1.PoolAdvanced)
-	if !ok || e.Subject != lead.SubjectPool+group {
-		return 0
-	}
-	for _, step := range body.GetSteps() {
-		if step.GetKind() == routingv1.StepKind_STEP_KIND_OFFERED && step.GetMember() == member && len(step.GetPeriods()) > 0 && step.GetPeriods()[0] == day {
-			n++
-		}
-	}
-	return n
-}
-
 // everyPrefix holds what must be true of every prefix of the log.
 func (w *world) everyPrefix(batch []*ledger.Event) {
 	groups := w.folds.groups
@@ -626,6 +612,9 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 			if step.GetKind() != routingv1.StepKind_STEP_KIND_OFFERED {
 				continue
 			}
+			if len(step.GetPeriods()) > 0 {
+				w.today[name+"/"+step.GetMember()+"/"+step.GetPeriods()[0]]++
+			}
 			if step.GetCounted() {
 				w.given[name+"/"+step.GetPool()]++
 			}
@@ -639,17 +628,9 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 				continue
 			}
 			seat := pool.Members[at]
-			if most := seat.AtMost.Day; most > 0 {
-				calendar, _ := a.Calendar(pool.Calendar)
-				today := calendar.Began(w.now, agreement.Day)
-				// Counted by the events, from the last agreement on that limits anything.
-				var given int64
-				for _, other := range w.events {
-					given += given0(other, name, step.GetMember(), today)
-				}
-				if given > most {
-					w.t.Errorf("record %d: %s was given %d of at most %d leads of %s", e.Seq, step.GetMember(), given, most, today)
-				}
+			// Whichever pool of the group gave them: those of before this step.
+			if most := seat.AtMost.Day; most > 0 && w.today[name+"/"+step.GetMember()+"/"+step.GetPeriods()[0]] > most {
+				w.t.Errorf("record %d: %s was given more than %d leads of %s", e.Seq, step.GetMember(), most, step.GetPeriods()[0])
 			}
 			// The load right after this step, which no later step of the batch hides.
 			load := groups.Group(name).Load[step.GetMember()]
