@@ -103,7 +103,7 @@ type State struct {
 	// Returned are the members who sent the lead back to marketing, ever.
 	Returned []string
 	// Rejecters are the members who rejected the lead, ever.
-	Rejecters      []string
+	Rejecters []string
 	// Excluded are the people who do not get the lead since it was moved by hand, until
 	// somebody takes it or it is qualified anew.
 	Excluded []string

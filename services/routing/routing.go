@@ -2,16 +2,19 @@
 // clock running, and says why it went there and to nobody else.
 //
 // It promises: a lead is with one person at a time; nobody holds more than the
-// agreed capacity at any moment of the log; a pool's rotation stays
-// within one lead of quota while the same people are eligible, and within a
-// stated bound otherwise; an offer that runs out goes to the next person; a
-// lead that nobody can take waits in a line that names the rule; and every
-// decision can be derived again from the log alone.
+// agreed capacity at any moment of the log, or is given more than the agreed
+// limit of a period; it goes to whose it is, if they can take it, else by the
+// pool's own way; a pool's rotation stays within one lead of quota while the
+// same people are eligible, and within a stated bound otherwise; what one
+// person's books gain others' lose; an offer that runs out goes to the next
+// person; a lead that nobody can take waits in a line that names the rule; and
+// every decision says what it looked at and can be derived again from the log
+// alone.
 //
 // It hears lead.*, org.member.* and org.agreement.*; it says LeadOffered,
 // LeadQueued, LeadReassigned, OfferAccepted, OfferRejected, OfferReminded,
-// OfferTimedOut, OwnerChanged, the members' comings and goings, and PoolAdvanced for
-// each group of pools.
+// OfferTimedOut, OwnerChanged, the members' comings and goings, TurnsAdjusted, and
+// PoolAdvanced for each group of pools.
 package routing
 
 import (

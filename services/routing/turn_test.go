@@ -607,9 +607,6 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 		if err := protovalidate.Validate(e.Body); err != nil && e.Service == Name {
 			w.t.Errorf("record %d (%s) breaks its contract: %v", e.Seq, e.Type, err)
 		}
-		if offered, ok := e.Body.(*leadv1.LeadOffered); ok && offered.GetTurn() == leadv1.TurnKind_TURN_KIND_ROTATION {
-			w.given[offered.GetGroup()+"/"+offered.GetPool()]++
-		}
 		body, ok := e.Body.(*routingv1.PoolAdvanced)
 		if !ok {
 			continue
@@ -617,12 +614,33 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 		a := w.folds.register.InForce(w.now).Agreement
 		name := strings.TrimPrefix(e.Subject, lead.SubjectPool)
 		for i, step := range body.GetSteps() {
-			// Whoever stands in is given leads whatever they hold.
-			if step.GetKind() != routingv1.StepKind_STEP_KIND_OFFERED || step.GetTurn() == leadv1.TurnKind_TURN_KIND_OVERRIDE {
+			if step.GetKind() != routingv1.StepKind_STEP_KIND_OFFERED {
+				continue
+			}
+			if len(step.GetPeriods()) > 0 {
+				w.today[name+"/"+step.GetMember()+"/"+step.GetPeriods()[0]]++
+			}
+			if step.GetCounted() {
+				w.given[name+"/"+step.GetPool()]++
+			}
+			// Whoever stands in, or is named by hand, is given leads whatever they hold.
+			if step.GetTurn() == leadv1.TurnKind_TURN_KIND_OVERRIDE {
 				continue
 			}
 			pool, _ := a.Pool(step.GetPool())
-			seat := pool.Members[slices.IndexFunc(pool.Members, func(m agreement.PoolMember) bool { return m.Member == step.GetMember() })]
+			at := slices.IndexFunc(pool.Members, func(m agreement.PoolMember) bool { return m.Member == step.GetMember() })
+			if at < 0 {
+				// Whose the lead is may be of the group's other pool.
+				if step.GetTurn() != leadv1.TurnKind_TURN_KIND_OWNERSHIP {
+					w.t.Errorf("record %d: %s is not of pool %s", e.Seq, step.GetMember(), pool.ID)
+				}
+				continue
+			}
+			seat := pool.Members[at]
+			// Whichever pool of the group gave them: those of before this step.
+			if most := seat.AtMost.Day; most > 0 && w.today[name+"/"+step.GetMember()+"/"+step.GetPeriods()[0]] > most {
+				w.t.Errorf("record %d: %s was given more than %d leads of %s", e.Seq, step.GetMember(), most, step.GetPeriods()[0])
+			}
 			// The load right after this step, which no later step of the batch hides.
 			load := groups.Group(name).Load[step.GetMember()]
 			for _, after := range body.GetSteps()[i+1:] {
@@ -688,6 +706,15 @@ func TestRandomHistories(t *testing.T) {
 		document(t, append(capacities(2, 2), "take_within: 2h", "take_within: 30m")...),
 		document(t, append(append(capacities(3, 2), late...), "take_within: 2h", "take_within: 2h\n    remind_before: 30m\n    quiet_before_end: 20m\n    fallback: {after: 3h, pool: large-companies}", "take_within: 4h", "take_within: 4h\n    declined_for: 20h\n    fallback: {after: 2h, member: ben}")...),
 		document(t, append(append(capacities(2, 2), inside("signed_in: true\n    declined_for: 3h")...), large("remind_before: 5h\n    fallback: {after: 30m, pool: inside-sales}")...)...),
+		document(t, append(inside("gives_by: least-loaded", "at_most:\n      day: 3"), "      - member: ben\n", "      - member: ben\n        weight: 2\n")...),
+		document(t, append(inside("gives_by: claim", "at_most:\n      day: 2"), capacities(2, 2)...)...),
+		document(t, append(inside("account_owner: true", "previous_owner:\n      for: 5d\n      wait: 3h", "counts: [rotation, ownership, credit]", "after_leave: capped", "catch_up_at_most: 2"),
+			oneOwner, "one_owner:\n  window: 14d\n"+oneOwner, "    leads_to: disqualify\n", "    leads_to: disqualify\n    credit: true\n",
+			"    title: No time to call within the agreed time\n", "    title: No time to call within the agreed time\n    credit: true\n")...),
+		document(t, append(inside("gives_by: strict-order", "previous_owner:\n      for: 5d"),
+			"    text: All other qualified leads go to inside sales.\n", "    text: All other qualified leads go to inside sales.\n    skills: [de]\n",
+			"      - member: ben\n", "      - member: ben\n        knows: [de]\n")...),
+		document(t, append(inside("after_leave: full"), "      - member: ben\n", "      - member: ben\n        weight: 4\n")...),
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, documents[rapid.IntRange(0, len(documents)-1).Draw(t, "first agreement")], "ana", "chloe", "dan")
@@ -722,7 +749,8 @@ func TestRandomHistories(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"qualify": func(t *rapid.T) {
 				for range rapid.IntRange(1, 5).Draw(t, "leads") {
-					w.qualify(fmt.Sprintf("l%03d", len(w.folds.order)), rapid.SampledFrom([]int64{5, 80, 200, 800}).Draw(t, "employees"))
+					w.of(fmt.Sprintf("l%03d", len(w.folds.order)), rapid.SampledFrom([]string{"p1", "p2", "p3", fmt.Sprintf("q%d", len(w.folds.order))}).Draw(t, "person"),
+						rapid.SampledFrom([]string{"", "acme.example", "tate.example"}).Draw(t, "company"), rapid.SampledFrom([]int64{5, 80, 200, 800}).Draw(t, "employees"))
 				}
 			},
 			"accept": func(t *rapid.T) {
@@ -804,6 +832,26 @@ func TestRandomHistories(t *testing.T) {
 			},
 			"agree": func(t *rapid.T) {
 				w.agree(documents[rapid.IntRange(0, len(documents)-1).Draw(t, "agreement")], w.now.Add(time.Duration(rapid.Int64Range(0, 30).Draw(t, "hours"))*time.Hour))
+			},
+			"claim": func(t *rapid.T) {
+				id := pick(t, waiting)
+				if rapid.Bool().Draw(t, "the oldest") {
+					id = ""
+				}
+				member := anybody.Draw(t, "member")
+				w.commands++
+				item := &ledger.Item{Lead: id, Actor: member, Command: &claim{member}, Cause: fmt.Sprintf("%s%d", claimPrefix, w.commands)}
+				w.handle(item)
+				maybe(item.Err, fault.State)
+			},
+			"adjust": func(t *rapid.T) {
+				leads := rapid.Int64Range(-3, 3).Draw(t, "leads")
+				person(t, func(handle string) proto.Message {
+					return &routingv1.TurnsAdjusted{Member: handle, Pool: "inside-sales", Leads: leads, Reason: "calibrated"}
+				})
+			},
+			"account": func(t *rapid.T) {
+				w.account(rapid.SampledFrom([]string{"acme.example", "tate.example"}).Draw(t, "company"), rapid.SampledFrom([]string{"", "ana", "ben", "dan"}).Draw(t, "owner"))
 			},
 			// Another process goes on from what this one kept.
 			"restart": func(t *rapid.T) { *w.folds.groups = *carriedOver(w.t, w.folds.groups) },

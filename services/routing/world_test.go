@@ -68,6 +68,8 @@ type world struct {
 	commands int
 	// given counts the offers of each group's pools.
 	given map[string]int64
+	// today counts the leads that each member of a group was given on a day that counts.
+	today map[string]int64
 	// check is called after every batch.
 	check func(batch []*ledger.Event)
 }
@@ -124,7 +126,7 @@ func (f *folding) state(id string) *lead.State {
 func newWorld(t tester, doc []byte, members ...string) *world {
 	t.Helper()
 	f := newFolding()
-	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups, f.people), given: map[string]int64{}, check: func([]*ledger.Event) {}}
+	w := &world{t: t, now: monday, folds: f, service: New(f.register, f.roster, f.groups, f.people), given: map[string]int64{}, today: map[string]int64{}, check: func([]*ledger.Event) {}}
 	for _, m := range members {
 		w.roster(&routingv1.MemberAdded{Member: m, Roles: []string{"sales"}})
 	}
