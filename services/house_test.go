@@ -141,6 +141,10 @@ func pure(file string) bool {
 	case "score":
 		// All but what speaks gRPC, follows the clock and keeps models.
 		return !slices.Contains([]string{"service.go", "schedule.go", "register.go"}, name)
+	case "routing":
+		if slices.Contains([]string{"fit.go", "wait.go", "fallback.go", "leaving.go", "roster.go"}, name) {
+			return true
+		}
 	}
 	return name == "decide.go" || name == "evolve.go" || name == "rotation.go"
 }

@@ -471,3 +471,21 @@ func TestOpenToAllAgainOnceAllHaveLetItGo(t *testing.T) {
 	}
 	w.wellKept()
 }
+
+// BenchmarkWake is what it costs to look at a line of which nothing can go.
+func BenchmarkWake(b *testing.B) {
+	for _, n := range []int{10, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b, document(b, capacities(1, 1)...), "chloe", "dan")
+			for i := range n {
+				w.now = monday.Add(time.Duration(i) * time.Microsecond)
+				w.qualify(fmt.Sprintf("l%05d", i), 500)
+			}
+			w.settle()
+			for b.Loop() {
+				w.service.due(w.woken)
+				w.service.wake(w.now, uint64(len(w.events)), w.folds.lead)
+			}
+		})
+	}
+}
