@@ -142,7 +142,7 @@ func pure(file string) bool {
 		// All but what speaks gRPC, follows the clock and keeps models.
 		return !slices.Contains([]string{"service.go", "schedule.go", "register.go"}, name)
 	case "routing":
-		if slices.Contains([]string{"books.go", "choose.go", "fit.go", "limits.go", "offer.go", "owner.go", "wait.go"}, name) {
+		if slices.Contains([]string{"books.go", "choose.go", "fallback.go", "fit.go", "leaving.go", "limits.go", "offer.go", "owner.go", "roster.go", "wait.go"}, name) {
 			return true
 		}
 	}

@@ -287,13 +287,12 @@ func routingSentence(body proto.Message) string {
 	case *routingv1.MemberAdded:
 		return fmt.Sprintf("%s joined as %s", b.GetMember(), strings.Join(b.GetRoles(), ", "))
 	case *routingv1.AvailabilityChanged:
-		switch {
-		case !b.GetAway():
-			return b.GetMember() + " is back"
-		case b.GetUntil() != nil:
-			return fmt.Sprintf("%s is away until %s%s", b.GetMember(), momentOf(b.GetUntil()), bracketed(b.GetReason()))
+		return awaySentence(b)
+	case *routingv1.PresenceChanged:
+		if b.GetPresent() {
+			return b.GetMember() + " signed in for the day"
 		}
-		return fmt.Sprintf("%s is away%s", b.GetMember(), bracketed(b.GetReason()))
+		return b.GetMember() + " signed out"
 	case *routingv1.MemberTokenRenewed:
 		return b.GetMember() + " got another token; the one before has ended"
 	case *routingv1.MemberDeactivated:

@@ -352,6 +352,59 @@ func TestComingOnDutyIsGivenTheLineAtOnce(t *testing.T) {
 	}
 }
 
+// Lines of pools that share people are one: the lead goes first that has waited
+// longest, whichever pool it waits for.
+func TestOldestOfTwoLines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, document(t), "chloe")
+	w.away("chloe", monday.Add(time.Hour))
+	for i, employees := range []int64{80, 500, 80, 500} {
+		w.until(monday.Add(time.Duration(i) * time.Minute))
+		w.qualify(fmt.Sprint(i), employees)
+		w.settle()
+	}
+	before := len(w.events)
+	w.until(monday.Add(time.Hour))
+	var order []string
+	for _, e := range w.events[before:] {
+		if _, ok := e.Body.(*leadv1.LeadOffered); ok {
+			order = append(order, e.Subject)
+		}
+	}
+	if want := []string{"lead.0", "lead.1", "lead.2", "lead.3"}; !slices.Equal(order, want) {
+		t.Errorf("given out were %v", order)
+	}
+}
+
+// Leave whose end nobody knew when the lead began to wait is looked at all the same.
+func TestALeaveThatEndsIsLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, document(t, capacities(1, 1)...), "dan", "chloe")
+	w.qualify("x", 500)
+	w.qualify("y", 500)
+	w.settle()
+	w.qualify("a", 500)
+	w.settle()
+	// All are full. Then one goes away for an hour, and what she had is lost meanwhile.
+	holder := w.holderOf("x")
+	if err := w.accept("x", holder); err != nil {
+		t.Fatal(err)
+	}
+	w.leave(holder, "v", monday.Add(time.Minute), monday.Add(time.Hour))
+	w.settle()
+	w.until(monday.Add(10 * time.Minute))
+	w.say("feedback", "x", outcome(leadv1.OutcomeKind_OUTCOME_KIND_LOST, holder))
+	w.settle()
+	if w.folds.state("a").State != leadv1.State_STATE_WAITING {
+		t.Fatalf("it does not wait: %v", w.last("a"))
+	}
+	w.until(monday.Add(time.Hour))
+	if w.holderOf("a") != holder {
+		t.Errorf("%s is back, and it says %v", holder, w.last("a"))
+	}
+	w.wellKept()
+}
+
 // A line that was asked and had nothing to give costs the same however long it is.
 //
 // Goes red if: a line on the same footing is gone through again (Routing.dry).
@@ -466,4 +519,22 @@ func TestOpenToAllAgainOnceAllHaveLetItGo(t *testing.T) {
 		t.Errorf("each round (-want +got)\n%s", diff)
 	}
 	w.wellKept()
+}
+
+// BenchmarkWake is what it costs to look at a line of which nothing can go.
+func BenchmarkWake(b *testing.B) {
+	for _, n := range []int{10, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b, document(b, capacities(1, 1)...), "chloe", "dan")
+			for i := range n {
+				w.now = monday.Add(time.Duration(i) * time.Microsecond)
+				w.qualify(fmt.Sprintf("l%05d", i), 500)
+			}
+			w.settle()
+			for b.Loop() {
+				w.service.due(w.woken)
+				w.service.wake(w.now, uint64(len(w.events)), w.folds.lead)
+			}
+		})
+	}
 }

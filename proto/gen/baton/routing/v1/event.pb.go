@@ -461,7 +461,8 @@ type AvailabilityChanged struct {
 	// From when; absent = from now on. Leave that lies ahead stands beside what holds
 	// now.
 	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
-	// Leave by this id is taken back, where away is false; empty = whatever holds.
+	// Id of the leave: the one that is taken, where away is true, and the one that is
+	// taken back, where it is false; empty = whatever holds.
 	LeaveId       string `protobuf:"bytes,6,opt,name=leave_id,json=leaveId,proto3" json:"leave_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
