@@ -152,10 +152,15 @@ func TestAManagerMovesLeadsByThePages(t *testing.T) {
 	}
 	s.post("/moves/undo", nil).has(t, 400, "Say which move")
 
+	s.post("/line/move", url.Values{"reason": {"left"}, "all": {"yes"}, "lead": {claimLead}, "shown": {claimLead, waitingLead}, "key": {"k6"}}).has(t, 200, "Moved 2")
+	if got := handed[*routingv1.BulkReassignRequest](s.fixed); !slices.Equal(got[1].GetLeadIds(), []string{claimLead, waitingLead}) {
+		t.Errorf("asked %v", got[1])
+	}
+
 	// All leads of somebody: the same move in as many calls as it takes.
 	s.get("/people").has(t, 200, "Move all open leads of somebody", "ben – 12 open")
 	s.post("/line/move", url.Values{"reason": {"left"}, "from": {"ana"}, "key": {"k5"}}).has(t, 200, "Moved 1 Left as they were 1")
-	bulk = handed[*routingv1.BulkReassignRequest](s.fixed)[1:]
+	bulk = handed[*routingv1.BulkReassignRequest](s.fixed)[2:]
 	if len(bulk) != 2 || !bulk[0].GetDryRun() || bulk[1].GetDryRun() || !slices.Equal(bulk[1].GetLeadIds(), []string{offeredLead, acceptedLead}) || bulk[1].GetIdempotencyKey() != "k5" {
 		t.Errorf("asked %v", bulk)
 	}
