@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/browsertest"
 )
 
@@ -23,6 +24,7 @@ func TestBrowser(t *testing.T) {
 	full, bare := newFixed(), newFixed()
 	bare.empty, bare.log = true, nil
 	system, empty := signIn(t, b, full, anaToken), signIn(t, b, bare, anaToken)
+	managed := signIn(t, b, newFixed(), maxToken)
 	outside, err := New(Config{Conn: full.serve(t), Directory: full})
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +47,13 @@ func TestBrowser(t *testing.T) {
 		{"agreement", system + "/agreement", false, []string{"Kettle handoff"}},
 		{"fault", system + "/leads/nobody", false, []string{"there is no such lead"}},
 		{"empty", empty + "/", true, []string{"No lead has come in yet"}},
+		{"line", system + "/line", false, []string{"Claim it", "Nobody in pool South can take it now"}},
+		{"line-manager", managed + "/line", false, []string{"Move the chosen leads", "Take a move back"}},
+		{"lead-manager", managed + "/leads/" + offeredLead, true, []string{"Move this lead"}},
+		{"people", system + "/people", false, []string{"Sign in for the day", "1.5 behind"}},
+		{"people-manager", managed + "/people", false, []string{"Move all open leads of somebody"}},
+		{"why", system + "/why-not", false, []string{"Why not me?", "ana by turn 824"}},
+		{"line-empty", empty + "/line", false, []string{"Nobody waits"}},
 		{"nurture-empty", empty + "/nurture", false, []string{"No lead is with marketing"}},
 		{"signin", door.URL + "/signin", false, []string{"Sign in"}},
 	} {
@@ -57,6 +66,9 @@ func TestBrowser(t *testing.T) {
 			if !strings.Contains(dom, want) {
 				t.Errorf("%s does not hold %q", page.name, want)
 			}
+		}
+		if page.name == "lead-manager" {
+			p.Eval(`document.querySelector("details.call").open = true`)
 		}
 		if page.name == "lead" {
 			p.Eval(`document.querySelector(".acts details").open = true`)
@@ -123,6 +135,32 @@ func TestBrowserHears(t *testing.T) {
 		t.Errorf("accepted %v", f.accepts)
 	}
 	f.mu.Unlock()
+	b.Quiet()
+}
+
+// TestBrowserMoves moves leads as a manager does, by ticking them, and takes it back.
+func TestBrowserMoves(t *testing.T) {
+	b := browsertest.Start(t)
+	f := newFixed()
+	p := b.Open(signIn(t, b, f, maxToken) + "/line")
+	p.Click(`input[value="` + waitingLead + `"]`)
+	p.Click(`input[value="` + claimLead + `"]`)
+	p.Eval(`document.querySelector("select[name=reason]").value = "left"`)
+	p.Click("#many button.main")
+	p.Until(`document.readyState === "complete" && document.querySelector("h1").textContent === "Moved"`)
+	bulk := handed[*routingv1.BulkReassignRequest](f)
+	if len(bulk) != 1 || len(bulk[0].GetLeadIds()) != 2 || bulk[0].GetReason() != "left" || bulk[0].GetTo() != "" || bulk[0].GetIdempotencyKey() == "" {
+		t.Errorf("asked %v", bulk)
+	}
+	p.Look(1320, "light")
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "moved.png"), p.Picture(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Click("main form button")
+	p.Until(`document.readyState === "complete" && document.querySelector("h1").textContent === "Given back"`)
+	if got := handed[*routingv1.UndoReassignRequest](f); len(got) != 1 || got[0].GetBatchId() != "bmany" {
+		t.Errorf("asked %v", got)
+	}
 	b.Quiet()
 }
 

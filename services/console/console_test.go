@@ -146,7 +146,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		"Win rate – 53.1 %", "Up to 1h 58 49.1 % 2,604 53.7 %", "Over 24h 0 407", "Never 37 551", "Mean 45 min 11 s 6 h 5 min", "Median 22 min 1 h 12 min",
 		"Unworked deliveries 37", "Oldest of them 12 s", "Reports behind by 5 events", "Before routing 8 events",
 		"somebody to come back 2026-03-04 08:40:30 UTC 1 h 35 min ago", "2026-03-05 08:15:30 UTC in 22 h", "All waiting leads",
-		"ana Ana Lindqvist on duty 7 of 20 north 412, south 33", "12 of 12, full", "away until 2026-03-09 10:15:30 UTC", "dora off duty 0 no limit", "deactivated",
+		"ana Ana Lindqvist on duty 7 of 20 North & East 412, South 33", "12 of 12, full", "away until 2026-03-09 10:15:30 UTC", "dora off duty 0 no limit", "deactivated",
 		"ben took the lead <b>at once</b>.", "2026-03-04 10:12:30 UTC",
 		"Leads received on 2026-03-04 (UTC)", "imported history is left out", "Sign out",
 	)
@@ -469,13 +469,18 @@ func TestPagesAreWellFormed(t *testing.T) {
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
 		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
-		"/nurture", "/nurture?overdue=yes",
+		"/nurture", "/nurture?overdue=yes", "/line", "/line?pool=south&page=more", "/people", "/why-not", "/why-not?member=ben&days=30",
 	}
 	for _, p := range paths {
 		check(p, s.get(p))
 	}
+	s.signIn(maxToken)
+	for _, p := range []string{"/line", "/people", "/leads/" + offeredLead} {
+		check(p+" of a manager", s.get(p))
+	}
+	check("what was moved", s.post("/line/move", url.Values{"reason": {"left"}, "lead": {waitingLead, acceptedLead}}))
 	s.fixed.empty, s.fixed.log = true, nil
-	for _, p := range []string{"/", "/leads", "/nurture", "/agreement"} {
+	for _, p := range []string{"/", "/leads", "/nurture", "/agreement", "/line", "/people", "/why-not"} {
 		check(p+" of an empty system", s.get(p))
 	}
 }

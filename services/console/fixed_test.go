@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
@@ -32,12 +33,14 @@ const (
 	anaToken = "baton_canary_ana_4711"
 	benToken = "baton_canary_ben_4712"
 	cloToken = "baton_canary_clo_marketing"
+	maxToken = "baton_canary_max_manager"
 )
 
 var tokens = map[string]access.Actor{
 	anaToken: {Handle: "ana", Roles: []string{"sales", "qualifier"}},
 	benToken: {Handle: "ben", Roles: []string{"sales"}},
 	cloToken: {Handle: "clo", Roles: []string{"marketing"}},
+	maxToken: {Handle: "max", Roles: []string{"manager"}},
 }
 
 // Leads of the fixed system.
@@ -45,6 +48,7 @@ const (
 	offeredLead  = "lk3v7q2mza5hx4wnbt6ycd"
 	acceptedLead = "lb9s0d8fuvn2kq7pjr3mxe"
 	waitingLead  = "lz1x2c3v4b5n6m7a8s9d0f"
+	claimLead    = "lc4v5b6n7m8q9w0e1r2t3y"
 )
 
 // at is the fixed system's present.
@@ -71,8 +75,10 @@ type fixed struct {
 	watches []uint64
 	accepts []*routingv1.AcceptRequest
 	rejects []*routingv1.RejectRequest
-	calls   []*qualificationv1.RecordCallRequest
-	lists   []*leadv1.ListLeadsRequest
+	// hands are the requests of who moves leads and of the people about themselves.
+	hands []proto.Message
+	calls []*qualificationv1.RecordCallRequest
+	lists []*leadv1.ListLeadsRequest
 	// read are the versions that somebody has read.
 	read []int64
 	// ledgers are the requests for the ledger of intake; odd makes its sums not hold.
@@ -304,12 +310,13 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 	return out, nil
 }
 
-func (f *fixed) ListQueue(context.Context, *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
+func (f *fixed) ListQueue(ctx context.Context, _ *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
 	if f.empty {
 		return &routingv1.ListQueueResponse{}, nil
 	}
 	return &routingv1.ListQueueResponse{Leads: []*routingv1.QueuedLead{
-		{LeadId: waitingLead, Pool: "south", BlockedBy: "away", Since: ago(95 * time.Minute), LookAgainAt: timestamppb.New(at.Add(22 * time.Hour))},
+		{LeadId: waitingLead, Pool: "south", BlockedBy: "away", Since: ago(95 * time.Minute), LookAgainAt: timestamppb.New(at.Add(22 * time.Hour)), FallbackAt: timestamppb.New(at.Add(3 * time.Hour)), Text: "Nobody in pool South can take it now: 2 away."},
+		{LeadId: claimLead, Pool: "south", BlockedBy: "claim", Since: ago(20 * time.Minute), Claimable: slices.Contains(reader(ctx).Roles, "sales")},
 		{LeadId: "lq8w7e6r5t4y3u2i1o0pas", BlockedBy: "no-handoff", Since: ago(12 * time.Minute)},
 	}, NextPageToken: "more"}, nil
 }
@@ -319,7 +326,7 @@ func (f *fixed) ListMembers(ctx context.Context, _ *routingv1.ListMembersRequest
 		return &routingv1.ListMembersResponse{}, nil
 	}
 	out := &routingv1.ListMembersResponse{Members: []*routingv1.Member{
-		{Member: "ana", Roles: []string{"sales", "qualifier"}, Load: 7, Capacity: 20, OnDuty: true, Turns: map[string]int64{"north": 412, "south": 33}, Name: "Ana Lindqvist"},
+		{Member: "ana", Roles: []string{"sales", "qualifier"}, Load: 7, Capacity: 20, OnDuty: true, Turns: map[string]int64{"north": 412, "south": 33}, Name: "Ana Lindqvist", Ahead: map[string]int64{"north": 620, "south": -1480}, Leaves: []*routingv1.Leave{{From: timestamppb.New(at.Add(48 * time.Hour)), Until: timestamppb.New(at.Add(96 * time.Hour)), Reason: "holiday"}}},
 		{Member: "ben", Roles: []string{"sales"}, Load: 12, Capacity: 12, OnDuty: true, Turns: map[string]int64{"north": 411}},
 		{Member: "cem", Roles: []string{"sales"}, Away: true, AwayUntil: timestamppb.New(at.Add(5 * 24 * time.Hour)), Capacity: 20, Load: 3, Turns: map[string]int64{"south": 205}},
 		{Member: "dora", Roles: []string{"manager"}, Load: 0},
@@ -542,7 +549,9 @@ func agreed() *agreementv1.Agreement {
 			{Party: "marketing", SignedAt: ago(70 * time.Hour), Actor: "clo", PublicKey: []byte{1, 2, 3}},
 			{Party: "sales", SignedAt: ago(69 * time.Hour), Actor: "dora", PublicKey: []byte{4, 5, 6}},
 		},
-		Why: "too many <small> ones", Standing: agreementv1.Standing_STANDING_IN_FORCE,
+		MoveReasons: []*agreementv1.MoveReason{{Id: "overload", Title: "Has too much <to> do"}, {Id: "left", Title: "Has left"}},
+		Pools:       []*agreementv1.PoolName{{Id: "north", Title: "North & East", Members: []string{"ana", "ben"}}, {Id: "south", Title: "South", Members: []string{"ana", "cem"}, Claimed: true}},
+		Why:         "too many <small> ones", Standing: agreementv1.Standing_STANDING_IN_FORCE,
 		Receipts: []*agreementv1.Receipt{{Member: "dora", At: ago(time.Hour)}}, Unread: []string{"ana", "ben"},
 		Reasons: []*agreementv1.Reason{
 			{Id: "no-budget", Title: "No <budget> yet", LeadsTo: leadv1.Consequence_CONSEQUENCE_NURTURE},

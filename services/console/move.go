@@ -127,6 +127,9 @@ func (c *console) moveMany(w http.ResponseWriter, r *http.Request, v *visit) err
 		From: r.PostFormValue("from"), To: r.PostFormValue("to"), Reason: strings.TrimSpace(r.PostFormValue("reason")), IdempotencyKey: r.PostFormValue("key"),
 	}
 	leads := r.PostForm["lead"]
+	if r.PostFormValue("all") == "yes" {
+		leads = r.PostForm["shown"]
+	}
 	switch {
 	case req.GetReason() == "":
 		return errNoReason()
