@@ -81,6 +81,10 @@ var bans = []ban{
 		why: "only internal/rest knows the gateway: REST is the contracts said in another way, and no room has an address of its own there",
 	},
 	{
+		what: "github.com/rickar/cal", owned: is("baton/holidays/table.go"), tests: true,
+		why: "only the command that writes holidays for an agreement knows a library's table: what decides are the dates that both parties signed",
+	},
+	{
 		what: "flag", owned: under("baton"), standard: true,
 		why: whyConfiguration,
 	},

@@ -2,16 +2,20 @@ package agreement
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// broken are documents with one fault each: the good one with one text replaced.
-var broken = []struct {
+// broke is a document with one fault: the good one with one text replaced.
+type broke struct {
 	name, from, to string
 	line, column   int
 	sentence       string
-}{
+}
+
+// broken are documents with one fault each.
+var broken = []broke{
 	{"another format", "baton: 1\n", "baton: 2\n", 1, 8, "this program reads format 1, not 2; write `baton: 1`"},
 	{"no name", "name: Test agreement\n", "", 1, 1, "the agreement has no name; add `name:` with a name for the agreement"},
 	{"a part that does not exist", "meetings: Every", "meeting: Every", 128, 1, `the agreement has no "meeting" (did you mean "meetings"?); …`},
@@ -87,7 +91,7 @@ func TestBrokenAgreements(t *testing.T) {
 	if len(broken) < 30 {
 		t.Fatalf("%d broken agreements are too few", len(broken))
 	}
-	for _, b := range broken {
+	for _, b := range slices.Concat(broken, brokenRouting) {
 		t.Run(b.name, func(t *testing.T) {
 			_, err := Compile(edited(t, goodSource(t), b.from, b.to))
 			var problems *Problems

@@ -71,8 +71,7 @@ type draft struct {
 	required []required
 	// needed are the facts that people must know their way in, skills what rules ask
 	// of them.
-	needed []needed
-	skills []reference
+	needed, skills []needed
 	// asked are questions that criteria of stages name, planned the touches of the
 	// nurture plan, signalsAt the conditions of the signals, in their order.
 	asked, planned []reference
@@ -114,9 +113,21 @@ type poolPlaces struct {
 	calendar reference
 	members  []reference
 	// shifts are the members' own calendars, fallback the pool that stands in.
-	shifts              []reference
-	fallback            reference
-	afterLeave, catchUp place
+	shifts   []reference
+	fallback reference
+	// said are other keys of the pool and of its members.
+	said []said
+}
+
+// said is a key with its place and its value's.
+type said struct {
+	name       string
+	key, value place
+}
+
+// at is where a key of the pool stands; false where it does not.
+func (p *poolPlaces) at(name string) (said, bool) {
+	return find(p.said, func(s said) bool { return s.name == name })
 }
 
 // condition reads a condition and puts it aside to be compiled.
@@ -180,7 +191,12 @@ func (d *draft) resolveRequired(v *vocabulary) {
 			d.add(n.place, "there is no %q that somebody could know their way in%s; name one of %s", n.id, suggest(n.id, names), strings.Join(names, ", "))
 			continue
 		}
-		n.handoff.needs = append(n.handoff.needs, v.group(group).find(field))
+		fact := v.group(group).find(field)
+		if fact.kind != kindText {
+			d.add(n.place, "%s is %s, and what somebody knows is a word; name a fact that is one, such as lead.language", n.id, map[string]string{kindNumber: "a number", kindFlag: "yes or no"}[fact.kind])
+			continue
+		}
+		n.handoff.needs = append(n.handoff.needs, fact)
 	}
 }
 
@@ -325,10 +341,21 @@ func (d *draft) checkPool(p poolPlaces, pool *Pool) {
 	case f.Pool != "" && !slices.ContainsFunc(d.agreement.pools, func(other Pool) bool { return other.ID == f.Pool }):
 		d.add(p.fallback.place, "there is no pool %q; add it under `pools`", f.Pool)
 	}
+	leave, _ := p.at("after_leave")
+	bound, bounded := p.at("catch_up_at_most")
 	switch {
-	case pool.AfterLeave == CappedCatchUp && p.catchUp.line == 0:
-		d.add(p.afterLeave, "say how many leads somebody can catch up on: add `catch_up_at_most:` with a number")
-	case pool.AfterLeave != CappedCatchUp && p.catchUp.line != 0:
-		d.add(p.catchUp, "only `after_leave: capped` has a bound; write it, or remove this line")
+	case pool.AfterLeave == CappedCatchUp && !bounded:
+		d.add(leave.value, "say how many leads somebody can catch up on: add `catch_up_at_most:` with a number")
+	case pool.AfterLeave != CappedCatchUp && bounded:
+		d.add(bound.value, "only `after_leave: capped` has a bound; write it, or remove this line")
+	}
+	if counts, stated := p.at("counts"); stated && pool.GivesBy == ByRotation && !pool.Counts(leadv1.TurnKind_TURN_KIND_ROTATION) {
+		d.add(counts.value, "where a turn in the rotation does not count, nobody's turn is ever over; add rotation")
+	}
+	if remind, _ := p.at("remind_before"); pool.RemindBefore > 0 && pool.TakeWithin > 0 && pool.RemindBefore >= pool.TakeWithin {
+		d.add(remind.value, "the reminder would come before the offer, which gives %s; write a shorter time", spelled(pool.TakeWithin))
+	}
+	if next, _ := p.at("next"); pool.Next != "" && pool.Next == pool.Manager {
+		d.add(next.value, "%q is the manager, whose absence this is about; name somebody else", pool.Next)
 	}
 }

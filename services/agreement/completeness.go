@@ -73,6 +73,7 @@ func (d *draft) complete() {
 		c.stage()
 	}
 	c.handoff()
+	c.routing()
 	if c.undecided {
 		c.notices.add(d.profileAt, "the conditions read so many facts at once that not every contradiction among them was looked for; shorter conditions can be checked")
 	}

@@ -67,6 +67,13 @@ func TestStarterHasNothingToNote(t *testing.T) {
 	}
 }
 
+// TestExampleHasNothingToNote holds that what the reference page shows is meant so.
+func TestExampleHasNothingToNote(t *testing.T) {
+	if got := noticesOf(t, []byte(exampleText)); got != "" {
+		t.Errorf("notices:\n%s", got)
+	}
+}
+
 // TestRestoreTakesWhatWasSigned holds that a rule added later keeps no signed
 // agreement from deciding.
 func TestRestoreTakesWhatWasSigned(t *testing.T) {

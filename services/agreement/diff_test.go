@@ -93,7 +93,13 @@ var (
 // comparison: nothing that was signed changes unseen.
 func TestNoChangeIsInvisible(t *testing.T) {
 	t.Parallel()
-	text := starterDocument(t)
+	for name, text := range map[string]string{"starter": starterDocument(t), "example": exampleText} {
+		t.Run(name, func(t *testing.T) { noChangeIsInvisible(t, text) })
+	}
+}
+
+func noChangeIsInvisible(t *testing.T, text string) {
+	t.Helper()
 	before := mustCompile(t, text)
 	lines := strings.Split(text, "\n")
 	tried := 0
@@ -111,7 +117,7 @@ func TestNoChangeIsInvisible(t *testing.T) {
 		if !strings.ContainsAny(value[:1], `["|>`) {
 			edits = append(edits, value+"x")
 		}
-		for old, other := range map[string]string{"true": "false", "flag": "number", "marketing": "sales", "nurture": "disqualify", "disqualify": "nurture", "next-person": "nurture", "champion": "user", "decider": "user", "brake": "user", "user": "decider", "||": "&&", "&&": "||", "\"head\"": "\"student\"", "inside-sales": "large-companies"} {
+		for old, other := range map[string]string{"true": "false", "flag": "number", "marketing": "sales", "nurture": "disqualify", "disqualify": "nurture", "next-person": "nurture", "champion": "user", "decider": "user", "brake": "user", "user": "decider", "||": "&&", "&&": "||", "\"head\"": "\"student\"", "inside-sales": "large-companies", "rotation": "claim", "capped": "full", "least-loaded": "strict-order", "mornings": "office", "carla": "dora"} {
 			if strings.Contains(value, old) {
 				edits = append(edits, strings.Replace(value, old, other, 1))
 			}
@@ -137,5 +143,45 @@ func TestNoChangeIsInvisible(t *testing.T) {
 	}
 	if same := Diff(before, before); len(same) != 0 {
 		t.Errorf("nothing changed, and the comparison says %+v", same)
+	}
+}
+
+// Changes of pools, people and calendars read well.
+func TestChangesOfRoutingInPlainWords(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ from, to, want string }{
+		"the way to give":       {"gives_by: rotation", "gives_by: least-loaded", "Pools and times | Inside sales | next person: now “who has the fewest open leads for their share”, before “in turn, by shares”"},
+		"what counts":           {"counts: [rotation, ownership, credit]", "counts: [rotation, override]", "Pools and times | Inside sales | counts as a turn: now also leads given by hand; no longer leads that came to their owner or credits for bad leads"},
+		"after leave":           {"catch_up_at_most: 3", "catch_up_at_most: 5", "Pools and times | Inside sales | somebody back from leave: gets the leads that they missed first, at most 5 instead of 3 leads"},
+		"a limit":               {"      - member: ben\n        calendar: mornings\n", "      - member: ben\n        at_most: {day: 4, week: 20, month: 60}\n        calendar: mornings\n", "Pools and times | Inside sales | ben: 1 share, at most 50 open leads, at most 4 instead of 5 leads a day, 20 a week and 60 a month, works by the calendar mornings"},
+		"a limit of the pool":   {"    at_most:\n      day: 5\n      week: 20\n      month: 60\n", "", "Pools and times | Inside sales | ben: now “1 share, at most 50 open leads, works by the calendar mornings”, before “1 share, at most 50 open leads, at most 5 leads a day, 20 a week and 60 a month, works by the calendar mornings”"},
+		"what somebody knows":   {"calendar: mornings\n        knows: [de, en, hospitals]", "calendar: mornings\n        knows: [de, fr, hospitals]", "Pools and times | Inside sales | ben knows: now also fr; no longer en"},
+		"the quiet end":         {"quiet_before_end: 15m", "quiet_before_end: 20m", "Pools and times | Inside sales | before the end of a shift: no lead is handed out in the last 20 instead of 15 minutes"},
+		"no reminder":           {"    remind_before: 30m\n", "", "Pools and times | Inside sales | reminded: no longer there (was: 30 minutes of working time before that ends)"},
+		"the previous owner":    {"      wait: 4h\n", "", "Pools and times | Inside sales | a person who comes back: now “goes to whoever had them within the last 90 days; somebody else covers at once where they cannot take it”, before “goes to whoever had them within the last 90 days; the lead waits 4 hours of working time for them, then somebody else covers”"},
+		"the fallback":          {"after: 8h\n      pool: large-companies", "after: 8h\n      member: dora", "Pools and times | Inside sales | where nobody can take it: after 8 hours of working time it goes to dora, whatever they hold already instead of pool Large companies"},
+		"who watches":           {"look_every: 3d", "look_every: 5d", "Pools and times | Inside sales | watched by: ana, every 5 instead of 3 days; where they do not look while leads run out, carla hears of it"},
+		"signing in":            {"    signed_in: true\n", "", "Pools and times | Inside sales | signing in: no longer there (was: only those who are signed in for the day get leads)"},
+		"what a rule asks for":  {"skills: [hospitals]", "skills: [hospitals, law]", "Who gets a lead | Companies from 500 employees go to the people who know them. | whoever gets it knows: now also law"},
+		"what a lead must find": {"    needs: [lead.language]\n", "", "Who gets a lead | Companies from 500 employees go to the people who know them. | whoever gets it knows also what the lead states as: no longer there (was: language)"},
+		"a credit":              {"    credit: true\n", "", "Reasons for rejecting a lead | The lead was never there, or gave wrong data | the person: no longer there (was: gets another lead for it)"},
+		"a reason to move":      {"  customer-wish: The customer asked for somebody else.\n", "", "Reasons for moving a lead by hand | customer-wish | no longer there (was: The customer asked for somebody else)"},
+		"one owner":             {"window: 14d", "window: 7d", "One person speaks with one person | Collisions | reported: where somebody acts on a person within 7 instead of 14 days after somebody else did"},
+		"a day of a set":        {"2027-05-17]", "2027-05-17, 2027-10-03]", "Holidays | de | now also 3 October 2027"},
+		"no set":                {"    holidays_of: [de]\n", "", "Calendars | Office | holidays of: no longer there (was: de)"},
+		"a day that is none":    {"not_holidays: [2027-05-06]", "not_holidays: [2027-05-17]", "Calendars | Office | no holidays: now also 17 May 2027; no longer 6 May 2027"},
+		"a day of its own":      {`2026-12-24: ["09:00-12:00"]`, `2026-12-24: ["09:00-13:00"]`, "Calendars | Office | on 24 December 2026: 09:00–13:00 instead of 09:00–12:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := mustCompile(t, exampleText)
+			after := mustCompile(t, string(edited(t, []byte(exampleText), test.from, test.to)))
+			var got []string
+			for _, c := range Diff(before, after) {
+				got = append(got, strings.Join([]string{c.Part, c.About, c.Text}, " | "))
+			}
+			if text := strings.Join(got, "\n"); text != test.want {
+				t.Errorf("reads\n%s\nnot\n%s", text, test.want)
+			}
+		})
 	}
 }

@@ -726,7 +726,7 @@ func (d *draft) readHandoffs(v value) {
 				for _, item := range list {
 					if word := d.knowledge(item); word != "" {
 						h.Skills = append(h.Skills, word)
-						d.skills = append(d.skills, reference{item.place, word})
+						d.skills = append(d.skills, needed{reference{item.place, word}, h})
 					}
 				}
 			}),

@@ -55,7 +55,7 @@ func (a *Agreement) uses() (out []use) {
 		}
 	}
 	for _, h := range a.handoffs {
-		out = append(out, use{"handoff " + h.ID, h.when.variables})
+		out = append(out, use{"handoff " + h.ID, slices.Concat(h.when.variables, h.needs)})
 	}
 	for _, o := range a.overlays {
 		out = append(out, use{"overlay " + o.ID, o.when.variables})

@@ -172,7 +172,7 @@ func (a *Agreement) stagesPart() Part {
 			item.Lines = append(item.Lines, line)
 		}
 		for _, c := range s.criteria {
-			line := ruleLine("The call must show “"+c.text+"”", c.when)
+			line := ruleLine("The call must show “"+c.text+"” ("+c.id+")", c.when)
 			if c.question != "" {
 				line.Label += ", asked as “" + c.question + "”"
 			}
@@ -438,7 +438,11 @@ func (a *Agreement) validityPart() Part {
 	if a.hasStart {
 		from = "from " + moment(a.inForce) + ", if both have signed by then; else from the moment at which both have"
 	}
-	return Part{ID: "validity", Title: "When it counts", Items: []Item{{Concerns: bothParties, Lines: []Line{{Label: "In force", Text: from + ", until a later version is"}}}}}
+	lines := []Line{{Label: "In force", Text: from + ", until a later version is"}}
+	if !a.baseline.IsZero() {
+		lines = append(lines, Line{Label: "Reports count", Text: "from " + moment(a.baseline) + ", unless somebody asks for earlier"})
+	}
+	return Part{ID: "validity", Title: "When it counts", Items: []Item{{Concerns: bothParties, Lines: lines}}}
 }
 
 // concerned keeps each name once, in order, without blanks.

@@ -137,6 +137,13 @@ func (d *draft) pool(item value, p *Pool, places *poolPlaces, seen map[string]in
 	capacity, grouped := int64(0), false
 	limits := Limits{}
 	p.GivesBy, p.AfterLeave = ByRotation, NoCatchUp
+	// says notes where something stands that other parts of the pool can contradict.
+	says := func(name string, read func(value)) func(value) {
+		return func(v value) {
+			places.said = append(places.said, said{name: name, key: v.key, value: v.place})
+			read(v)
+		}
+	}
 	ok := d.fields(item, "the pool",
 		must("id", "to name it", "Names the pool.", d.uniqueID(&p.ID, seen, "pool")),
 		must("title", "that people read", "What people call the pool.", d.textInto(&p.Title)),
@@ -150,17 +157,15 @@ func (d *draft) pool(item value, p *Pool, places *poolPlaces, seen map[string]in
 		may("gives_by", "How the next person is found. rotation: by shares; least-loaded: who has the fewest open leads for their share; strict-order: the first of the list who can; claim: whoever takes it. Without it: rotation.", func(v value) {
 			p.GivesBy = d.choice(v, ByRotation, ByLoad, ByOrder, ByClaim)
 		}),
-		may("counts", "Which kinds of turns count in the rotation: rotation, ownership (the lead came to its owner), override (by hand), credit (given back for a bad lead). Without it: rotation and credit.", d.turnKinds(p)),
-		may("after_leave", "What becomes of the share of somebody on leave. no-catch-up: it is nobody's; full: they get it when they are back; capped: up to catch_up_at_most leads. Without it: no-catch-up.", func(v value) {
+		may("counts", "Which kinds of turns count in the rotation: rotation, ownership (the lead came to its owner), override (by hand), credit (given back for a bad lead). Without it: rotation and credit.", says("counts", d.turnKinds(p))),
+		may("after_leave", "What becomes of the share of somebody on leave. no-catch-up: it is nobody's; full: they get it when they are back; capped: up to catch_up_at_most leads. Without it: no-catch-up.", says("after_leave", func(v value) {
 			p.AfterLeave = d.choice(v, NoCatchUp, FullCatchUp, CappedCatchUp)
-			places.afterLeave = v.place
-		}),
-		may("catch_up_at_most", "The most leads that somebody back from leave is owed, with after_leave: capped.", func(v value) {
+		})),
+		may("catch_up_at_most", "The most leads that somebody back from leave is owed, with after_leave: capped.", says("catch_up_at_most", func(v value) {
 			p.CatchUp, _ = d.integer(v, 1, 1000)
-			places.catchUp = v.place
-		}),
-		may("quiet_before_end", "No lead is handed out in the last minutes of somebody's shift: this long before it ends.", d.durationInto(&p.QuietBeforeEnd)),
-		may("remind_before", "How long before the time to take a lead ends the person is reminded, in working time.", d.durationInto(&p.RemindBefore)),
+		})),
+		may("quiet_before_end", "No lead is handed out in the last minutes of somebody's shift: this long before it ends.", says("quiet_before_end", d.durationInto(&p.QuietBeforeEnd))),
+		may("remind_before", "How long before the time to take a lead ends the person is reminded, in working time.", says("remind_before", d.durationInto(&p.RemindBefore))),
 		may("declined_for", "How long somebody who declined a lead does not get it again. Without it: for as long as anybody else is left.", d.durationInto(&p.DeclinedFor)),
 		may("signed_in", "Whether only those who are signed in for the day get leads.", func(v value) { p.SignedIn = d.flag(v) }),
 		may("account_owner", "Whether the leads of a company go to the person who owns it, if they can take them.", func(v value) { p.AccountOwner = d.flag(v) }),
@@ -184,7 +189,7 @@ func (d *draft) pool(item value, p *Pool, places *poolPlaces, seen map[string]in
 		may("oversight", "Who hears of it when nobody watches the pool while clocks run out.", func(v value) {
 			d.fields(v, "the oversight",
 				must("look_every", "with how often the manager looks, such as 3d", "How often the manager looks at the pool.", d.durationInto(&p.LookEvery)),
-				must("next", "with the handle of who hears of it", "The handle of who hears of it.", d.handleInto(&p.Next)),
+				must("next", "with the handle of who hears of it", "The handle of who hears of it.", says("next", d.handleInto(&p.Next))),
 			)
 		}),
 		may("at_most", "The most leads that one person is given in a period, where nothing else is said beside the person.", d.limits(&limits)),
@@ -218,11 +223,14 @@ func (d *draft) pool(item value, p *Pool, places *poolPlaces, seen map[string]in
 // pool's own is known.
 func (d *draft) member(v value, p *Pool, places *poolPlaces, inPool map[string]int) {
 	m := PoolMember{Weight: 1, Capacity: -1, AtMost: unsaid}
-	calendar := reference{}
+	calendar, weight := reference{}, said{}
 	at := v.place
 	ok := d.fields(v, "the member",
 		must("member", "with the handle", "The handle of the person, as in `baton people list`.", func(v value) { at = v.place; m.Member = d.handle(v) }),
-		may("weight", "The share of the leads: 2 gets twice as many as 1. Without it: 1.", d.integerInto(&m.Weight, 1, maxWeight)),
+		may("weight", "The share of the leads: 2 gets twice as many as 1. Without it: 1.", func(v value) {
+			m.Weight, _ = d.integer(v, 1, maxWeight)
+			weight = said{name: "weight", key: v.key, value: v.place}
+		}),
 		may("capacity", "The most open leads of this person. 0: no limit. Without it: what the pool says.", d.integerInto(&m.Capacity, 0, maxCapacity)),
 		may("at_most", "The most leads that this person is given in a period. Without it: what the pool says.", d.limits(&m.AtMost)),
 		may("calendar", "When this person works, where it is not the pool's calendar; one of `calendars`.", func(v value) {
@@ -242,6 +250,9 @@ func (d *draft) member(v value, p *Pool, places *poolPlaces, inPool map[string]i
 		p.Members = append(p.Members, m)
 		places.members = append(places.members, reference{place: at, id: m.Member})
 		places.shifts = append(places.shifts, calendar)
+		if weight.name != "" {
+			places.said = append(places.said, weight)
+		}
 	}
 }
 
@@ -265,11 +276,22 @@ func (d *draft) turnKinds(p *Pool) func(value) {
 func (d *draft) limits(into *Limits) func(value) {
 	return func(v value) {
 		*into = Limits{}
+		var day, week place
 		d.fields(v, "at_most",
-			may("day", "The most leads in a day. 0, or without it: no limit.", d.integerInto(&into.Day, 0, maxCapacity)),
-			may("week", "The most leads in a week from Monday on. 0, or without it: no limit.", d.integerInto(&into.Week, 0, maxCapacity)),
+			may("day", "The most leads in a day. 0, or without it: no limit.", func(v value) { day = v.place; into.Day, _ = d.integer(v, 0, maxCapacity) }),
+			may("week", "The most leads in a week from Monday on. 0, or without it: no limit.", func(v value) { week = v.place; into.Week, _ = d.integer(v, 0, maxCapacity) }),
 			may("month", "The most leads in a calendar month. 0, or without it: no limit.", d.integerInto(&into.Month, 0, maxCapacity)),
 		)
+		for _, one := range []struct {
+			at              place
+			less, more      int64
+			shorter, longer string
+		}{{day, into.Day, into.Week, "day", "week"}, {day, into.Day, into.Month, "day", "month"}, {week, into.Week, into.Month, "week", "month"}} {
+			if one.more > 0 && one.less > one.more {
+				d.add(one.at, "%d leads a %s are more than %d a %s, so that they bound nothing; lower the one or raise the other", one.less, one.shorter, one.more, one.longer)
+				break
+			}
+		}
 	}
 }
 
@@ -300,7 +322,8 @@ func (a *Agreement) Moves() (reasons []Term, agreed bool) {
 }
 
 func (d *draft) moveReasons(v value) {
-	list, _ := d.entries(v)
+	list, ok := d.entries(v)
+	d.some(v, ok, len(list), "there is no reason for moving a lead by hand; add one, or remove `reassign_reasons` for those that Baton brings")
 	for _, e := range list {
 		if name := d.wordID(v, e); name != "" {
 			d.agreement.moves = append(d.agreement.moves, Term{Name: name, Text: d.text(e.value)})

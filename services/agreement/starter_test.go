@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,5 +183,33 @@ func BenchmarkHandoff(b *testing.B) {
 		if _, _, ok := a.Handoff(leadv1.Stage_STAGE_MQL, facts); !ok {
 			b.Fatal("no handoff")
 		}
+	}
+}
+
+// TestStarterExamplesWork holds that what the starter shows of pools, in notes, can be
+// written so.
+func TestStarterExamplesWork(t *testing.T) {
+	source := string(Starter(StarterParams{MarketingKey: key(1), SalesKey: key(2)}))
+	_, notes, _ := strings.Cut(source, "A pool can say more, for example:\n#\n")
+	notes, _, _ = strings.Cut(notes, "pools:\n")
+	var lines strings.Builder
+	for line := range strings.Lines(notes) {
+		lines.WriteString(strings.TrimPrefix(line, "# "))
+	}
+	if strings.Count(lines.String(), "\n") < 8 {
+		t.Fatalf("the notes are not there: %q", lines.String())
+	}
+	body := string(edited(t, []byte(source), "    capacity: 50\n", lines.String()+"    capacity: 50\n"))
+	body = string(edited(t, []byte(body), "# one_owner: {window: 14d}\n", "one_owner: {window: 14d}\n"))
+	a, err := Compile([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := a.Pool("inside-sales")
+	if window, ok := a.OneOwner(); !ok || window != 14*24*time.Hour || p.GivesBy != ByLoad || p.Next != "sam" || p.Fallback.Pool != "large-companies" || p.Members[0].AtMost.Week != 20 || p.PreviousOwnerWait != 4*time.Hour || !p.SignedIn {
+		t.Errorf("the pool is %+v", p)
+	}
+	if len(a.Notices()) != 0 {
+		t.Errorf("notices: %v", a.Notices())
 	}
 }

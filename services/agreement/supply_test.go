@@ -226,6 +226,10 @@ func TestFieldsAreTheVocabulary(t *testing.T) {
 			if !slices.Equal(f.UsedBy, []string{"stage MQL"}) {
 				t.Errorf("the country is used by %v", f.UsedBy)
 			}
+		case "lead.language":
+			if !slices.Equal(f.UsedBy, []string{"handoff large-companies"}) {
+				t.Errorf("the language, which people must know, is used by %v", f.UsedBy)
+			}
 		case "lead.industry":
 			if !slices.Equal(f.UsedBy, []string{"overlay new-market"}) || !slices.Equal(f.Words, []string{"health", "retail"}) {
 				t.Errorf("the industry is used by %v and can be %v", f.UsedBy, f.Words)

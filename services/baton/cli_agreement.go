@@ -44,7 +44,7 @@ try on which leads, propose it, and let both sign it. render makes the document 
 people read and sign.`,
 	}, agreementInit(), agreementKeygen(), agreementCheck(), agreementRender(), agreementDiff(), agreementTry(), agreementPropose(), agreementSign(), agreementRead(),
 		agreementShow(), agreementList(), agreementHistory(), agreementGlossary(), agreementExport(), agreementVerify(),
-		agreementFields(), agreementAudience(), agreementSchema(), agreementReference())
+		agreementFields(), agreementAudience(), agreementSchema(), agreementReference(), agreementHolidays())
 }
 
 func agreementInit() *cobra.Command {
