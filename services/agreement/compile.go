@@ -74,6 +74,8 @@ type draft struct {
 	asked, planned []reference
 	signalsAt      []place
 	halves         []halving
+	// clocksAt are the calendars that clocks name.
+	clocksAt []reference
 	// questionnaireAt is where the questions of all calls stand, questionsAt where
 	// each list of questions does.
 	questionnaireAt place
@@ -190,6 +192,7 @@ func (d *draft) check() {
 	d.checkPoints()
 	d.checkHandoffs()
 	d.checkPools()
+	d.checkClocks()
 	d.checkTouches()
 	d.checkQuestions()
 }

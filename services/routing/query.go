@@ -42,6 +42,7 @@ type Server struct {
 	Register *agreement.Register
 	Roster   *Roster
 	Groups   *Groups
+	Clocks   *Clocks
 }
 
 // Lookup answers who holds a token: it is an access.Directory over the roster.
@@ -342,7 +343,7 @@ func (s *Server) ListMembers(ctx context.Context, _ *routingv1.ListMembersReques
 }
 
 // ListQueue lists waiting leads, oldest first.
-func (s *Server) ListQueue(_ context.Context, req *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
+func (s *Server) ListQueue(ctx context.Context, req *routingv1.ListQueueRequest) (*routingv1.ListQueueResponse, error) {
 	size := int(req.GetPageSize())
 	if size == 0 {
 		size = 50
@@ -374,6 +375,7 @@ func (s *Server) ListQueue(_ context.Context, req *routingv1.ListQueueRequest) (
 	slices.SortStableFunc(all, func(a, b *routingv1.QueuedLead) int {
 		return a.GetSince().AsTime().Compare(b.GetSince().AsTime())
 	})
+	s.looked(ctx, req.GetPool())
 	out := &routingv1.ListQueueResponse{}
 	if skip < len(all) {
 		out.Leads = all[skip:min(skip+size, len(all))]
