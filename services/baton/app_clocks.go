@@ -12,14 +12,14 @@ func (a *App) timing() ledger.Fold {
 	if a.cfg.runs(routing.Name) {
 		return a.clocks
 	}
-	return nothing{}
+	return noFold{}
 }
 
-// nothing is a fold that keeps nothing.
-type nothing struct{}
+// noFold is a fold that keeps nothing.
+type noFold struct{}
 
 // Apply implements ledger.Fold.
-func (nothing) Apply(*ledger.Event) {}
+func (noFold) Apply(*ledger.Event) {}
 
 // runClocks says what clocks come to. The fold nudges the desk, so that it need not
 // hear every event.
