@@ -418,21 +418,20 @@ func TestCollision(t *testing.T) {
 		}
 		return out
 	}
-	// The same person registers until two of their leads are with two people.
+	// Two leads of one person: one is accepted by one, on the other somebody else calls.
 	first := h.submit("a", form)
 	h.settle()
-	one := h.lead(first).GetOfferedTo()
+	one, other := h.lead(first).GetOfferedTo(), "dan"
 	must[*routingv1.AcceptResponse](t)(service.Accept(h.as(one), &routingv1.AcceptRequest{LeadId: first}))
-	var second, other string
-	for i := 0; other == "" || other == one; i++ {
-		form["message"] = []string{fmt.Sprint("again ", i)}
-		second = h.submit(fmt.Sprint("b", i), form)
-		h.settle()
-		other = h.lead(second).GetOfferedTo()
-	}
+	form["message"] = []string{"again"}
+	second := h.submit("b", form)
 	same(t, "before the other acts", len(collisions()), 0)
+	call := func(key string) {
+		t.Helper()
+		must[*qualificationv1.RecordCallResponse](t)(qualificationv1.NewQualificationServiceClient(h.conn).RecordCall(h.as(other), &qualificationv1.RecordCallRequest{LeadId: second, IdempotencyKey: key}))
+	}
 	h.time.Set(h.time.Now().Add(time.Minute))
-	must[*routingv1.AcceptResponse](t)(service.Accept(h.as(other), &routingv1.AcceptRequest{LeadId: second}))
+	call("first")
 	got := collisions()
 	if len(got) != 1 {
 		t.Fatalf("%d collisions, not one", len(got))
@@ -445,14 +444,14 @@ func TestCollision(t *testing.T) {
 	for i := range 4 {
 		h.forward(time.Hour)
 		outcome(one, first, fmt.Sprint("k", i))
-		outcome(other, second, fmt.Sprint("k", i))
+		call(fmt.Sprint("k", i))
 	}
 	same(t, "within the time", len(collisions()), 1)
 	h.forward(15 * 24 * time.Hour)
 	outcome(one, first, "later")
 	same(t, "one alone after the time", len(collisions()), 1)
 	h.forward(time.Hour)
-	outcome(other, second, "later")
+	call("later")
 	same(t, "both after the time", len(collisions()), 2)
 	whole(t, h)
 }
