@@ -58,10 +58,10 @@ type timed struct {
 	minds []string
 }
 
-// lastAct is who acted last on a person, and when.
+// lastAct is who acted last on a person, and when; other is when anybody else did.
 type lastAct struct {
-	member string
-	at     time.Time
+	member    string
+	at, other time.Time
 }
 
 // NewClocks is the fold of nothing, on top of three others that are folded before
@@ -124,7 +124,7 @@ func (c *Clocks) lead(id string, e *ledger.Event) {
 	}
 	if t == nil {
 		// Closed before: what becomes known of it is looked up.
-		if e.Occurred.Before(e.Recorded) && belated(e.Body) && c.Register.Clocked() {
+		if e.Occurred.Before(e.Recorded) && belated(e.Body) && c.minded(e.Recorded) {
 			c.late[id] = true
 			c.nudge()
 		}
@@ -158,6 +158,19 @@ func belated(body proto.Message) bool {
 	return false
 }
 
+// minded says whether anything can come of what becomes known of a closed lead.
+func (c *Clocks) minded(now time.Time) bool {
+	if c.Register.Clocked() {
+		return true
+	}
+	v := c.Register.InForce(now)
+	if v == nil {
+		return false
+	}
+	_, ok := v.Agreement.OneOwner()
+	return ok
+}
+
 // acts notes who acted on a person. Two who did are looked at more closely.
 func (c *Clocks) acts(t *timed, m lead.Moment, now time.Time) {
 	switch m.Kind {
@@ -165,18 +178,23 @@ func (c *Clocks) acts(t *timed, m lead.Moment, now time.Time) {
 	default:
 		return
 	}
-	if t.person == "" || m.Member == "" {
-		return
+	if t.person != "" && m.Member != "" {
+		c.act(c.People.Canonical(t.person), m, now)
 	}
-	person := c.People.Canonical(t.person)
-	if last := c.acted[person]; last.member != "" && last.member != m.Member {
-		if v := c.Register.InForce(now); v != nil {
-			if window, ok := v.Agreement.OneOwner(); ok && near(last.at, m.At, window) {
-				c.two[person] = true
-			}
+}
+
+func (c *Clocks) act(person string, m lead.Moment, now time.Time) {
+	last := c.acted[person]
+	if last.member != m.Member {
+		last = lastAct{member: m.Member, other: last.at}
+	}
+	last.at = m.At
+	c.acted[person] = last
+	if v := c.Register.InForce(now); v != nil && !last.other.IsZero() {
+		if window, ok := v.Agreement.OneOwner(); ok && (near(last.other, m.At, window) || m.At.Before(m.Known)) {
+			c.two[person] = true
 		}
 	}
-	c.acted[person] = lastAct{m.Member, m.At}
 }
 
 // came works the leads out anew that depend on somebody's comings and goings.
@@ -319,6 +337,10 @@ func (c *Clocks) wake(now time.Time, leads folds) []*ledger.Item {
 		if err != nil || i == looksAtOnce {
 			c.nudge()
 			break
+		}
+		t := &timed{person: s.PersonID}
+		for _, m := range s.Course.Moments {
+			c.acts(t, m, now)
 		}
 		if len(c.read(id, &s.Course, now).told) > 0 {
 			items = append(items, &ledger.Item{Lead: id, Cause: "clock:" + id})
