@@ -490,3 +490,33 @@ func TestHandoverIsNoCollision(t *testing.T) {
 	same(t, "after somebody else called", count(), 1)
 	whole(t, h)
 }
+
+// What the commands show: the clocks of one lead, and those that have run out.
+func TestClockCommands(t *testing.T) {
+	h := startClocked(t, Config{})
+	id, other := h.submit("a", filled(1)), h.submit("b", filled(2))
+	h.settle()
+	must[*routingv1.AcceptResponse](t)(routingv1.NewRoutingServiceClient(h.conn).Accept(h.as(h.lead(other).GetOfferedTo()), &routingv1.AcceptRequest{LeadId: other}))
+	h.settle()
+	at := []string{"--server", h.GRPCAddr, "--token", h.admin}
+	show := func(args ...string) string { return ok(t, append(args, at...)...) }
+	holds := func(what, text string, words ...string) {
+		t.Helper()
+		for _, w := range words {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s does not show %q:\n%s", what, w, text)
+			}
+		}
+	}
+	holds("lead clocks", show("lead", "clocks", id), "Taken", "sales", "4:00 h of work", "2026-03-02T13:00:00Z", "runs")
+	holds("clock list --breached", show("clock", "list", "--breached"), "No clock runs that will run out.")
+	h.forward(5 * time.Hour)
+	list := show("clock", "list", "--breached")
+	holds("clock list --breached", list, id, "5:00", "ran out, step 1 taken")
+	if strings.Contains(list, other) {
+		t.Errorf("clock list --breached shows a lead on which nothing has run out:\n%s", list)
+	}
+	holds("clock list", show("clock", "list"), id, other, "First touch", "Follow-up")
+	holds("lead clocks of the taken one", show("lead", "clocks", other), "Taken", "stopped 2026-03-02T09:00:00Z", "First touch")
+	holds("as JSON", show("lead", "clocks", other, "--format", "json"), `"limit":`, `"department":`)
+}
