@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -519,4 +520,25 @@ func TestClockCommands(t *testing.T) {
 	holds("clock list", show("clock", "list"), id, other, "First touch", "Follow-up")
 	holds("lead clocks of the taken one", show("lead", "clocks", other), "Taken", "stopped 2026-03-02T09:00:00Z", "First touch")
 	holds("as JSON", show("lead", "clocks", other, "--format", "json"), `"limit":`, `"department":`)
+}
+
+// Two who say what clocks come to, such as a router and the one that takes over from
+// it, wake at the same instant: the log takes it once.
+func TestTwoRoutersSayAClockOnce(t *testing.T) {
+	h := startClocked(t, Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	second := must[*ledger.Desk](t)(h.App.log.Desk(ctx, h.clocks, ledger.DeskConfig{}))
+	t.Cleanup(func() { cancel(); <-second.Stopped() })
+	for i := range 20 {
+		h.submit(fmt.Sprint(i), filled(i))
+	}
+	h.settle()
+	for range 30 {
+		h.forward(time.Hour)
+		if err := h.App.log.Settle(t.Context(), second.Idle, h.clockDesk.Idle); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, "firings", fired(t, h.events()), 80)
+	whole(t, h)
 }
