@@ -49,6 +49,7 @@ type Agreement struct {
 	reasons        []Reason
 	moves          []Term
 	collision      time.Duration
+	clocks         []clock
 	sections       []Term
 	vocabulary     *vocabulary
 	notices        []Problem

@@ -77,6 +77,8 @@ type draft struct {
 	asked, planned []reference
 	signalsAt      []place
 	halves         []halving
+	// clocksAt are the calendars that clocks name.
+	clocksAt []reference
 	// questionnaireAt is where the questions of all calls stand, questionsAt where
 	// each list of questions does.
 	questionnaireAt place
@@ -211,6 +213,7 @@ func (d *draft) check() {
 	d.checkHandoffs()
 	d.checkPools()
 	d.checkCalendars()
+	d.checkClocks()
 	d.checkTouches()
 	d.checkQuestions()
 }

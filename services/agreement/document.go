@@ -49,6 +49,7 @@ func (d *draft) document(root value) {
 		must("reasons", "with at least one reason for rejecting a lead", "Why a salesperson may reject a lead, and where it goes then.", d.reasons),
 		may("reassign_reasons", "Why somebody may move a lead by hand, each with what it means. Without it: left, overload, wrong-person, customer-wish and other.", d.moveReasons),
 		may("one_owner", "Whether one person of ours speaks with one person of theirs, and for how long after an act somebody else's act on the same person is a collision.", d.oneOwner),
+		may("clocks", "Times within which something has to happen to a lead, who is reminded, and who hears of it if not.", d.readClocks),
 		may("overlays", "Exceptions for a part of the leads. They end by themselves.", d.readOverlays),
 		may("priorities", "Which department takes precedence where, if the two want different things.", d.priorities),
 		may("meetings", "When the two departments talk, and about what.", d.section("meetings")),

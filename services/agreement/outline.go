@@ -66,7 +66,7 @@ func (a *Agreement) Outline() []Part {
 		a.partiesPart(), a.sectionPart("goals", "Goals", "What both departments want."),
 		a.sectionPart("problems", "Problems", "What stands in the way."),
 		a.glossaryPart(), a.rolesPart(), a.stagesPart(), a.profilePart(), a.personasPart(), a.signalsPart(),
-		a.questionnairesPart(), a.nurturePart(), a.handoffsPart(), a.poolsPart(), a.oneOwnerPart(), a.calendarsPart(), a.holidaySetsPart(), a.reasonsPart(), a.movesPart(),
+		a.questionnairesPart(), a.nurturePart(), a.handoffsPart(), a.poolsPart(), a.oneOwnerPart(), a.calendarsPart(), a.holidaySetsPart(), a.reasonsPart(), a.movesPart(), a.clocksPart(),
 		a.overlaysPart(), a.prioritiesPart(), a.sectionPart("responsibilities", "Responsibilities", ""),
 		a.sectionPart("meetings", "Meetings", ""), a.answersPart(), a.touchesPart(), a.wordsPart(), a.validityPart(),
 	}

@@ -46,6 +46,9 @@ func (a *Agreement) conditions() []*condition {
 	for i := range a.overlays {
 		out = append(out, a.overlays[i].when)
 	}
+	for i := range a.clocks {
+		out = append(out, a.clocks[i].when)
+	}
 	return out
 }
 

@@ -147,6 +147,11 @@ func (r *Register) InForce(at time.Time) *Version {
 	return best
 }
 
+// Clocked says whether any version has clocks.
+func (r *Register) Clocked() bool {
+	return slices.ContainsFunc(r.versions, func(v *Version) bool { return v.Agreement != nil && len(v.Agreement.clocks) > 0 })
+}
+
 // InForceUntil is when another version takes a version's place; zero = none that
 // is known of. Where it is the instant from which the version is in force, the
 // version never is.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -120,10 +121,13 @@ type world struct {
 	groups   *routing.Groups
 	people   *lead.People
 	line     *qualification.Line
+	times    *routing.Times
 }
 
 func newWorld() *world {
-	return &world{leads: map[string]*lead.State{}, register: &agreement.Register{}, scores: &score.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), people: lead.NewPeople(), line: qualification.NewLine()}
+	w := &world{leads: map[string]*lead.State{}, register: &agreement.Register{}, scores: &score.Register{}, roster: routing.NewRoster(), groups: routing.NewGroups(), people: lead.NewPeople(), line: qualification.NewLine()}
+	w.times = routing.NewTimes(w.register, w.roster, w.people)
+	return w
 }
 
 func (w *world) apply(e *ledger.Event) {
@@ -136,6 +140,7 @@ func (w *world) apply(e *ledger.Event) {
 		}
 		s.Evolve(e.Body, e.Occurred, e.Recorded)
 		s.Remember(e.Cause, e.Seq)
+		s.Course.Named(e.ID)
 		s.Explanation, s.Considered, s.RoutingSummary, s.Personal = nil, nil, "", nil
 	}
 	w.register.Apply(e)
@@ -144,6 +149,7 @@ func (w *world) apply(e *ledger.Event) {
 	w.groups.Apply(e)
 	w.people.Evolve(e.Subject, e.Seq, e.Occurred, e.Recorded, e.Body)
 	w.line.Apply(e)
+	w.times.Apply(e, func(id string) string { return routing.PoolOf(&w.lead(id).Course) })
 }
 
 func (w *world) lead(id string) *lead.State {
@@ -429,15 +435,17 @@ func (v *verifying) foldTo(seq uint64) {
 
 // batch derives the decisions of one basis again.
 func (v *verifying) batch(events []*ledger.Event) {
-	var routed []*ledger.Event
+	var routed, timed []*ledger.Event
 	for _, e := range events {
 		if !v.wanted(e) {
 			continue
 		}
-		switch e.Service {
-		case routing.Name:
+		switch {
+		case routing.IsClocks(e.Logic):
+			timed = append(timed, e)
+		case e.Service == routing.Name:
 			routed = append(routed, e)
-		case qualification.Name:
+		case e.Service == qualification.Name:
 			v.out.Decisions++
 			id, _ := lead.FromSubject(e.Subject)
 			want, err := qualification.Rederive(e, v.world.lead(id), v.world.register, v.world.scores)
@@ -451,12 +459,15 @@ func (v *verifying) batch(events []*ledger.Event) {
 			}
 		}
 	}
-	if len(routed) == 0 {
-		return
+	differ := map[uint64]string{}
+	if len(routed) > 0 {
+		differ = routing.Rederive(v.world.groups, v.world.roster, v.world.register, v.world.people, v.world.lead, routed)
 	}
-	v.out.Decisions += int64(len(routed))
-	differ := routing.Rederive(v.world.groups, v.world.roster, v.world.register, v.world.people, v.world.lead, routed)
-	for _, e := range routed {
+	if len(timed) > 0 {
+		maps.Copy(differ, routing.RederiveClocks(v.world.times, v.world.lead, timed))
+	}
+	v.out.Decisions += int64(len(routed) + len(timed))
+	for _, e := range append(routed, timed...) {
 		if why := differ[e.Seq]; why != "" {
 			v.differs(e, why)
 		}

@@ -66,6 +66,7 @@ type App struct {
 	groups   *routing.Groups
 	moves    *routing.Moves
 	keeper   *routing.Keeper
+	clocks   *routing.Clocks
 	line     *qualification.Line
 	later    *qualification.Later
 	sources  *intake.Sources
@@ -88,6 +89,8 @@ type App struct {
 	outcomeDesk *ledger.Desk
 	// agreeDesk records the ends of exceptions.
 	agreeDesk *ledger.Desk
+	// clockDesk says what clocks come to.
+	clockDesk *ledger.Desk
 
 	server *grpc.Server
 	health *health.Server
@@ -132,6 +135,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		draining: make(chan struct{}),
 	}
 	a.held = intake.NewHeld(a.sources)
+	a.clocks = routing.NewClocks(routing.NewTimes(a.register, a.roster, a.persons.People))
 	if err := a.start(ctx); err != nil {
 		return nil, errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
 	}
@@ -191,6 +195,7 @@ func (a *App) start(ctx context.Context) error {
 		a.held,
 		a.tally,
 		a.moves,
+		a.timing(),
 	)
 	if err != nil {
 		return err
@@ -212,7 +217,7 @@ func (a *App) start(ctx context.Context) error {
 	if a.admin, err = access.LoadOrCreateAdminToken(cfg.token); err != nil {
 		return err
 	}
-	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups, People: a.persons.People, Moves: a.moves}
+	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups, People: a.persons.People, Moves: a.moves, Clocks: a.clocks}
 	directory := access.Directories{access.NewAdmin(a.admin), &members{people: a.people, log: a.log}}
 	a.server = grpc.NewServer(
 		tel.ServerOption(), grpc.MaxRecvMsgSize(16<<20),
@@ -290,6 +295,9 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 				return err
 			}
 			a.routeDesk, a.people.Desk = desk, desk
+			if err := a.runClocks(); err != nil {
+				return err
+			}
 		}
 		routingv1.RegisterRoutingServiceServer(a.server, a.people)
 	case qualification.Name:
@@ -753,6 +761,9 @@ func (a *App) Settle(ctx context.Context) error {
 	}
 	if a.agreeDesk != nil {
 		idle = append(idle, a.agreeDesk.Idle)
+	}
+	if a.clockDesk != nil {
+		idle = append(idle, a.clockDesk.Idle)
 	}
 	return a.log.Settle(ctx, idle...)
 }

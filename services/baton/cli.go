@@ -112,6 +112,7 @@ func addCommands(root *cobra.Command) {
 		leadCommands(),
 		personCommands(),
 		queueCommand(),
+		clockCommands(),
 		reportCommand(),
 		replayCommand(),
 	)

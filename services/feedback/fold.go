@@ -131,7 +131,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	r.s.Explanation, r.s.Considered, r.s.RoutingSummary = nil, nil, ""
 	r.s.Personal, r.s.BodyMAC, r.s.Declined, r.s.TimedOut, r.s.Returned = nil, nil, nil, nil, nil
 	r.s.Excluded, r.s.Batch, r.s.MoveTo, r.s.Moved = nil, "", "", lead.Moved{}
-	r.s.Journey, r.s.Came, r.s.CameBefore = nil, 0, 0
+	r.s.Journey, r.s.Came, r.s.CameBefore, r.s.Course = nil, 0, 0, lead.Course{}
 	r.s.First, r.s.Last, r.s.Handoff = lead.Touch{}, lead.Touch{}, lead.Touch{}
 }
 

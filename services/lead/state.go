@@ -134,6 +134,9 @@ type State struct {
 	Currency    string
 	Rejections  int64
 
+	// Course is what clocks see of it.
+	Course Course
+
 	// Failure names what a service could not handle.
 	Failure, FailedService string
 	// Commands that were carried out.
@@ -196,6 +199,7 @@ func (s *State) Delivered(deliveryID string) bool {
 // belong to a lead leaves the state alone. Occurred and recorded are the
 // event's two times.
 func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
+	s.Course.Evolve(body, occurred, recorded)
 	switch e := body.(type) {
 	case *leadv1.LeadReceived:
 		s.State, s.Stage = leadv1.State_STATE_RECEIVED, leadv1.Stage_STAGE_LEAD
@@ -325,6 +329,10 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 	case *leadv1.OutcomeRecorded:
 		s.answered()
 		s.outcome(e, occurred)
+	case *leadv1.ClockReminded, *leadv1.ClockBreached, *leadv1.ClockEscalated, *leadv1.ClockRestated:
+		// Part of its course: what a clock says moves nothing else.
+		s.Events++
+		return
 	case *leadv1.HandlingFailed:
 		s.Failure, s.FailedService = e.GetText(), e.GetService()
 		s.Events++
@@ -493,5 +501,6 @@ func (s *State) Clone() *State {
 	c.Excluded = slices.Clip(s.Excluded)
 	c.Commands = slices.Clip(s.Commands)
 	c.Journey = slices.Clip(s.Journey)
+	c.Course = s.Course.clone()
 	return &c
 }

@@ -299,6 +299,11 @@ func TestEvolve(t *testing.T) {
 			s.WaitingSince, s.Explanation = later, &leadv1.Explanation{Summary: "fits"}
 			s.Failure, s.FailedService = "", ""
 		}},
+		// What a clock says is of its course, and moves nothing else.
+		"reminded by a clock":   {past(opened()), &leadv1.ClockReminded{Clock: &leadv1.ClockRef{Clock: "take"}}, func(*State) {}},
+		"a clock ran out":       {past(opened(), &leadv1.HandlingFailed{Service: "routing", Text: "planted"}), &leadv1.ClockBreached{Clock: &leadv1.ClockRef{Clock: "take"}}, func(*State) {}},
+		"a clock was escalated": {past(opened()), &leadv1.ClockEscalated{Clock: &leadv1.ClockRef{Clock: "take"}, Step: 1}, func(*State) {}},
+		"a clock was restated":  {past(opened()), &leadv1.ClockRestated{Clock: &leadv1.ClockRef{Clock: "take"}}, func(*State) {}},
 	}
 	covered := map[string]bool{}
 	for name, test := range tests {
@@ -310,6 +315,8 @@ func TestEvolve(t *testing.T) {
 			want.Events++
 			got := folded(test.given...)
 			got.Evolve(test.when, noon, later)
+			// What clocks see has a test of its own.
+			want.Course, got.Course = Course{}, Course{}
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
@@ -320,7 +327,7 @@ func TestEvolve(t *testing.T) {
 	parts := map[string]bool{
 		"Sealed": true, "PersonalData": true, "Answer": true, "Features": true, "Value": true, "Attribution": true, "DeliveryRef": true,
 		"Criterion": true, "NamedValue": true, "Score": true, "ScorePart": true, "Explanation": true, "Candidate": true,
-		"Consent": true, "FieldFound": true, "AccountCandidate": true,
+		"Consent": true, "FieldFound": true, "AccountCandidate": true, "ClockRef": true,
 	}
 	messages := opened().ProtoReflect().Descriptor().ParentFile().Messages()
 	for i := range messages.Len() {

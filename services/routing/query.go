@@ -42,6 +42,7 @@ type Server struct {
 	Groups   *Groups
 	People   *lead.People
 	Moves    *Moves
+	Clocks   *Clocks
 }
 
 // Lookup answers who holds a token: it is an access.Directory over the roster.
@@ -195,6 +196,7 @@ func (s *Server) ListQueue(ctx context.Context, req *routingv1.ListQueueRequest)
 	if err != nil {
 		return nil, err
 	}
+	s.looked(ctx, req.GetPool())
 	if skip+size < len(all) {
 		out.NextPageToken = strconv.Itoa(skip + size)
 	}

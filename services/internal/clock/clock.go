@@ -25,11 +25,42 @@ type Real struct{}
 // Now is the present instant in UTC.
 func (Real) Now() time.Time { return time.Now().UTC().Round(0) }
 
-// Until waits with a timer.
-func (r Real) Until(t time.Time) (<-chan struct{}, func()) {
+// glance is how often a wait looks at the clock: the machine's clock is set now and
+// then, and timers do not notice.
+const glance = 500 * time.Millisecond
+
+// Until waits with a timer, and looks at the clock in between: where that is put
+// forward the wait ends, where it is put back it goes on.
+func (r Real) Until(t time.Time) (<-chan struct{}, func()) { return until(r.Now, t) }
+
+func until(now func() time.Time, t time.Time) (<-chan struct{}, func()) {
 	ch := make(chan struct{})
-	timer := time.AfterFunc(t.Sub(r.Now()), func() { close(ch) })
-	return ch, func() { timer.Stop() }
+	var mu sync.Mutex
+	var timer *time.Timer
+	stopped := false
+	var look func()
+	look = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		left := t.Sub(now())
+		switch {
+		case stopped:
+		case left <= 0:
+			stopped = true
+			close(ch)
+		default:
+			timer = time.AfterFunc(min(left, glance), look)
+		}
+	}
+	look()
+	return ch, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		if timer != nil {
+			timer.Stop()
+		}
+	}
 }
 
 // Virtual stands still until it is told to move. It never goes back.

@@ -226,6 +226,11 @@ func (f *Follower) aside(id string, e *Event) {
 		f.failed[id] = body.GetService()
 		return
 	}
+	switch e.Body.(type) {
+	case *leadv1.ClockReminded, *leadv1.ClockBreached, *leadv1.ClockEscalated, *leadv1.ClockRestated:
+		// The lead has not moved.
+		return
+	}
 	delete(f.failed, id)
 }
 
@@ -324,5 +329,6 @@ func (c *leadCache) apply(id string, e *Event) {
 func fold(s *lead.State, e *Event) {
 	s.Evolve(e.Body, e.Occurred, e.Recorded)
 	s.Remember(e.Cause, e.Seq)
+	s.Course.Named(e.ID)
 	s.LastID, s.LastTrace = e.ID, e.TraceParent
 }
