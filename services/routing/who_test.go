@@ -708,15 +708,21 @@ func TestWhoSentALeadBackHidesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.say("qualification", "back", nurtured(lead.ReasonRejected))
-	w.qualify("held", 80)
-	w.settle()
-	if err := w.accept("held", "ana"); err != nil {
-		t.Fatal(err)
+	for _, hold := range []struct{ id, member string }{{"held", "ana"}, {"other", "ben"}} {
+		w.back(hold.member)
+		w.qualify(hold.id, 80)
+		w.settle()
+		if err := w.accept(hold.id, hold.member); err != nil {
+			t.Fatal(err)
+		}
 	}
-	// Both wait for the same: ana is full, ben is away.
+	// Both wait for the same: nobody has room.
 	w.say("qualification", "back", mql())
 	w.qualify("new", 80)
 	w.settle()
+	if w.queueOf("back").GetBlockedBy() != w.queueOf("new").GetBlockedBy() {
+		t.Fatalf("they wait for %v and %v", w.last("back"), w.last("new"))
+	}
 	w.say("feedback", "held", outcome(leadv1.OutcomeKind_OUTCOME_KIND_WON, "ana"))
 	w.settle()
 	if w.holderOf("new") != "ana" || w.holderOf("back") != "" {
