@@ -693,3 +693,68 @@ func TestReturnFromLeave(t *testing.T) {
 		})
 	}
 }
+
+// One in line that the only one who is there has sent back stays, and the one behind
+// it goes.
+//
+// Goes red if: such a lead is taken for the same as those behind it (able).
+func TestWhoSentALeadBackHidesNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, document(t, capacities(1, 25)...), "ana", "ben")
+	w.away("ben", time.Time{})
+	w.qualify("back", 80)
+	w.settle()
+	if err := w.reject("back", "ana", "not-ready"); err != nil {
+		t.Fatal(err)
+	}
+	w.say("qualification", "back", nurtured(lead.ReasonRejected))
+	for _, hold := range []struct{ id, member string }{{"held", "ana"}, {"other", "ben"}} {
+		w.back(hold.member)
+		w.qualify(hold.id, 80)
+		w.settle()
+		if err := w.accept(hold.id, hold.member); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Both wait for the same: nobody has room.
+	w.say("qualification", "back", mql())
+	w.qualify("new", 80)
+	w.settle()
+	if w.queueOf("back").GetBlockedBy() != w.queueOf("new").GetBlockedBy() {
+		t.Fatalf("they wait for %v and %v", w.last("back"), w.last("new"))
+	}
+	w.say("feedback", "held", outcome(leadv1.OutcomeKind_OUTCOME_KIND_WON, "ana"))
+	w.settle()
+	if w.holderOf("new") != "ana" || w.holderOf("back") != "" {
+		t.Errorf("the new one is with %q, the other with %q", w.holderOf("new"), w.holderOf("back"))
+	}
+	w.wellKept()
+}
+
+// Two leads wait for the same reason with other needs: the second can go where the
+// first cannot.
+//
+// Goes red if: the needs are left out of what makes leads in line the same (class).
+func TestLeadsWithOtherNeedsAreNotTheSameInLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, document(t,
+		"    text: All other qualified leads go to inside sales.\n", "    text: All other qualified leads go to inside sales.\n    needs: [lead.country]\n",
+		"      - member: ben\n", "      - member: ben\n        knows: [DE]\n",
+		"      - member: ana\n", "      - member: ana\n        knows: [FR]\n"), "ana", "ben")
+	w.away("ana", time.Time{})
+	w.away("ben", time.Time{})
+	for _, country := range []string{"FR", "DE"} {
+		w.say("intake", country, &leadv1.LeadReceived{SourceId: "s1", Source: "web", SubmissionId: country, ReceivedAt: timestamppb.New(w.now), Features: &leadv1.Features{HasEmail: true, Country: country, Employees: 80}})
+		w.say("qualification", country, mql())
+	}
+	w.settle()
+	if w.queueOf("FR").GetBlockedBy() != w.queueOf("DE").GetBlockedBy() {
+		t.Fatalf("they wait for %v and %v", w.last("FR"), w.last("DE"))
+	}
+	w.back("ben")
+	w.settle()
+	if w.holderOf("DE") != "ben" || w.holderOf("FR") != "" {
+		t.Errorf("the german one is with %q, the french with %q", w.holderOf("DE"), w.holderOf("FR"))
+	}
+	w.wellKept()
+}
