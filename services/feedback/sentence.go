@@ -25,7 +25,7 @@ import (
 // Sentence says an event in one plain English sentence. It names members by
 // their handles and holds nothing personal.
 func Sentence(body proto.Message) string {
-	for _, of := range []func(proto.Message) string{intakeSentence, deliverySentence, qualificationSentence, routingSentence, outcomeSentence, houseSentence} {
+	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, outcomeSentence, houseSentence} {
 		if s := of(body); s != "" {
 			return ended(s)
 		}
@@ -34,6 +34,18 @@ func Sentence(body proto.Message) string {
 		return "An event that cannot be read."
 	}
 	return "An event of the type " + string(body.ProtoReflect().Descriptor().FullName()) + "."
+}
+
+// pastSentence speaks of changes of owner that imported history states.
+func pastSentence(body proto.Message) string {
+	b, ok := body.(*leadv1.LeadReassigned)
+	switch {
+	case !ok || b.GetReason() != lead.ReasonImported:
+		return ""
+	case b.GetFrom() == "":
+		return fmt.Sprintf("Imported history: %s had it from now on", b.GetTo())
+	}
+	return fmt.Sprintf("Imported history: %s had it from now on, and no longer %s", b.GetTo(), b.GetFrom())
 }
 
 func intakeSentence(body proto.Message) string {

@@ -219,7 +219,7 @@ func refill(t fataler, s *Store, events []*ledger.Event, size int) {
 func (s *Store) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.rows)
+	s.drop()
 }
 
 // dump reads a table row by row, as text.
@@ -264,5 +264,9 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"assignments":   dump(t, s, "assignments", "sequence"),
 		"duplicates":    dump(t, s, "duplicates", "sequence"),
 		"versions":      dump(t, s, "agreement_versions", "version"),
+		"turns":         dump(t, s, "turns", "sequence, step"),
+		"sets":          dump(t, s, "turn_sets", "set_id"),
+		"adjustments":   dump(t, s, "turn_adjustments", "sequence, step"),
+		"members":       dump(t, s, "members", "member"),
 	}
 }

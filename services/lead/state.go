@@ -101,6 +101,9 @@ type State struct {
 	// somebody can.
 	LookAgainAt time.Time
 
+	// Past are the changes of owner that imported history states, in order.
+	Past []OwnerChange
+
 	Touches      int64
 	FirstTouchAt time.Time
 	AcceptedAt   time.Time
@@ -288,6 +291,10 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.TimedOut = append(s.TimedOut, e.GetMember())
 		s.State = leadv1.State_STATE_QUALIFIED
 		s.free()
+	case *leadv1.LeadReassigned:
+		if s.Historical {
+			s.stated(e, occurred)
+		}
 	case *leadv1.OutcomeRecorded:
 		s.outcome(e, occurred)
 	case *leadv1.HandlingFailed:
@@ -408,5 +415,6 @@ func (s *State) Clone() *State {
 	c.Returned = slices.Clip(s.Returned)
 	c.Commands = slices.Clip(s.Commands)
 	c.Journey = slices.Clip(s.Journey)
+	c.Past = slices.Clip(s.Past)
 	return &c
 }
