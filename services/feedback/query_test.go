@@ -430,7 +430,7 @@ func TestGetReportChecksWhatIsAsked(t *testing.T) {
 		"before it begins":       {Report: "funnel", From: timestamppb.New(start), To: timestamppb.New(start)},
 		"counted from 1":         {Report: "funnel", Definition: -1},
 		"between 1 and 3650":     {Report: "response", HorizonDays: 4000},
-		"funnel and response":    {Report: ""},
+		"funnel, response, definitions":    {Report: ""},
 		"persona, pool, owner, ": {Report: "response", By: "company"},
 	} {
 		_, err := r.GetReport(context.Background(), req)
