@@ -449,15 +449,7 @@ func worth(minor int64, currency string) string {
 	if minor == 0 {
 		return ""
 	}
-	digits, ok := lead.MinorDigits(currency)
-	if !ok {
-		digits = 2
-	}
-	text := fmt.Sprintf("%0*d", digits+1, minor)
-	if digits > 0 {
-		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
-	}
-	return " worth " + text + " " + currency
+	return " worth " + lead.Money(minor, currency)
 }
 
 // ended closes a sentence; what it quotes may have a full stop already.
