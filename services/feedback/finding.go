@@ -150,7 +150,7 @@ func verdicts(books *poolBooks, test, pool string, turns int, all []*seen) []*fe
 	case !enough:
 		f.Verdict, f.Text = verdictTooFew, fmt.Sprintf("Too few to say: nobody had %d %s to expect.", fewest, map[string]string{testShare: "leads", testGood: "of the better leads"}[test])
 	case test == testShare:
-		f.Text = fmt.Sprintf("Explained by who was there: over %s nobody is further from their share than chance takes somebody. Furthest is %s, %s.", turnsText(turns), furthest.member, aheadText(furthest.leads(), ""))
+		f.Text = fmt.Sprintf("Explained by who was there: over %s nobody is further from their share than chance alone takes people. Furthest is %s, %s.", turnsText(turns), furthest.member, aheadText(furthest.leads(), ""))
 	default:
 		f.Text = fmt.Sprintf("Explained by who was there: over %s with the same people there, the better leads went to all alike. Furthest is %s, %s.", turnsText(turns), furthest.member, aheadText(furthest.leads(), " of the better leads"))
 	}

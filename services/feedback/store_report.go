@@ -251,7 +251,7 @@ func (q Question) population() string {
 var personsText = map[string]string{
 	reportFairness: ". A turn is an offer of a lead to one person, of whatever kind; who was there, and with which weight, is what the decision itself recorded." +
 		" Off quota ever is over the pool's whole books, also what came before; rotation promises less than one lead while the same people are there",
-	reportSecondChance: ". A lead counts for whoever declined it or gave it back with a reason; it was taken where somebody else accepted it afterwards and nobody who had declined it has it again. In the total a lead counts once",
+	reportSecondChance: ". A lead counts for whoever declined it or gave it back with a reason; it was taken where somebody else accepted it afterwards and has had it since. In the total a lead counts once",
 	reportLoad:         ", and whoever had them. Everybody of sales is listed, also who had none. In the total a lead counts once, however many had it",
 }
 
