@@ -39,6 +39,7 @@ func (q quality) compare(o quality) int {
 // given is one lead that a pool gave to a person.
 type given struct {
 	pool, member, kind string
+	how                string // how the person was found, as a word
 	at                 time.Time
 	counted            bool
 	there              *present // nil = the log does not say who was there
@@ -55,6 +56,8 @@ type turnBooks struct {
 	// the turns that the rotation counts.
 	share, quota float64
 	counted      int64
+	// granted is by how many leads their books were changed.
+	granted float64
 	// ever is how far ahead of quota the person is over the whole books, until the end
 	// of the time that is asked about.
 	ever float64
@@ -75,6 +78,7 @@ func (b *turnBooks) add(o *turnBooks) {
 	b.share += o.share
 	b.quota += o.quota
 	b.counted += o.counted
+	b.granted += o.granted
 	b.ever += o.ever
 }
 
@@ -91,7 +95,7 @@ type poolBooks struct {
 type place struct {
 	there                *present
 	turns, counted, ever int
-	byKind               map[string]int
+	byHow                map[string]int
 }
 
 func newPoolBooks() *poolBooks {
@@ -117,7 +121,7 @@ func (p *poolBooks) take(g given, asked bool) {
 	if g.there != nil {
 		at := p.places[g.there]
 		if at == nil {
-			at = &place{there: g.there, byKind: map[string]int{}}
+			at = &place{there: g.there, byHow: map[string]int{}}
 			p.places[g.there] = at
 			p.order = append(p.order, at)
 		}
@@ -126,7 +130,7 @@ func (p *poolBooks) take(g given, asked bool) {
 		}
 		if asked {
 			at.turns++
-			at.byKind[g.kind]++
+			at.byHow[g.how]++
 			if g.counted {
 				at.counted++
 			}
@@ -160,11 +164,23 @@ func (p *poolBooks) take(g given, asked bool) {
 	}
 }
 
-// adjust takes a credit or a calibration.
-func (p *poolBooks) adjust(member, kind string, leads int64, asked bool) {
-	who := p.of(member)
-	who.ever -= float64(leads)
-	switch {
+// adjust takes a credit or a calibration: what somebody is owed is taken off the books
+// of the others, by weight. Without others nothing changes.
+func (p *poolBooks) adjust(member, kind string, leads int64, others *present, asked bool) {
+	grant := func(member string, by float64) {
+		who := p.of(member)
+		who.ever -= by
+		if asked {
+			who.granted += by
+		}
+	}
+	if others != nil && others.here > 0 {
+		grant(member, float64(leads))
+		for _, s := range others.seats {
+			grant(s.member, -float64(leads)*float64(s.weight)/others.here)
+		}
+	}
+	switch who := p.of(member); {
 	case !asked:
 	case kind == adjusted:
 		who.adjustments += leads
@@ -221,13 +237,13 @@ func (p *poolBooks) spreads() map[string]spread {
 	return out
 }
 
-// beyond is how many leads more than their share somebody was given by each kind of
-// turn.
+// beyond is how many leads more than their share somebody was given in each of the
+// ways in which people were found.
 func (p *poolBooks) beyond(member string) map[string]float64 {
 	out := map[string]float64{}
 	for _, g := range p.turns {
 		if g.member == member {
-			out[g.kind]++
+			out[g.how]++
 		}
 	}
 	for _, at := range p.order {
@@ -235,8 +251,8 @@ func (p *poolBooks) beyond(member string) map[string]float64 {
 			if s.member != member || s.owed {
 				continue
 			}
-			for kind, n := range at.byKind { // any order: each kind is a sum of its own
-				out[kind] -= float64(n) * float64(s.weight) / at.there.here
+			for how, n := range at.byHow { // any order: each is a sum of its own
+				out[how] -= float64(n) * float64(s.weight) / at.there.here
 			}
 		}
 	}

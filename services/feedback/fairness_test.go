@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 )
 
 // pools that people of different weights come to and leave: sets of those who are
@@ -47,7 +48,7 @@ func play(seed uint64, turns int, choose func(random *rand.Rand, there *present,
 		there := sets[(i/20)%len(sets)]
 		q := quality{stage: 2, margin: int64(random.IntN(41))}
 		member, kind := choose(random, there, q)
-		books.take(given{pool: "inside", member: member, kind: kind, counted: kind == "rotation", there: there, quality: q}, true)
+		books.take(given{pool: "inside", member: member, kind: kind, how: kind, counted: kind == "rotation", there: there, quality: q}, true)
 	}
 	books.close()
 	return findings(map[string]*poolBooks{"inside": books})
@@ -178,7 +179,7 @@ func TestFavouriteIsFound(t *testing.T) {
 func TestWhoWasThereExplains(t *testing.T) {
 	books, alone, all := newPoolBooks(), newPresent("ana=1"), newPresent("ana=1 ben=1")
 	for i := range 400 {
-		g := given{member: "ana", kind: "rotation", there: alone, quality: quality{2, int64(i % 7)}}
+		g := given{member: "ana", kind: "rotation", how: "rotation", there: alone, quality: quality{2, int64(i % 7)}}
 		if i%4 == 0 {
 			g.there, g.member = all, []string{"ana", "ben"}[i/4%2]
 		}
@@ -200,7 +201,7 @@ func TestWhoWasThereExplains(t *testing.T) {
 func TestTooFewToSay(t *testing.T) {
 	books, both := newPoolBooks(), newPresent("ana=1 ben=1")
 	for range 8 {
-		books.take(given{member: "ana", kind: "override", there: both}, true)
+		books.take(given{member: "ana", kind: "override", how: "override", there: both}, true)
 	}
 	books.close()
 	for _, f := range findings(map[string]*poolBooks{"inside": books}) {
@@ -214,9 +215,9 @@ func TestTooFewToSay(t *testing.T) {
 func TestOutsider(t *testing.T) {
 	books, both := newPoolBooks(), newPresent("ana=1 ben=1")
 	for i := range 400 {
-		g := given{member: []string{"ana", "ben"}[i%2], kind: "rotation", there: both}
+		g := given{member: []string{"ana", "ben"}[i%2], kind: "rotation", how: "rotation", there: both}
 		if i%10 == 0 {
-			g.member, g.kind = "cy", "override"
+			g.member, g.kind, g.how = "cy", "override", "override"
 		}
 		books.take(g, true)
 	}
@@ -227,6 +228,24 @@ func TestOutsider(t *testing.T) {
 	}
 	if want := "cy got 40.0 leads more than their share among those who were there (40 of 400 turns; 0.0 were to be expected). Of these by override +40.0."; !strings.Contains(fs[slices.IndexFunc(fs, func(f *feedbackv1.Finding) bool { return f.GetMember() == "cy" })].GetText(), want) {
 		t.Errorf("said is %q; want %q in it", fs[0].GetText(), want)
+	}
+}
+
+// TestSetsAreStoredOnce: a pool of many people costs a row a turn, not a row a person.
+func TestSetsAreStoredOnce(t *testing.T) {
+	s, st := openStore(t), &story{}
+	var words []string
+	for i := range 32 {
+		words = append(words, fmt.Sprintf("person.%02d=%d", i, 1+i%3))
+	}
+	for i := range 300 {
+		id := fmt.Sprintf("l%d", i)
+		st.received(id, start, nil)
+		st.offer(id, start, "inside", fmt.Sprintf("person.%02d", i%32), leadv1.TurnKind_TURN_KIND_ROTATION, 1, strings.Join(words[i%3:], " "))
+	}
+	refill(t, s, st.events, 100)
+	if turns, sets := len(dump(t, s, "turns", "sequence")), len(dump(t, s, "turn_sets", "set_id")); turns != 300 || sets != 3 {
+		t.Errorf("%d turns and %d sets are stored; want 300 and 3", turns, sets)
 	}
 }
 

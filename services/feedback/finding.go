@@ -165,9 +165,9 @@ func notExplained(books *poolBooks, test string, s *seen) string {
 	}
 	var kinds []string
 	beyond := books.beyond(s.member)
-	for _, kind := range []string{"rotation", "ownership", "override", "credit"} {
-		if v := beyond[kind]; math.Abs(v) >= 0.5 {
-			kinds = append(kinds, fmt.Sprintf("by %s %+.1f", kind, v))
+	for _, how := range slices.Sorted(maps.Keys(beyond)) {
+		if v := beyond[how]; math.Abs(v) >= 0.5 {
+			kinds = append(kinds, fmt.Sprintf("by %s %+.1f", how, v))
 		}
 	}
 	by := ""

@@ -66,7 +66,8 @@ type assignmentRow struct {
 	// How good the lead was when it was offered, and who was there.
 	stage                leadv1.Stage
 	points, pointsNeeded int64
-	setID                string
+	setID, chosenBy      string
+	declined             bool
 }
 
 type duplicateRow struct {
@@ -236,7 +237,7 @@ func (r *leadRow) assign(e *ledger.Event, c *changes) {
 		open(&assignmentRow{
 			offer: int64(b.GetOffer()), member: b.GetMember(), turn: turnWord(b.GetTurn()),
 			outcome: outcomeStanding, offeredAt: e.Occurred, takeBy: r.s.TakeBy,
-			stage: r.s.Stage, points: r.points, pointsNeeded: r.pointsNeeded, setID: c.set(considered(b.GetConsidered())),
+			stage: r.s.Stage, points: r.points, pointsNeeded: r.pointsNeeded, setID: c.set(considered(b.GetConsidered())), chosenBy: b.GetChosenBy(),
 		})
 	case *leadv1.OfferAccepted:
 		if r.assignment == nil || r.assignment.outcome != outcomeStanding {
@@ -246,6 +247,9 @@ func (r *leadRow) assign(e *ledger.Event, c *changes) {
 		a.member, a.outcome, a.endedAt = b.GetMember(), outcomeAccepted, e.Occurred
 		c.keep(a)
 	case *leadv1.OfferRejected:
+		if r.assignment != nil {
+			r.assignment.declined = true
+		}
 		r.end(outcomeRejected, e.Occurred, b.GetReason(), c)
 	case *leadv1.OfferTimedOut:
 		r.end(outcomeTimedOut, e.Occurred, "", c)

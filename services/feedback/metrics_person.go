@@ -49,8 +49,8 @@ func fairnessMetrics() []Metric {
 	count("credits", "leads that the person is owed for bad ones", change, func(b *turnBooks) int64 { return b.credits })
 	count("adjustments", "leads that the person is owed by calibration; below 0: that they are ahead", change, func(b *turnBooks) int64 { return b.adjustments })
 	number("quota", "sum over the turns that the rotation counts of the person's weight divided by the weights of all with a share of the turn, those on leave whose share is kept among them", books, func(b *turnBooks) float64 { return b.quota })
-	number("off_quota", "turns that the rotation counts and the person got, less quota, credits and adjustments; below 0: behind", books, func(b *turnBooks) float64 {
-		return float64(b.counted) - b.quota - float64(b.credits+b.adjustments)
+	number("off_quota", "turns that the rotation counts and the person got, less quota and less what credits and adjustments changed in their books, also those of others; below 0: behind", books, func(b *turnBooks) float64 {
+		return float64(b.counted) - b.quota - b.granted
 	})
 	number("off_quota_ever", "the same over the whole books of the pool", allOf, func(b *turnBooks) float64 { return b.ever })
 	return identified(out)

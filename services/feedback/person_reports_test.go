@@ -87,11 +87,23 @@ func fairnessEqualsACount(t *testing.T, s *Store) {
 					if step.GetTurn() == leadv1.TurnKind_TURN_KIND_CREDIT {
 						name = "credits"
 					}
-					minus := new(big.Rat).Neg(by)
-					add(pool, who, "off_quota_ever", minus)
 					if asked {
 						add(pool, who, name, by)
-						add(pool, who, "off_quota", minus)
+					}
+					grant := func(member string, by *big.Rat) {
+						minus := new(big.Rat).Neg(by)
+						add(pool, member, "off_quota_ever", minus)
+						if asked {
+							add(pool, member, "off_quota", minus)
+						}
+					}
+					var sum int64
+					for i, m := range step.GetEligible() {
+						if sum == 0 {
+							grant(who, by)
+						}
+						sum = 3
+						grant(m, big.NewRat(-step.GetLeads()*step.GetWeights()[i], sum))
 					}
 					continue
 				}
@@ -254,13 +266,19 @@ func secondChances(t *testing.T, s *Store) {
 	won("l5", "ana", 90*h, 999)
 	// l6: nobody declined it.
 	accepted("l6", "ana", 1, 2*h)
+	// l7: declined by cy in another pool, and released by nobody's doing before.
+	st.received("l7", start, nil)
+	st.offer("l7", start.Add(h), "field", "ana", leadv1.TurnKind_TURN_KIND_ROTATION, 1, "ana=1")
+	st.offer("l7", start.Add(2*h), "field", "cy", leadv1.TurnKind_TURN_KIND_ROTATION, 2, "cy=1")
+	rejected("l7", "cy", 2, 3*h)
 	refill(t, s, st.events, 4)
 	r := reportOf(t, s, &feedbackv1.GetReportRequest{Report: reportSecondChance})
 	got := figuresOf(r)
 	for key, want := range map[string]map[string]float64{
 		"ana":    {"declined": 5, "taken": 3, "sql": 1, "won": 2, "value": 1235},
 		"ben":    {"declined": 1, "taken": 1, "sql": 0, "won": 1, "value": 0.5},
-		totalKey: {"declined": 5, "taken": 3, "sql": 1, "won": 2, "value": 1235},
+		"cy":     {"declined": 1, "taken": 0},
+		totalKey: {"declined": 6, "taken": 3, "sql": 1, "won": 2, "value": 1235},
 	} {
 		for name, v := range want {
 			if got[key][name] != v {
@@ -283,7 +301,7 @@ func secondChances(t *testing.T, s *Store) {
 	if early["ana"]["won"] != 0 || early["ana"]["taken"] != 3 {
 		t.Errorf("as of ten hours later: %v", early["ana"])
 	}
-	if other := reportOf(t, s, &feedbackv1.GetReportRequest{Report: reportSecondChance, Pool: "field"}); len(other.GetRows()) != 0 {
+	if other := reportOf(t, s, &feedbackv1.GetReportRequest{Report: reportSecondChance, Pool: "east"}); len(other.GetRows()) != 0 {
 		t.Errorf("of a pool that gave nothing: %v", other.GetRows())
 	}
 }

@@ -155,6 +155,8 @@ func (a *assignmentRow) columns() []column {
 		{"points", &a.points},
 		{"points_needed", &a.pointsNeeded},
 		{"set_id", &a.setID},
+		{"chosen_by", &a.chosenBy},
+		{"declined", &a.declined},
 	}
 }
 
@@ -192,6 +194,7 @@ func (a *adjustmentRow) columns() []column {
 		{"member", &a.member},
 		{"kind", &a.kind},
 		{"leads", &a.leads},
+		{"set_id", &a.setID},
 	}
 }
 

@@ -24,7 +24,7 @@ func (s *Store) fairness(ctx context.Context, tx *sql.Tx, q Question, out *feedb
 		books.close()
 		for _, member := range books.members() {
 			t := &tally{turns: *books.people[member]}
-			if b := &t.turns; b.eligible == 0 && b.offered == 0 && b.quota == 0 && b.credits == 0 && b.adjustments == 0 {
+			if b := &t.turns; b.eligible == 0 && b.offered == 0 && b.quota == 0 && b.granted == 0 && b.credits == 0 && b.adjustments == 0 {
 				continue // was there before the time that is asked about only
 			}
 			row := rowOf(name+"/"+member, ms, t)
@@ -70,7 +70,7 @@ func (s *Store) poolBooks(ctx context.Context, tx *sql.Tx, q Question) (map[stri
 		args = append(args, q.Pool)
 	}
 	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT t.pool, t.member, t.kind, t.counted, t.at, t.set_id, COALESCE(a.set_id, ''),"+
-		" COALESCE(a.outcome, ''), a.ended_at, COALESCE(a.stage, ''), COALESCE(a.points - a.points_needed, 0)"+
+		" COALESCE(a.outcome, ''), a.ended_at, COALESCE(a.stage, ''), COALESCE(a.points - a.points_needed, 0), COALESCE(NULLIF(a.chosen_by, ''), t.kind)"+
 		" FROM turns t LEFT JOIN assignments a ON a.lead_id = t.lead_id AND a.offer = t.offer AND a.offered_at IS NOT NULL"+where+
 		" ORDER BY t.sequence, t.step"), args...)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Store) poolBooks(ctx context.Context, tx *sql.Tx, q Question) (map[stri
 		var ended time.Time
 		var stage leadv1.Stage
 		if err := rows.Scan(&g.pool, &g.member, &g.kind, &g.counted, (*instantColumn)(&g.at), &set, &decided, &g.outcome, (*instantColumn)(&ended),
-			(*stageColumn)(&stage), &g.quality.margin); err != nil {
+			(*stageColumn)(&stage), &g.quality.margin, &g.how); err != nil {
 			return nil, err
 		}
 		// What the step does not name, the decision does.
@@ -102,23 +102,23 @@ func (s *Store) poolBooks(ctx context.Context, tx *sql.Tx, q Question) (map[stri
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	return pools, s.adjustments(ctx, tx, q, where, args, of)
+	return pools, s.adjustments(ctx, tx, q, where, args, sets, of)
 }
 
-func (s *Store) adjustments(ctx context.Context, tx *sql.Tx, q Question, where string, args []any, of func(string) *poolBooks) error {
-	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT t.pool, t.member, t.kind, t.leads, t.at FROM turn_adjustments t"+where+" ORDER BY t.sequence, t.step"), args...)
+func (s *Store) adjustments(ctx context.Context, tx *sql.Tx, q Question, where string, args []any, sets map[string]*present, of func(string) *poolBooks) error {
+	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT t.pool, t.member, t.kind, t.leads, t.at, t.set_id FROM turn_adjustments t"+where+" ORDER BY t.sequence, t.step"), args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var pool, member, kind string
+		var pool, member, kind, set string
 		var leads int64
 		var at time.Time
-		if err := rows.Scan(&pool, &member, &kind, &leads, (*instantColumn)(&at)); err != nil {
+		if err := rows.Scan(&pool, &member, &kind, &leads, (*instantColumn)(&at), &set); err != nil {
 			return err
 		}
-		of(pool).adjust(member, kind, leads, !at.Before(q.From))
+		of(pool).adjust(member, kind, leads, sets[set], !at.Before(q.From))
 	}
 	return rows.Err()
 }

@@ -33,17 +33,15 @@ type chanceBooks struct {
 type held struct {
 	pool, member, outcome, reason string
 	ended, released               time.Time
+	declined                      bool
 }
 
-// declined says when and whether the person gave the lead back.
-func (h *held) declined() (time.Time, bool) {
-	switch {
-	case h.outcome == outcomeRejected:
-		return h.ended, true
-	case h.outcome == outcomeAccepted && h.reason != "":
-		return h.released, !h.released.IsZero()
+// when the person declined the lead, or gave it back.
+func (h *held) when() time.Time {
+	if h.released.IsZero() {
+		return h.ended
 	}
-	return time.Time{}, false
+	return h.released
 }
 
 // triedLead is a lead that somebody declined.
@@ -66,8 +64,8 @@ func (s *Store) secondChance(ctx context.Context, tx *sql.Tx, q Question, out *f
 	for _, l := range leads {
 		said := map[string]bool{}
 		for i, h := range l.held {
-			at, ok := h.declined()
-			if !ok || nanos(at) > nanos(q.AsOf) || said[h.member] || q.Pool != "" && q.Pool != h.pool {
+			at := h.when()
+			if !h.declined || nanos(at) > nanos(q.AsOf) || said[h.member] || q.Pool != "" && q.Pool != h.pool {
 				continue
 			}
 			said[h.member] = true
@@ -166,7 +164,7 @@ func (b *chanceBooks) in(currency string) chanceBooks {
 func (s *Store) tried(ctx context.Context, tx *sql.Tx, q Question) ([]*triedLead, error) {
 	sel := q.selection()
 	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT l.lead_id, "+q.state()+", l.sql_at, l.value_minor, l.currency,"+
-		" a.pool, a.member, a.outcome, a.reason, a.ended_at, a.released_at"+
+		" a.pool, a.member, a.outcome, a.reason, a.ended_at, a.released_at, a.declined"+
 		" FROM "+sel.from+" JOIN assignments a ON a.lead_id = l.lead_id"+
 		" WHERE "+sel.where+" AND l.rejections > 0 ORDER BY l.lead_id, a.sequence"), sel.args...)
 	if err != nil {
@@ -178,7 +176,7 @@ func (s *Store) tried(ctx context.Context, tx *sql.Tx, q Question) ([]*triedLead
 		var l triedLead
 		var h held
 		if err := rows.Scan(&l.id, (*stateColumn)(&l.state), (*instantColumn)(&l.sqlAt), &l.minor, &l.currency,
-			&h.pool, &h.member, &h.outcome, &h.reason, (*instantColumn)(&h.ended), (*instantColumn)(&h.released)); err != nil {
+			&h.pool, &h.member, &h.outcome, &h.reason, (*instantColumn)(&h.ended), (*instantColumn)(&h.released), &h.declined); err != nil {
 			return nil, err
 		}
 		if nanos(l.sqlAt) > sel.until {

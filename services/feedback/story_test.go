@@ -69,8 +69,12 @@ func (st *story) offer(leadID string, at time.Time, pool, member string, kind le
 }
 
 // adjust appends a change of somebody's books.
-func (st *story) adjust(at time.Time, pool, member string, kind leadv1.TurnKind, leadID string, leads int64) {
-	st.ofPool(at, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_ADJUSTED, LeadId: leadID, Pool: pool, Member: member, Turn: kind, Leads: leads})
+func (st *story) adjust(at time.Time, pool, member string, kind leadv1.TurnKind, leadID string, leads int64, others string) {
+	step := &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_ADJUSTED, LeadId: leadID, Pool: pool, Member: member, Turn: kind, Leads: leads}
+	for _, s := range readSeats(others) {
+		step.Eligible, step.Weights = append(step.Eligible, s.member), append(step.Weights, s.weight)
+	}
+	st.ofPool(at, step)
 }
 
 func (st *story) ofPool(at time.Time, steps ...*routingv1.PoolStep) {
@@ -182,7 +186,7 @@ func drawStory(t *rapid.T) *story {
 			there := rapid.SampledFrom([]string{"ana=1 ben=1 cy=1", "ana=2 ben=1", "cy=3", "ana=1 ben=1 | cy=2", ""}).Draw(t, "there")
 			st.offer(id, l.at, rapid.SampledFrom([]string{"inside", "field"}).Draw(t, "pool"), member, kind, l.offers, there).AgreementVersion = version
 			if rapid.SampledFrom([]bool{false, false, true}).Draw(t, "adjusted") {
-				st.adjust(l.at, "inside", member, kind, id, rapid.Int64Range(-2, 2).Draw(t, "by"))
+				st.adjust(l.at, "inside", member, kind, id, rapid.Int64Range(-2, 2).Draw(t, "by"), rapid.SampledFrom([]string{"", "dan=1 eve=2"}).Draw(t, "off"))
 			}
 		case 10:
 			st.say(id, l.at, &leadv1.OfferAccepted{Member: member, Offer: max(l.offers, 1)})

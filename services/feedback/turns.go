@@ -45,7 +45,7 @@ type adjustmentRow struct {
 	step                 int64
 	at                   time.Time
 	pool, leadID, member string
-	kind                 string
+	kind, setID          string
 	leads                int64
 }
 
@@ -74,7 +74,7 @@ func (c *changes) pool(e *ledger.Event, b *routingv1.PoolAdvanced) {
 			}
 			c.adjustments = append(c.adjustments, &adjustmentRow{
 				sequence: e.Seq, step: int64(i), at: e.Occurred, pool: step.GetPool(), leadID: step.GetLeadId(), member: step.GetMember(),
-				kind: kind, leads: step.GetLeads(),
+				kind: kind, leads: step.GetLeads(), setID: c.set(seatsOf(step.GetEligible(), step.GetWeights(), false)),
 			})
 		}
 	}

@@ -26,6 +26,12 @@ ALTER TABLE assignments ADD COLUMN points_needed BIGINT NOT NULL DEFAULT 0;
 
 ALTER TABLE assignments ADD COLUMN set_id TEXT NOT NULL DEFAULT '';
 
+-- How the person was found, and whether they declined the lead or gave it back with a
+-- reason, which nobody did for them.
+ALTER TABLE assignments ADD COLUMN chosen_by TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE assignments ADD COLUMN declined BOOLEAN NOT NULL DEFAULT FALSE;
+
 -- One row for each lead that a pool gave to a person. counted says whether the turn is
 -- of the pool's rotation.
 CREATE TABLE turns (
@@ -52,6 +58,7 @@ CREATE TABLE turn_sets (
 );
 
 -- One row for each change of a person's books: a credit for a bad lead, or a calibration.
+-- set_id names those off whose books it is taken.
 CREATE TABLE turn_adjustments (
   sequence BIGINT NOT NULL,
   step BIGINT NOT NULL,
@@ -61,6 +68,7 @@ CREATE TABLE turn_adjustments (
   member TEXT NOT NULL,
   kind TEXT NOT NULL,
   leads BIGINT NOT NULL,
+  set_id TEXT NOT NULL,
   PRIMARY KEY (sequence, step)
 );
 
@@ -79,5 +87,7 @@ FROM turns t
 LEFT JOIN turn_sets s ON s.set_id = t.set_id;
 
 CREATE VIEW v_turn_adjustments AS
-SELECT sequence, step, {{instant "at"}} AS at, pool, lead_id, member, kind, leads
-FROM turn_adjustments;
+SELECT t.sequence, t.step, {{instant "t.at"}} AS at, t.pool, t.lead_id, t.member, t.kind, t.leads,
+  COALESCE(s.seats, '') AS others
+FROM turn_adjustments t
+LEFT JOIN turn_sets s ON s.set_id = t.set_id;
