@@ -231,6 +231,27 @@ func TestOutsider(t *testing.T) {
 	}
 }
 
+// TestShiftsExplainGoodLeads: good leads come at night, when only ana and ben are
+// there; at each hour they go to all alike.
+func TestShiftsExplainGoodLeads(t *testing.T) {
+	day, night := newPresent("ana=1 ben=1 cy=1 dea=1"), newPresent("ana=1 ben=1")
+	random := rand.New(rand.NewPCG(3, 3))
+	books := newPoolBooks()
+	for i := range 2000 {
+		g := given{kind: "rotation", how: "rotation", counted: true, there: day, quality: quality{2, int64(random.IntN(30))}}
+		if i%3 == 0 {
+			g.there = night
+			g.quality.margin += 15
+		}
+		g.member = byWeight(random, g.there)
+		books.take(g, true)
+	}
+	books.close()
+	if got := found(findings(map[string]*poolBooks{"inside": books})); len(got) > 0 {
+		t.Errorf("found %v, though the good leads came when ana and ben were there", got)
+	}
+}
+
 // TestSetsAreStoredOnce: a pool of many people costs a row a turn, not a row a person.
 func TestSetsAreStoredOnce(t *testing.T) {
 	s, st := openStore(t), &story{}

@@ -2,8 +2,10 @@ package feedback
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -173,6 +175,27 @@ func fairnessEqualsACount(t *testing.T, s *Store) {
 			}
 		}
 	})
+}
+
+// thereByDecision: a turn that the rotation does not count names nobody; who was there
+// stands in the offer, and a favourite who is made by such turns is found all the same.
+func thereByDecision(t *testing.T, s *Store) {
+	st := &story{}
+	for i := range 100 {
+		id := fmt.Sprintf("l%d", i)
+		st.received(id, start, nil)
+		st.offer(id, start, "inside", "ana", leadv1.TurnKind_TURN_KIND_OVERRIDE, 1, "ana=1 ben=1").ChosenBy = "override"
+		st.events[len(st.events)-1].Body.(*routingv1.PoolAdvanced).Steps[0].Eligible = nil
+	}
+	refill(t, s, st.events, 30)
+	r := reportOf(t, s, &feedbackv1.GetReportRequest{Report: reportFairness})
+	got := figuresOf(r)
+	if got["inside/ana"]["share"] != 50 || got["inside/ben"]["eligible"] != 100 || got["inside/ana"]["off_quota_ever"] != 0 {
+		t.Errorf("got %v; want a share of 50 for each, and no turn that counts", got)
+	}
+	if f := r.GetFindings()[0]; f.GetVerdict() != verdictNotExplained || f.GetMember() != "ana" || f.GetLeads() != 50 || !strings.Contains(f.GetText(), "by override +50.0") {
+		t.Errorf("found %v", f)
+	}
 }
 
 type fateKey struct {

@@ -45,6 +45,7 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"a change of the agreement is compared", changeIsCompared},
 		{"answer times come out as laid down", answerTimes},
 		{"fairness equals a direct count", fairnessEqualsACount},
+		{"who was there is what the decision says", thereByDecision},
 		{"second chances as laid down", secondChances},
 		{"load equals a direct count", loadEqualsACount},
 		{"an empty read model has reports", emptyReports},
