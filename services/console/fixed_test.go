@@ -300,8 +300,10 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		}}
 	case "fairness":
 		out.Columns = []*feedbackv1.Column{
-			{Name: "offered", Unit: "leads", Formula: "leads offered to the person"}, {Name: "share", Unit: "number", Formula: "sum of the weights"},
-			{Name: "by_override", Unit: "leads", Formula: "by hand"}, {Name: "by_override_share", Unit: "ratio", Formula: "by_override divided by offered"},
+			{Name: "offered", Unit: "leads", Formula: "leads offered to the person"},
+			{Name: "share", Unit: "number", Formula: "sum of the weights"},
+			{Name: "by_override", Unit: "leads", Formula: "by hand"},
+			{Name: "by_override_share", Unit: "ratio", Formula: "by_override divided by offered"},
 		}
 		out.Rows = []*feedbackv1.ReportRow{rowFrom("north/ana", out.Columns, 440, 250.5, 180, 0.409), rowFrom("north/ben", out.Columns, 160, 349.5, 0, 0)}
 		out.Total = rowFrom("total", out.Columns, 600, 600, 180, 0.3)
