@@ -46,6 +46,8 @@ with gzip or not, in UTF-8, UTF-16, or an encoding that the map names.
                      nothing is routed.
   --kind outcomes    what became of leads, by the source's own ids of them. An outcome
                      that comes before its lead waits for it (baton feedback waiting).
+  --kind owners      who had a lead of the past, and from when: its changes of owner.
+                     The rows of one lead come in the order of time.
   --kind activities  touches: what passed between the company and a lead or person.
   --kind people      people of the company. Their tokens go to FILE.tokens.csv (0600).
   --kind accounts    companies: domain, owner, segment (baton account list).
@@ -447,6 +449,12 @@ func (im *importer) ready(rec *record) waiting {
 		}
 	case kindOutcomes:
 		if row, external, no := im.mapping.outcome(rec); no != nil {
+			w.no = no
+		} else {
+			w.message, w.name, w.external = row, external+"\x00"+row.GetKey(), external
+		}
+	case kindOwners:
+		if row, external, no := im.mapping.ownerAt(rec); no != nil {
 			w.no = no
 		} else {
 			w.message, w.name, w.external = row, external+"\x00"+row.GetKey(), external

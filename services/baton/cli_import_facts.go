@@ -94,6 +94,32 @@ func (m *mapping) outcome(rec *record) (*feedbackv1.OutcomeRow, string, *refusal
 	return row, external, nil
 }
 
+// ownerAt is a row as who had a lead of the past at an instant. Its lead is not
+// resolved yet.
+func (m *mapping) ownerAt(rec *record) (*feedbackv1.OwnerRow, string, *refusal) {
+	if no := m.unfit(rec); no != nil {
+		return nil, "", no
+	}
+	external, no := m.external(rec)
+	if no != nil {
+		return nil, "", no
+	}
+	row := &feedbackv1.OwnerRow{Line: rec.line, LeadId: "unresolved", Key: m.factKey(rec)}
+	if row.OccurredAt, no = m.when(rec); no != nil {
+		return nil, "", no
+	}
+	if row.Member, no = m.handle(rec.cells, fieldOwner); no != nil {
+		return nil, "", no
+	}
+	if row.GetMember() == "" {
+		return nil, "", &refusal{m.own[fieldOwner].name, "the owner is empty"}
+	}
+	if err := access.Validate(row); err != nil {
+		return nil, "", &refusal{reason: access.FaultOf(err).Error()}
+	}
+	return row, external, nil
+}
+
 // activity is a row as a touch. Its lead is not resolved yet; where the row
 // names none, the address or the number says whose it is.
 func (m *mapping) activity(source string, rec *record) (*intakev1.RecordTouchRequest, string, *refusal) {

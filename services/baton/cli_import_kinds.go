@@ -9,6 +9,7 @@ import (
 const (
 	kindLeads      = "leads"
 	kindHistory    = "history"
+	kindOwners     = "owners"
 	kindOutcomes   = "outcomes"
 	kindActivities = "activities"
 	kindPeople     = "people"
@@ -75,6 +76,11 @@ var kinds = []kind{
 		name: kindOutcomes, source: true, outcomes: []string{"touch", "working", "won", "lost"},
 		own:   []string{fieldExternalID, fieldOutcome, fieldAt, fieldMember, fieldChannel, fieldReason, fieldValue, fieldCurrency, fieldID},
 		needs: []string{fieldExternalID, fieldOutcome, fieldAt},
+	},
+	{
+		name: kindOwners, source: true,
+		own:   []string{fieldExternalID, fieldOwner, fieldAt, fieldID},
+		needs: []string{fieldExternalID, fieldOwner, fieldAt},
 	},
 	{
 		name: kindActivities, source: true,

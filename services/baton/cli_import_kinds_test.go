@@ -190,7 +190,7 @@ func TestKindsRefuse(t *testing.T) {
 		want   string
 		args   []string
 	}{
-		{statusUsage, `--kind is "leeds"; it can be leads, outcomes, activities, people, accounts`, []string{"--source", "web", "--kind", "leeds"}},
+		{statusUsage, `--kind is "leeds"; it can be leads, outcomes, owners, activities, people, accounts`, []string{"--source", "web", "--kind", "leeds"}},
 		{statusUsage, "--history is for leads alone", []string{"--source", "web", "--kind", "outcomes", "--history"}},
 		{statusUsage, "--format-in is", []string{"--source", "web", "--format-in", "xls"}},
 		{statusRefused, "outcomes needs the field outcome", []string{"--source", "web", "--kind", "outcomes", "--dry-run"}},

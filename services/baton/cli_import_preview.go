@@ -82,7 +82,7 @@ func (im *importer) foresee(rows []waiting, answers []answer) error {
 	switch im.kind.name {
 	case kindLeads:
 		return im.foreseeLeads(rows, places)
-	case kindHistory, kindOutcomes, kindActivities:
+	case kindHistory, kindOutcomes, kindOwners, kindActivities:
 		leads, err := im.leadsOfRows(rows, places)
 		if err != nil {
 			return err

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -137,6 +139,8 @@ func (im *importer) send(rows []waiting, answers []answer) error {
 		return im.inCalls(len(places), func(from, to int) error { return im.sendPast(rows, places[from:to], answers) })
 	case kindOutcomes:
 		return im.inCalls(len(places), func(from, to int) error { return im.sendOutcomes(rows, places[from:to], answers) })
+	case kindOwners:
+		return im.inCalls(len(places), func(from, to int) error { return im.sendOwners(rows, places[from:to], answers) })
 	case kindActivities:
 		return im.sendActivities(rows, places, answers)
 	case kindPeople:
@@ -252,6 +256,45 @@ func (im *importer) sendOutcomes(rows []waiting, places []int, answers []answer)
 		}
 	}
 	return nil
+}
+
+// sendOwners records who had leads of the past. A row by which nothing changed is
+// there already.
+func (im *importer) sendOwners(rows []waiting, places []int, answers []answer) error {
+	leads, err := im.leadsOfRows(rows, places)
+	if err != nil {
+		return err
+	}
+	req := &feedbackv1.ImportOwnersRequest{BatchId: im.batchID()}
+	for _, i := range places {
+		row := rows[i].message.(*feedbackv1.OwnerRow)
+		row.LeadId = leads[i].GetLeadId()
+		req.Rows = append(req.Rows, row)
+	}
+	res, err := im.system.outcomes.ImportOwners(im.ctx, req)
+	if err == nil {
+		err = answeredAll(len(res.GetResults()), len(places))
+	}
+	if err != nil {
+		return err
+	}
+	for n, r := range res.GetResults() {
+		switch a := &answers[places[n]]; r.GetOutcome() {
+		case "recorded":
+			a.fate = fateNew
+		case "there":
+			a.fate = fateThere
+		default:
+			a.no = &refusal{reason: r.GetText()}
+		}
+	}
+	return nil
+}
+
+// batchID names what a file brings; the same file has the same name when it is
+// imported again.
+func (im *importer) batchID() string {
+	return "import-" + digest(fmt.Appendf(nil, "%s\x00%s\x00%d", im.source, filepath.Base(im.path), im.file.size))[:16]
 }
 
 // sendActivities records touches. The door does not look whether one is new.

@@ -33,6 +33,12 @@ func reportCommand() *cobra.Command {
              first, MQL, SAL, SQL, how many came back, how many handoffs one SQL
              takes, how many were taken and how soon; and the same before and after
              each change, over two windows of equal length (at most 30 days)
+  fairness   pool by pool, whom its leads were given to beside who was there: turns,
+             share, kinds of turns, quota; and whether what somebody got is explained
+             by who was there (docs/fairness.md). Its times are those of the turns
+  second-chance
+             leads that one person declined and another took, and what came of them
+  load       who has had which leads, changes of owner, what is open; idle people too
 
 --from and --to choose leads by when they were received; --as-of asks what had
 happened by then. Where the agreement names a baseline, reports start there unless
@@ -42,6 +48,8 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
   baton report funnel --by source --from 2026-01-01 --to 2026-04-01
   baton report response --by owner --format csv
   baton report definitions
+  baton report fairness --pool inside --from 2026-01-01
+  baton report load --historical
   baton report funnel --as-of 2026-03-31T18:00:00+02:00 --format json`,
 		Args: exactly("NAME"),
 	}
@@ -51,12 +59,13 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 	flags.String("to", "", "leads received before then")
 	flags.String("as-of", "", "what had happened by then (default now)")
 	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
+	pool := flags.String("pool", "", "only this pool, in the reports fairness and second-chance (default all)")
 	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
 	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
 	historical := flags.Bool("historical", false, "count imported history as well")
 	flags.String("format", formatTable, "how to answer: table, json or csv")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier}
+		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool}
 		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
 			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
 		}
@@ -96,6 +105,7 @@ const (
 	unitRatio   = "ratio"
 	unitSeconds = "seconds"
 	unitNumber  = "number"
+	unitMoney   = "money"
 )
 
 // figureText is a figure without the noise of its computation; empty where it
@@ -109,7 +119,7 @@ func figureText(f *feedbackv1.Figure, unit string) string {
 	switch unit {
 	case unitRatio:
 		decimals = 6
-	case unitSeconds, unitNumber:
+	case unitSeconds, unitNumber, unitMoney:
 		decimals = 3
 	}
 	s := strconv.FormatFloat(v, 'f', decimals, 64)
@@ -152,6 +162,14 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 		b.WriteByte('{')
 		if keyed {
 			if err := field("key", row.GetKey()); err != nil {
+				return err
+			}
+		}
+		for _, f := range [][2]string{{"pool", row.GetPool()}, {"member", row.GetMember()}} {
+			if f[1] == "" {
+				continue
+			}
+			if err := field(f[0], f[1]); err != nil {
 				return err
 			}
 		}
@@ -238,6 +256,9 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 	if len(r.GetComparisons()) > 0 {
 		b.WriteByte(']')
 	}
+	if err := personJSON(&b, r); err != nil {
+		return err
+	}
 	b.WriteByte('}')
 	var out bytes.Buffer
 	if err := json.Indent(&out, b.Bytes(), "", "  "); err != nil {
@@ -300,14 +321,18 @@ const sideBySide = 5
 
 func reportTable(w io.Writer, r *feedbackv1.Report) error {
 	fmt.Fprintf(w, "%s as of %s", cell(r.GetReport()), stamp(r.GetAsOf()))
+	of := "received "
+	if r.GetReport() == reportFairness {
+		of = "turns "
+	}
 	if r.GetFrom() != nil {
-		fmt.Fprintf(w, ", received from %s", stamp(r.GetFrom()))
+		fmt.Fprintf(w, ", %sfrom %s", of, stamp(r.GetFrom()))
 		if r.GetAtBaseline() {
 			fmt.Fprint(w, " (the agreed baseline; --earlier counts what came before)")
 		}
 	}
 	if r.GetTo() != nil {
-		fmt.Fprintf(w, ", received before %s", stamp(r.GetTo()))
+		fmt.Fprintf(w, ", %sbefore %s", of, stamp(r.GetTo()))
 	}
 	if r.GetDefinition() > 0 {
 		fmt.Fprintf(w, ", agreement version %d", r.GetDefinition())
@@ -324,7 +349,10 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 		}
 		fmt.Fprintf(w, "Version %s was in force from %s until %s.\n", cell(row.GetKey()), stamp(row.GetFrom()), stamp(row.GetTo()))
 	}
-	if err := figuresTable(r, rows, headOf).write(w); err != nil {
+	if err := figuresByPool(w, r, rows); err != nil {
+		return err
+	}
+	if err := personTables(w, r); err != nil {
 		return err
 	}
 	for _, c := range r.GetComparisons() {
@@ -375,12 +403,12 @@ func figuresTable(r *feedbackv1.Report, rows []*feedbackv1.ReportRow, headOf fun
 			for j := range rows {
 				line = append(line, shown[j][i])
 			}
-			t.add(append(line, unitText(c.GetUnit()))...)
+			t.add(append(line, unitText(c.GetUnit(), r.GetCurrency()))...)
 		}
 	} else {
 		t.head = []string{"KEY"}
 		for _, c := range columns {
-			t.head = append(t.head, nameText(c.GetName())+" ("+unitText(c.GetUnit())+")")
+			t.head = append(t.head, nameText(c.GetName())+" ("+unitText(c.GetUnit(), r.GetCurrency())+")")
 		}
 		for j, row := range rows {
 			t.add(append([]string{headOf(row.GetKey())}, shown[j]...)...)
@@ -405,8 +433,12 @@ func nameText(name string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(name, "_seconds"), "_", " ")
 }
 
-func unitText(unit string) string {
+func unitText(unit, currency string) string {
 	switch unit {
+	case unitMoney:
+		if currency != "" {
+			return currency
+		}
 	case unitRatio:
 		return "%"
 	case unitSeconds:
@@ -466,7 +498,7 @@ func readable(text, unit string) string {
 	switch unit {
 	case unitRatio:
 		return strconv.FormatFloat(v*100, 'f', 1, 64)
-	case unitNumber:
+	case unitNumber, unitMoney:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	case unitSeconds:
 		return (time.Duration(math.Round(v)) * time.Second).String()

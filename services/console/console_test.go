@@ -178,6 +178,13 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	s.get("/reports/definitions").has(t, 200, "1 in force from 2026-01-23 10:15:30 UTC to 2026-02-22 10:15:30 UTC 1,310 6.25 1 h 12 min", "Version 1 to version 2",
 		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
+	s.get("/reports/fairness?pool=north").has(t, 200, "Is it explained by who was there?", "north: How many Not explained by who was there: ana got 189.5 leads more than their share.",
+		"north: Which ones Explained by who was there", "north/ana 440 250.50 180 40.9 %", "at most one report in a hundred")
+	if last := s.fixed.reports[len(s.fixed.reports)-1]; last.GetPool() != "north" {
+		t.Errorf("asked for the pool %q; want north", last.GetPool())
+	}
+	s.get("/reports/second-chance").has(t, 200, "ana 3 1234.50", "ana no-budget", "ben", "won 1234.50 EUR", "There are 2 more")
+	s.get("/reports/load").has(t, 200, "ana 3", "ben 0", "Second chances")
 	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo ed25519:AQID", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
 	s.get("/agreement?version=3").has(t, 200, "A draft, which nothing uses: not signed by sales yet")
 
@@ -468,7 +475,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	s.signIn(anaToken)
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
-		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
+		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
 		"/nurture", "/nurture?overdue=yes", "/line", "/line?pool=south&page=more", "/people", "/why-not", "/why-not?member=ben&days=30",
 	}
 	for _, p := range paths {

@@ -17,6 +17,8 @@ const (
 	unitSeconds    = "seconds"
 	unitRatio      = "ratio"
 	unitNumber     = "number"
+	unitPeople     = "people"
+	unitMoney      = "money"
 )
 
 // cell is one figure, readable.
@@ -125,13 +127,13 @@ func shown(v float64, unit string) template.HTML {
 	machine := strconv.FormatFloat(v, 'f', -1, 64)
 	human := machine
 	switch unit {
-	case unitLeads, unitDeliveries:
+	case unitLeads, unitDeliveries, unitPeople:
 		human = grouped(strconv.FormatFloat(v, 'f', 0, 64))
 	case unitSeconds:
 		human = span(time.Duration(v * float64(time.Second)))
 	case unitRatio:
 		human = percent(v) + " %"
-	case unitNumber:
+	case unitNumber, unitMoney:
 		human = strconv.FormatFloat(v, 'f', 2, 64)
 	}
 	return template.HTML(`<data value="` + machine + `">` + human + `</data>`) // #nosec G203 -- digits and units only

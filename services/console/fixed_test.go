@@ -304,6 +304,30 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 			BeforeVersion: 1, AfterVersion: 2, At: two.GetFrom(), WindowSeconds: 10 * 24 * 3600,
 			Before: rowFrom("1", out.Columns, 431, 6.5, 4400), After: rowFrom("2", out.Columns, 704, 4.5, 1320),
 		}}
+	case "fairness":
+		out.Columns = []*feedbackv1.Column{
+			{Name: "offered", Unit: "leads", Formula: "leads offered to the person"},
+			{Name: "share", Unit: "number", Formula: "sum of the weights"},
+			{Name: "by_override", Unit: "leads", Formula: "by hand"},
+			{Name: "by_override_share", Unit: "ratio", Formula: "by_override divided by offered"},
+		}
+		out.Rows = []*feedbackv1.ReportRow{rowFrom("north/ana", out.Columns, 440, 250.5, 180, 0.409), rowFrom("north/ben", out.Columns, 160, 349.5, 0, 0)}
+		out.Total = rowFrom("total", out.Columns, 600, 600, 180, 0.3)
+		out.Findings = []*feedbackv1.Finding{
+			{Pool: "north", Test: "share", Verdict: "not-explained", Member: "ana", Text: "Not explained by who was there: ana got 189.5 leads more than their share."},
+			{Pool: "north", Test: "good-leads", Verdict: "explained", Text: "Explained by who was there: the better leads went to all alike."},
+		}
+	case "second-chance":
+		out.Columns = []*feedbackv1.Column{{Name: "declined", Unit: "leads", Formula: "leads declined"}, {Name: "value", Unit: "money", Formula: "value of the won deals"}}
+		out.Rows, out.Total = []*feedbackv1.ReportRow{rowFrom("ana", out.Columns, 3, 1234.5)}, rowFrom("total", out.Columns, 3, 1234.5)
+		out.Currency, out.NotListed = "EUR", 2
+		out.SecondChances = []*feedbackv1.SecondChance{{
+			LeadId: acceptedLead, Pool: "north", DeclinedBy: "ana", Reason: "no-budget", DeclinedAt: ago(time.Hour), TakenBy: "ben", TakenAt: ago(time.Minute),
+			State: "won", ValueMinor: 123_450, Currency: "EUR",
+		}}
+	case "load":
+		out.Columns = []*feedbackv1.Column{{Name: "leads", Unit: "leads", Formula: "leads that the person has had"}}
+		out.Rows, out.Total = []*feedbackv1.ReportRow{rowFrom("ana", out.Columns, 3), rowFrom("ben", out.Columns, 0)}, rowFrom("total", out.Columns, 3)
 	default:
 		return nil, status.Error(codes.NotFound, "there is no such report")
 	}

@@ -22,6 +22,9 @@ const (
 	funnel      = "funnel"
 	response    = "response"
 	definitions = "definitions"
+	fairness    = "fairness"
+	secondTry   = "second-chance"
+	load        = "load"
 )
 
 // lineShown is how much of the waiting line the live page shows.

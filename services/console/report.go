@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // reportTitles are the reports that have a page.
@@ -18,7 +20,13 @@ var reportTitles = map[string]string{
 	funnel:      "Funnel",
 	response:    "Response times",
 	definitions: "Definitions",
+	fairness:    "Fairness",
+	secondTry:   "Second chances",
+	load:        "Load",
 }
+
+// personReports are by person and not split further; each leads to the others.
+var personReports = []string{fairness, secondTry, load}
 
 // dimensions are what a report can be split by, in the order of the list.
 var dimensions = []string{"", "source", "campaign", "country", "persona", "pool", "owner", "definition"}
@@ -42,7 +50,34 @@ type reportView struct {
 	Rows                []reportRow
 	Total               reportRow
 	Changes             []changeView
+	// ByPerson says that the report is by person and by nothing else; Others are those
+	// that are too.
+	ByPerson bool
+	Others   []link
+	// Pool limits the report to one; empty = all. HasPool says that it can be limited.
+	Pool     string
+	HasPool  bool
+	Findings []findingView
+	Chances  []chanceView
+	// NotListed counts the chances that are not shown.
+	NotListed int64
 }
+
+// findingView is what a test found in one pool.
+type findingView struct {
+	Pool, Test, Text string
+	// Found says that nothing explains it.
+	Found bool
+}
+
+// chanceView is a lead that one person declined and another took.
+type chanceView struct {
+	Lead, Pool, DeclinedBy, Reason, TakenBy, State, Worth string
+	DeclinedAt, TakenAt                                   time.Time
+}
+
+// testTitles say what each test looks at.
+var testTitles = map[string]string{"share": "How many", "good-leads": "Which ones"}
 
 type reportRow struct {
 	Key   string
@@ -87,7 +122,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	// A failed status only costs the time frames their anchor.
 	st, _ := v.reports.GetStatus(r.Context(), &feedbackv1.GetStatusRequest{})
 	view := reportView{
-		Name: name, Title: title, Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"),
+		Name: name, Title: title, Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
 		Definition: q.Get("definition"), Horizon: q.Get("horizon"), Historical: ask.GetHistorical(),
 		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
 		Columns: columnsOf(got), Baseline: instant(got.GetBaseline()), AtBaseline: got.GetAtBaseline(), Earlier: ask.GetEarlier(),
@@ -118,8 +153,34 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 		}
 		view.Changes = append(view.Changes, one)
 	}
+	view.persons(name, got)
 	c.render(w, r, http.StatusOK, "report", v.session, pageData{Title: title, Nav: name, Body: view})
 	return nil
+}
+
+// persons fills in what the reports by person have besides figures.
+func (v *reportView) persons(name string, got *feedbackv1.Report) {
+	if !slices.Contains(personReports, name) {
+		return
+	}
+	v.ByPerson, v.HasPool = true, name != load
+	for _, other := range personReports {
+		v.Others = append(v.Others, link{Label: reportTitles[other], To: "/reports/" + other, Current: other == name})
+	}
+	for _, f := range got.GetFindings() {
+		v.Findings = append(v.Findings, findingView{Pool: f.GetPool(), Test: testTitles[f.GetTest()], Text: f.GetText(), Found: f.GetVerdict() == "not-explained"})
+	}
+	for _, c := range got.GetSecondChances() {
+		one := chanceView{
+			Lead: c.GetLeadId(), Pool: c.GetPool(), DeclinedBy: c.GetDeclinedBy(), Reason: c.GetReason(), TakenBy: c.GetTakenBy(), State: c.GetState(),
+			DeclinedAt: instant(c.GetDeclinedAt()), TakenAt: instant(c.GetTakenAt()),
+		}
+		if c.GetValueMinor() != 0 {
+			one.Worth = lead.Money(c.GetValueMinor(), c.GetCurrency())
+		}
+		v.Chances = append(v.Chances, one)
+	}
+	v.NotListed = got.GetNotListed()
 }
 
 func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
@@ -134,7 +195,7 @@ func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
 }
 
 func reportRequest(name string, q url.Values) (*feedbackv1.GetReportRequest, error) {
-	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes", Earlier: q.Get("earlier") == "yes"}
+	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes", Earlier: q.Get("earlier") == "yes", Pool: q.Get("pool")}
 	var err error
 	if ask.From, err = dayOf(q.Get("from")); err != nil {
 		return nil, err
@@ -196,7 +257,7 @@ func timeFrames(name string, q url.Values, now time.Time, baseline bool) []link 
 	}
 	for _, f := range frames {
 		to := url.Values{}
-		for _, k := range []string{"by", "definition", "horizon", "historical"} {
+		for _, k := range []string{"by", "pool", "definition", "horizon", "historical"} {
 			if v := q.Get(k); v != "" {
 				to.Set(k, v)
 			}

@@ -39,6 +39,7 @@ type leadRow struct {
 	refusedAt, mqlAt, salAt, sqlAt    time.Time
 	offeredAt, acceptedAt, rejectedAt time.Time
 	wonAt, lostAt                     time.Time
+	points, pointsNeeded              int64
 	firstSequence, lastSequence       uint64
 	lastRecordedAt                    time.Time
 	assignment                        *assignmentRow // the active one
@@ -62,6 +63,11 @@ type assignmentRow struct {
 	outcome, reason                        string
 	offeredAt, takeBy, endedAt, releasedAt time.Time
 	active                                 bool
+	// How good the lead was when it was offered, and who was there.
+	stage                leadv1.Stage
+	points, pointsNeeded int64
+	setID, chosenBy      string
+	declined             bool
 }
 
 type duplicateRow struct {
@@ -94,10 +100,15 @@ type changes struct {
 	assignments []*assignmentRow
 	touched     map[*assignmentRow]bool
 	duplicates  []*duplicateRow
+	turns       []*turnRow
+	adjustments []*adjustmentRow
+	members     []*memberRow
+	sets        []*setRow
+	known       map[string]bool // sets that are stored, by their ids
 }
 
-func newChanges() *changes {
-	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}}
+func newChanges(known map[string]bool) *changes {
+	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}, known: known}
 }
 
 func (c *changes) keep(a *assignmentRow) {
@@ -131,7 +142,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	r.s.Explanation, r.s.Considered, r.s.RoutingSummary = nil, nil, ""
 	r.s.Personal, r.s.BodyMAC, r.s.Declined, r.s.TimedOut, r.s.Returned = nil, nil, nil, nil, nil
 	r.s.Excluded, r.s.Batch, r.s.MoveTo, r.s.Moved = nil, "", "", lead.Moved{}
-	r.s.Journey, r.s.Came, r.s.CameBefore, r.s.Course = nil, 0, 0, lead.Course{}
+	r.s.Journey, r.s.Came, r.s.CameBefore, r.s.Course, r.s.Past = nil, 0, 0, lead.Course{}, nil
 	r.s.First, r.s.Last, r.s.Handoff = lead.Touch{}, lead.Touch{}, lead.Touch{}
 }
 
@@ -158,6 +169,7 @@ func (r *leadRow) instants(e *ledger.Event, c *changes) {
 			first(&r.returnedAt, e.Occurred)
 		}
 	case *leadv1.LeadQualified:
+		r.fit(b)
 		r.decided(b.GetAgreementVersion(), e.Occurred)
 		if r.definition == 0 && b.GetStage() >= leadv1.Stage_STAGE_MQL {
 			r.definition = b.GetAgreementVersion()
@@ -226,6 +238,7 @@ func (r *leadRow) assign(e *ledger.Event, c *changes) {
 		open(&assignmentRow{
 			offer: int64(b.GetOffer()), member: b.GetMember(), turn: turnWord(b.GetTurn()),
 			outcome: outcomeStanding, offeredAt: e.Occurred, takeBy: r.s.TakeBy,
+			stage: r.s.Stage, points: r.points, pointsNeeded: r.pointsNeeded, setID: c.set(considered(b.GetConsidered())), chosenBy: b.GetChosenBy(),
 		})
 	case *leadv1.OfferAccepted:
 		if r.assignment == nil || r.assignment.outcome != outcomeStanding {
@@ -235,18 +248,25 @@ func (r *leadRow) assign(e *ledger.Event, c *changes) {
 		a.member, a.outcome, a.endedAt = b.GetMember(), outcomeAccepted, e.Occurred
 		c.keep(a)
 	case *leadv1.OfferRejected:
+		if r.assignment != nil {
+			r.assignment.declined = true
+		}
 		r.end(outcomeRejected, e.Occurred, b.GetReason(), c)
 	case *leadv1.OfferTimedOut:
 		r.end(outcomeTimedOut, e.Occurred, "", c)
 	case *leadv1.LeadReassigned:
+		if r.s.Historical {
+			r.restated(e, open)
+			break
+		}
 		r.release(e.Occurred, b.GetReason(), c)
 		if r.s.Owner != "" {
 			// Given back as their own, without an offer.
 			open(&assignmentRow{offer: int64(r.s.Offers), member: r.s.Owner, turn: turnWord(leadv1.TurnKind_TURN_KIND_OVERRIDE), outcome: outcomeAccepted, endedAt: e.Occurred})
 		}
 	case *leadv1.OutcomeRecorded:
-		if b.GetHistorical() && r.s.Owner != "" && (r.assignment == nil || r.assignment.member != r.s.Owner) {
-			open(&assignmentRow{member: r.s.Owner, outcome: outcomeStated, endedAt: e.Occurred})
+		if b.GetHistorical() {
+			r.restated(e, open)
 		}
 	default:
 		if r.s.Owner == "" && r.s.OfferedTo == "" {

@@ -15,7 +15,7 @@ type Metric struct {
 	ID string
 	// Report and Name say where it stands.
 	Report, Name string
-	// Unit: "leads", "deliveries", "seconds", "ratio", "number".
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money".
 	Unit string
 	// Formula and Population, in words.
 	Formula, Population string
@@ -38,17 +38,29 @@ const (
 	unitSeconds    = "seconds"
 	unitRatio      = "ratio"
 	unitNumber     = "number"
+	unitPeople     = "people"
+	unitMoney      = "money"
 )
 
 // Reports there are.
 const (
-	reportFunnel      = "funnel"
-	reportResponse    = "response"
-	reportDefinitions = "definitions"
+	reportFunnel       = "funnel"
+	reportResponse     = "response"
+	reportDefinitions  = "definitions"
+	reportFairness     = "fairness"
+	reportSecondChance = "second-chance"
+	reportLoad         = "load"
 )
 
 // ReportNames lists the reports there are.
-func ReportNames() []string { return []string{reportFunnel, reportResponse, reportDefinitions} }
+func ReportNames() []string {
+	return []string{reportFunnel, reportResponse, reportDefinitions, reportFairness, reportSecondChance, reportLoad}
+}
+
+// byPerson says whether a report is by person always, and by nothing else.
+func byPerson(report string) bool {
+	return report == reportFairness || report == reportSecondChance || report == reportLoad
+}
 
 // Catalogue lists every figure of every report, in the order of the columns.
 func Catalogue() []Metric { return catalogue }
@@ -63,7 +75,7 @@ func metricsOf(report string) []Metric {
 	return out
 }
 
-var catalogue = slices.Concat(funnelMetrics(), responseMetrics(), definitionMetrics())
+var catalogue = slices.Concat(funnelMetrics(), responseMetrics(), definitionMetrics(), fairnessMetrics(), secondChanceMetrics(), loadMetrics())
 
 func funnelMetrics() []Metric {
 	const (

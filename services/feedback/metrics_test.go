@@ -27,24 +27,32 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 		if !slices.Contains([]string{ownerMarketing, ownerSales, ownerBoth}, m.Owner) {
 			t.Errorf("%s has no owner: %q", m.ID, m.Owner)
 		}
-		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber}, m.Unit) {
+		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitMoney}, m.Unit) {
 			t.Errorf("%s has no unit: %q", m.ID, m.Unit)
 		}
 	}
 	s := openStore(t)
 	st := &story{}
 	st.received("l1", start, nil)
+	st.received("l2", start, nil)
 	st.say("l1", start, &leadv1.LeadNurtured{AgreementVersion: 1, Reason: "profile", Explanation: explained("too small")})
+	st.offer("l2", start, "inside", "ana", leadv1.TurnKind_TURN_KIND_ROTATION, 1, "ana=1")
+	st.say("l2", start, &leadv1.OfferRejected{Member: "ana", Offer: 1, Reason: "no-budget", Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, AgreementVersion: 1})
+	st.say("l2", start, &leadv1.OfferAccepted{Member: "ana", Offer: 2})
 	refill(t, s, st.events, 1)
 	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start))
 	shown := 0
 	for _, name := range ReportNames() {
-		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: name, By: "source"})
+		by := "source"
+		if byPerson(name) {
+			by = ""
+		}
+		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: name, By: by})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(got.GetRows()) != 1 {
-			t.Fatalf("%s by source: %d rows; want 1", name, len(got.GetRows()))
+			t.Fatalf("%s: %d rows; want 1", name, len(got.GetRows()))
 		}
 		for _, row := range append(got.GetRows(), got.GetTotal()) {
 			if len(row.GetFigures()) != len(got.GetColumns()) {

@@ -8,6 +8,7 @@ import (
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -52,7 +53,7 @@ func (s *Store) Attach(ctx context.Context, ledgerID string) (uint64, error) {
 		}
 		return s.empty(ctx, tx, ledgerID)
 	})
-	clear(s.rows)
+	s.drop()
 	return at, s.fault("attached to the log", err)
 }
 
@@ -61,20 +62,26 @@ func (s *Store) Attach(ctx context.Context, ledgerID string) (uint64, error) {
 func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.rows)
+	s.drop()
 	return s.fault("emptied", s.inTx(ctx, s.write, nil, func(tx *sql.Tx) error {
 		return s.empty(ctx, tx, ledgerID)
 	}))
 }
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
-	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions"} {
+	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "members"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
 	}
 	_, err := tx.ExecContext(ctx, s.dialect.places("UPDATE position SET ledger_id = ?, sequence = 0 WHERE id = 1"), ledgerID)
 	return err
+}
+
+// drop forgets what is in memory of the tables.
+func (s *Store) drop() {
+	clear(s.rows)
+	clear(s.sets)
 }
 
 // Apply folds events, which come in the order of the log, in one transaction
@@ -90,9 +97,9 @@ func (s *Store) Apply(ctx context.Context, events []*ledger.Event) error {
 		s.remembered, err = s.applyIn(ctx, tx, events)
 		return err
 	})
-	if err != nil || len(s.rows) > cachedLeads {
+	if err != nil || len(s.rows) > cachedLeads || len(s.sets) > cachedLeads {
 		// After a failure what is in memory may be ahead of the tables.
-		clear(s.rows)
+		s.drop()
 	}
 	return s.fault("brought forward", err)
 }
@@ -104,7 +111,7 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 	}
 	if before != s.remembered {
 		// Somebody else folded on: what is in memory is of another time.
-		clear(s.rows)
+		s.drop()
 	}
 	at, fresh := before, events[:0:0]
 	for _, e := range events {
@@ -123,7 +130,7 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 	if at == before {
 		return at, nil
 	}
-	c := newChanges()
+	c := newChanges(s.sets)
 	if err := s.load(ctx, tx, fresh); err != nil {
 		return 0, err
 	}
@@ -133,6 +140,10 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 			if err := s.version(ctx, tx, e); err != nil {
 				return 0, err
 			}
+			if b, ok := e.Body.(*routingv1.PoolAdvanced); ok {
+				c.pool(e, b)
+			}
+			c.person(e)
 			continue
 		}
 		r := s.rows[id]
@@ -242,7 +253,35 @@ func (s *Store) store(ctx context.Context, tx *sql.Tx, c *changes) error {
 	if err := put(ctx, tx, st.assignments, c.assignments); err != nil {
 		return err
 	}
-	return put(ctx, tx, st.duplicates, c.duplicates)
+	if err := put(ctx, tx, st.duplicates, c.duplicates); err != nil {
+		return err
+	}
+	if err := put(ctx, tx, st.sets, c.sets); err != nil {
+		return err
+	}
+	if err := put(ctx, tx, st.turns, c.turns); err != nil {
+		return err
+	}
+	if err := put(ctx, tx, st.adjustments, c.adjustments); err != nil {
+		return err
+	}
+	return s.putMembers(ctx, tx, c.members)
+}
+
+// putMembers writes people one by one: there are few. Who comes back is there again.
+func (s *Store) putMembers(ctx context.Context, tx *sql.Tx, members []*memberRow) error {
+	for _, m := range members {
+		query, args := "UPDATE members SET removed_at = ? WHERE member = ?", []any{(*instantColumn)(&m.removed), m.member}
+		if m.removed.IsZero() {
+			query = "INSERT INTO members (member, roles, added_at) VALUES (?, ?, ?)" +
+				" ON CONFLICT (member) DO UPDATE SET roles = excluded.roles, removed_at = NULL"
+			args = []any{m.member, m.roles, (*instantColumn)(&m.added)}
+		}
+		if _, err := tx.ExecContext(ctx, s.dialect.places(query), args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // put writes rows, many to a statement.
@@ -273,6 +312,7 @@ type upsert struct{ one, many *sql.Stmt }
 // statements are prepared once.
 type statements struct {
 	leads, history, assignments, duplicates upsert
+	turns, adjustments, sets                upsert
 	selectLeads, selectAssignments          *sql.Stmt
 
 	all []*sql.Stmt
@@ -311,6 +351,10 @@ func (s *Store) prepare(ctx context.Context) error {
 	st.history = both("stage_history", byEvent, names(new(historyRow).columns()))
 	st.assignments = both("assignments", byEvent, assignmentColumns)
 	st.duplicates = both("duplicates", byEvent, names(new(duplicateRow).columns()))
+	byStep := []string{"sequence", "step"}
+	st.turns = both("turns", byStep, names(new(turnRow).columns()))
+	st.adjustments = both("turn_adjustments", byStep, names(new(adjustmentRow).columns()))
+	st.sets = both("turn_sets", []string{"set_id"}, names(new(setRow).columns()))
 	in := " WHERE lead_id IN (?" + strings.Repeat(", ?", chunk-1) + ")"
 	st.selectLeads = prepare("SELECT " + strings.Join(leadColumns, ", ") + " FROM leads" + in)
 	st.selectAssignments = prepare("SELECT " + strings.Join(assignmentColumns, ", ") + " FROM assignments" + in + " AND active")

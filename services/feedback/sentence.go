@@ -26,7 +26,7 @@ import (
 // Sentence says an event in one plain English sentence. It names members by
 // their handles and holds nothing personal.
 func Sentence(body proto.Message) string {
-	for _, of := range []func(proto.Message) string{intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, outcomeSentence, houseSentence} {
+	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, outcomeSentence, houseSentence} {
 		if s := of(body); s != "" {
 			return ended(s)
 		}
@@ -35,6 +35,18 @@ func Sentence(body proto.Message) string {
 		return "An event that cannot be read."
 	}
 	return "An event of the type " + string(body.ProtoReflect().Descriptor().FullName()) + "."
+}
+
+// pastSentence speaks of changes of owner that imported history states.
+func pastSentence(body proto.Message) string {
+	b, ok := body.(*leadv1.LeadReassigned)
+	switch {
+	case !ok || b.GetReason() != lead.ReasonImported:
+		return ""
+	case b.GetFrom() == "":
+		return fmt.Sprintf("Imported history: %s had it from now on", b.GetTo())
+	}
+	return fmt.Sprintf("Imported history: %s had it from now on, and no longer %s", b.GetTo(), b.GetFrom())
 }
 
 func intakeSentence(body proto.Message) string {
@@ -477,15 +489,7 @@ func worth(minor int64, currency string) string {
 	if minor == 0 {
 		return ""
 	}
-	digits, ok := lead.MinorDigits(currency)
-	if !ok {
-		digits = 2
-	}
-	text := fmt.Sprintf("%0*d", digits+1, minor)
-	if digits > 0 {
-		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
-	}
-	return " worth " + text + " " + currency
+	return " worth " + lead.Money(minor, currency)
 }
 
 // ended closes a sentence; what it quotes may have a full stop already.

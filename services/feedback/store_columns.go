@@ -108,6 +108,8 @@ func (r *leadRow) columns() []column {
 		{"decided_by", &r.decidedBy},
 		{"decided_at", (*instantColumn)(&r.decidedAt)},
 		{"returned_at", (*instantColumn)(&r.returnedAt)},
+		{"points", &r.points},
+		{"points_needed", &r.pointsNeeded},
 	}
 }
 
@@ -149,6 +151,12 @@ func (a *assignmentRow) columns() []column {
 		{"ended_at", (*instantColumn)(&a.endedAt)},
 		{"released_at", (*instantColumn)(&a.releasedAt)},
 		{"active", &a.active},
+		{"stage", (*stageColumn)(&a.stage)},
+		{"points", &a.points},
+		{"points_needed", &a.pointsNeeded},
+		{"set_id", &a.setID},
+		{"chosen_by", &a.chosenBy},
+		{"declined", &a.declined},
 	}
 }
 
@@ -159,6 +167,39 @@ func (d *duplicateRow) columns() []column {
 		{"occurred_at", (*instantColumn)(&d.occurredAt)},
 		{"kind", &d.kind},
 	}
+}
+
+func (t *turnRow) columns() []column {
+	return []column{
+		{"sequence", (*sequenceColumn)(&t.sequence)},
+		{"step", &t.step},
+		{"at", (*instantColumn)(&t.at)},
+		{"pool", &t.pool},
+		{"lead_id", &t.leadID},
+		{"offer", &t.offer},
+		{"kind", &t.kind},
+		{"counted", &t.counted},
+		{"member", &t.member},
+		{"set_id", &t.setID},
+	}
+}
+
+func (a *adjustmentRow) columns() []column {
+	return []column{
+		{"sequence", (*sequenceColumn)(&a.sequence)},
+		{"step", &a.step},
+		{"at", (*instantColumn)(&a.at)},
+		{"pool", &a.pool},
+		{"lead_id", &a.leadID},
+		{"member", &a.member},
+		{"kind", &a.kind},
+		{"leads", &a.leads},
+		{"set_id", &a.setID},
+	}
+}
+
+func (r *setRow) columns() []column {
+	return []column{{"set_id", &r.id}, {"seats", &r.seats}}
 }
 
 // instantColumn stores an instant as nanoseconds since 1970; none as NULL.

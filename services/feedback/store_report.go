@@ -32,6 +32,8 @@ type Question struct {
 	Definition int64
 	Horizon    time.Duration
 	Historical bool
+	// Pool limits the reports on turns to one; empty = all.
+	Pool string
 }
 
 const (
@@ -66,13 +68,23 @@ func Dimensions() []string {
 func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error) {
 	q := Question{
 		Report: req.GetReport(), By: req.GetBy(), AsOf: now,
-		Definition: req.GetDefinition(), Historical: req.GetHistorical(),
+		Definition: req.GetDefinition(), Historical: req.GetHistorical(), Pool: req.GetPool(),
 	}
 	if !slices.Contains(ReportNames(), q.Report) {
-		return q, fault.New(fault.Invalid, "report: there is no report %q; there are %s", q.Report, strings.Join(ReportNames(), " and "))
+		return q, fault.New(fault.Invalid, "report: there is no report %q; there are %s", q.Report, strings.Join(ReportNames(), ", "))
 	}
 	if _, ok := dimensions[q.By]; q.By != "" && !ok {
 		return q, fault.New(fault.Invalid, "by: reports cannot be split by %q; they can by %s", q.By, strings.Join(Dimensions(), ", "))
+	}
+	switch {
+	case byPerson(q.Report) && q.By != "":
+		return q, fault.New(fault.Invalid, "by: the report %s is by person and is not split further", q.Report)
+	case q.Report == reportFairness && q.Definition != 0:
+		return q, fault.New(fault.Invalid, "definition: the report %s counts turns, whatever qualified their leads", q.Report)
+	case q.Report == reportFairness && q.Historical:
+		return q, fault.New(fault.Invalid, "historical: imported history had no turns")
+	case q.Pool != "" && q.Report != reportFairness && q.Report != reportSecondChance:
+		return q, fault.New(fault.Invalid, "pool: only the reports %s and %s are limited to one; others are split by it", reportFairness, reportSecondChance)
 	}
 	if req.GetFrom() != nil {
 		q.From = req.GetFrom().AsTime()
@@ -125,6 +137,14 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
 		if _, out.Sequence, err = s.position(ctx, tx); err != nil {
 			return err
+		}
+		switch q.Report {
+		case reportFairness:
+			return s.fairness(ctx, tx, q, out)
+		case reportSecondChance:
+			return s.secondChance(ctx, tx, q, out)
+		case reportLoad:
+			return s.loads(ctx, tx, q, out)
 		}
 		tallies := map[string]*tally{}
 		switch q.Report {
@@ -187,7 +207,7 @@ func sortedKeys(tallies map[string]*tally) []string {
 // population says in words which leads the report counts.
 func (q Question) population() string {
 	var b strings.Builder
-	b.WriteString("Leads received")
+	b.WriteString(map[bool]string{true: "Turns of pools", false: "Leads received"}[q.Report == reportFairness])
 	switch {
 	case !q.From.IsZero() && !q.To.IsZero():
 		fmt.Fprintf(&b, " from %s until before %s", moment(q.From), moment(q.To))
@@ -205,11 +225,14 @@ func (q Question) population() string {
 	if q.AtBaseline {
 		b.WriteString(" (the agreed baseline; what came before it counts only when asked for)")
 	}
-	if q.Historical {
+	switch {
+	case q.Report == reportFairness: // imported history had no turns
+	case q.Historical:
 		b.WriteString(", imported history included")
-	} else {
+	default:
 		b.WriteString(", imported history left out")
 	}
+	b.WriteString(personsText[q.Report])
 	if q.Report == reportResponse {
 		days := int64(q.Horizon / (24 * time.Hour))
 		fmt.Fprintf(&b, ", refused ones left out. First answer: the first touch of the person by sales, in clock time from receipt; it counts within %d days. Mean, median and p90 are over the leads answered within that horizon only", days)
@@ -222,6 +245,14 @@ func (q Question) population() string {
 	}
 	b.WriteByte('.')
 	return b.String()
+}
+
+// personsText says what else the reports by person count.
+var personsText = map[string]string{
+	reportFairness: ". A turn is an offer of a lead to one person, of whatever kind; who was there, and with which weight, is what the decision itself recorded." +
+		" Off quota ever is over the pool's whole books, also what came before; rotation promises less than one lead while the same people are there",
+	reportSecondChance: ". A lead counts for whoever declined it or gave it back with a reason; it was taken where somebody else accepted it afterwards and has had it since. In the total a lead counts once",
+	reportLoad:         ", and whoever had them. Everybody of sales is listed, also who had none. In the total a lead counts once, however many had it",
 }
 
 // selection is the part of a query that all reports share: which leads, how

@@ -36,6 +36,8 @@ type Store struct {
 	// sequence remembered.
 	rows       map[string]*leadRow
 	remembered uint64
+	// sets are ids of sets of people that the tables hold.
+	sets map[string]bool
 }
 
 // dialect is what differs between the databases; all other SQL is shared.
@@ -95,7 +97,7 @@ func connect(address string) (*Store, error) {
 			return nil, fault.New(fault.Invalid, "the SQL address is not one that PostgreSQL's driver can read; write postgres://user:password@host:port/database")
 		}
 		db.SetMaxOpenConns(8)
-		return &Store{dialect: postgres, write: db, read: db, rows: map[string]*leadRow{}}, nil
+		return &Store{dialect: postgres, write: db, read: db, rows: map[string]*leadRow{}, sets: map[string]bool{}}, nil
 	}
 	if address == "" {
 		return nil, fault.New(fault.Invalid, "the read model has no address: name a file or postgres://…")
@@ -132,7 +134,7 @@ func connect(address string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	return &Store{dialect: sqlite, write: write, read: read, rows: map[string]*leadRow{}}, nil
+	return &Store{dialect: sqlite, write: write, read: read, rows: map[string]*leadRow{}, sets: map[string]bool{}}, nil
 }
 
 // Close lets go of the database.

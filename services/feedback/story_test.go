@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -45,6 +46,40 @@ func (st *story) received(leadID string, at time.Time, change func(*leadv1.LeadR
 		change(b)
 	}
 	st.say(leadID, at, b)
+}
+
+// offer appends a turn of a pool: the lead's own event and the pool's, in one batch.
+// There are those of seats, as seatsText writes them.
+func (st *story) offer(leadID string, at time.Time, pool, member string, kind leadv1.TurnKind, n int32, there string) *leadv1.LeadOffered {
+	step := &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: leadID, Pool: pool, Member: member, Turn: kind, Offer: n}
+	offered := &leadv1.LeadOffered{
+		AgreementVersion: 1, Pool: pool, Group: "g", Member: member, Offer: n, TakeBy: timestamppb.New(at.Add(time.Hour)), Rule: "r", Turn: kind, Summary: "next in turn",
+	}
+	for _, s := range readSeats(there) {
+		if s.owed {
+			step.Owed, step.OwedWeights = append(step.Owed, s.member), append(step.OwedWeights, s.weight)
+			continue
+		}
+		step.Eligible, step.Weights = append(step.Eligible, s.member), append(step.Weights, s.weight)
+		offered.Considered = append(offered.Considered, &leadv1.Candidate{Member: s.member, Eligible: true, Weight: s.weight})
+	}
+	st.say(leadID, at, offered)
+	st.ofPool(at, step)
+	return offered
+}
+
+// adjust appends a change of somebody's books.
+func (st *story) adjust(at time.Time, pool, member string, kind leadv1.TurnKind, leadID string, leads int64, others string) {
+	step := &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_ADJUSTED, LeadId: leadID, Pool: pool, Member: member, Turn: kind, Leads: leads}
+	for _, s := range readSeats(others) {
+		step.Eligible, step.Weights = append(step.Eligible, s.member), append(step.Weights, s.weight)
+	}
+	st.ofPool(at, step)
+}
+
+func (st *story) ofPool(at time.Time, steps ...*routingv1.PoolStep) {
+	e := st.say("", at, &routingv1.PoolAdvanced{Steps: steps})
+	e.Subject = lead.SubjectPool + "g"
 }
 
 func explained(summary string) *leadv1.Explanation { return &leadv1.Explanation{Summary: summary} }
@@ -159,10 +194,12 @@ func drawStory(t *rapid.T) *story {
 			st.say(id, l.at, moved)
 		case 7:
 			l.offers++
-			st.say(id, l.at, &leadv1.LeadOffered{
-				AgreementVersion: version, Pool: rapid.SampledFrom([]string{"inside", "field"}).Draw(t, "pool"), Group: "g", Member: member,
-				Offer: l.offers, TakeBy: timestamppb.New(l.at.Add(time.Hour)), Rule: "r", Turn: leadv1.TurnKind_TURN_KIND_ROTATION, Summary: "next in turn",
-			})
+			kind := rapid.SampledFrom([]leadv1.TurnKind{1, 1, 1, 2, 3, 4}).Draw(t, "turn")
+			there := rapid.SampledFrom([]string{"ana=1 ben=1 cy=1", "ana=2 ben=1", "cy=3", "ana=1 ben=1 | cy=2", ""}).Draw(t, "there")
+			st.offer(id, l.at, rapid.SampledFrom([]string{"inside", "field"}).Draw(t, "pool"), member, kind, l.offers, there).AgreementVersion = version
+			if rapid.SampledFrom([]bool{false, false, true}).Draw(t, "adjusted") {
+				st.adjust(l.at, "inside", member, kind, id, rapid.Int64Range(-2, 2).Draw(t, "by"), rapid.SampledFrom([]string{"", "dan=1 eve=2"}).Draw(t, "off"))
+			}
 		case 10:
 			st.say(id, l.at, &leadv1.OfferAccepted{Member: member, Offer: max(l.offers, 1)})
 		case 11:
@@ -231,7 +268,7 @@ func refill(t fataler, s *Store, events []*ledger.Event, size int) {
 func (s *Store) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.rows)
+	s.drop()
 }
 
 // dump reads a table row by row, as text.
@@ -276,5 +313,9 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"assignments":   dump(t, s, "assignments", "sequence"),
 		"duplicates":    dump(t, s, "duplicates", "sequence"),
 		"versions":      dump(t, s, "agreement_versions", "version"),
+		"turns":         dump(t, s, "turns", "sequence, step"),
+		"sets":          dump(t, s, "turn_sets", "set_id"),
+		"adjustments":   dump(t, s, "turn_adjustments", "sequence, step"),
+		"members":       dump(t, s, "members", "member"),
 	}
 }

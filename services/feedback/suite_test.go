@@ -44,6 +44,10 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"definitions equal a direct count", definitionsEqualACount},
 		{"a change of the agreement is compared", changeIsCompared},
 		{"answer times come out as laid down", answerTimes},
+		{"fairness equals a direct count", fairnessEqualsACount},
+		{"who was there is what the decision says", thereByDecision},
+		{"second chances as laid down", secondChances},
+		{"load equals a direct count", loadEqualsACount},
 		{"an empty read model has reports", emptyReports},
 		{"lists come in pages", pages},
 		{"nobody with marketing is forgotten", nobodyForgotten},
@@ -562,7 +566,11 @@ func emptyReports(t *testing.T, s *Store) {
 	for _, name := range ReportNames() {
 		for _, by := range append(Dimensions(), "") {
 			for _, asOf := range []*timestamppb.Timestamp{nil, timestamppb.New(start)} {
-				q, err := question(&feedbackv1.GetReportRequest{Report: name, By: by, AsOf: asOf, Definition: 1}, start)
+				version := int64(1)
+				if byPerson(name) {
+					by, version = "", 0
+				}
+				q, err := question(&feedbackv1.GetReportRequest{Report: name, By: by, AsOf: asOf, Definition: version}, start)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -574,7 +582,7 @@ func emptyReports(t *testing.T, s *Store) {
 					t.Fatalf("%s by %q of nothing: %v", name, by, r)
 				}
 				for i, f := range r.GetTotal().GetFigures() {
-					rate := slices.Contains([]string{unitRatio, unitSeconds, unitNumber}, r.GetColumns()[i].GetUnit())
+					rate := slices.Contains([]string{unitRatio, unitSeconds, unitNumber, unitMoney}, r.GetColumns()[i].GetUnit())
 					if f.GetValue() != 0 || f.GetUnknown() != rate {
 						t.Errorf("%s of nothing: %v; counts are 0 and what divides by them unknown", name, f)
 					}

@@ -21,6 +21,12 @@ type tally struct {
 	// report on definitions from the first offer to the first acceptance.
 	seconds []float64
 	ordered bool
+
+	// In the reports that are by person. Of the last two the total is counted by
+	// itself, since one lead may have been with several people.
+	turns  turnBooks
+	chance chanceBooks
+	load   loadBooks
 }
 
 func (t *tally) add(o *tally) {
@@ -46,6 +52,7 @@ func (t *tally) add(o *tally) {
 	t.unanswered += o.unanswered
 	t.seconds = append(t.seconds, o.seconds...)
 	t.ordered = false
+	t.turns.add(&o.turns)
 }
 
 // answer counts one lead by how long its first answer took. No touch is the

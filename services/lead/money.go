@@ -1,5 +1,7 @@
 package lead
 
+import "fmt"
+
 // MinorDigits is how many decimals a currency has (ISO 4217), and whether the
 // code can be one: three capital letters. Values are kept in minor units.
 func MinorDigits(currency string) (digits int, ok bool) {
@@ -18,4 +20,17 @@ func MinorDigits(currency string) (digits int, ok bool) {
 		return 3, true
 	}
 	return 2, true
+}
+
+// Money is a value in minor units as people read it, such as "1234.50 EUR".
+func Money(minor int64, currency string) string {
+	digits, ok := MinorDigits(currency)
+	if !ok {
+		digits = 2
+	}
+	text := fmt.Sprintf("%0*d", digits+1, minor)
+	if digits > 0 {
+		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
+	}
+	return text + " " + currency
 }

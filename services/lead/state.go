@@ -123,6 +123,9 @@ type State struct {
 	FallbackAt   time.Time
 	FallbackFrom string
 
+	// Past are the changes of owner that imported history states, in order.
+	Past []OwnerChange
+
 	Touches      int64
 	FirstTouchAt time.Time
 	AcceptedAt   time.Time
@@ -325,7 +328,11 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.State = leadv1.State_STATE_QUALIFIED
 		s.free()
 	case *leadv1.LeadReassigned:
-		s.reassigned(e)
+		if s.Historical {
+			s.stated(e, occurred)
+		} else {
+			s.reassigned(e)
+		}
 	case *leadv1.OutcomeRecorded:
 		s.answered()
 		s.outcome(e, occurred)
@@ -502,5 +509,6 @@ func (s *State) Clone() *State {
 	c.Commands = slices.Clip(s.Commands)
 	c.Journey = slices.Clip(s.Journey)
 	c.Course = s.Course.clone()
+	c.Past = slices.Clip(s.Past)
 	return &c
 }

@@ -291,6 +291,9 @@ func TestEvolve(t *testing.T) {
 		"history that was won": {past(&leadv1.LeadReceived{Historical: true, ReceivedAt: timestamppb.New(noon)}), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, Member: "zoe", Historical: true}, func(s *State) {
 			s.State, s.Owner, s.ClosedAt = leadv1.State_STATE_WON, "zoe", noon
 		}},
+		"history with another owner": {past(&leadv1.LeadReceived{Historical: true, ReceivedAt: timestamppb.New(noon)}, &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WORKING, Member: "zoe", Historical: true}), &leadv1.LeadReassigned{From: "zoe", To: "ana", Reason: ReasonImported, BatchId: "b"}, func(s *State) {
+			s.Owner, s.Past = "ana", []OwnerChange{{At: noon, From: "zoe", To: "ana"}}
+		}},
 		"set aside": {past(opened()), &leadv1.HandlingFailed{Service: "routing", Text: "planted"}, func(s *State) {
 			s.Failure, s.FailedService = "planted", "routing"
 		}},

@@ -121,6 +121,7 @@ var Policy = map[string][]string{
 
 	feedbackv1.FeedbackService_RecordOutcome_FullMethodName:       {Sales, Qualifier, Manager},
 	feedbackv1.FeedbackService_ImportOutcomes_FullMethodName:      {Operator, Manager},
+	feedbackv1.FeedbackService_ImportOwners_FullMethodName:        {Operator, Manager},
 	feedbackv1.FeedbackService_ListWaitingOutcomes_FullMethodName: everyone,
 	feedbackv1.ReportService_GetReport_FullMethodName:             everyone,
 	feedbackv1.ReportService_GetStatus_FullMethodName:             everyone,

@@ -484,6 +484,255 @@ func (x *OutcomeResult) GetText() string {
 	return ""
 }
 
+// ImportOwnersRequest carries rows of a file, at most 500. The rows of one lead come in
+// the order of time.
+type ImportOwnersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the import: all changes of owner that it brings carry it.
+	BatchId string `protobuf:"bytes,1,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// Rows.
+	Rows          []*OwnerRow `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportOwnersRequest) Reset() {
+	*x = ImportOwnersRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportOwnersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportOwnersRequest) ProtoMessage() {}
+
+func (x *ImportOwnersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportOwnersRequest.ProtoReflect.Descriptor instead.
+func (*ImportOwnersRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ImportOwnersRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
+}
+
+func (x *ImportOwnersRequest) GetRows() []*OwnerRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// OwnerRow says that somebody had a lead at an instant.
+type OwnerRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line in the file, for the answer.
+	Line int64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// Lead, as the source's own id resolves to it.
+	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Names the fact: the same key on the same lead is one fact, for ever.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// Who had it.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// When.
+	OccurredAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OwnerRow) Reset() {
+	*x = OwnerRow{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OwnerRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OwnerRow) ProtoMessage() {}
+
+func (x *OwnerRow) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OwnerRow.ProtoReflect.Descriptor instead.
+func (*OwnerRow) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *OwnerRow) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *OwnerRow) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *OwnerRow) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *OwnerRow) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *OwnerRow) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+// ImportOwnersResponse says what became of each row.
+type ImportOwnersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One answer a row, in order.
+	Results       []*OwnerResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportOwnersResponse) Reset() {
+	*x = ImportOwnersResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportOwnersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportOwnersResponse) ProtoMessage() {}
+
+func (x *ImportOwnersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportOwnersResponse.ProtoReflect.Descriptor instead.
+func (*ImportOwnersResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ImportOwnersResponse) GetResults() []*OwnerResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// OwnerResult is the answer to one row.
+type OwnerResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Line in the file.
+	Line int64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// "recorded" (the owner changed), "there" (they had it then already, as far as is
+	// known) or "refused".
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Why it was refused; empty = it was not.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OwnerResult) Reset() {
+	*x = OwnerResult{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OwnerResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OwnerResult) ProtoMessage() {}
+
+func (x *OwnerResult) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OwnerResult.ProtoReflect.Descriptor instead.
+func (*OwnerResult) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OwnerResult) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *OwnerResult) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *OwnerResult) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // ListWaitingOutcomesRequest asks for the outcomes that wait.
 type ListWaitingOutcomesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -497,7 +746,7 @@ type ListWaitingOutcomesRequest struct {
 
 func (x *ListWaitingOutcomesRequest) Reset() {
 	*x = ListWaitingOutcomesRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -509,7 +758,7 @@ func (x *ListWaitingOutcomesRequest) String() string {
 func (*ListWaitingOutcomesRequest) ProtoMessage() {}
 
 func (x *ListWaitingOutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -522,7 +771,7 @@ func (x *ListWaitingOutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWaitingOutcomesRequest.ProtoReflect.Descriptor instead.
 func (*ListWaitingOutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListWaitingOutcomesRequest) GetPageSize() int32 {
@@ -553,7 +802,7 @@ type ListWaitingOutcomesResponse struct {
 
 func (x *ListWaitingOutcomesResponse) Reset() {
 	*x = ListWaitingOutcomesResponse{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[7]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +814,7 @@ func (x *ListWaitingOutcomesResponse) String() string {
 func (*ListWaitingOutcomesResponse) ProtoMessage() {}
 
 func (x *ListWaitingOutcomesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[7]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +827,7 @@ func (x *ListWaitingOutcomesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWaitingOutcomesResponse.ProtoReflect.Descriptor instead.
 func (*ListWaitingOutcomesResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListWaitingOutcomesResponse) GetOutcomes() []*WaitingOutcome {
@@ -618,7 +867,7 @@ type WaitingOutcome struct {
 
 func (x *WaitingOutcome) Reset() {
 	*x = WaitingOutcome{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[8]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -630,7 +879,7 @@ func (x *WaitingOutcome) String() string {
 func (*WaitingOutcome) ProtoMessage() {}
 
 func (x *WaitingOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[8]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -643,7 +892,7 @@ func (x *WaitingOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitingOutcome.ProtoReflect.Descriptor instead.
 func (*WaitingOutcome) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WaitingOutcome) GetLeadId() string {
@@ -741,6 +990,23 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\rOutcomeResult\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\x90\x01\n" +
+	"\x13ImportOwnersRequest\x12;\n" +
+	"\bbatch_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,63}$R\abatchId\x12<\n" +
+	"\x04rows\x18\x02 \x03(\v2\x1b.baton.feedback.v1.OwnerRowB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x04rows\"\xe1\x01\n" +
+	"\bOwnerRow\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\"\n" +
+	"\alead_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12\x1c\n" +
+	"\x03key\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x03key\x12:\n" +
+	"\x06member\x18\x04 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x06member\x12C\n" +
+	"\voccurred_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"occurredAt\"P\n" +
+	"\x14ImportOwnersResponse\x128\n" +
+	"\aresults\x18\x01 \x03(\v2\x1e.baton.feedback.v1.OwnerResultR\aresults\"O\n" +
+	"\vOwnerResult\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\"d\n" +
 	"\x1aListWaitingOutcomesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
@@ -758,10 +1024,11 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\x06member\x18\x05 \x01(\tR\x06member\x12;\n" +
 	"\voccurred_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"occurredAt\x120\n" +
-	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since2\xc8\x03\n" +
+	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since2\xcc\x04\n" +
 	"\x0fFeedbackService\x12\x8f\x01\n" +
 	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/outcomes\x12\x89\x01\n" +
-	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x96\x01\n" +
+	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x81\x01\n" +
+	"\fImportOwners\x12&.baton.feedback.v1.ImportOwnersRequest\x1a'.baton.feedback.v1.ImportOwnersResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/owners:import\x12\x96\x01\n" +
 	"\x13ListWaitingOutcomes\x12-.baton.feedback.v1.ListWaitingOutcomesRequest\x1a..baton.feedback.v1.ListWaitingOutcomesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/outcomes:waitingBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
@@ -776,7 +1043,7 @@ func file_baton_feedback_v1_feedback_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_feedback_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*RecordOutcomeRequest)(nil),        // 0: baton.feedback.v1.RecordOutcomeRequest
 	(*RecordOutcomeResponse)(nil),       // 1: baton.feedback.v1.RecordOutcomeResponse
@@ -784,34 +1051,43 @@ var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*OutcomeRow)(nil),                  // 3: baton.feedback.v1.OutcomeRow
 	(*ImportOutcomesResponse)(nil),      // 4: baton.feedback.v1.ImportOutcomesResponse
 	(*OutcomeResult)(nil),               // 5: baton.feedback.v1.OutcomeResult
-	(*ListWaitingOutcomesRequest)(nil),  // 6: baton.feedback.v1.ListWaitingOutcomesRequest
-	(*ListWaitingOutcomesResponse)(nil), // 7: baton.feedback.v1.ListWaitingOutcomesResponse
-	(*WaitingOutcome)(nil),              // 8: baton.feedback.v1.WaitingOutcome
-	(v1.OutcomeKind)(0),                 // 9: baton.lead.v1.OutcomeKind
-	(*timestamppb.Timestamp)(nil),       // 10: google.protobuf.Timestamp
+	(*ImportOwnersRequest)(nil),         // 6: baton.feedback.v1.ImportOwnersRequest
+	(*OwnerRow)(nil),                    // 7: baton.feedback.v1.OwnerRow
+	(*ImportOwnersResponse)(nil),        // 8: baton.feedback.v1.ImportOwnersResponse
+	(*OwnerResult)(nil),                 // 9: baton.feedback.v1.OwnerResult
+	(*ListWaitingOutcomesRequest)(nil),  // 10: baton.feedback.v1.ListWaitingOutcomesRequest
+	(*ListWaitingOutcomesResponse)(nil), // 11: baton.feedback.v1.ListWaitingOutcomesResponse
+	(*WaitingOutcome)(nil),              // 12: baton.feedback.v1.WaitingOutcome
+	(v1.OutcomeKind)(0),                 // 13: baton.lead.v1.OutcomeKind
+	(*timestamppb.Timestamp)(nil),       // 14: google.protobuf.Timestamp
 }
 var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
-	9,  // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
-	10, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	13, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
+	14, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
-	9,  // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
-	10, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
+	13, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
+	14, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
-	8,  // 6: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
-	9,  // 7: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
-	10, // 8: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
-	10, // 9: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
-	0,  // 10: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	2,  // 11: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
-	6,  // 12: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
-	1,  // 13: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	4,  // 14: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
-	7,  // 15: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	7,  // 6: baton.feedback.v1.ImportOwnersRequest.rows:type_name -> baton.feedback.v1.OwnerRow
+	14, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
+	9,  // 8: baton.feedback.v1.ImportOwnersResponse.results:type_name -> baton.feedback.v1.OwnerResult
+	12, // 9: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
+	13, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
+	14, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
+	14, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
+	0,  // 13: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,  // 14: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,  // 15: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
+	10, // 16: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	1,  // 17: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,  // 18: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	8,  // 19: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
+	11, // 20: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	17, // [17:21] is the sub-list for method output_type
+	13, // [13:17] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }
@@ -825,7 +1101,7 @@ func file_baton_feedback_v1_feedback_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_feedback_service_proto_rawDesc), len(file_baton_feedback_v1_feedback_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	FeedbackService_RecordOutcome_FullMethodName       = "/baton.feedback.v1.FeedbackService/RecordOutcome"
 	FeedbackService_ImportOutcomes_FullMethodName      = "/baton.feedback.v1.FeedbackService/ImportOutcomes"
+	FeedbackService_ImportOwners_FullMethodName        = "/baton.feedback.v1.FeedbackService/ImportOwners"
 	FeedbackService_ListWaitingOutcomes_FullMethodName = "/baton.feedback.v1.FeedbackService/ListWaitingOutcomes"
 )
 
@@ -37,6 +38,9 @@ type FeedbackServiceClient interface {
 	// ImportOutcomes records what another system says became of leads. An outcome
 	// whose lead is not here yet waits for it.
 	ImportOutcomes(ctx context.Context, in *ImportOutcomesRequest, opts ...grpc.CallOption) (*ImportOutcomesResponse, error)
+	// ImportOwners records who had leads of the past, and from when. What it says of a
+	// lead that is no imported history is refused.
+	ImportOwners(ctx context.Context, in *ImportOwnersRequest, opts ...grpc.CallOption) (*ImportOwnersResponse, error)
 	// ListWaitingOutcomes lists the outcomes that wait for their leads.
 	ListWaitingOutcomes(ctx context.Context, in *ListWaitingOutcomesRequest, opts ...grpc.CallOption) (*ListWaitingOutcomesResponse, error)
 }
@@ -69,6 +73,16 @@ func (c *feedbackServiceClient) ImportOutcomes(ctx context.Context, in *ImportOu
 	return out, nil
 }
 
+func (c *feedbackServiceClient) ImportOwners(ctx context.Context, in *ImportOwnersRequest, opts ...grpc.CallOption) (*ImportOwnersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportOwnersResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ImportOwners_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *feedbackServiceClient) ListWaitingOutcomes(ctx context.Context, in *ListWaitingOutcomesRequest, opts ...grpc.CallOption) (*ListWaitingOutcomesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListWaitingOutcomesResponse)
@@ -90,6 +104,9 @@ type FeedbackServiceServer interface {
 	// ImportOutcomes records what another system says became of leads. An outcome
 	// whose lead is not here yet waits for it.
 	ImportOutcomes(context.Context, *ImportOutcomesRequest) (*ImportOutcomesResponse, error)
+	// ImportOwners records who had leads of the past, and from when. What it says of a
+	// lead that is no imported history is refused.
+	ImportOwners(context.Context, *ImportOwnersRequest) (*ImportOwnersResponse, error)
 	// ListWaitingOutcomes lists the outcomes that wait for their leads.
 	ListWaitingOutcomes(context.Context, *ListWaitingOutcomesRequest) (*ListWaitingOutcomesResponse, error)
 	mustEmbedUnimplementedFeedbackServiceServer()
@@ -107,6 +124,9 @@ func (UnimplementedFeedbackServiceServer) RecordOutcome(context.Context, *Record
 }
 func (UnimplementedFeedbackServiceServer) ImportOutcomes(context.Context, *ImportOutcomesRequest) (*ImportOutcomesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportOutcomes not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ImportOwners(context.Context, *ImportOwnersRequest) (*ImportOwnersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportOwners not implemented")
 }
 func (UnimplementedFeedbackServiceServer) ListWaitingOutcomes(context.Context, *ListWaitingOutcomesRequest) (*ListWaitingOutcomesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWaitingOutcomes not implemented")
@@ -168,6 +188,24 @@ func _FeedbackService_ImportOutcomes_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FeedbackService_ImportOwners_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportOwnersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ImportOwners(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ImportOwners_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ImportOwners(ctx, req.(*ImportOwnersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _FeedbackService_ListWaitingOutcomes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListWaitingOutcomesRequest)
 	if err := dec(in); err != nil {
@@ -200,6 +238,10 @@ var FeedbackService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ImportOutcomes",
 			Handler:    _FeedbackService_ImportOutcomes_Handler,
+		},
+		{
+			MethodName: "ImportOwners",
+			Handler:    _FeedbackService_ImportOwners_Handler,
 		},
 		{
 			MethodName: "ListWaitingOutcomes",

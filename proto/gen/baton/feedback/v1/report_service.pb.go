@@ -29,7 +29,7 @@ const (
 // GetReportRequest asks for a report.
 type GetReportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "funnel", "response" or "definitions".
+	// "funnel", "response", "definitions", "fairness", "second-chance" or "load".
 	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
 	// Dimension to split by: "", "source", "campaign", "country", "persona",
 	// "pool", "owner", "definition".
@@ -48,7 +48,9 @@ type GetReportRequest struct {
 	// What had occurred by then; absent = now.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// Whether leads from before the agreed baseline count as well.
-	Earlier       bool `protobuf:"varint,9,opt,name=earlier,proto3" json:"earlier,omitempty"`
+	Earlier bool `protobuf:"varint,9,opt,name=earlier,proto3" json:"earlier,omitempty"`
+	// Only this pool, in the reports on fairness and on second chances; empty = all.
+	Pool          string `protobuf:"bytes,10,opt,name=pool,proto3" json:"pool,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,6 +148,13 @@ func (x *GetReportRequest) GetEarlier() bool {
 	return false
 }
 
+func (x *GetReportRequest) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
 // Report is rows of figures and their total.
 type Report struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -174,7 +183,16 @@ type Report struct {
 	// Before and after of each change of the agreement, where the report has them.
 	Comparisons []*Comparison `protobuf:"bytes,12,rep,name=comparisons,proto3" json:"comparisons,omitempty"`
 	// Whether it starts at the baseline, since no other time was asked for.
-	AtBaseline    bool `protobuf:"varint,13,opt,name=at_baseline,json=atBaseline,proto3" json:"at_baseline,omitempty"`
+	AtBaseline bool `protobuf:"varint,13,opt,name=at_baseline,json=atBaseline,proto3" json:"at_baseline,omitempty"`
+	// What the report on fairness found, pool by pool.
+	Findings []*Finding `protobuf:"bytes,14,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Leads that one person declined and another took, newest first; at most 500.
+	SecondChances []*SecondChance `protobuf:"bytes,15,rep,name=second_chances,json=secondChances,proto3" json:"second_chances,omitempty"`
+	// How many more of them there are.
+	NotListed int64 `protobuf:"varint,16,opt,name=not_listed,json=notListed,proto3" json:"not_listed,omitempty"`
+	// ISO 4217 currency of the figures of unit "money"; empty = there are none, or in
+	// several currencies, which are not added up.
+	Currency      string `protobuf:"bytes,17,opt,name=currency,proto3" json:"currency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -300,6 +318,273 @@ func (x *Report) GetAtBaseline() bool {
 	return false
 }
 
+func (x *Report) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *Report) GetSecondChances() []*SecondChance {
+	if x != nil {
+		return x.SecondChances
+	}
+	return nil
+}
+
+func (x *Report) GetNotListed() int64 {
+	if x != nil {
+		return x.NotListed
+	}
+	return 0
+}
+
+func (x *Report) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+// Finding is what one test says about one pool, or about one person of it.
+type Finding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pool.
+	Pool string `protobuf:"bytes,1,opt,name=pool,proto3" json:"pool,omitempty"`
+	// "share": who was given how many leads. "good-leads": who was given the good ones.
+	Test string `protobuf:"bytes,2,opt,name=test,proto3" json:"test,omitempty"`
+	// "explained" (who was there, and chance), "not-explained", or "too-few" leads to
+	// say.
+	Verdict string `protobuf:"bytes,3,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Who it is about; empty = the pool as a whole.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// Leads more than those who were there at the same turns would get on average; below
+	// 0: fewer. Of the whole pool, those of who is furthest away.
+	Leads float64 `protobuf:"fixed64,5,opt,name=leads,proto3" json:"leads,omitempty"`
+	// How probable it is that some distance in the report is that large where nobody is
+	// favoured, at most.
+	Probability float64 `protobuf:"fixed64,6,opt,name=probability,proto3" json:"probability,omitempty"`
+	// Turns that the test rests on.
+	Turns int64 `protobuf:"varint,7,opt,name=turns,proto3" json:"turns,omitempty"`
+	// The same in plain words.
+	Text          string `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Finding) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *Finding) GetTest() string {
+	if x != nil {
+		return x.Test
+	}
+	return ""
+}
+
+func (x *Finding) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *Finding) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Finding) GetLeads() float64 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+func (x *Finding) GetProbability() float64 {
+	if x != nil {
+		return x.Probability
+	}
+	return 0
+}
+
+func (x *Finding) GetTurns() int64 {
+	if x != nil {
+		return x.Turns
+	}
+	return 0
+}
+
+func (x *Finding) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// SecondChance is a lead that one person declined and another took.
+type SecondChance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Pool that gave it to who declined it.
+	Pool string `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Who declined it.
+	DeclinedBy string `protobuf:"bytes,3,opt,name=declined_by,json=declinedBy,proto3" json:"declined_by,omitempty"`
+	// Reason from the agreed list.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When.
+	DeclinedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=declined_at,json=declinedAt,proto3" json:"declined_at,omitempty"`
+	// Who took it afterwards.
+	TakenBy string `protobuf:"bytes,6,opt,name=taken_by,json=takenBy,proto3" json:"taken_by,omitempty"`
+	// When.
+	TakenAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=taken_at,json=takenAt,proto3" json:"taken_at,omitempty"`
+	// State of the lead by then that the report speaks for, as a word.
+	State string `protobuf:"bytes,8,opt,name=state,proto3" json:"state,omitempty"`
+	// Value of a won deal in minor units.
+	ValueMinor int64 `protobuf:"varint,9,opt,name=value_minor,json=valueMinor,proto3" json:"value_minor,omitempty"`
+	// ISO 4217 currency.
+	Currency      string `protobuf:"bytes,10,opt,name=currency,proto3" json:"currency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecondChance) Reset() {
+	*x = SecondChance{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecondChance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecondChance) ProtoMessage() {}
+
+func (x *SecondChance) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecondChance.ProtoReflect.Descriptor instead.
+func (*SecondChance) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SecondChance) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *SecondChance) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *SecondChance) GetDeclinedBy() string {
+	if x != nil {
+		return x.DeclinedBy
+	}
+	return ""
+}
+
+func (x *SecondChance) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SecondChance) GetDeclinedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DeclinedAt
+	}
+	return nil
+}
+
+func (x *SecondChance) GetTakenBy() string {
+	if x != nil {
+		return x.TakenBy
+	}
+	return ""
+}
+
+func (x *SecondChance) GetTakenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TakenAt
+	}
+	return nil
+}
+
+func (x *SecondChance) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *SecondChance) GetValueMinor() int64 {
+	if x != nil {
+		return x.ValueMinor
+	}
+	return 0
+}
+
+func (x *SecondChance) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
 // Comparison is the same figures before and after the agreement changed, over two
 // windows of the same length and on leads that have none in common.
 type Comparison struct {
@@ -323,7 +608,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +620,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +633,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Comparison) GetBeforeVersion() int64 {
@@ -398,7 +683,7 @@ type Column struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in rows.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Unit: "leads", "deliveries", "seconds", "ratio", "number".
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money".
 	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Formula in words.
 	Formula       string `protobuf:"bytes,3,opt,name=formula,proto3" json:"formula,omitempty"`
@@ -408,7 +693,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -420,7 +705,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -433,7 +718,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Column) GetName() string {
@@ -468,14 +753,18 @@ type ReportRow struct {
 	// on.
 	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
 	// Until before then; absent = still.
-	To            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// Pool of the row, in the report on fairness.
+	Pool string `protobuf:"bytes,5,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Person of the row, in the reports that are by person.
+	Member        string `protobuf:"bytes,6,opt,name=member,proto3" json:"member,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportRow) Reset() {
 	*x = ReportRow{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -487,7 +776,7 @@ func (x *ReportRow) String() string {
 func (*ReportRow) ProtoMessage() {}
 
 func (x *ReportRow) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -500,7 +789,7 @@ func (x *ReportRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRow.ProtoReflect.Descriptor instead.
 func (*ReportRow) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReportRow) GetKey() string {
@@ -531,6 +820,20 @@ func (x *ReportRow) GetTo() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ReportRow) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *ReportRow) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
 // Figure is one number.
 type Figure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -546,7 +849,7 @@ type Figure struct {
 
 func (x *Figure) Reset() {
 	*x = Figure{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +861,7 @@ func (x *Figure) String() string {
 func (*Figure) ProtoMessage() {}
 
 func (x *Figure) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +874,7 @@ func (x *Figure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figure.ProtoReflect.Descriptor instead.
 func (*Figure) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{5}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Figure) GetName() string {
@@ -604,7 +907,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +919,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +932,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{8}
 }
 
 // GetStatusResponse says how things stand.
@@ -657,7 +960,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +972,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +985,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetStatusResponse) GetLedgerSequence() uint64 {
@@ -745,7 +1048,7 @@ var File_baton_feedback_v1_report_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\n" +
-	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x02\n" +
+	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x03\n" +
 	"\x10GetReportRequest\x12!\n" +
 	"\x06report\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06report\x12\x17\n" +
 	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x02by\x12.\n" +
@@ -760,7 +1063,9 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"historical\x18\a \x01(\bR\n" +
 	"historical\x12/\n" +
 	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x18\n" +
-	"\aearlier\x18\t \x01(\bR\aearlier\"\xbe\x04\n" +
+	"\aearlier\x18\t \x01(\bR\aearlier\x12\x1b\n" +
+	"\x04pool\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x04pool\"\xf9\x05\n" +
 	"\x06Report\x12\x16\n" +
 	"\x06report\x18\x01 \x01(\tR\x06report\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12.\n" +
@@ -780,7 +1085,36 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\bbaseline\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bbaseline\x12?\n" +
 	"\vcomparisons\x18\f \x03(\v2\x1d.baton.feedback.v1.ComparisonR\vcomparisons\x12\x1f\n" +
 	"\vat_baseline\x18\r \x01(\bR\n" +
-	"atBaseline\"\x95\x02\n" +
+	"atBaseline\x126\n" +
+	"\bfindings\x18\x0e \x03(\v2\x1a.baton.feedback.v1.FindingR\bfindings\x12F\n" +
+	"\x0esecond_chances\x18\x0f \x03(\v2\x1f.baton.feedback.v1.SecondChanceR\rsecondChances\x12\x1d\n" +
+	"\n" +
+	"not_listed\x18\x10 \x01(\x03R\tnotListed\x12\x1a\n" +
+	"\bcurrency\x18\x11 \x01(\tR\bcurrency\"\xc5\x01\n" +
+	"\aFinding\x12\x12\n" +
+	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x12\n" +
+	"\x04test\x18\x02 \x01(\tR\x04test\x12\x18\n" +
+	"\averdict\x18\x03 \x01(\tR\averdict\x12\x16\n" +
+	"\x06member\x18\x04 \x01(\tR\x06member\x12\x14\n" +
+	"\x05leads\x18\x05 \x01(\x01R\x05leads\x12 \n" +
+	"\vprobability\x18\x06 \x01(\x01R\vprobability\x12\x14\n" +
+	"\x05turns\x18\a \x01(\x03R\x05turns\x12\x12\n" +
+	"\x04text\x18\b \x01(\tR\x04text\"\xd6\x02\n" +
+	"\fSecondChance\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x12\n" +
+	"\x04pool\x18\x02 \x01(\tR\x04pool\x12\x1f\n" +
+	"\vdeclined_by\x18\x03 \x01(\tR\n" +
+	"declinedBy\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12;\n" +
+	"\vdeclined_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"declinedAt\x12\x19\n" +
+	"\btaken_by\x18\x06 \x01(\tR\atakenBy\x125\n" +
+	"\btaken_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\atakenAt\x12\x14\n" +
+	"\x05state\x18\b \x01(\tR\x05state\x12\x1f\n" +
+	"\vvalue_minor\x18\t \x01(\x03R\n" +
+	"valueMinor\x12\x1a\n" +
+	"\bcurrency\x18\n" +
+	" \x01(\tR\bcurrency\"\x95\x02\n" +
 	"\n" +
 	"Comparison\x12%\n" +
 	"\x0ebefore_version\x18\x01 \x01(\x03R\rbeforeVersion\x12#\n" +
@@ -792,12 +1126,14 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x18\n" +
-	"\aformula\x18\x03 \x01(\tR\aformula\"\xae\x01\n" +
+	"\aformula\x18\x03 \x01(\tR\aformula\"\xda\x01\n" +
 	"\tReportRow\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
 	"\afigures\x18\x02 \x03(\v2\x19.baton.feedback.v1.FigureR\afigures\x12.\n" +
 	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"L\n" +
+	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x12\n" +
+	"\x04pool\x18\x05 \x01(\tR\x04pool\x12\x16\n" +
+	"\x06member\x18\x06 \x01(\tR\x06member\"L\n" +
 	"\x06Figure\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x18\n" +
@@ -828,46 +1164,52 @@ func file_baton_feedback_v1_report_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_report_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_report_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_baton_feedback_v1_report_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_baton_feedback_v1_report_service_proto_goTypes = []any{
 	(*GetReportRequest)(nil),      // 0: baton.feedback.v1.GetReportRequest
 	(*Report)(nil),                // 1: baton.feedback.v1.Report
-	(*Comparison)(nil),            // 2: baton.feedback.v1.Comparison
-	(*Column)(nil),                // 3: baton.feedback.v1.Column
-	(*ReportRow)(nil),             // 4: baton.feedback.v1.ReportRow
-	(*Figure)(nil),                // 5: baton.feedback.v1.Figure
-	(*GetStatusRequest)(nil),      // 6: baton.feedback.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 7: baton.feedback.v1.GetStatusResponse
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Finding)(nil),               // 2: baton.feedback.v1.Finding
+	(*SecondChance)(nil),          // 3: baton.feedback.v1.SecondChance
+	(*Comparison)(nil),            // 4: baton.feedback.v1.Comparison
+	(*Column)(nil),                // 5: baton.feedback.v1.Column
+	(*ReportRow)(nil),             // 6: baton.feedback.v1.ReportRow
+	(*Figure)(nil),                // 7: baton.feedback.v1.Figure
+	(*GetStatusRequest)(nil),      // 8: baton.feedback.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 9: baton.feedback.v1.GetStatusResponse
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_baton_feedback_v1_report_service_proto_depIdxs = []int32{
-	8,  // 0: baton.feedback.v1.GetReportRequest.from:type_name -> google.protobuf.Timestamp
-	8,  // 1: baton.feedback.v1.GetReportRequest.to:type_name -> google.protobuf.Timestamp
-	8,  // 2: baton.feedback.v1.GetReportRequest.as_of:type_name -> google.protobuf.Timestamp
-	8,  // 3: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
-	8,  // 4: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
-	8,  // 5: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
-	4,  // 6: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
-	4,  // 7: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
-	3,  // 8: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
-	8,  // 9: baton.feedback.v1.Report.baseline:type_name -> google.protobuf.Timestamp
-	2,  // 10: baton.feedback.v1.Report.comparisons:type_name -> baton.feedback.v1.Comparison
-	8,  // 11: baton.feedback.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	4,  // 12: baton.feedback.v1.Comparison.before:type_name -> baton.feedback.v1.ReportRow
-	4,  // 13: baton.feedback.v1.Comparison.after:type_name -> baton.feedback.v1.ReportRow
-	5,  // 14: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
-	8,  // 15: baton.feedback.v1.ReportRow.from:type_name -> google.protobuf.Timestamp
-	8,  // 16: baton.feedback.v1.ReportRow.to:type_name -> google.protobuf.Timestamp
-	8,  // 17: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
-	0,  // 18: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
-	6,  // 19: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
-	1,  // 20: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
-	7,  // 21: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
-	20, // [20:22] is the sub-list for method output_type
-	18, // [18:20] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	10, // 0: baton.feedback.v1.GetReportRequest.from:type_name -> google.protobuf.Timestamp
+	10, // 1: baton.feedback.v1.GetReportRequest.to:type_name -> google.protobuf.Timestamp
+	10, // 2: baton.feedback.v1.GetReportRequest.as_of:type_name -> google.protobuf.Timestamp
+	10, // 3: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
+	10, // 4: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
+	10, // 5: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
+	6,  // 6: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
+	6,  // 7: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
+	5,  // 8: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
+	10, // 9: baton.feedback.v1.Report.baseline:type_name -> google.protobuf.Timestamp
+	4,  // 10: baton.feedback.v1.Report.comparisons:type_name -> baton.feedback.v1.Comparison
+	2,  // 11: baton.feedback.v1.Report.findings:type_name -> baton.feedback.v1.Finding
+	3,  // 12: baton.feedback.v1.Report.second_chances:type_name -> baton.feedback.v1.SecondChance
+	10, // 13: baton.feedback.v1.SecondChance.declined_at:type_name -> google.protobuf.Timestamp
+	10, // 14: baton.feedback.v1.SecondChance.taken_at:type_name -> google.protobuf.Timestamp
+	10, // 15: baton.feedback.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	6,  // 16: baton.feedback.v1.Comparison.before:type_name -> baton.feedback.v1.ReportRow
+	6,  // 17: baton.feedback.v1.Comparison.after:type_name -> baton.feedback.v1.ReportRow
+	7,  // 18: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
+	10, // 19: baton.feedback.v1.ReportRow.from:type_name -> google.protobuf.Timestamp
+	10, // 20: baton.feedback.v1.ReportRow.to:type_name -> google.protobuf.Timestamp
+	10, // 21: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
+	0,  // 22: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
+	8,  // 23: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
+	1,  // 24: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
+	9,  // 25: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
+	24, // [24:26] is the sub-list for method output_type
+	22, // [22:24] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_report_service_proto_init() }
@@ -881,7 +1223,7 @@ func file_baton_feedback_v1_report_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_report_service_proto_rawDesc), len(file_baton_feedback_v1_report_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
