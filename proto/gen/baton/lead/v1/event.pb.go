@@ -4353,8 +4353,11 @@ type NoticeFailed struct {
 	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
 	// Number of the attempt, from 1.
 	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// Why, as a word: "timeout", "refused", "status", "redirect", "private-address",
-	// "tls", "no-address", "gone".
+	// Why, as a word: "timeout", "unreachable", "refused" (a mail server that will not take
+	// it), "status" (not a 2xx), "redirect", "private-address", "tls", "no-address" (nobody
+	// said where to), "no-server" (no mail server is set), "gone" (channel or person is
+	// out), "superseded" (the offer does not stand any more, so nothing was sent),
+	// "unreadable" (what to tell, or the channel's secrets, cannot be opened).
 	Fault string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
 	// Status of the other side; 0 = it gave none.
 	Status int32 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
@@ -4497,7 +4500,11 @@ func (x *NoticeOpened) GetBy() string {
 type NoticeRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Notice.
-	NoticeId      string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	// The notice as it was queued, so that who sends it need not look for it.
+	Notice *NoticeQueued `protobuf:"bytes,2,opt,name=notice,proto3" json:"notice,omitempty"`
+	// Attempts that were made before.
+	Attempts      int32 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4537,6 +4544,20 @@ func (x *NoticeRequested) GetNoticeId() string {
 		return x.NoticeId
 	}
 	return ""
+}
+
+func (x *NoticeRequested) GetNotice() *NoticeQueued {
+	if x != nil {
+		return x.Notice
+	}
+	return nil
+}
+
+func (x *NoticeRequested) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
 }
 
 // RecordWritten says that a customer system holds the lead.
@@ -5379,9 +5400,11 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x04took\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04took\"M\n" +
 	"\fNoticeOpened\x12$\n" +
 	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12\x17\n" +
-	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\"7\n" +
+	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\"\x99\x01\n" +
 	"\x0fNoticeRequested\x12$\n" +
-	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\"u\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12;\n" +
+	"\x06notice\x18\x02 \x01(\v2\x1b.baton.lead.v1.NoticeQueuedB\x06\xbaH\x03\xc8\x01\x01R\x06notice\x12#\n" +
+	"\battempts\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\battempts\"u\n" +
 	"\rRecordWritten\x12#\n" +
 	"\achannel\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12%\n" +
 	"\trecord_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\brecordId\x12\x18\n" +
@@ -5615,19 +5638,20 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	60, // 68: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
 	59, // 69: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
 	60, // 70: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
-	6,  // 71: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	8,  // 72: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	59, // 73: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	59, // 74: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	7,  // 75: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	8,  // 76: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	13, // 77: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	13, // 78: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	79, // [79:79] is the sub-list for method output_type
-	79, // [79:79] is the sub-list for method input_type
-	79, // [79:79] is the sub-list for extension type_name
-	79, // [79:79] is the sub-list for extension extendee
-	0,  // [0:79] is the sub-list for field type_name
+	46, // 71: baton.lead.v1.NoticeRequested.notice:type_name -> baton.lead.v1.NoticeQueued
+	6,  // 72: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	8,  // 73: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	59, // 74: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	59, // 75: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	7,  // 76: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	8,  // 77: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	13, // 78: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 79: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	80, // [80:80] is the sub-list for method output_type
+	80, // [80:80] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
