@@ -28,10 +28,11 @@ its first column.
   baton lead show ID                        where it stands
   baton lead history ID                     all that happened, in sentences
   baton lead explain ID                     why it was qualified and given as it was
+  baton lead receipt ID                     how it was handed over, and when it was opened
   baton lead accept ID                      take it
   baton lead call ID --reached --fit --horizon 3
   baton lead outcome ID --kind won --value 1200 --currency EUR`,
-	}, leadList(), leadShow(), leadHistory(), leadExplain(), leadOwner(), leadAccept(), leadReject(), leadCall(), leadOutcome())
+	}, leadList(), leadShow(), leadHistory(), leadExplain(), leadOwner(), leadReceipt(), leadAccept(), leadReject(), leadCall(), leadOutcome())
 }
 
 // states are the states by their words.

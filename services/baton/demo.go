@@ -297,7 +297,7 @@ func (p *play) visit(n int) {
 	}
 }
 
-func (p *play) deliver(at time.Time, d delivery) {
+func (p *play) deliver(at time.Time, d knock) {
 	p.order++
 	heap.Push(&p.queue, &act{at: at, order: p.order, together: true, do: func(context.Context) error {
 		status, err := d.send(p.client, "http://"+p.app.HTTPAddr)

@@ -348,8 +348,18 @@ func (b *Book) oldest() (at time.Time) {
 	return at
 }
 
-// onWaiting says who is called when something may be sent, and onCalled when something
-// is to be queued.
+// OldestAge is for how long the notice has waited that waits the longest; 0 = none does.
+func (b *Book) OldestAge(now time.Time) time.Duration {
+	if at := b.oldest(); !at.IsZero() {
+		return max(0, now.Sub(at))
+	}
+	return 0
+}
+
+// Nudge says who is called when something is to be queued.
+func (b *Book) Nudge(f *ledger.Follower, desk func()) { f.View(func(*ledger.View) { b.desk = desk }) }
+
+// onWaiting says who is called when something may be sent.
 func (b *Book) onWaiting(f *ledger.Follower, look func()) {
 	f.View(func(*ledger.View) { b.worker = look })
 }

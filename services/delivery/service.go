@@ -204,6 +204,9 @@ func changed(before *deliveryv1.ChannelSet, req *deliveryv1.SetChannelRequest) (
 		}
 		set.Events = req.GetEvents()
 	}
+	if req.GetPaused() && set.GetKind() == deliveryv1.ChannelKind_CHANNEL_KIND_CONSOLE {
+		return nil, fault.New(fault.Invalid, "paused: the pages send nothing, so there is nothing to pause")
+	}
 	if req.Paused != nil {
 		set.Paused = req.GetPaused()
 	}
@@ -244,7 +247,7 @@ func (s *Server) RemoveChannel(ctx context.Context, req *deliveryv1.RemoveChanne
 		case c == nil:
 			return nil, fault.New(fault.NotFound, "there is no channel %s", req.GetChannel())
 		case c.Set.GetKind() == deliveryv1.ChannelKind_CHANNEL_KIND_CONSOLE:
-			return nil, fault.New(fault.State, "the pages are always there; they can be paused for nobody")
+			return nil, fault.New(fault.State, "the pages are always there")
 		case c.Set.GetRemoved():
 			return nil, nil
 		}
