@@ -327,7 +327,7 @@ func TestAMailIsAnsweredByItsLink(t *testing.T) {
 
 func (h *house) verifier() string {
 	h.t.Helper()
-	return must[*auditv1.GetCheckpointResponse](h.t)(auditv1.NewAuditServiceClient(h.conn).GetCheckpoint(h.as(""), &auditv1.GetCheckpointRequest{})).GetVerifier()
+	return must[*auditv1.GetCheckpointResponse](h.t)(auditv1.NewAuditServiceClient(h.conn).GetCheckpoint(h.as(""), &auditv1.GetCheckpointRequest{Stream: ledger.StreamLedger})).GetVerifier()
 }
 
 // noticeTypes are what was said of notices on a lead.
@@ -467,7 +467,7 @@ func (h *house) threeDays() {
 // followed, an address of a private network is called, one that hangs holds up others, or
 // the delivery log does not show it.
 func TestWebhooksOverThreeDays(t *testing.T) {
-	h := start(t, Config{patience: 300 * time.Millisecond})
+	h := start(t, Config{patience: 500 * time.Millisecond})
 	var led int
 	var mu sync.Mutex
 	elsewhere := openReceiver(t, func(http.ResponseWriter, *http.Request, int) { mu.Lock(); led++; mu.Unlock() })
@@ -513,7 +513,11 @@ func TestWebhooksOverThreeDays(t *testing.T) {
 	must[*deliveryv1.SetChannelResponse](t)(h.channels().SetChannel(h.as(""), &deliveryv1.SetChannelRequest{
 		Channel: "named", Kind: deliveryv1.ChannelKind_CHANNEL_KIND_WEBHOOK, Url: "https://localhost:" + port + "/", Events: []string{"LeadOffered"},
 	}))
-	h.submit("hook-1", filled(1))
+	id := h.submit("hook-1", filled(1))
+	h.settle()
+	// Taken at once, so that there is one offer to tell of.
+	who := h.lead(id).GetOfferedTo()
+	must[*routingv1.AcceptResponse](t)(routingv1.NewRoutingServiceClient(h.conn).Accept(h.as(who), &routingv1.AcceptRequest{LeadId: id}))
 	began := time.Now()
 	h.threeDays()
 	t.Logf("three days and eight hours took %s", time.Since(began).Round(time.Millisecond))

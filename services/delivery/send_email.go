@@ -192,7 +192,8 @@ func (s *Mail) write(m *Message, to *mail.Address) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return out.Bytes(), parts.Close()
+	err := parts.Close()
+	return out.Bytes(), err
 }
 
 // mailText is the mail without marks.
