@@ -23,7 +23,7 @@ nobody to make them: console (the pages) and, where baton up is given a mail ser
 (BATON_SMTP_URL), email.
 
   baton channel add sales-room --kind slack --url-file slack.url
-  baton channel add crm --kind webhook --url-file crm.url --events LeadOffered,OfferAccepted
+  baton channel add crm --kind webhook --url-file crm.url --events OfferAccepted
   baton channel test crm
   baton channel list
 
@@ -49,7 +49,8 @@ func channelList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List the channels and how they do",
-		Long:    `Lists the channels: where they lead, what waits, what arrived, what was given up, and why the last attempt failed, if it did.`,
+		Long:    `Lists the channels: where they lead, what waits, what arrived, what was given up, and
+why the last attempt failed, if it did.`,
 		Example: `  baton channel list`,
 		Args:    exactly(),
 		RunE: client(func(c *call) error {
@@ -87,8 +88,8 @@ func channelSet(name string) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add NAME --kind KIND",
 		Short: "Make a channel known",
-		Long: `Makes a channel known. Its address is read from a file, from standard input (--url-file -)
-or from --url, which others on this machine can see while the command runs.
+		Long: `Makes a channel known. Its address is read from a file, from standard input
+(--url-file -) or from --url, which others on this machine can see while the command runs.
 
 Without --events it is told what people are told of: offers, reminders, escalations and
 moves. A webhook's signing secret is made here and shown this once.`,
@@ -237,7 +238,8 @@ func channelRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:     "remove NAME",
 		Short:   "End a channel; what waits for it is given up",
-		Long:    `Ends a channel. Its address and secrets are not kept in its last word, and what waits for it is given up, visibly.`,
+		Long:    `Ends a channel. Its address and secrets are not kept in its last word, and what waits
+for it is given up, visibly.`,
 		Example: `  baton channel remove crm`,
 		Args:    exactly("NAME"),
 		RunE: client(func(c *call) error {
@@ -258,8 +260,8 @@ func channelTest() *cobra.Command {
 	return &cobra.Command{
 		Use:   "test NAME",
 		Short: "Send a message of no lead at once",
-		Long: `Sends a message of no lead at once and says what came of it. A mail goes to whoever asks.
-Nothing of it stands in the log.`,
+		Long: `Sends a message of no lead at once and says what came of it. A mail goes to whoever
+asks. Nothing of it stands in the log.`,
 		Example: `  baton channel test crm`,
 		Args:    exactly("NAME"),
 		RunE: client(func(c *call) error {
@@ -301,8 +303,8 @@ func noticeList() *cobra.Command {
 		Long: `Lists notices, newest first. Of one lead the list reaches back to the beginning; of all
 leads it holds what waits and the last tens of thousands that ended.
 
-States: waiting, sent (the other side took it), delivered (it said that it arrived), opened,
-given-up.`,
+States: waiting, sent (the other side took it), delivered (it said that it arrived),
+opened, given-up.`,
 		Example: `  baton notice list --state given-up
   baton notice list --channel crm --limit 200
   baton notice list --lead l2c4q… --format json`,
@@ -398,8 +400,8 @@ func leadReceipt() *cobra.Command {
 		Short: "When it was handed over, by which way, and what the person did",
 		Long: `Shows the receipt of a lead: for each offer when it was made, queued, sent, delivered,
 opened and answered. Each step names its place in the log and the hash of what stands
-there; as JSON with the checkpoint that covers it, so that the receipt can be held against
-the log, or a bundle of it, without asking this system.`,
+there; as JSON with the checkpoint that covers it, so that the receipt can be held
+against the log, or a bundle of it, without asking this system.`,
 		Example: `  baton lead receipt l2c4q…
   baton lead receipt l2c4q… --format json > receipt.json`,
 		Args: exactly("ID"),

@@ -28,7 +28,7 @@ its first column.
   baton lead show ID                        where it stands
   baton lead history ID                     all that happened, in sentences
   baton lead explain ID                     why it was qualified and given as it was
-  baton lead receipt ID                     how it was handed over, and when it was opened
+  baton lead receipt ID                     how it was handed over, step by step
   baton lead accept ID                      take it
   baton lead call ID --reached --fit --horizon 3
   baton lead outcome ID --kind won --value 1200 --currency EUR`,

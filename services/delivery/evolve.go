@@ -138,7 +138,7 @@ func (b *Book) Apply(e *ledger.Event) {
 			delete(b.unopened, id)
 		}
 	case *leadv1.NoticeRequested:
-		n := noticeOf(id, body.GetNotice())
+		n := noticeOf(id, body)
 		n.Attempts, n.Before, n.Due, n.Queued = body.GetAttempts(), body.GetAttempts(), e.Recorded, e.Recorded
 		n.seq, n.trace = e.Seq, e.TraceParent
 		b.wait(n)
@@ -163,8 +163,16 @@ func (b *Book) set(e *ledger.Event, set *deliveryv1.ChannelSet) {
 	b.worker()
 }
 
-// noticeOf is a notice as it was queued.
-func noticeOf(leadID string, q *leadv1.NoticeQueued) *Notice {
+// noticeOf is a notice as an event that queues it says it.
+func noticeOf(leadID string, q interface {
+	GetNoticeId() string
+	GetChannel() string
+	GetMember() string
+	GetKind() leadv1.NoticeKind
+	GetEventId() string
+	GetEventType() string
+	GetOffer() int32
+}) *Notice {
 	return &Notice{
 		ID: q.GetNoticeId(), Lead: leadID, Channel: q.GetChannel(), Member: q.GetMember(), Kind: q.GetKind(),
 		EventID: q.GetEventId(), EventType: q.GetEventType(), Offer: q.GetOffer(),

@@ -352,7 +352,10 @@ func (s *Server) Redeliver(ctx context.Context, req *deliveryv1.RedeliverRequest
 			}
 			return []ledger.Draft{{
 				Subject: lead.SubjectOf(leadOf(id)), Cause: cause, Correlation: leadOf(id), Actor: actor.Handle,
-				Body: &leadv1.NoticeRequested{NoticeId: id, Notice: n.queued, Attempts: n.attempts()},
+				Body: &leadv1.NoticeRequested{
+					NoticeId: id, Attempts: n.attempts(), Kind: n.queued.GetKind(), Channel: n.queued.GetChannel(), Member: n.queued.GetMember(),
+					Offer: n.queued.GetOffer(), EventId: n.queued.GetEventId(), EventType: n.queued.GetEventType(),
+				},
 			}}, nil
 		})
 		if err != nil {

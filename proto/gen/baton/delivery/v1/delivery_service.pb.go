@@ -1435,12 +1435,12 @@ const file_baton_delivery_v1_delivery_service_proto_rawDesc = "" +
 	"\x04hash\x18\x05 \x01(\fR\x04hash\"9\n" +
 	"\x13RecordOpenedRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\x16\n" +
-	"\x14RecordOpenedResponse2\x90\b\n" +
+	"\x14RecordOpenedResponse2\x9b\b\n" +
 	"\x0fDeliveryService\x12y\n" +
 	"\fListChannels\x12&.baton.delivery.v1.ListChannelsRequest\x1a'.baton.delivery.v1.ListChannelsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/channels\x12\x80\x01\n" +
 	"\n" +
-	"SetChannel\x12$.baton.delivery.v1.SetChannelRequest\x1a%.baton.delivery.v1.SetChannelResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/channels/{channel}\x12x\n" +
-	"\rRemoveChannel\x12'.baton.delivery.v1.RemoveChannelRequest\x1a\x1a.baton.delivery.v1.Channel\"\"\x82\xd3\xe4\x93\x02\x1c*\x1a/api/v1/channels/{channel}\x12\x88\x01\n" +
+	"SetChannel\x12$.baton.delivery.v1.SetChannelRequest\x1a%.baton.delivery.v1.SetChannelResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/channels/{channel}\x12\x82\x01\n" +
+	"\rRemoveChannel\x12'.baton.delivery.v1.RemoveChannelRequest\x1a\x1a.baton.delivery.v1.Channel\",\x82\xd3\xe4\x93\x02&:\x01*\"!/api/v1/channels/{channel}:remove\x12\x88\x01\n" +
 	"\vTestChannel\x12%.baton.delivery.v1.TestChannelRequest\x1a&.baton.delivery.v1.TestChannelResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/api/v1/channels/{channel}:test\x12u\n" +
 	"\vListNotices\x12%.baton.delivery.v1.ListNoticesRequest\x1a&.baton.delivery.v1.ListNoticesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/notices\x12}\n" +
 	"\tRedeliver\x12#.baton.delivery.v1.RedeliverRequest\x1a\x19.baton.delivery.v1.Notice\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/notices/{notice_id}:redeliver\x12w\n" +

@@ -4501,10 +4501,21 @@ type NoticeRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Notice.
 	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
-	// The notice as it was queued, so that who sends it need not look for it.
-	Notice *NoticeQueued `protobuf:"bytes,2,opt,name=notice,proto3" json:"notice,omitempty"`
+	// What it is about; this and what follows is as it was queued, so that who sends it
+	// need not look for it.
+	Kind NoticeKind `protobuf:"varint,2,opt,name=kind,proto3,enum=baton.lead.v1.NoticeKind" json:"kind,omitempty"`
 	// Attempts that were made before.
-	Attempts      int32 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Attempts int32 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Channel by its id.
+	Channel string `protobuf:"bytes,4,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Who is told; empty = a system.
+	Member string `protobuf:"bytes,5,opt,name=member,proto3" json:"member,omitempty"`
+	// Number of the offer that it is about; 0 = none.
+	Offer int32 `protobuf:"varint,6,opt,name=offer,proto3" json:"offer,omitempty"`
+	// Id of the event that it tells of.
+	EventId string `protobuf:"bytes,7,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// Type of that event.
+	EventType     string `protobuf:"bytes,8,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4546,11 +4557,11 @@ func (x *NoticeRequested) GetNoticeId() string {
 	return ""
 }
 
-func (x *NoticeRequested) GetNotice() *NoticeQueued {
+func (x *NoticeRequested) GetKind() NoticeKind {
 	if x != nil {
-		return x.Notice
+		return x.Kind
 	}
-	return nil
+	return NoticeKind_NOTICE_KIND_UNSPECIFIED
 }
 
 func (x *NoticeRequested) GetAttempts() int32 {
@@ -4558,6 +4569,41 @@ func (x *NoticeRequested) GetAttempts() int32 {
 		return x.Attempts
 	}
 	return 0
+}
+
+func (x *NoticeRequested) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *NoticeRequested) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *NoticeRequested) GetOffer() int32 {
+	if x != nil {
+		return x.Offer
+	}
+	return 0
+}
+
+func (x *NoticeRequested) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *NoticeRequested) GetEventType() string {
+	if x != nil {
+		return x.EventType
+	}
+	return ""
 }
 
 // RecordWritten says that a customer system holds the lead.
@@ -5400,11 +5446,18 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x04took\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04took\"M\n" +
 	"\fNoticeOpened\x12$\n" +
 	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12\x17\n" +
-	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\"\x99\x01\n" +
+	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\"\xc0\x02\n" +
 	"\x0fNoticeRequested\x12$\n" +
-	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12;\n" +
-	"\x06notice\x18\x02 \x01(\v2\x1b.baton.lead.v1.NoticeQueuedB\x06\xbaH\x03\xc8\x01\x01R\x06notice\x12#\n" +
-	"\battempts\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\battempts\"u\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x129\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x19.baton.lead.v1.NoticeKindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
+	"\battempts\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\battempts\x12#\n" +
+	"\achannel\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12\x1f\n" +
+	"\x06member\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12\x14\n" +
+	"\x05offer\x18\x06 \x01(\x05R\x05offer\x12\"\n" +
+	"\bevent_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventId\x12'\n" +
+	"\n" +
+	"event_type\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\teventType\"u\n" +
 	"\rRecordWritten\x12#\n" +
 	"\achannel\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12%\n" +
 	"\trecord_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\brecordId\x12\x18\n" +
@@ -5638,7 +5691,7 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	60, // 68: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
 	59, // 69: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
 	60, // 70: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
-	46, // 71: baton.lead.v1.NoticeRequested.notice:type_name -> baton.lead.v1.NoticeQueued
+	5,  // 71: baton.lead.v1.NoticeRequested.kind:type_name -> baton.lead.v1.NoticeKind
 	6,  // 72: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
 	8,  // 73: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
 	59, // 74: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
