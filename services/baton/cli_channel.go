@@ -89,7 +89,7 @@ func channelSet(name string) *cobra.Command {
 		Use:   "add NAME --kind KIND",
 		Short: "Make a channel known",
 		Long: `Makes a channel known. Its address is read from a file, from standard input
-(--url-file -) or from --url, which others on this machine can see while the command runs.
+(--url-file -) or from --url, which others on this machine can see meanwhile.
 
 Without --events it is told what people are told of: offers, reminders, escalations and
 moves. A webhook's signing secret is made here and shown this once.`,

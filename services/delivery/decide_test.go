@@ -78,7 +78,7 @@ var everyChannel = []*deliveryv1.ChannelSet{
 	channel("gone", deliveryv1.ChannelKind_CHANNEL_KIND_WEBHOOK, func(s *deliveryv1.ChannelSet) { s.Removed = true }),
 }
 
-func offered(member, pool string, n int32) *leadv1.LeadOffered {
+func offer(member, pool string, n int32) *leadv1.LeadOffered {
 	return &leadv1.LeadOffered{Member: member, Pool: pool, Offer: n, TakeBy: timestamppb.New(monday.Add(time.Hour))}
 }
 
@@ -88,8 +88,8 @@ func TestWhatIsCalledFor(t *testing.T) {
 		events []*ledger.Event
 		want   []string
 	}{
-		"an offer":                  {[]*ledger.Event{{Body: offered("ana", "south", 1)}}, []string{"console>ana offer", "crm> event", "email>ana offer", "room>ana offer"}},
-		"an offer of a pool":        {[]*ledger.Event{{Body: offered("ana", "north", 1)}}, []string{"console>ana offer", "crm> event", "email>ana offer", "north>ana offer", "room>ana offer"}},
+		"an offer":                  {[]*ledger.Event{{Body: offer("ana", "south", 1)}}, []string{"console>ana offer", "crm> event", "email>ana offer", "room>ana offer"}},
+		"an offer of a pool":        {[]*ledger.Event{{Body: offer("ana", "north", 1)}}, []string{"console>ana offer", "crm> event", "email>ana offer", "north>ana offer", "room>ana offer"}},
 		"what a channel asks for":   {[]*ledger.Event{{Body: &leadv1.OfferAccepted{Member: "ana", Offer: 1}}}, []string{"all> event"}},
 		"history is nobody's news":  {[]*ledger.Event{{Body: &leadv1.LeadReceived{Historical: true}}}, nil},
 		"what came just now is":     {[]*ledger.Event{{Body: &leadv1.LeadReceived{}}}, []string{"all> event"}},
@@ -97,7 +97,7 @@ func TestWhatIsCalledFor(t *testing.T) {
 		"an escalation to two":      {[]*ledger.Event{{Body: &leadv1.ClockEscalated{Tell: []string{"mia", "max", "mia"}}}}, []string{"console>mia escalation", "console>max escalation", "crm> event", "email>mia escalation", "email>max escalation", "room> escalation"}},
 		"a move tells both":         {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana", To: "ben"}}}, []string{"console>ana moved", "console>ben moved", "crm> event", "email>ana moved", "email>ben moved", "room> moved"}},
 		"a move to whoever":         {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana"}}}, []string{"console>ana moved", "crm> event", "email>ana moved", "room>ana moved"}},
-		"another subject's event":   {[]*ledger.Event{{Subject: "pool.sales", Body: offered("ana", "south", 1)}}, nil},
+		"another subject's event":   {[]*ledger.Event{{Subject: "pool.sales", Body: offer("ana", "south", 1)}}, nil},
 		"what nobody asked to hear": {[]*ledger.Event{{Body: &leadv1.PersonAttached{}}, {Body: &leadv1.LeadQualified{}}}, nil},
 		"the pool of earlier is kept": {[]*ledger.Event{{Body: &leadv1.LeadQueued{Pool: "north"}}, {Body: &leadv1.ClockReminded{Tell: []string{"mia"}}}},
 			[]string{"console>mia escalation", "crm> event", "email>mia escalation", "north>mia escalation", "room>mia escalation"}},
@@ -113,7 +113,7 @@ func TestWhatIsCalledFor(t *testing.T) {
 		})
 	}
 	before := newTold()
-	before.happens(&ledger.Event{Body: offered("ana", "north", 1)})
+	before.happens(&ledger.Event{Body: offer("ana", "north", 1)})
 	for _, set := range everyChannel {
 		before.happens(&ledger.Event{Subject: SubjectChannel + set.GetChannel(), Body: set})
 	}
@@ -126,7 +126,7 @@ func TestWhatIsCalledFor(t *testing.T) {
 // again from the same prefix it is the same.
 func TestWhatIsCalledForIsQueuedOnce(t *testing.T) {
 	b := newTold(everyChannel...)
-	b.happens(&ledger.Event{Body: offered("ana", "south", 1)})
+	b.happens(&ledger.Event{Body: offer("ana", "south", 1)})
 	d := &Delivery{Book: b.Book}
 	items := d.Wake(nil)
 	if len(items) != 1 || items[0].Lead != "l1" {
