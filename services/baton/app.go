@@ -187,7 +187,7 @@ func (a *App) start(ctx context.Context) error {
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
-		Dialer: cfg.line, Wall: cfg.wall,
+		Dialer: cfg.line, Wall: cfg.wall, Born: cfg.born,
 	}, a.register, a.supply, a.scores, a.recent, a.roster, pools, a.line, a.later, a.speed,
 		a.sources,
 		a.persons,

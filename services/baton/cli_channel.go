@@ -47,9 +47,9 @@ func channelKind(k deliveryv1.ChannelKind) string {
 
 func channelList() *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the channels and how they do",
-		Long:    `Lists the channels: where they lead, what waits, what arrived, what was given up, and
+		Use:   "list",
+		Short: "List the channels and how they do",
+		Long: `Lists the channels: where they lead, what waits, what arrived, what was given up, and
 why the last attempt failed, if it did.`,
 		Example: `  baton channel list`,
 		Args:    exactly(),
@@ -236,9 +236,9 @@ func writeChannel(w io.Writer, got *deliveryv1.SetChannelResponse) error {
 
 func channelRemove() *cobra.Command {
 	return &cobra.Command{
-		Use:     "remove NAME",
-		Short:   "End a channel; what waits for it is given up",
-		Long:    `Ends a channel. Its address and secrets are not kept in its last word, and what waits
+		Use:   "remove NAME",
+		Short: "End a channel; what waits for it is given up",
+		Long: `Ends a channel. Its address and secrets are not kept in its last word, and what waits
 for it is given up, visibly.`,
 		Example: `  baton channel remove crm`,
 		Args:    exactly("NAME"),

@@ -19,6 +19,8 @@ import (
 	"net/http/httptest"
 	"net/mail"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -860,4 +862,73 @@ func TestChannelsArePausedAndRemoved(t *testing.T) {
 	if kind, _ := told(err); kind != fault.Denied {
 		t.Errorf("somebody of sales made a channel: %v", err)
 	}
+}
+
+// A log of a time before there was delivery lets it in once, and verifies.
+//
+// Goes red if: nobody lets a new service in (welcome), it is let in more than once, or the
+// auditor does not take the key from the record that names it (verifying.added).
+func TestAnOlderLogLetsDeliveryIn(t *testing.T) {
+	before := []string{"audit", "agreement", "intake", "qualification", "routing", "feedback"}
+	h := start(t, Config{born: before, Services: []string{"feedback", "audit", "agreement", "routing", "qualification", "intake"}, NATSListen: "127.0.0.1:-1"})
+	h.team("ana", "ben")
+	h.agree(h.document())
+	old := h.submit("old-1", filled(1))
+	h.settle()
+	h.stop()
+	for range 2 {
+		tokens := h.tokens
+		h = start(t, Config{Data: h.cfg.Data, clock: h.time})
+		h.tokens = tokens
+		h.settle()
+		same(t, "what the log says of itself", h.types(ledger.SubjectSelf), []string{"LedgerOpened", "ServiceKeyAdded"})
+		same(t, "what is told of what was before", h.noticeTypes(old), []string(nil))
+		fresh := h.submit("new-"+h.time.Now().String(), filled(2))
+		h.settle()
+		same(t, "what is told from now on", h.noticeTypes(fresh), []string{"NoticeQueued", "NoticeSent"})
+		whole(t, h)
+		h.stop()
+		h.time.Set(h.time.Now().Add(time.Minute))
+	}
+}
+
+// The commands, against a running system.
+func TestDeliveryByCommand(t *testing.T) {
+	h := start(t, Config{})
+	works := openReceiver(t, func(w http.ResponseWriter, _ *http.Request, nth int) {
+		if nth == 2 {
+			w.WriteHeader(http.StatusGone)
+		}
+	})
+	h.team("ana", "ben")
+	h.agree(h.document())
+	baton := func(args ...string) string {
+		t.Helper()
+		return ok(t, append(args, "--server", h.GRPCAddr, "--token", h.admin)...)
+	}
+	address := filepath.Join(t.TempDir(), "crm.url")
+	if err := os.WriteFile(address, []byte(works.URL+"/hook?key=hush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	added := baton("channel", "add", "crm", "--kind", "webhook", "--url-file", address, "--events", "LeadOffered", "--private-network")
+	has(t, added, "Signing secret, shown this once: whsec_", "127.0.0.1", "may be a private one")
+	has(t, baton("channel", "test", "crm"), "It was taken. (200)")
+	id := h.submit("c-1", filled(1))
+	h.settle()
+	list := baton("channel", "list")
+	has(t, list, "console", "crm", "webhook", "gone")
+	if strings.Contains(added+list, "hush") {
+		t.Error("the address is shown")
+	}
+	given := baton("notice", "list", "--state", "given-up")
+	has(t, given, "gone (410)", id)
+	notice := strings.Fields(strings.Split(given, "\n")[1])[0]
+	has(t, baton("notice", "redeliver", notice), "It is waiting on crm.")
+	h.settle()
+	has(t, baton("notice", "list", "--lead", id, "--channel", "crm"), "delivered", "taken (200)")
+	has(t, baton("lead", "receipt", id), "offered", "queued", "console", "sequence")
+	has(t, baton("channel", "change", "crm", "--pause"), "paused")
+	has(t, baton("channel", "remove", "crm"), "Removed.")
+	twice := run(t, "channel", "add", "console", "--kind", "webhook", "--server", h.GRPCAddr, "--token", h.admin)
+	same(t, "a channel that is there", twice.status, statusUsage)
 }

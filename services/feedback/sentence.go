@@ -400,6 +400,8 @@ func houseSentence(body proto.Message) string {
 		return fmt.Sprintf("Model %d of the score is no longer in force", b.GetModel())
 	case *auditv1.LedgerOpened:
 		return fmt.Sprintf("Log %s was opened on %s for %d writing services", b.GetLedgerId(), momentOf(b.GetOpenedAt()), len(b.GetKeys()))
+	case *auditv1.ServiceKeyAdded:
+		return "The service " + b.GetKey().GetService() + " may write from here on"
 	case *auditv1.Checkpoint:
 		return "A checkpoint of " + b.GetStream() + " was signed"
 	}
