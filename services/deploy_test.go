@@ -17,12 +17,12 @@ import (
 // here it is at least read, and held against what the program says of itself.
 
 // words are what may stand after "baton up".
-var words = []string{"intake", "qualification", "routing", "feedback", "console", "agreement", "audit"}
+var words = []string{"intake", "qualification", "routing", "feedback", "console", "agreement", "audit", "delivery"}
 
 // variables are the environment that the containers may be given.
 var variables = []string{
 	"BATON_NATS_URL", "BATON_REDIS_URL", "BATON_SQL_URL", "BATON_DATA", "BATON_KEYS",
-	"BATON_HTTP", "BATON_CONSOLE", "BATON_GRPC", "BATON_METRICS", "BATON_PEERS",
+	"BATON_HTTP", "BATON_CONSOLE", "BATON_GRPC", "BATON_METRICS", "BATON_PEERS", "BATON_PUBLIC_URL", "BATON_CONSOLE_URL", "BATON_SMTP_URL",
 	"OTEL_EXPORTER_OTLP_ENDPOINT",
 	"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB",
 }

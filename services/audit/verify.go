@@ -218,16 +218,19 @@ func (v *verifying) ledger(ctx context.Context) error {
 type checked struct {
 	*ledger.Record
 	event *ledger.Event
-	// unread says why it is no event; unsigned why its signature does not fit.
+	// unread says why it is no event; unsigned why its signature does not fit; keyless
+	// that there is no key to hold it against.
 	unread, unsigned error
+	keyless          bool
 	leaf             tlog.Hash
 }
 
-func (v *verifying) check(r *ledger.Record) *checked {
-	c := &checked{Record: r, leaf: tlog.RecordHash(r.Leaf())}
+// check holds a record against the keys that the log had named before it.
+func check(r *ledger.Record, keys map[string]ed25519.PublicKey) *checked {
+	c := &checked{Record: r, leaf: tlog.RecordHash(r.Leaf()), keyless: len(keys) == 0}
 	c.event, c.unread = r.Decode()
-	if len(v.keys) > 0 {
-		c.unsigned = r.Verify(v.keys)
+	if !c.keyless {
+		c.unsigned = r.Verify(keys)
 	}
 	return c
 }
@@ -244,8 +247,12 @@ func (v *verifying) read(ctx context.Context, stream string, tree *headTree, fn 
 			v.opened(r)
 		}
 		begun = true
+		keys := v.keys
+		if stream == ledger.StreamLedger {
+			v.added(r)
+		}
 		pool.put(func() func() {
-			c := v.check(r)
+			c := check(r, keys)
 			return func() {
 				tree.last = c.Seq
 				fn(c)
@@ -281,6 +288,24 @@ func (v *verifying) opened(r *ledger.Record) {
 			v.keys[k.GetService()] = k.GetPublicKey()
 		}
 	}
+}
+
+// added takes the key of a service that came later; what it writes counts from the next
+// record on. Checks that are under way keep the keys that they have.
+func (v *verifying) added(r *ledger.Record) {
+	if r.Type() != ledger.TypeOf((*auditv1.ServiceKeyAdded)(nil)) || r.Subject != ledger.SubjectSelf || r.Verify(v.keys) != nil {
+		return
+	}
+	e, err := r.Decode()
+	if err != nil {
+		return
+	}
+	k := e.Body.(*auditv1.ServiceKeyAdded).GetKey()
+	if _, known := v.keys[k.GetService()]; known {
+		return // nobody's key is exchanged
+	}
+	v.keys = maps.Clone(v.keys)
+	v.keys[k.GetService()] = k.GetPublicKey()
 }
 
 // record checks one record of LEDGER against its subject and the log so far.
@@ -323,7 +348,7 @@ func (v *verifying) record(tree *headTree, r *checked) {
 // signed checks a record's signature. The keys stand in the log's first record;
 // where that is gone, all that can be said is said once.
 func (v *verifying) signed(stream string, r *checked) {
-	if len(v.keys) > 0 {
+	if !r.keyless {
 		if r.unsigned != nil {
 			v.out.find(stream, r.Seq, "%v", r.unsigned)
 		}

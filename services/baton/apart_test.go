@@ -72,17 +72,19 @@ func apart(t *testing.T, keys string, time clock.Clock) *house {
 	url := front.App.log.Address()
 	qualifies := one("qualification", Config{Services: []string{"qualification"}, NATSURL: url})
 	routes := one("routing", Config{Services: []string{"routing"}, NATSURL: url})
+	tells := one("delivery", Config{Services: []string{"delivery"}, NATSURL: url, Peers: []string{"routing=" + routes.GRPCAddr}})
 	keeps := one("rest", Config{Services: []string{"feedback", "audit", "agreement"}, NATSURL: url})
 	shows := one("console", Config{Services: []string{"console"}, NATSURL: url, Peers: []string{
 		"intake=" + front.GRPCAddr, "qualification=" + qualifies.GRPCAddr, "routing=" + routes.GRPCAddr,
 		"feedback=" + keeps.GRPCAddr, "audit=" + keeps.GRPCAddr, "agreement=" + keeps.GRPCAddr,
+		"delivery=" + tells.GRPCAddr,
 	}})
 	conn, err := shows.peers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	front.conn = conn
-	front.parts = []*App{front.App, qualifies.App, routes.App, keeps.App}
+	front.parts = []*App{front.App, qualifies.App, routes.App, tells.App, keeps.App}
 	front.ConsoleAddr = shows.ConsoleAddr
 	return front
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/audit"
 	"github.com/leadbaton/baton/services/console"
+	"github.com/leadbaton/baton/services/delivery"
 	"github.com/leadbaton/baton/services/feedback"
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/access"
@@ -78,6 +79,8 @@ type App struct {
 	held     *intake.Held
 	tally    *intake.Tally
 	people   *routing.Server
+	book     *delivery.Book
+	passes   *access.Passes
 	speed    *speed
 
 	store      *feedback.Store
@@ -91,6 +94,10 @@ type App struct {
 	agreeDesk *ledger.Desk
 	// clockDesk says what clocks come to.
 	clockDesk *ledger.Desk
+	// tellDesk queues what people and systems are told; teller sends it.
+	tellDesk *ledger.Desk
+	teller   *delivery.Worker
+	maker    *delivery.Maker
 
 	server *grpc.Server
 	health *health.Server
@@ -132,6 +139,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		touches:  intake.NewTouches(),
 		names:    intake.NewNames(),
 		tally:    intake.NewTally(),
+		book:     delivery.NewBook(),
 		draining: make(chan struct{}),
 	}
 	a.held = intake.NewHeld(a.sources)
@@ -184,7 +192,7 @@ func (a *App) start(ctx context.Context) error {
 	a.log, err = ledger.Open(ctx, ledger.Config{
 		URL: cfg.NATSURL, Dir: cfg.Data, KeyDir: cfg.Keys, Outside: cfg.Checkpoints, Listen: cfg.NATSListen, Replicas: cfg.Replicas,
 		FreeFloor: cfg.FreeFloor << 20, Name: "baton up " + strings.Join(cfg.Services, " "), Clock: cfg.clock, TZData: agreement.TZDataVersion(), Logger: a.logger, Observer: observer{tel.Metrics()},
-		Dialer: cfg.line, Wall: cfg.wall,
+		Dialer: cfg.line, Wall: cfg.wall, Born: cfg.born,
 	}, a.register, a.supply, a.scores, a.recent, a.roster, pools, a.line, a.later, a.speed,
 		a.sources,
 		a.persons,
@@ -196,6 +204,7 @@ func (a *App) start(ctx context.Context) error {
 		a.tally,
 		a.moves,
 		a.timing(),
+		a.book,
 	)
 	if err != nil {
 		return err
@@ -218,7 +227,8 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	a.people = &routing.Server{Log: a.log, Keys: a.keys, Register: a.register, Roster: a.roster, Groups: a.groups, People: a.persons.People, Moves: a.moves, Clocks: a.clocks}
-	directory := access.Directories{access.NewAdmin(a.admin), &members{people: a.people, log: a.log}}
+	a.passes = &access.Passes{MAC: a.keys.MAC, Who: a.people.Actor, Now: a.log.Clock().Now}
+	directory := access.Directories{access.NewAdmin(a.admin), &members{people: a.people, log: a.log}, a.passes}
 	a.server = grpc.NewServer(
 		tel.ServerOption(), grpc.MaxRecvMsgSize(16<<20),
 		grpc.ChainUnaryInterceptor(access.UnaryServer(directory)), grpc.ChainStreamInterceptor(access.StreamServer(directory)),
@@ -256,7 +266,7 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.serveMetrics(ctx); err != nil {
 		return err
 	}
-	if cfg.runs("intake") {
+	if cfg.runs("intake") || cfg.runs(delivery.Name) {
 		if err := a.serveDoor(ctx); err != nil {
 			return err
 		}
@@ -310,6 +320,8 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 			a.qualDesk, server.Desk = desk, desk
 		}
 		qualificationv1.RegisterQualificationServiceServer(a.server, server)
+	case delivery.Name:
+		return a.startDelivery(ctx, writable)
 	case intake.Name:
 		return a.startIntake(ctx, writable)
 	}
@@ -699,16 +711,25 @@ func (a *App) serveMetrics(ctx context.Context) error {
 	return err
 }
 
+// serveDoor opens the public door: for what comes in, and for the pages to which links in
+// messages lead.
 func (a *App) serveDoor(ctx context.Context) error {
-	door, err := a.log.Door()
+	var hooks http.Handler = http.NotFoundHandler()
+	if a.cfg.runs(intake.Name) {
+		door, err := a.log.Door()
+		if err != nil {
+			return err
+		}
+		a.undo("public door", func(context.Context) error { door.Close(); return nil })
+		hooks = intake.NewDoor(intake.DoorConfig{
+			Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ, Clock: a.cfg.clock}, Clock: a.cfg.clock,
+			PublicURL: a.cfg.PublicURL, SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest, Waiting: door.Waiting,
+		})
+	}
+	handler, err := a.answers(ctx, hooks)
 	if err != nil {
 		return err
 	}
-	a.undo("public door", func(context.Context) error { door.Close(); return nil })
-	handler := intake.NewDoor(intake.DoorConfig{
-		Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ, Clock: a.cfg.clock}, Clock: a.cfg.clock,
-		PublicURL: a.cfg.PublicURL, SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest, Waiting: door.Waiting,
-	})
 	a.HTTPAddr, err = a.serveHTTP(ctx, "public door", a.cfg.HTTP, intake.NewServer("", handler), 4096)
 	return err
 }
@@ -764,6 +785,9 @@ func (a *App) Settle(ctx context.Context) error {
 	}
 	if a.clockDesk != nil {
 		idle = append(idle, a.clockDesk.Idle)
+	}
+	if a.tellDesk != nil {
+		idle = append(idle, a.tellDesk.Idle, a.teller.Idle)
 	}
 	return a.log.Settle(ctx, idle...)
 }

@@ -35,6 +35,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // monday is ten o'clock in Berlin on a working day.
@@ -274,20 +275,29 @@ func (h *house) lead(id string) *leadv1.Lead {
 	return must[*leadv1.Lead](h.t)(leadv1.NewLeadServiceClient(h.conn).GetLead(h.as(""), &leadv1.GetLeadRequest{LeadId: id}))
 }
 
+// sentences are what happened to a lead, without who was told of it.
 func (h *house) sentences(id string) string {
+	return h.sentencesOf(id, func(e *leadv1.HistoryEntry) bool { return !lead.Telling(e.GetType()) })
+}
+
+func (h *house) sentencesOf(id string, wanted func(*leadv1.HistoryEntry) bool) string {
 	h.t.Helper()
 	var b strings.Builder
 	for _, e := range must[*leadv1.GetHistoryResponse](h.t)(leadv1.NewLeadServiceClient(h.conn).GetHistory(h.as(""), &leadv1.GetHistoryRequest{LeadId: id})).GetEntries() {
-		b.WriteString(e.GetSentence() + "\n")
+		if wanted(e) {
+			b.WriteString(e.GetSentence() + "\n")
+		}
 	}
 	return b.String()
 }
 
-// types are what happened on a subject, in order.
+// types are what happened on a subject, in order, without who was told of it.
 func (h *house) types(subject string) (types []string) {
 	h.t.Helper()
 	for _, e := range must[[]*ledger.Event](h.t)(h.App.log.History(h.t.Context(), subject)) {
-		types = append(types, e.Type[strings.LastIndex(e.Type, ".")+1:])
+		if !lead.Telling(e.Type) {
+			types = append(types, e.Type[strings.LastIndex(e.Type, ".")+1:])
+		}
 	}
 	return types
 }

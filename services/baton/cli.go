@@ -106,6 +106,7 @@ func addCommands(root *cobra.Command) {
 		peopleCommands(),
 		sourceCommands(),
 		intakeCommands(),
+		channelCommands(),
 		importCommand(),
 		accountCommands(),
 		feedbackCommands(),
@@ -113,6 +114,7 @@ func addCommands(root *cobra.Command) {
 		personCommands(),
 		queueCommand(),
 		clockCommands(),
+		noticeCommands(),
 		reportCommand(),
 		replayCommand(),
 	)

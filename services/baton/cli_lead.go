@@ -30,11 +30,12 @@ its first column.
   baton lead explain ID                     why it was qualified and given as it was
   baton lead why ID                         why it went to her, and not to others
   baton lead clocks ID                      which of the agreed times run, and until when
+  baton lead receipt ID                     how it was handed over, step by step
   baton lead accept ID                      take it
   baton lead reassign ID --reason overload  move it to somebody else
   baton lead call ID --reached --fit --horizon 3
   baton lead outcome ID --kind won --value 1200 --currency EUR`,
-	}, leadList(), leadShow(), leadHistory(), leadExplain(), leadClocks(), leadOwner(), leadWhy(), leadAccept(), leadReject(), leadClaim(), leadReassign(), leadUndoMove(), leadCall(), leadOutcome())
+	}, leadList(), leadShow(), leadHistory(), leadExplain(), leadClocks(), leadOwner(), leadWhy(), leadReceipt(), leadAccept(), leadReject(), leadClaim(), leadReassign(), leadUndoMove(), leadCall(), leadOutcome())
 }
 
 // states are the states by their words.

@@ -14,6 +14,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	"github.com/leadbaton/baton/services/delivery"
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/telemetry"
@@ -52,6 +53,13 @@ type Config struct {
 	// PublicURL is the address of the public door as the internet sees it, such as
 	// https://leads.example.com; needed where a sender signs the address.
 	PublicURL string `env:"BATON_PUBLIC_URL"`
+	// ConsoleURL is the address of the pages as members reach them, for messages; empty =
+	// where this process shows them.
+	ConsoleURL string `env:"BATON_CONSOLE_URL"`
+	// SMTPURL is the mail server that mails to members go through, such as
+	// smtp://user:password@mail.example.com:587?from=leads@example.com; empty = no mails.
+	// It is no flag: whoever lists the processes would read the password.
+	SMTPURL string `env:"BATON_SMTP_URL"`
 	// Peers are where services run that this process asks and does not run
 	// itself: name=host:port.
 	Peers []string `env:"BATON_PEERS"`
@@ -80,6 +88,10 @@ type Config struct {
 	telemetry telemetry.Config
 	sources   []*intakev1.SourceDeclared
 	details   intake.DetailsReader
+	// born are the services that the log knows of; nil = all.
+	born []string
+	// patience is how long another system has to answer; 0 = 15 s.
+	patience time.Duration
 	// line is how the embedded log is reached, wall what waits for it are measured
 	// by.
 	line interface {
@@ -89,7 +101,7 @@ type Config struct {
 }
 
 // services in the order in which they start; they stop backwards.
-var allServices = []string{"feedback", "audit", "agreement", "routing", "qualification", "intake", "console"}
+var allServices = []string{"feedback", "audit", "agreement", "routing", "qualification", "delivery", "intake", "console"}
 
 // fromEnvironment reads what the environment says.
 func fromEnvironment() (Config, error) {
@@ -133,6 +145,14 @@ func (c *Config) complete() error {
 	}
 	if at, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" || at.RawQuery != "") {
 		faults = append(faults, errors.New("the public address must be like https://leads.example.com: correct --public-url (BATON_PUBLIC_URL)"))
+	}
+	if at, err := url.Parse(c.ConsoleURL); c.ConsoleURL != "" && (err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" || at.RawQuery != "") {
+		faults = append(faults, errors.New("the address of the pages must be like https://baton.example.com: correct --console-url (BATON_CONSOLE_URL)"))
+	}
+	if c.SMTPURL != "" {
+		if _, err := delivery.NewMail(c.SMTPURL); err != nil {
+			faults = append(faults, err)
+		}
 	}
 	for _, name := range c.Services {
 		if !slices.Contains(allServices, name) {

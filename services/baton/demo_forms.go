@@ -51,15 +51,15 @@ func newVisitor(rng *rand.Rand, n int) visitor {
 	return v
 }
 
-// delivery is one request to the door.
-type delivery struct {
+// knock is one request to the door.
+type knock struct {
 	source, contentType string
 	header              http.Header
 	body                []byte
 }
 
 // form makes the n-th delivery, in one of four shapes that tools really send.
-func form(rng *rand.Rand, v visitor, n int, test, spam bool) delivery {
+func form(rng *rand.Rand, v visitor, n int, test, spam bool) knock {
 	id := fmt.Sprintf("demo-%06d", n)
 	switch n % 4 {
 	case 0:
@@ -74,7 +74,7 @@ func form(rng *rand.Rand, v visitor, n int, test, spam bool) delivery {
 }
 
 // htmlForm is what a browser sends for a plain form on a page.
-func htmlForm(v visitor, id string, spam bool) delivery {
+func htmlForm(v visitor, id string, spam bool) knock {
 	wish := "yes"
 	if v.contentOnly {
 		wish = "content only"
@@ -87,11 +87,11 @@ func htmlForm(v visitor, id string, spam bool) delivery {
 	if spam {
 		values.Set("_gotcha", "http://buy.example")
 	}
-	return delivery{source: "web", contentType: "application/x-www-form-urlencoded", header: http.Header{"Idempotency-Key": {id}}, body: []byte(values.Encode())}
+	return knock{source: "web", contentType: "application/x-www-form-urlencoded", header: http.Header{"Idempotency-Key": {id}}, body: []byte(values.Encode())}
 }
 
 // answersForm is a form tool that sends typed answers and signs its body.
-func answersForm(v visitor, id string) delivery {
+func answersForm(v visitor, id string) knock {
 	answer := func(ref, kind string, value any) map[string]any {
 		return map[string]any{"type": kind, kind: value, "field": map[string]any{"id": ref, "ref": ref, "type": kind}}
 	}
@@ -109,14 +109,14 @@ func answersForm(v visitor, id string) delivery {
 	})
 	mac := hmac.New(sha256.New, []byte(formSecret))
 	mac.Write(body)
-	return delivery{
+	return knock{
 		source: "forms", contentType: "application/json", body: body,
 		header: http.Header{"X-Form-Signature": {"sha256=" + base64.StdEncoding.EncodeToString(mac.Sum(nil))}},
 	}
 }
 
 // fieldsForm is a marketing suite that sends name and value pairs.
-func fieldsForm(v visitor, id string) delivery {
+func fieldsForm(v visitor, id string) knock {
 	field := func(name, value string) map[string]string {
 		return map[string]string{"objectTypeId": "0-1", "name": name, "value": value}
 	}
@@ -129,11 +129,11 @@ func fieldsForm(v visitor, id string) delivery {
 		},
 		"context": map[string]string{"pageUri": "https://www.acme.example/contact", "pageName": "Contact"},
 	})
-	return delivery{source: "web", contentType: "application/json", body: body}
+	return knock{source: "web", contentType: "application/json", body: body}
 }
 
 // columnsForm is an advertising platform's lead form.
-func columnsForm(rng *rand.Rand, v visitor, id string, test bool) delivery {
+func columnsForm(rng *rand.Rand, v visitor, id string, test bool) knock {
 	column := func(id, value string) map[string]string {
 		return map[string]string{"column_id": id, "string_value": value}
 	}
@@ -144,7 +144,7 @@ func columnsForm(rng *rand.Rand, v visitor, id string, test bool) delivery {
 			column("JOB_TITLE", v.title), column("COUNTRY", v.country), column("COMPANY_SIZE", fmt.Sprint(v.employees)),
 		},
 	})
-	return delivery{source: "web", contentType: "application/json", body: body}
+	return knock{source: "web", contentType: "application/json", body: body}
 }
 
 func marshal(v any) []byte {
@@ -157,7 +157,7 @@ func marshal(v any) []byte {
 }
 
 // send posts the delivery to a door.
-func (d delivery) send(client *http.Client, door string) (int, error) {
+func (d knock) send(client *http.Client, door string) (int, error) {
 	req, err := http.NewRequest(http.MethodPost, door+"/hooks/"+d.source, bytes.NewReader(d.body))
 	if err != nil {
 		return 0, err

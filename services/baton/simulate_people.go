@@ -142,7 +142,7 @@ func eachRow(in io.Reader, must string, row func(line int, row map[string]string
 // simLead is a lead before it comes.
 type simLead struct {
 	at       time.Time
-	delivery delivery
+	delivery knock
 }
 
 // readLeads reads the file of leads, in the order in which they come.
@@ -168,8 +168,8 @@ func readLeads(in io.Reader) ([]simLead, error) {
 	return inOrder(out), err
 }
 
-func webForm(id string, values url.Values) delivery {
-	return delivery{source: "web", contentType: "application/x-www-form-urlencoded", header: http.Header{"Idempotency-Key": {id}}, body: []byte(values.Encode())}
+func webForm(id string, values url.Values) knock {
+	return knock{source: "web", contentType: "application/x-www-form-urlencoded", header: http.Header{"Idempotency-Key": {id}}, body: []byte(values.Encode())}
 }
 
 // inOrder sorts leads by when they come and sets them apart, so that an instant names

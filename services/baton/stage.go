@@ -102,7 +102,7 @@ func (s *stage) at(t time.Time, do func(context.Context) error) {
 }
 
 // deliver puts a delivery to the door into the calendar.
-func (s *stage) deliver(t time.Time, d delivery) {
+func (s *stage) deliver(t time.Time, d knock) {
 	s.order++
 	heap.Push(&s.queue, &act{at: t, order: s.order, together: true, do: func(context.Context) error {
 		status, err := d.send(s.client, "http://"+s.app.HTTPAddr)

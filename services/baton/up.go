@@ -61,7 +61,8 @@ admin token, mode 0600, in the data directory.`,
 func (c *Config) flags(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.StringVar(&c.HTTP, "http", c.HTTP, "public door; - = none (default 127.0.0.1:8080, BATON_HTTP)")
-	f.StringVar(&c.PublicURL, "public-url", c.PublicURL, "address of the public door as the internet sees it, for senders that sign it, such as https://leads.example.com (BATON_PUBLIC_URL)")
+	f.StringVar(&c.PublicURL, "public-url", c.PublicURL, "address of the public door as the internet sees it, for senders that sign it and for links in mails, such as https://leads.example.com (BATON_PUBLIC_URL)")
+	f.StringVar(&c.ConsoleURL, "console-url", c.ConsoleURL, "address of the pages as members reach them, for messages; empty = where this process shows them (BATON_CONSOLE_URL)")
 	f.StringVar(&c.Console, "console", c.Console, "pages; - = none (default 127.0.0.1:8081, BATON_CONSOLE)")
 	f.StringVar(&c.GRPC, "grpc", c.GRPC, "services; - = none (default 127.0.0.1:9090, BATON_GRPC)")
 	f.StringVar(&c.Metrics, "metrics", c.Metrics, "metrics and health; - = none (default 127.0.0.1:9091, BATON_METRICS)")

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	deliveryv1 "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
@@ -88,7 +90,19 @@ type act struct {
 }
 
 func (c *console) showLead(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.renderLead(w, r, v, http.StatusOK, "", nil)
+	return c.renderLeadWith(w, r, v, http.StatusOK, "", func(view *leadView) { c.opened(r, v, view) })
+}
+
+// opened notes that whom the lead is offered to has opened its page. A browser that
+// fetches ahead is nobody who looks; and the page stands whether it is noted or not.
+func (c *console) opened(r *http.Request, v *visit, view *leadView) {
+	if view.GetOfferedTo() == "" || view.GetOfferedTo() != v.reader.Handle || strings.Contains(r.Header.Get("Sec-Purpose")+r.Header.Get("Purpose"), "prefetch") {
+		return
+	}
+	_, err := v.delivery.RecordOpened(r.Context(), &deliveryv1.RecordOpenedRequest{LeadId: view.ID})
+	if err != nil && status.Code(err) != codes.Unavailable && status.Code(err) != codes.Unimplemented {
+		c.logger.WarnContext(r.Context(), "that a lead's page was opened could not be noted", "fault", status.Code(err).String())
+	}
 }
 
 // renderLead shows a lead; problem and tried are what stood against the last try

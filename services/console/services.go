@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
+	deliveryv1 "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -26,6 +27,7 @@ type services struct {
 	routing       routingv1.RoutingServiceClient
 	agreement     agreementv1.AgreementServiceClient
 	reports       feedbackv1.ReportServiceClient
+	delivery      deliveryv1.DeliveryServiceClient
 }
 
 func servicesFor(conn grpc.ClientConnInterface, token string) *services {
@@ -37,6 +39,7 @@ func servicesFor(conn grpc.ClientConnInterface, token string) *services {
 		routing:       routingv1.NewRoutingServiceClient(as),
 		agreement:     agreementv1.NewAgreementServiceClient(as),
 		reports:       feedbackv1.NewReportServiceClient(as),
+		delivery:      deliveryv1.NewDeliveryServiceClient(as),
 	}
 }
 

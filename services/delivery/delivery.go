@@ -8,18 +8,72 @@
 // comes by a link counts once, for the one whom it was sent to, and only after
 // somebody pressed a button.
 //
+// What is to be told follows from the log alone: from an event, and from the channels
+// as they stood when it was said. The fold of both knows what is called for and not
+// queued yet, so this service hears no messages; the fold wakes it.
+//
 // It hears lead.* and org.channel.*; it says ChannelSet, NoticeQueued, NoticeSent,
-// NoticeFailed, NoticeOpened, NoticeRequested and RecordWritten.
+// NoticeFailed, NoticeOpened and NoticeRequested.
 package delivery
 
 import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
 	deliveryv1 "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // Name is the service's one word.
 const Name = "delivery"
 
-// Server answers baton.delivery.v1.DeliveryService.
-type Server struct {
-	deliveryv1.UnimplementedDeliveryServiceServer
+// atOnce is for how many leads notices are queued in one batch.
+const atOnce = 100
+
+// Delivery queues what is called for: a ledger.Decider that hears nothing and is
+// nudged by the fold.
+type Delivery struct{ Book *Book }
+
+// Service implements ledger.Decider.
+func (d *Delivery) Service() string { return Name }
+
+// Due implements ledger.Decider: when something is sent is the worker's.
+func (d *Delivery) Due(*ledger.View) time.Time { return time.Time{} }
+
+// Wake answers the leads for which something is to be queued.
+func (d *Delivery) Wake(*ledger.View) []*ledger.Item {
+	var items []*ledger.Item
+	for _, id := range d.Book.called(atOnce) {
+		items = append(items, &ledger.Item{Lead: id, Cause: "call:" + d.Book.calls[id][0].ID})
+	}
+	return items
+}
+
+// Decide queues what is called for. What only a page shows is there at once.
+func (d *Delivery) Decide(_ *ledger.View, items []*ledger.Item) ([]ledger.Draft, error) {
+	var drafts []ledger.Draft
+	for _, item := range items {
+		position := map[string]int{}
+		for _, n := range d.Book.calls[item.Lead] {
+			if len(drafts)+2 > ledger.MaxBatch {
+				return drafts, nil // the rest is called for still
+			}
+			drafts = append(drafts, n.draft(n.EventID, position[n.EventID], &leadv1.NoticeQueued{
+				NoticeId: n.ID, Kind: n.Kind, Channel: n.Channel, Member: n.Member, Offer: n.Offer, EventId: n.EventID, EventType: n.EventType,
+			}))
+			position[n.EventID]++
+			if n.Channelled == deliveryv1.ChannelKind_CHANNEL_KIND_CONSOLE {
+				drafts = append(drafts, n.draft(n.ID, 1, &leadv1.NoticeSent{NoticeId: n.ID, Attempt: 1}))
+			}
+		}
+	}
+	return drafts, nil
+}
+
+// draft is something said about a notice, on its lead.
+func (n *Notice) draft(cause string, position int, body proto.Message) ledger.Draft {
+	return ledger.Draft{Subject: lead.SubjectOf(n.Lead), Body: body, Cause: cause, Correlation: n.Lead, Position: position, TraceParent: n.trace}
 }

@@ -26,7 +26,7 @@ import (
 // Sentence says an event in one plain English sentence. It names members by
 // their handles and holds nothing personal.
 func Sentence(body proto.Message) string {
-	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, outcomeSentence, houseSentence} {
+	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, noticeSentence, outcomeSentence, houseSentence} {
 		if s := of(body); s != "" {
 			return ended(s)
 		}
@@ -452,6 +452,8 @@ func houseSentence(body proto.Message) string {
 		return fmt.Sprintf("Model %d of the score is no longer in force", b.GetModel())
 	case *auditv1.LedgerOpened:
 		return fmt.Sprintf("Log %s was opened on %s for %d writing services", b.GetLedgerId(), momentOf(b.GetOpenedAt()), len(b.GetKeys()))
+	case *auditv1.ServiceKeyAdded:
+		return "The service " + b.GetKey().GetService() + " may write from here on"
 	case *auditv1.Checkpoint:
 		return "A checkpoint of " + b.GetStream() + " was signed"
 	}

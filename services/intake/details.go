@@ -11,15 +11,14 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/outbound"
 )
 
 // Limits of one question for details.
@@ -82,7 +81,7 @@ func (d *Details) Read(ctx context.Context, src *intakev1.SourceDeclared, item I
 	res, err := d.client.Do(req)
 	if err != nil {
 		// The client's own text quotes the address, and in it stands an id.
-		if errors.Is(err, errPrivateAddress) {
+		if errors.Is(err, outbound.ErrPrivate) {
 			return nil, "", detailsFault(fault.Invalid, "the address belongs to a private network, which is never asked: correct it")
 		}
 		if wrong := (*tls.CertificateVerificationError)(nil); errors.As(err, &wrong) {
@@ -135,51 +134,10 @@ func detailsStatus(status int) error {
 
 // open makes the client.
 func (d *Details) open() {
-	dialer := &net.Dialer{Timeout: detailsTimeout, Resolver: d.resolver, Control: func(_, address string, _ syscall.RawConn) error {
-		// The name is resolved by now: this is the very address that is called.
-		to, err := netip.ParseAddrPort(address)
-		if err != nil || !public(to.Addr()) && !(d.Loopback && to.Addr().Unmap().IsLoopback()) {
-			return errPrivateAddress
-		}
-		return nil
-	}}
-	d.client = &http.Client{
-		Timeout:       detailsTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: d.Roots, MinVersion: tls.VersionTLS12},
-			DialContext:     dialer.DialContext, ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
-			MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
-		},
-	}
-}
-
-var errPrivateAddress = errors.New("an address of a private network")
-
-// notPublic are ranges that are not of this machine's network by their kind and
-// still are nobody's on the internet, or lead elsewhere than they say.
-var notPublic = prefixes(
-	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-	"168.63.129.16/32", // answers for the machine's own cloud
-	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
-)
-
-// globalV6 is where all public addresses of the sixth version are.
-var globalV6 = netip.MustParsePrefix("2000::/3")
-
-func prefixes(texts ...string) []netip.Prefix {
-	out := make([]netip.Prefix, len(texts))
-	for i, text := range texts {
-		out[i] = netip.MustParsePrefix(text)
-	}
-	return out
-}
-
-// public says whether an address is somebody's on the internet.
-func public(at netip.Addr) bool {
-	at = at.Unmap().WithZone("")
-	return at.IsGlobalUnicast() && !at.IsPrivate() && (at.Is4() || globalV6.Contains(at)) &&
-		!slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(at) })
+	d.client = outbound.Client(outbound.Config{
+		Timeout: detailsTimeout, Roots: d.Roots, Resolver: d.resolver,
+		Allow: func(at netip.Addr) bool { return d.Loopback && at.IsLoopback() },
+	})
 }
 
 // detailsAddress puts values of a delivery into an address. They go into its path

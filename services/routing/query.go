@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -53,6 +54,40 @@ func (s *Server) Lookup(hash [32]byte) (actor access.Actor, ok bool) {
 		}
 	})
 	return actor, ok
+}
+
+// Actor answers a member who works here by their handle.
+func (s *Server) Actor(handle string) (actor access.Actor, ok bool) {
+	s.Log.Follower().View(func(*ledger.View) {
+		if m := s.Roster.Member(handle); m != nil && !m.Deactivated {
+			actor, ok = access.Actor{Handle: m.Handle, Roles: m.Roles}, true
+		}
+	})
+	return actor, ok
+}
+
+// Contact answers a member's name and e-mail address, as far as they are known and not
+// erased; gone says that they do not work here.
+func (s *Server) Contact(ctx context.Context, handle string) (name, email string, gone bool, err error) {
+	var sealed *leadv1.Sealed
+	s.Log.Follower().View(func(*ledger.View) {
+		m := s.Roster.Member(handle)
+		if gone = m == nil || m.Deactivated; !gone {
+			sealed = m.Personal
+		}
+	})
+	if sealed == nil {
+		return "", "", gone, nil
+	}
+	plain, err := s.Keys.Open(ctx, sealed, []byte(s.subject(handle)))
+	if fault.Is(err, fault.NotFound) {
+		return "", "", false, nil
+	}
+	var p leadv1.PersonalData
+	if err == nil {
+		err = proto.Unmarshal(plain, &p)
+	}
+	return p.GetName(), p.GetEmail(), false, err
 }
 
 // cause names a command by its caller and key; without a key each call is its own.

@@ -90,6 +90,9 @@ func (g guard) admit(ctx context.Context, method string) (Actor, error) {
 		return Actor{}, fault.New(fault.Unauthenticated, "this call needs a token: send it as `authorization: Bearer <token>` (the command line takes it from --token, BATON_TOKEN or the data directory)")
 	}
 	actor, ok := g.directory.Lookup(HashToken(token))
+	if b, knows := g.directory.(Bearer); !ok && knows {
+		actor, ok = b.Bearer(token, method)
+	}
 	if !ok {
 		return Actor{}, fault.New(fault.Unauthenticated, "this token is not known, or no longer: ask a manager or the operator for a new one")
 	}

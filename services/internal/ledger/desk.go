@@ -265,12 +265,13 @@ func (k *Desk) take(ctx context.Context, in *feed) error {
 }
 
 // notice makes an item of a message, or lets it go at once: one of a subject that
-// the desk does not hear, and what was set aside, which is looked at again when
-// the lead moves, not because it was set aside.
+// the desk does not hear, one that only says that somebody was told, and what was
+// set aside, which is looked at again when the lead moves, not because it was set
+// aside.
 func (k *Desk) notice(items []*Item, msg jetstream.Msg) []*Item {
 	item := notice(msg)
 	k.hearing.hand(item.Seq)
-	if item.Type == failed || !k.hearing.hears(msg.Subject()) {
+	if item.Type == failed || lead.Telling(item.Type) || !k.hearing.hears(msg.Subject()) {
 		k.finish([]*Item{item})
 		return items
 	}

@@ -22,6 +22,7 @@ import (
 	// Every event's contract, so that any event of the log can be decoded.
 	_ "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	_ "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
+	_ "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
 	_ "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	_ "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	_ "github.com/leadbaton/baton/proto/gen/baton/person/v1"

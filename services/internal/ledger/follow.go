@@ -219,6 +219,9 @@ func (f *Follower) apply(r *Record) error {
 
 // aside keeps which leads were set aside, by which service.
 func (f *Follower) aside(id string, e *Event) {
+	if lead.Telling(e.Type) {
+		return
+	}
 	if body, ok := e.Body.(*leadv1.HandlingFailed); ok {
 		if f.failed == nil {
 			f.failed = map[string]string{}
@@ -330,5 +333,7 @@ func fold(s *lead.State, e *Event) {
 	s.Evolve(e.Body, e.Occurred, e.Recorded)
 	s.Remember(e.Cause, e.Seq)
 	s.Course.Named(e.ID)
-	s.LastID, s.LastTrace = e.ID, e.TraceParent
+	if !lead.Telling(e.Type) {
+		s.LastID, s.LastTrace = e.ID, e.TraceParent
+	}
 }

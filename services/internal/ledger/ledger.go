@@ -56,6 +56,9 @@ type Config struct {
 	// Dialer connects to the embedded server; nil = directly. Tests put a lossy
 	// line here.
 	Dialer nats.CustomDialer
+	// Born are the services that there are; nil = all. Tests make logs of a time before
+	// one of them.
+	Born []string
 	// Wall is what waits for the disk are measured by; nil = the machine's clock.
 	Wall func() time.Time
 }

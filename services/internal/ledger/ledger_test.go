@@ -246,6 +246,51 @@ func TestDeskLooksSaysAndAcksLast(t *testing.T) {
 	<-desk.Stopped()
 }
 
+// What only says that somebody was told wakes no desk, is what nothing follows from, and
+// leaves what was set aside where it is.
+func TestTellingWakesNobody(t *testing.T) {
+	l := open(t, t.TempDir(), Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := &echo{fail: map[string]error{"bad": fault.New(fault.Unknown, "planted")}}
+	desk, err := l.Desk(ctx, d, DeskConfig{Durable: "qualification", Subjects: []string{"lead.*"}, Attempts: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "bad"} {
+		if _, err := l.Say(ctx, "intake", l.live, noon, received(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func() (decided int, last string, aside []string) {
+		t.Helper()
+		if err := l.Settle(ctx, desk.Idle); err != nil {
+			t.Fatal(err)
+		}
+		l.follower.View(func(v *View) {
+			s, err := v.Lead("a")
+			if err != nil {
+				t.Error(err)
+			}
+			decided, last, aside = d.decided, s.LastID, v.setAside("qualification")
+		})
+		return decided, last, aside
+	}
+	decided, last, aside := look()
+	for _, id := range []string{"a", "bad"} {
+		queued := &leadv1.NoticeQueued{NoticeId: id + "-n", Kind: leadv1.NoticeKind_NOTICE_KIND_OFFER, Channel: "console"}
+		if _, err := l.Say(ctx, "delivery", l.live, noon, Draft{Subject: lead.SubjectOf(id), Cause: "told", Body: queued}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, lastAfter, asideAfter := look()
+	if after != decided || lastAfter != last || len(aside) != 1 || len(asideAfter) != 1 {
+		t.Errorf("looked at %d leads and then %d; what follows, follows from %s and then %s; set aside %v and then %v", decided, after, last, lastAfter, aside, asideAfter)
+	}
+	cancel()
+	<-desk.Stopped()
+}
+
 // watched is a clock that tells when somebody begins to wait.
 type watched struct {
 	*clock.Virtual

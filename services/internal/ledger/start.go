@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -45,7 +46,53 @@ func (l *Ledger) start(ctx context.Context, folds []Fold) error {
 	if err := l.expectPoints(ctx, outside); err != nil {
 		return err
 	}
-	return l.catchUp(ctx, folds, last)
+	if err := l.catchUp(ctx, folds, last); err != nil || l.ReadOnly() != "" {
+		return err
+	}
+	return l.welcome(ctx)
+}
+
+// welcome lets services write that were not there yet when the log was opened. Several
+// processes may do so at once; each is let in once.
+func (l *Ledger) welcome(ctx context.Context) error {
+	for {
+		events, err := l.History(ctx, SubjectSelf)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		known := map[string]bool{}
+		for _, e := range events {
+			switch b := e.Body.(type) {
+			case *auditv1.LedgerOpened:
+				for _, k := range b.GetKeys() {
+					known[k.GetService()] = true
+				}
+			case *auditv1.ServiceKeyAdded:
+				known[b.GetKey().GetService()] = true
+			}
+		}
+		var drafts []Draft
+		for _, service := range slices.Sorted(maps.Keys(writers)) {
+			if known[service] || l.cfg.Born != nil && !slices.Contains(l.cfg.Born, service) {
+				continue
+			}
+			drafts = append(drafts, Draft{Subject: SubjectSelf, Body: &auditv1.ServiceKeyAdded{Key: l.serviceKey(service)}, Cause: "key:" + service})
+		}
+		last := events[len(events)-1]
+		said, err := l.Say(ctx, "audit", func(string) Place { return Place{Seq: last.Seq, Hash: last.Hash, Recorded: last.Recorded} }, l.clock.Now(), drafts...)
+		if fault.Is(err, fault.Conflict) {
+			continue
+		}
+		if err == nil && len(said) > 0 {
+			err = l.follower.Wait(ctx, said[len(said)-1].Seq)
+		}
+		return err
+	}
+}
+
+func (l *Ledger) serviceKey(service string) *auditv1.ServiceKey {
+	key, _ := l.keys.Private(service)
+	return &auditv1.ServiceKey{Service: service, PublicKey: key.Public().(ed25519.PublicKey)}
 }
 
 // bear writes the first event: the log's id and the keys of who may write.
@@ -55,14 +102,10 @@ func (l *Ledger) bear(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	opened := &auditv1.LedgerOpened{LedgerId: lead.ID("", raw), OpenedAt: timestamppb.New(l.clock.Now())}
-	services := make([]string, 0, len(writers))
-	for service := range writers {
-		services = append(services, service)
-	}
-	slices.Sort(services)
-	for _, service := range services {
-		key, _ := l.keys.Private(service)
-		opened.Keys = append(opened.Keys, &auditv1.ServiceKey{Service: service, PublicKey: key.Public().(ed25519.PublicKey)})
+	for _, service := range slices.Sorted(maps.Keys(writers)) {
+		if l.cfg.Born == nil || slices.Contains(l.cfg.Born, service) {
+			opened.Keys = append(opened.Keys, l.serviceKey(service))
+		}
 	}
 	_, err := l.Say(ctx, "audit", func(string) Place { return Place{} }, l.clock.Now(), Draft{Subject: SubjectSelf, Body: opened, Cause: "birth:" + opened.GetLedgerId()})
 	if err != nil && !fault.Is(err, fault.Conflict) {

@@ -13,13 +13,14 @@ import (
 // Metrics are the figures of a process. A nil *Metrics counts nothing, so who
 // counts need not ask whether anybody listens.
 type Metrics struct {
-	deliveries, events, conflicts, deadLetters *counter
-	doorAck, assigned                          metric.Float64Histogram
+	deliveries, events, conflicts, deadLetters, notices *counter
+	doorAck, assigned                                   metric.Float64Histogram
 
 	mu       sync.Mutex
 	next     int
 	lags     map[int]lag
 	oldest   map[int]func() (time.Duration, bool)
+	waiting  map[int]func() time.Duration
 	readOnly map[int]func() bool
 }
 
@@ -29,8 +30,8 @@ type lag struct {
 }
 
 func newMetrics(m metric.Meter) (*Metrics, error) {
-	out := &Metrics{lags: map[int]lag{}, oldest: map[int]func() (time.Duration, bool){}, readOnly: map[int]func() bool{}}
-	var errs [9]error
+	out := &Metrics{lags: map[int]lag{}, oldest: map[int]func() (time.Duration, bool){}, waiting: map[int]func() time.Duration{}, readOnly: map[int]func() bool{}}
+	var errs [11]error
 	out.deliveries, errs[0] = newCounter(m, metricDeliveries, "Deliveries at the door, by outcome.", labelOutcome)
 	out.events, errs[1] = newCounter(m, metricEvents, "Events written to the log, by type.", labelType)
 	out.conflicts, errs[2] = newCounter(m, metricConflicts, "Writes refused because somebody was faster, by service.", labelService)
@@ -65,6 +66,14 @@ func newMetrics(m metric.Meter) (*Metrics, error) {
 				} else {
 					o.Observe(0)
 				}
+			}
+			return nil
+		}))
+	out.notices, errs[9] = newCounter(m, metricNotices, "Attempts to tell somebody, by kind of channel and what came of them.", labelChannel, labelResult)
+	_, errs[10] = m.Float64ObservableGauge(metricNoticeAge, metric.WithUnit("s"), metric.WithDescription("Age of the oldest notice that has not arrived and is not given up; 0 = none."),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			for _, read := range collect(&out.mu, out.waiting) {
+				o.Observe(read().Seconds())
 			}
 			return nil
 		}))
@@ -132,6 +141,21 @@ func (m *Metrics) OnOldestUnworked(read func() (time.Duration, bool)) (stop func
 		return func() {}
 	}
 	return watch(m, m.oldest, read)
+}
+
+// Notice counts one attempt to tell somebody.
+func (m *Metrics) Notice(channel, result string) {
+	if m != nil {
+		m.notices.add(1, channel, result)
+	}
+}
+
+// OnOldestNotice shows the age of the oldest notice that waits; 0 = none does.
+func (m *Metrics) OnOldestNotice(read func() time.Duration) (stop func()) {
+	if m == nil {
+		return func() {}
+	}
+	return watch(m, m.waiting, read)
 }
 
 // OnReadOnly shows whether the process refuses to write.

@@ -123,6 +123,8 @@ const (
 	metricLag         = "baton.consumer.lag"
 	metricOldest      = "baton.delivery.oldest_unworked"
 	metricReadOnly    = "baton.read_only"
+	metricNotices     = "baton.notices"
+	metricNoticeAge   = "baton.notice.oldest_waiting"
 )
 
 // Labels of metrics. Their values are words from short lists.
@@ -133,6 +135,8 @@ const (
 	labelFault    = attribute.Key("fault")
 	labelStream   = attribute.Key("stream")
 	labelConsumer = attribute.Key("consumer")
+	labelChannel  = attribute.Key("channel")
+	labelResult   = attribute.Key("result")
 )
 
 func setOf[K comparable](keys ...K) map[K]bool {

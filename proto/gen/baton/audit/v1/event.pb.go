@@ -89,6 +89,53 @@ func (x *LedgerOpened) GetOpenedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// ServiceKeyAdded lets a service write that was not there yet when the log was
+// opened: an event on org.ledger.main. What it writes counts from here on.
+type ServiceKeyAdded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its key.
+	Key           *ServiceKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceKeyAdded) Reset() {
+	*x = ServiceKeyAdded{}
+	mi := &file_baton_audit_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceKeyAdded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceKeyAdded) ProtoMessage() {}
+
+func (x *ServiceKeyAdded) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_audit_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceKeyAdded.ProtoReflect.Descriptor instead.
+func (*ServiceKeyAdded) Descriptor() ([]byte, []int) {
+	return file_baton_audit_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ServiceKeyAdded) GetKey() *ServiceKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
 // ServiceKey is one service's public key.
 type ServiceKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -102,7 +149,7 @@ type ServiceKey struct {
 
 func (x *ServiceKey) Reset() {
 	*x = ServiceKey{}
-	mi := &file_baton_audit_v1_event_proto_msgTypes[1]
+	mi := &file_baton_audit_v1_event_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -114,7 +161,7 @@ func (x *ServiceKey) String() string {
 func (*ServiceKey) ProtoMessage() {}
 
 func (x *ServiceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_audit_v1_event_proto_msgTypes[1]
+	mi := &file_baton_audit_v1_event_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -127,7 +174,7 @@ func (x *ServiceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceKey.ProtoReflect.Descriptor instead.
 func (*ServiceKey) Descriptor() ([]byte, []int) {
-	return file_baton_audit_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_baton_audit_v1_event_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ServiceKey) GetService() string {
@@ -158,7 +205,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_baton_audit_v1_event_proto_msgTypes[2]
+	mi := &file_baton_audit_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -170,7 +217,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_audit_v1_event_proto_msgTypes[2]
+	mi := &file_baton_audit_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -183,7 +230,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_baton_audit_v1_event_proto_rawDescGZIP(), []int{2}
+	return file_baton_audit_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Checkpoint) GetStream() string {
@@ -208,7 +255,9 @@ const file_baton_audit_v1_event_proto_rawDesc = "" +
 	"\fLedgerOpened\x12&\n" +
 	"\tledger_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bledgerId\x128\n" +
 	"\x04keys\x18\x02 \x03(\v2\x1a.baton.audit.v1.ServiceKeyB\b\xbaH\x05\x92\x01\x02\b\x01R\x04keys\x127\n" +
-	"\topened_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\"W\n" +
+	"\topened_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\"G\n" +
+	"\x0fServiceKeyAdded\x124\n" +
+	"\x03key\x18\x01 \x01(\v2\x1a.baton.audit.v1.ServiceKeyB\x06\xbaH\x03\xc8\x01\x01R\x03key\"W\n" +
 	"\n" +
 	"ServiceKey\x12!\n" +
 	"\aservice\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aservice\x12&\n" +
@@ -231,21 +280,23 @@ func file_baton_audit_v1_event_proto_rawDescGZIP() []byte {
 	return file_baton_audit_v1_event_proto_rawDescData
 }
 
-var file_baton_audit_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_baton_audit_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_baton_audit_v1_event_proto_goTypes = []any{
 	(*LedgerOpened)(nil),          // 0: baton.audit.v1.LedgerOpened
-	(*ServiceKey)(nil),            // 1: baton.audit.v1.ServiceKey
-	(*Checkpoint)(nil),            // 2: baton.audit.v1.Checkpoint
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*ServiceKeyAdded)(nil),       // 1: baton.audit.v1.ServiceKeyAdded
+	(*ServiceKey)(nil),            // 2: baton.audit.v1.ServiceKey
+	(*Checkpoint)(nil),            // 3: baton.audit.v1.Checkpoint
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_baton_audit_v1_event_proto_depIdxs = []int32{
-	1, // 0: baton.audit.v1.LedgerOpened.keys:type_name -> baton.audit.v1.ServiceKey
-	3, // 1: baton.audit.v1.LedgerOpened.opened_at:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2, // 0: baton.audit.v1.LedgerOpened.keys:type_name -> baton.audit.v1.ServiceKey
+	4, // 1: baton.audit.v1.LedgerOpened.opened_at:type_name -> google.protobuf.Timestamp
+	2, // 2: baton.audit.v1.ServiceKeyAdded.key:type_name -> baton.audit.v1.ServiceKey
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_baton_audit_v1_event_proto_init() }
@@ -259,7 +310,7 @@ func file_baton_audit_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_audit_v1_event_proto_rawDesc), len(file_baton_audit_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -220,15 +220,17 @@ type SetChannelRequest struct {
 	// Events that it hears.
 	Events []string `protobuf:"bytes,7,rep,name=events,proto3" json:"events,omitempty"`
 	// Whether nothing is sent for now.
-	Paused bool `protobuf:"varint,8,opt,name=paused,proto3" json:"paused,omitempty"`
+	Paused *bool `protobuf:"varint,8,opt,name=paused,proto3,oneof" json:"paused,omitempty"`
 	// Whether it may lie in a private network.
-	PrivateNetwork bool `protobuf:"varint,9,opt,name=private_network,json=privateNetwork,proto3" json:"private_network,omitempty"`
+	PrivateNetwork *bool `protobuf:"varint,9,opt,name=private_network,json=privateNetwork,proto3,oneof" json:"private_network,omitempty"`
 	// Make a new signing secret; the one before signs as well until the next is made.
 	Rotate bool `protobuf:"varint,10,opt,name=rotate,proto3" json:"rotate,omitempty"`
 	// Makes a repeat of this call harmless.
 	IdempotencyKey string `protobuf:"bytes,11,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What is to be empty again: "pools", "events".
+	Clear         []string `protobuf:"bytes,12,rep,name=clear,proto3" json:"clear,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetChannelRequest) Reset() {
@@ -311,15 +313,15 @@ func (x *SetChannelRequest) GetEvents() []string {
 }
 
 func (x *SetChannelRequest) GetPaused() bool {
-	if x != nil {
-		return x.Paused
+	if x != nil && x.Paused != nil {
+		return *x.Paused
 	}
 	return false
 }
 
 func (x *SetChannelRequest) GetPrivateNetwork() bool {
-	if x != nil {
-		return x.PrivateNetwork
+	if x != nil && x.PrivateNetwork != nil {
+		return *x.PrivateNetwork
 	}
 	return false
 }
@@ -336,6 +338,13 @@ func (x *SetChannelRequest) GetIdempotencyKey() string {
 		return x.IdempotencyKey
 	}
 	return ""
+}
+
+func (x *SetChannelRequest) GetClear() []string {
+	if x != nil {
+		return x.Clear
+	}
+	return nil
 }
 
 // SetChannelResponse is the channel.
@@ -1021,10 +1030,9 @@ type Receipt struct {
 	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
 	// Offers in order.
 	Offers []*OfferReceipt `protobuf:"bytes,2,rep,name=offers,proto3" json:"offers,omitempty"`
-	// Sequence in LEDGER up to which it reaches.
+	// Sequence in LEDGER of the last thing that happened to the lead.
 	AsOfSequence uint64 `protobuf:"varint,3,opt,name=as_of_sequence,json=asOfSequence,proto3" json:"as_of_sequence,omitempty"`
-	// Head of the tree over the log at that point, as the last checkpoint says it; empty =
-	// none covers it yet.
+	// First signed checkpoint of the log that covers this sequence; empty = none does yet.
 	Checkpoint    string `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1098,7 +1106,7 @@ type OfferReceipt struct {
 	// Pool.
 	Pool string `protobuf:"bytes,3,opt,name=pool,proto3" json:"pool,omitempty"`
 	// Steps in the order of the log: "offered", "queued", "sent", "delivered", "opened",
-	// "reminded", "accepted", "rejected", "timed-out", "moved".
+	// "reminded", "given-up", "accepted", "rejected", "timed-out", "moved".
 	Steps         []*ReceiptStep `protobuf:"bytes,4,rep,name=steps,proto3" json:"steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1342,7 +1350,7 @@ const file_baton_delivery_v1_delivery_service_proto_rawDesc = "" +
 	"\bgiven_up\x18\x04 \x01(\x03R\agivenUp\x12\x1d\n" +
 	"\n" +
 	"last_fault\x18\x05 \x01(\tR\tlastFault\x123\n" +
-	"\alast_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\"\xb7\x03\n" +
+	"\alast_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\"\x93\x04\n" +
 	"\x11SetChannelRequest\x12:\n" +
 	"\achannel\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\achannel\x12<\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.baton.delivery.v1.ChannelKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12\x1e\n" +
@@ -1350,12 +1358,15 @@ const file_baton_delivery_v1_delivery_service_proto_rawDesc = "" +
 	"\x03url\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x03url\x12\x1e\n" +
 	"\x05token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x05token\x12\x1e\n" +
 	"\x05pools\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x05pools\x12 \n" +
-	"\x06events\x18\a \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06events\x12\x16\n" +
-	"\x06paused\x18\b \x01(\bR\x06paused\x12'\n" +
-	"\x0fprivate_network\x18\t \x01(\bR\x0eprivateNetwork\x12\x16\n" +
+	"\x06events\x18\a \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06events\x12\x1b\n" +
+	"\x06paused\x18\b \x01(\bH\x00R\x06paused\x88\x01\x01\x12,\n" +
+	"\x0fprivate_network\x18\t \x01(\bH\x01R\x0eprivateNetwork\x88\x01\x01\x12\x16\n" +
 	"\x06rotate\x18\n" +
 	" \x01(\bR\x06rotate\x121\n" +
-	"\x0fidempotency_key\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"b\n" +
+	"\x0fidempotency_key\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x121\n" +
+	"\x05clear\x18\f \x03(\tB\x1b\xbaH\x18\x92\x01\x15\x10\x02\"\x11r\x0fR\x05poolsR\x06eventsR\x05clearB\t\n" +
+	"\a_pausedB\x12\n" +
+	"\x10_private_network\"b\n" +
 	"\x12SetChannelResponse\x124\n" +
 	"\achannel\x18\x01 \x01(\v2\x1a.baton.delivery.v1.ChannelR\achannel\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\";\n" +
@@ -1424,12 +1435,12 @@ const file_baton_delivery_v1_delivery_service_proto_rawDesc = "" +
 	"\x04hash\x18\x05 \x01(\fR\x04hash\"9\n" +
 	"\x13RecordOpenedRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\x16\n" +
-	"\x14RecordOpenedResponse2\x90\b\n" +
+	"\x14RecordOpenedResponse2\x9b\b\n" +
 	"\x0fDeliveryService\x12y\n" +
 	"\fListChannels\x12&.baton.delivery.v1.ListChannelsRequest\x1a'.baton.delivery.v1.ListChannelsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/channels\x12\x80\x01\n" +
 	"\n" +
-	"SetChannel\x12$.baton.delivery.v1.SetChannelRequest\x1a%.baton.delivery.v1.SetChannelResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/channels/{channel}\x12x\n" +
-	"\rRemoveChannel\x12'.baton.delivery.v1.RemoveChannelRequest\x1a\x1a.baton.delivery.v1.Channel\"\"\x82\xd3\xe4\x93\x02\x1c*\x1a/api/v1/channels/{channel}\x12\x88\x01\n" +
+	"SetChannel\x12$.baton.delivery.v1.SetChannelRequest\x1a%.baton.delivery.v1.SetChannelResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/channels/{channel}\x12\x82\x01\n" +
+	"\rRemoveChannel\x12'.baton.delivery.v1.RemoveChannelRequest\x1a\x1a.baton.delivery.v1.Channel\",\x82\xd3\xe4\x93\x02&:\x01*\"!/api/v1/channels/{channel}:remove\x12\x88\x01\n" +
 	"\vTestChannel\x12%.baton.delivery.v1.TestChannelRequest\x1a&.baton.delivery.v1.TestChannelResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/api/v1/channels/{channel}:test\x12u\n" +
 	"\vListNotices\x12%.baton.delivery.v1.ListNoticesRequest\x1a&.baton.delivery.v1.ListNoticesResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/notices\x12}\n" +
 	"\tRedeliver\x12#.baton.delivery.v1.RedeliverRequest\x1a\x19.baton.delivery.v1.Notice\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/notices/{notice_id}:redeliver\x12w\n" +
@@ -1520,6 +1531,7 @@ func file_baton_delivery_v1_delivery_service_proto_init() {
 		return
 	}
 	file_baton_delivery_v1_event_proto_init()
+	file_baton_delivery_v1_delivery_service_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -4391,8 +4391,11 @@ type NoticeFailed struct {
 	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
 	// Number of the attempt, from 1.
 	Attempt int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// Why, as a word: "timeout", "refused", "status", "redirect", "private-address",
-	// "tls", "no-address", "gone".
+	// Why, as a word: "timeout", "unreachable", "refused" (a mail server that will not take
+	// it), "status" (not a 2xx), "redirect", "private-address", "tls", "no-address" (nobody
+	// said where to), "no-server" (no mail server is set), "gone" (channel or person is
+	// out), "superseded" (the offer does not stand any more, so nothing was sent),
+	// "unreadable" (what to tell, or the channel's secrets, cannot be opened).
 	Fault string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
 	// Status of the other side; 0 = it gave none.
 	Status int32 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
@@ -4535,7 +4538,22 @@ func (x *NoticeOpened) GetBy() string {
 type NoticeRequested struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Notice.
-	NoticeId      string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	NoticeId string `protobuf:"bytes,1,opt,name=notice_id,json=noticeId,proto3" json:"notice_id,omitempty"`
+	// What it is about; this and what follows is as it was queued, so that who sends it
+	// need not look for it.
+	Kind NoticeKind `protobuf:"varint,2,opt,name=kind,proto3,enum=baton.lead.v1.NoticeKind" json:"kind,omitempty"`
+	// Attempts that were made before.
+	Attempts int32 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Channel by its id.
+	Channel string `protobuf:"bytes,4,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Who is told; empty = a system.
+	Member string `protobuf:"bytes,5,opt,name=member,proto3" json:"member,omitempty"`
+	// Number of the offer that it is about; 0 = none.
+	Offer int32 `protobuf:"varint,6,opt,name=offer,proto3" json:"offer,omitempty"`
+	// Id of the event that it tells of.
+	EventId string `protobuf:"bytes,7,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// Type of that event.
+	EventType     string `protobuf:"bytes,8,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4573,6 +4591,55 @@ func (*NoticeRequested) Descriptor() ([]byte, []int) {
 func (x *NoticeRequested) GetNoticeId() string {
 	if x != nil {
 		return x.NoticeId
+	}
+	return ""
+}
+
+func (x *NoticeRequested) GetKind() NoticeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return NoticeKind_NOTICE_KIND_UNSPECIFIED
+}
+
+func (x *NoticeRequested) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *NoticeRequested) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *NoticeRequested) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *NoticeRequested) GetOffer() int32 {
+	if x != nil {
+		return x.Offer
+	}
+	return 0
+}
+
+func (x *NoticeRequested) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *NoticeRequested) GetEventType() string {
+	if x != nil {
+		return x.EventType
 	}
 	return ""
 }
@@ -5422,9 +5489,18 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x04took\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x04took\"M\n" +
 	"\fNoticeOpened\x12$\n" +
 	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x12\x17\n" +
-	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\"7\n" +
+	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\x02by\"\xc0\x02\n" +
 	"\x0fNoticeRequested\x12$\n" +
-	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\"u\n" +
+	"\tnotice_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bnoticeId\x129\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x19.baton.lead.v1.NoticeKindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +
+	"\battempts\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\battempts\x12#\n" +
+	"\achannel\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12\x1f\n" +
+	"\x06member\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12\x14\n" +
+	"\x05offer\x18\x06 \x01(\x05R\x05offer\x12\"\n" +
+	"\bevent_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventId\x12'\n" +
+	"\n" +
+	"event_type\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\teventType\"u\n" +
 	"\rRecordWritten\x12#\n" +
 	"\achannel\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12%\n" +
 	"\trecord_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\brecordId\x12\x18\n" +
@@ -5659,19 +5735,20 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	60, // 69: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
 	59, // 70: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
 	60, // 71: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
-	6,  // 72: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	8,  // 73: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	59, // 74: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	59, // 75: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	7,  // 76: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	8,  // 77: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	13, // 78: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	13, // 79: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	80, // [80:80] is the sub-list for method output_type
-	80, // [80:80] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	5,  // 72: baton.lead.v1.NoticeRequested.kind:type_name -> baton.lead.v1.NoticeKind
+	6,  // 73: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	8,  // 74: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	59, // 75: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	59, // 76: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	7,  // 77: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	8,  // 78: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	13, // 79: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 80: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	81, // [81:81] is the sub-list for method output_type
+	81, // [81:81] is the sub-list for method input_type
+	81, // [81:81] is the sub-list for extension type_name
+	81, // [81:81] is the sub-list for extension extendee
+	0,  // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
