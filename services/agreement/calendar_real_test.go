@@ -12,12 +12,25 @@ import (
 
 // tables are the holidays of countries and regions, and a zone in which they count.
 var tables = []struct{ id, file, zone string }{
-	{"au-nsw", "AU_NSW", "Australia/Sydney"}, {"br", "BR_COMMON", "America/Sao_Paulo"}, {"br-sp", "BR_SP", "America/Sao_Paulo"},
-	{"ca-on", "CA_ON", "America/Toronto"}, {"de", "DE_COMMON", "Europe/Berlin"}, {"de-be", "DE_BE", "Europe/Berlin"}, {"de-by", "DE_BY", "Europe/Berlin"},
-	{"fr", "FR_COMMON", "Europe/Paris"}, {"gb-eng", "GB_ENG", "Europe/London"}, {"gb-sct", "GB_SCT", "Europe/London"},
-	{"in", "IN_COMMON", "Asia/Kolkata"}, {"in-mh", "IN_MH", "Asia/Kolkata"}, {"it", "IT_COMMON", "Europe/Rome"}, {"jp", "JP_COMMON", "Asia/Tokyo"},
-	{"nl", "NL_COMMON", "Europe/Amsterdam"}, {"pt", "PT_COMMON", "Europe/Lisbon"}, {"sg", "SG_COMMON", "Asia/Singapore"},
-	{"us", "US_COMMON", "America/New_York"}, {"us-ca", "US_CA", "America/Los_Angeles"},
+	{"au-nsw", "AU_NSW", "Australia/Sydney"},
+	{"br", "BR_COMMON", "America/Sao_Paulo"},
+	{"br-sp", "BR_SP", "America/Sao_Paulo"},
+	{"ca-on", "CA_ON", "America/Toronto"},
+	{"de", "DE_COMMON", "Europe/Berlin"},
+	{"de-be", "DE_BE", "Europe/Berlin"},
+	{"de-by", "DE_BY", "Europe/Berlin"},
+	{"fr", "FR_COMMON", "Europe/Paris"},
+	{"gb-eng", "GB_ENG", "Europe/London"},
+	{"gb-sct", "GB_SCT", "Europe/London"},
+	{"in", "IN_COMMON", "Asia/Kolkata"},
+	{"in-mh", "IN_MH", "Asia/Kolkata"},
+	{"it", "IT_COMMON", "Europe/Rome"},
+	{"jp", "JP_COMMON", "Asia/Tokyo"},
+	{"nl", "NL_COMMON", "Europe/Amsterdam"},
+	{"pt", "PT_COMMON", "Europe/Lisbon"},
+	{"sg", "SG_COMMON", "Asia/Singapore"},
+	{"us", "US_COMMON", "America/New_York"},
+	{"us-ca", "US_CA", "America/Los_Angeles"},
 }
 
 // TestBreachInstantsOnHolidays holds ten thousand due times around the holidays of 19
