@@ -227,6 +227,9 @@ func TestClocksByEventAreClocksFromScratch(t *testing.T) {
 				continue
 			}
 			said++
+			if e.Recorded.Before(e.Occurred) {
+				t.Fatalf("%s of %s fired %v before it was due", key, e.Subject, e.Occurred.Sub(e.Recorded))
+			}
 			if once[e.Subject+key] {
 				t.Fatalf("%s was said twice of %s", key, e.Subject)
 			}
@@ -435,5 +438,41 @@ func BenchmarkClocksPerEvent(b *testing.B) {
 			}
 			tl.events = events
 		})
+	}
+}
+
+// A manager who does not look is reported once, however long it lasts and however
+// much runs out, and again only after they looked.
+func TestOversightIsSaidOnce(t *testing.T) {
+	tl := newTimeline(t, clocksOfTests)
+	heard := func() (n int) {
+		for _, e := range tl.events {
+			if _, ok := e.Body.(*routingv1.OversightEscalated); ok {
+				n++
+			}
+		}
+		return n
+	}
+	left := func(id string) {
+		tl.add(lead.SubjectOf(id), &leadv1.LeadReceived{ReceivedAt: timestamppb.New(tl.now)}, tl.now)
+		tl.add(lead.SubjectOf(id), &leadv1.LeadQualified{}, tl.now)
+		tl.add(lead.SubjectOf(id), &leadv1.LeadOffered{Member: "ben", Pool: "inside-sales", Offer: 1}, tl.now)
+	}
+	for i, want := range []int{1, 1, 1} {
+		left(fmt.Sprint("l", i))
+		tl.run(tl.now.Add(5 * 24 * time.Hour))
+		if got := heard(); got != want {
+			t.Fatalf("%d escalations after %d leads, want %d", got, i+1, want)
+		}
+	}
+	tl.add("org.pool.inside-sales", &routingv1.PoolLooked{Pool: "inside-sales", Member: "ana"}, tl.now)
+	tl.run(tl.now.Add(5 * 24 * time.Hour))
+	if got := heard(); got != 1 {
+		t.Fatalf("%d escalations, though nothing ran out since they looked", got)
+	}
+	left("l9")
+	tl.run(tl.now.Add(5 * 24 * time.Hour))
+	if got := heard(); got != 2 {
+		t.Fatalf("%d escalations, want another one", got)
 	}
 }
