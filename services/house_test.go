@@ -142,7 +142,7 @@ func pure(file string) bool {
 		// All but what speaks gRPC, follows the clock and keeps models.
 		return !slices.Contains([]string{"service.go", "schedule.go", "register.go"}, name)
 	}
-	return name == "decide.go" || name == "evolve.go" || name == "rotation.go" || name == "move.go"
+	return name == "decide.go" || name == "evolve.go" || name == "rotation.go" || file == "routing/move.go"
 }
 
 // fractions says whether a file may calculate with floats for all that: what is

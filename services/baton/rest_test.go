@@ -150,7 +150,7 @@ func TestRESTIsTheContracts(t *testing.T) {
 	must[any](t)(h.log.Checkpoint(t.Context()))
 	values := map[string]string{
 		"lead_id": id, "source": "web", "name": "web", "version": "1", "model": "1", "stream": "LEDGER", "sequence": "1", "report": "funnel",
-		"member": "ana", "person_id": h.lead(id).GetPersonId(), "into_id": "p1", "from_id": "p2", "other_id": "p3",
+		"member": "ana", "person_id": h.lead(id).GetPersonId(), "batch_id": "b1", "into_id": "p1", "from_id": "p2", "other_id": "p3",
 	}
 	answered := 0
 	served := h.server.GetServiceInfo()
