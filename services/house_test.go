@@ -150,7 +150,7 @@ func pure(file string) bool {
 			return true
 		}
 	}
-	return name == "decide.go" || name == "evolve.go" || name == "rotation.go" || name == "move.go"
+	return name == "decide.go" || name == "evolve.go" || name == "rotation.go" || file == "routing/move.go"
 }
 
 // fractions says whether a file may calculate with floats for all that: what is

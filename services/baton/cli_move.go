@@ -151,9 +151,9 @@ func (c *call) moved(done *routingv1.BulkReassignResponse, dry bool) error {
 	if c.format == formatJSON {
 		return writeMessage(out, done)
 	}
-	would, is := "", ""
+	would := ""
 	if dry {
-		would, is = "would be ", "would "
+		would = "would be "
 	}
 	t := table{head: []string{"LEAD", "FROM", "TO", "NOT MOVED, BECAUSE"}}
 	more := 0
@@ -173,16 +173,18 @@ func (c *call) moved(done *routingv1.BulkReassignResponse, dry bool) error {
 		}
 		t.add(m.GetLeadId(), dash(m.GetFrom()), to, dash(m.GetRefused()))
 	}
-	if len(done.GetLeads()) > 0 {
-		if err := t.write(out); err != nil {
-			return err
-		}
+	if len(done.GetLeads()) == 0 {
+		_, err := fmt.Fprintln(out, "They hold no open lead; nothing was moved.")
+		return err
+	}
+	if err := t.write(out); err != nil {
+		return err
 	}
 	if more > movedShown {
 		fmt.Fprintf(out, "and %d more; --format json shows all.\n", more-movedShown)
 	}
 	fmt.Fprintf(out, "%s %smoved, %d not.", counted(done.GetMoved(), "lead", "leads"), would, done.GetRefused())
-	if is == "" && done.GetMoved() > 0 {
+	if !dry && done.GetMoved() > 0 {
 		fmt.Fprintf(out, " baton lead undo-move %s takes it back.", cell(done.GetBatchId()))
 	}
 	_, err := fmt.Fprintln(out)

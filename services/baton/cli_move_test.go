@@ -131,9 +131,14 @@ func TestMoveCommands(t *testing.T) {
 	has(t, ok(t, "lead", "claim", "ltwo", "--format", "json"), `"lead_id": "ltwo"`)
 
 	for _, wrong := range [][]string{
-		{"lead", "reassign", "--reason", "left"}, {"lead", "reassign", "lone"}, {"lead", "reassign", "lone", "--from", "ana", "--reason", "left"},
-		{"lead", "reassign", "--from", "ana", "--reason", "left", "--note", "x"}, {"lead", "reassign", "--file", "/nowhere", "--reason", "left"},
-		{"people", "adjust", "ana", "--pool", "inside", "--reason", "x"}, {"people", "why-not", "ana", "--limit", "0"}, {"queue", "lst"},
+		{"lead", "reassign", "--reason", "left"},
+		{"lead", "reassign", "lone"},
+		{"lead", "reassign", "lone", "--from", "ana", "--reason", "left"},
+		{"lead", "reassign", "--from", "ana", "--reason", "left", "--note", "x"},
+		{"lead", "reassign", "--file", "/nowhere", "--reason", "left"},
+		{"people", "adjust", "ana", "--pool", "inside", "--reason", "x"},
+		{"people", "why-not", "ana", "--limit", "0"},
+		{"queue", "lst"},
 	} {
 		if r := run(t, wrong...); r.status != statusUsage {
 			t.Errorf("baton %s: status %d, %s", strings.Join(wrong, " "), r.status, r.err)
@@ -171,8 +176,10 @@ func TestWhyCommands(t *testing.T) {
 		t.Errorf("asked %v", req)
 	}
 	for want, c := range map[string]*leadv1.Candidate{
-		"they had as many as agreed for the period": {Reason: "capped"}, "is away": {Reason: "away", Text: "is away"},
-		"could have taken it; due by turn 7": {Eligible: true, WindowTo: 7}, "could have taken it": {Eligible: true},
+		"they had as many as agreed for the period": {Reason: "capped"},
+		"is away":                            {Reason: "away", Text: "is away"},
+		"could have taken it; due by turn 7": {Eligible: true, WindowTo: 7},
+		"could have taken it":                {Eligible: true},
 	} {
 		if got := whyElse(c); got != want {
 			t.Errorf("%v is said as %q, want %q", c, got, want)

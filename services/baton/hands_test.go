@@ -213,7 +213,7 @@ func TestAManagerMovesALead(t *testing.T) {
 	same(t, "the list", must[*leadv1.ListLeadsResponse](t)(leadv1.NewLeadServiceClient(h.conn).ListLeads(h.as(""), &leadv1.ListLeadsRequest{Member: first})).GetLeads()[0].GetOwner(), first)
 
 	// Everything that a person holds goes; nobody is forgotten.
-	second = h.submit("two", filled(2))
+	h.submit("two", filled(2))
 	h.settle()
 	_, err = h.routing().BulkReassign(h.as("max"), &routingv1.BulkReassignRequest{Reason: "left"})
 	if kind, _ := told(err); kind != fault.Invalid {

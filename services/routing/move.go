@@ -319,8 +319,6 @@ func (r *rederiving) reassigned(s *lead.State, body *leadv1.LeadReassigned) stri
 type move struct {
 	ask
 	leads []moving
-	// dry only says what would become of them.
-	dry bool
 }
 
 type moving struct{ lead, cause string }
