@@ -132,7 +132,7 @@ func TestWhoMayNotIsRefused(t *testing.T) {
 		{"an auditor sends somebody away", h.as("ruth"), away, fault.Denied, "needs one of the roles"},
 		{"another accepts", h.as(other), accept, fault.State, "the lead is offered to " + holder + "; only they can accept it"},
 		{"another rejects", h.as(other), reject, fault.State, "the lead is with " + holder + "; only they can reject it"},
-		{"another sends somebody away", h.as(other), away, fault.Denied, "only a manager or an operator may say that somebody else is away"},
+		{"another sends somebody away", h.as(other), away, fault.Denied, "only a manager or an operator may say when somebody else is there"},
 		{"the operator accepts for somebody", h.as(""), accept, fault.State, "only they can accept it"},
 		{"who was offered it wins it", h.as(holder), won, fault.State, "must be accepted"},
 	} {
