@@ -170,8 +170,12 @@ func (a *App) start(ctx context.Context) error {
 	var pools ledger.Fold = a.groups
 	if cfg.runs(routing.Name) {
 		a.keeper = routing.NewKeeper(a.groups, func(ctx context.Context) (routing.Store, error) {
+			if cfg.RedisURL != "" {
+				return routing.OpenRedis(cfg.RedisURL)
+			}
 			return routing.OpenEmbedded(ctx, filepath.Join(cfg.Data, "routing.db"))
 		}, a.logger)
+		a.keeper.Roster = a.roster
 		pools = a.keeper
 		a.undo("routing state", func(context.Context) error { return a.keeper.Close() })
 	}
@@ -282,18 +286,22 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 	case routing.Name:
 		a.people.Desk = closed{a.log}
 		if writable {
-			a.background("keeping the routing state", func(ctx context.Context) { a.keeper.Keep(ctx, a.log) })
-			desk, err := a.desk(routing.New(a.register, a.roster, a.groups, a.persons.People), routing.Hears)
+			var routes atomic.Pointer[ledger.Desk]
+			a.background("keeping the routing state", func(ctx context.Context) {
+				a.keeper.Keep(ctx, a.log, func() bool { desk := routes.Load(); return desk != nil && desk.Active() })
+			})
+			desk, err := a.desk(routing.New(a.register, a.roster, a.groups, a.persons.People), routing.Hears, true)
 			if err != nil {
 				return err
 			}
+			routes.Store(desk)
 			a.routeDesk, a.people.Desk = desk, desk
 		}
 		routingv1.RegisterRoutingServiceServer(a.server, a.people)
 	case qualification.Name:
 		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Version: qualification.VersionOf(a.log.Follower(), a.register), Records: a.log}
 		if writable {
-			desk, err := a.desk(qualification.New(a.register, a.scores, a.line, a.later), qualification.Hears)
+			desk, err := a.desk(qualification.New(a.register, a.scores, a.line, a.later), qualification.Hears, false)
 			if err != nil {
 				return err
 			}
@@ -341,11 +349,12 @@ func (a *App) endOverlays() error {
 	return nil
 }
 
-// desk opens a deciding service's desk.
-func (a *App) desk(d ledger.Decider, hears []string) (*ledger.Desk, error) {
+// desk opens a deciding service's desk; single = of several processes one works
+// and the others stand by.
+func (a *App) desk(d ledger.Decider, hears []string, single bool) (*ledger.Desk, error) {
 	ctx, cancel := context.WithCancel(a.run)
 	desk, err := a.log.Desk(ctx, d, ledger.DeskConfig{
-		Durable: d.Service(), Subjects: hears,
+		Durable: d.Service(), Subjects: hears, Single: single,
 		Trace: func(id, parent string, began time.Time) (string, func(error)) {
 			spanned, span := telemetry.StartProcess(telemetry.WithLead(ctx, id), parent, ledger.StreamLedger, d.Service())
 			child := telemetry.Inject(spanned)

@@ -43,6 +43,11 @@ type Config struct {
 	// SQLURL of the read model; empty = a file in Data.
 	SQLURL string `env:"BATON_SQL_URL"`
 
+	// RedisURL of the Redis in which routing keeps its state for whoever takes over
+	// and for other systems, and doors share their limits; empty = a file in Data,
+	// and each door its own.
+	RedisURL string `env:"BATON_REDIS_URL"`
+
 	// HTTP is the public door, Console the pages, GRPC the services, Metrics the
 	// operator's port. "-" = none.
 	HTTP    string `env:"BATON_HTTP"`

@@ -72,6 +72,7 @@ func (c *Config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.NATSListen, "nats-listen", c.NATSListen, "let other processes reach the NATS server in this process (BATON_NATS_LISTEN)")
 	f.IntVar(&c.Replicas, "replicas", c.Replicas, "copies of each stream on a cluster (BATON_NATS_REPLICAS)")
 	f.StringVar(&c.SQLURL, "sql", c.SQLURL, "read model; empty = a file in --data (BATON_SQL_URL)")
+	f.StringVar(&c.RedisURL, "redis", c.RedisURL, "Redis for the routing state and the doors' limits; empty = in --data (BATON_REDIS_URL)")
 	f.StringVar(&c.Keys, "keys", c.Keys, "directory of the key store and the signing keys; empty = in --data (BATON_KEYS)")
 	f.StringVar(&c.Checkpoints, "checkpoints", c.Checkpoints, "where signed tree heads are kept away from --data; empty = beside it (BATON_CHECKPOINTS)")
 	f.StringSliceVar(&c.Peers, "peer", c.Peers, "where a service runs that is not in this process: name=host:port (BATON_PEERS)")

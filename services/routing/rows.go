@@ -33,6 +33,22 @@ type lineRow struct {
 	Place     int64     `json:"place"`
 }
 
+type memberRow struct {
+	Away        bool      `json:"away"`
+	Until       time.Time `json:"until,omitzero"`
+	Deactivated bool      `json:"deactivated,omitempty"`
+}
+
+// rows answers everybody, as others are told of them.
+func (r *Roster) rows() map[string]memberRow {
+	rows := make(map[string]memberRow, len(r.names))
+	for _, name := range r.names {
+		m := r.members[name]
+		rows[name] = memberRow{Away: m.Away, Until: m.Until, Deactivated: m.Deactivated}
+	}
+	return rows
+}
+
 // touch notes that a row has moved.
 func (g *Groups) touch(group string, kind Kind, key string) {
 	if g.changed != nil {
@@ -128,6 +144,9 @@ func (g *Groups) restore(rows []Row) error {
 	*g = Groups{groups: map[string]*Group{}, looks: map[int64]int{}, changed: g.changed}
 	ranks := map[string]int{}
 	for _, row := range rows {
+		if row.Kind == kindMember {
+			continue
+		}
 		group := g.groups[row.Group]
 		if group == nil {
 			group = g.Group(row.Group)
