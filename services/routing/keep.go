@@ -53,7 +53,11 @@ func (k *Keeper) Resume(ctx context.Context, l *ledger.Ledger) (uint64, error) {
 		return 0, err
 	}
 	state, err := k.store.Load(ctx)
-	if err == nil && state.Position > 0 {
+	if err != nil {
+		k.logger.WarnContext(ctx, "the kept routing state cannot be read; it is made again from the log", "error", err.Error())
+		return 0, nil
+	}
+	if state.Position > 0 {
 		err = k.same(ctx, l, state.Past)
 		if err == nil {
 			err = k.groups.restore(state.Rows)
@@ -110,13 +114,22 @@ func (k *Keeper) Keep(ctx context.Context, l *ledger.Ledger, routes func() bool)
 		stopping := clock.Sleep(ctx, clock.Real{}, time.Now().Add(keepEvery)) != nil
 		if !routes() {
 			k.standBy(l)
-		} else if err := k.Save(context.WithoutCancel(ctx), l); err != nil {
+		} else if err := k.save(context.WithoutCancel(ctx), l); err != nil {
 			k.logger.WarnContext(ctx, "the routing state could not be kept; routing goes on, and it is tried again", "error", err.Error())
 		}
 		if stopping {
 			return
 		}
 	}
+}
+
+// keepWithin bounds one save, so that a store that hangs holds up no stop.
+const keepWithin = 10 * time.Second
+
+func (k *Keeper) save(ctx context.Context, l *ledger.Ledger) error {
+	ctx, cancel := context.WithTimeout(ctx, keepWithin)
+	defer cancel()
+	return k.Save(ctx, l)
 }
 
 func (k *Keeper) standBy(l *ledger.Ledger) {

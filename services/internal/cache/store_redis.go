@@ -71,7 +71,7 @@ func parse(address string) (*redis.UniversalOptions, string, error) {
 		// A deadline of the caller holds on the socket as well.
 		ContextTimeoutEnabled: true,
 		DialTimeout:           2 * time.Second, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second,
-		DialerRetries: 1,
+		DialerRetries: 1, MaxRetries: 1,
 		Username:      u.User.Username(),
 	}
 	opts.Password, _ = u.User.Password()
