@@ -704,12 +704,37 @@ func (a *App) serveDoor(ctx context.Context) error {
 		return err
 	}
 	a.undo("public door", func(context.Context) error { door.Close(); return nil })
+	allow, err := a.limits()
+	if err != nil {
+		return err
+	}
 	handler := intake.NewDoor(intake.DoorConfig{
-		Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ, Clock: a.cfg.clock}, Clock: a.cfg.clock,
+		Allow: allow, Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ, Clock: a.cfg.clock}, Clock: a.cfg.clock,
 		PublicURL: a.cfg.PublicURL, SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest, Waiting: door.Waiting,
 	})
 	a.HTTPAddr, err = a.serveHTTP(ctx, "public door", a.cfg.HTTP, intake.NewServer("", handler), 4096)
 	return err
+}
+
+// limits are what the sources may send; nil = anything. Doors that have a Redis
+// share them.
+func (a *App) limits() (func(sourceID, address string) (time.Duration, bool), error) {
+	bucket := intake.NewBucket(a.cfg.clock)
+	if a.cfg.RedisURL != "" && len(a.cfg.Limits) > 0 {
+		shared, err := intake.NewSharedBucket(a.cfg.RedisURL)
+		if err != nil {
+			return nil, err
+		}
+		a.undo("limits", func(context.Context) error { return shared.Close() })
+		bucket = shared
+	}
+	limits, err := intake.NewLimits(a.cfg.Limits, bucket, a.cfg.clock, a.tel.Metrics().LimitUnknown)
+	if limits == nil {
+		return nil, err
+	}
+	return func(sourceID, _ string) (time.Duration, bool) {
+		return limits.Allow(a.sources.ByID(sourceID).GetName())
+	}, nil
 }
 
 // traceRequest opens the span in which a webhook arrives: the root of its lead.

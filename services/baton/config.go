@@ -17,6 +17,7 @@ import (
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/telemetry"
+	"github.com/leadbaton/baton/services/routing"
 )
 
 // Config says which services run in this process, where their state lies and
@@ -63,6 +64,10 @@ type Config struct {
 
 	// Sources that must sign: name,header=H,prefix=P,encoding=hex|base64,secret=file:PATH|env:NAME
 	Sources []string `env:"BATON_SOURCES" envSeparator:";"`
+
+	// Limits are how many deliveries a minute a source may send: name=N, and *=N for
+	// each that is not named; empty = any number.
+	Limits []string `env:"BATON_LIMITS"`
 
 	// DisposableDomains and FreeDomains are files of further domains of throw-away
 	// addresses and of free-mail providers; empty = the best known alone.
@@ -138,6 +143,16 @@ func (c *Config) complete() error {
 	}
 	if at, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" || at.RawQuery != "") {
 		faults = append(faults, errors.New("the public address must be like https://leads.example.com: correct --public-url (BATON_PUBLIC_URL)"))
+	}
+	if c.RedisURL != "" {
+		if store, err := routing.OpenRedis(c.RedisURL); err != nil {
+			faults = append(faults, err)
+		} else {
+			faults = append(faults, store.Close())
+		}
+	}
+	if _, err := intake.NewLimits(c.Limits, nil, nil, nil); err != nil {
+		faults = append(faults, err)
 	}
 	for _, name := range c.Services {
 		if !slices.Contains(allServices, name) {

@@ -66,6 +66,7 @@ func (c *Config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.GRPC, "grpc", c.GRPC, "services; - = none (default 127.0.0.1:9090, BATON_GRPC)")
 	f.StringVar(&c.Metrics, "metrics", c.Metrics, "metrics and health; - = none (default 127.0.0.1:9091, BATON_METRICS)")
 	f.StringArrayVar(&c.Sources, "source", c.Sources, "a source: name,header=H,prefix=P,encoding=hex|base64,secret=file:PATH|env:NAME (BATON_SOURCES, separated by ;)")
+	f.StringSliceVar(&c.Limits, "limit", c.Limits, "most deliveries a minute from a source: name=N, *=N for each that is not named; more are answered 429 (BATON_LIMITS)")
 	f.StringVar(&c.DisposableDomains, "disposable-domains", c.DisposableDomains, "file of domains of throw-away addresses, beside the best known (BATON_DISPOSABLE_DOMAINS)")
 	f.StringVar(&c.FreeDomains, "free-domains", c.FreeDomains, "file of domains of free-mail providers, beside the best known (BATON_FREE_DOMAINS)")
 	f.StringVar(&c.NATSURL, "nats", c.NATSURL, "NATS server; empty = in this process (BATON_NATS_URL)")

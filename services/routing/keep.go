@@ -156,7 +156,7 @@ func (k *Keeper) Save(ctx context.Context, l *ledger.Ledger) error {
 			return err
 		case kept == c.Position:
 			if lost {
-				k.logger.InfoContext(ctx, "the kept routing state was lost and is made again", "rows", len(c.Rows), "took", time.Since(began).String())
+				k.logger.InfoContext(ctx, "the kept routing state was lost and is made again", "rows", len(c.Rows), "elapsed", time.Since(began).String())
 			}
 			k.kept, k.whole, k.told = kept, false, told
 			clear(k.pending)

@@ -72,7 +72,7 @@ func parse(address string) (*redis.UniversalOptions, string, error) {
 		ContextTimeoutEnabled: true,
 		DialTimeout:           2 * time.Second, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second,
 		DialerRetries: 1, MaxRetries: 1,
-		Username:      u.User.Username(),
+		Username: u.User.Username(),
 	}
 	opts.Password, _ = u.User.Password()
 	for host := range strings.SplitSeq(authority, ",") {

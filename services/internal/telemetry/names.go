@@ -123,6 +123,7 @@ const (
 	metricLag         = "baton.consumer.lag"
 	metricOldest      = "baton.delivery.oldest_unworked"
 	metricReadOnly    = "baton.read_only"
+	metricLimits      = "baton.limits.unknown"
 )
 
 // Labels of metrics. Their values are words from short lists.
