@@ -44,9 +44,9 @@ func OpenRedis(address string) (Store, error) {
 }
 
 // parts are the keys of a group, in the order in which the scripts are given
-// them: what is known of the group itself, then a hash for each kind of row, then
-// the two orders that follow from rows.
-var parts = []string{partAt, string(kindRotation), string(kindLoad), string(kindHeld), string(kindLine), string(kindMember), partOffers, partWaiting}
+// them: what is known of the group itself, a hash for each kind of row, and the
+// two orders that follow from rows.
+var parts = append(append([]string{partAt}, kindsOf(rowKinds)...), partOffers, partWaiting)
 
 const (
 	// partAt is a hash: log, position, kept_at, and the group's own row.
@@ -57,6 +57,17 @@ const (
 	// partWaiting are the waiting leads by their place in line.
 	partWaiting = "waiting"
 )
+
+// rowKinds are the kinds that have a hash of their own: all but that of the group
+// itself.
+var rowKinds = []Kind{kindRotation, kindLoad, kindHeld, kindLine, kindMember}
+
+func kindsOf(kinds []Kind) (names []string) {
+	for _, kind := range kinds {
+		names = append(names, string(kind))
+	}
+	return names
+}
 
 // key names one part of a group in a generation. Whatever a group is called, the
 // braces hold one name.
@@ -166,9 +177,6 @@ func (s *shared) load(ctx context.Context) (State, error) {
 	return state, err
 }
 
-// rowKinds are the kinds that have a hash of their own.
-var rowKinds = []Kind{kindRotation, kindLoad, kindHeld, kindLine, kindMember}
-
 // scan reads a hash in steps, so that a long one holds nobody else up.
 func (s *shared) scan(ctx context.Context, group, generation string, kind Kind, rows []Row) ([]Row, error) {
 	seen := map[string]bool{}
@@ -262,11 +270,11 @@ func (s *shared) apply(ctx context.Context, was, next head, c Change, rows map[s
 			rows[group] = rows[group][len(some):]
 			args := []any{c.Log, from, strconv.FormatUint(c.Position, 10), at}
 			for _, row := range some {
-				part, score, err := place(row)
+				at, err := placeOf(row)
 				if err != nil {
 					return 0, err
 				}
-				args = append(args, part, row.Key, row.Value, score)
+				args = append(args, at.part, row.Key, row.Value, at.order, at.score)
 			}
 			// In a pipeline a script goes by its text: one known by its sum alone may
 			// be unknown to a server that was started anew.
@@ -310,7 +318,8 @@ func (s *shared) answers(ctx context.Context, pipe redis.Pipeliner, position uin
 // applyRows takes rows of a group if the group stands where the head says (or
 // where a save that was not finished left it), and not beyond the change. Without
 // rows it only looks. KEYS are the parts; ARGV: log, from, to, now, and for each
-// row its part, key, value (none = gone) and score.
+// row its part, key, value (none = gone), order and score there (none = it has
+// none).
 const applyRows = `
 local at = redis.call('HMGET', KEYS[1], 'log', 'position')
 local to = tonumber(ARGV[3])
@@ -320,9 +329,8 @@ elseif ARGV[2] ~= '' and tonumber(at[2]) < tonumber(ARGV[2]) or tonumber(at[2]) 
   return at[2]
 end
 if #ARGV == 4 then return 'taken' end
-for i = 5, #ARGV, 4 do
-  local part, key, value, score = tonumber(ARGV[i]), ARGV[i+1], ARGV[i+2], ARGV[i+3]
-  local order = ({[4] = 7, [5] = 8})[part]
+for i = 5, #ARGV, 5 do
+  local part, key, value, order, score = tonumber(ARGV[i]), ARGV[i+1], ARGV[i+2], tonumber(ARGV[i+3]), ARGV[i+4]
   if part == 1 then
     if value == '' then redis.call('HDEL', KEYS[1], 'group') else redis.call('HSET', KEYS[1], 'group', value) end
   elseif value == '' then
@@ -330,7 +338,7 @@ for i = 5, #ARGV, 4 do
   else
     redis.call('HSET', KEYS[part], key, value)
   end
-  if order then
+  if order > 0 then
     if score == '' then redis.call('ZREM', KEYS[order], key) else redis.call('ZADD', KEYS[order], score, key) end
   end
 end
@@ -338,34 +346,40 @@ redis.call('HSET', KEYS[1], 'log', ARGV[1], 'position', ARGV[3], 'kept_at', ARGV
 return 'taken'
 `
 
-// place answers a row's part, counted from 1, and its score in the order that
-// follows from it; none = it has no place there.
-func place(row Row) (part int, score string, err error) {
+// placed is where a row goes: its part and the order that follows from it, both
+// counted from 1 as the scripts do, and its score there.
+type placed struct {
+	part, order int
+	score       string
+}
+
+func placeOf(row Row) (p placed, err error) {
 	if row.Kind == kindGroup {
-		return 1, "", nil
+		return placed{part: 1}, nil
 	}
-	part = slices.Index(parts, string(row.Kind)) + 1
-	if part == 0 {
-		return 0, "", fault.New(fault.State, "a row of the kind %q has no place in Redis", row.Kind)
+	if !slices.Contains(rowKinds, row.Kind) {
+		return p, fault.New(fault.State, "a row of the kind %q has no place in Redis", row.Kind)
 	}
-	switch {
-	case row.Value == nil:
-	case row.Kind == kindHeld:
+	p.part = slices.Index(parts, string(row.Kind)) + 1
+	switch row.Kind {
+	case kindHeld:
+		p.order = slices.Index(parts, partOffers) + 1
 		var v heldRow
-		if err := json.Unmarshal(row.Value, &v); err != nil {
-			return 0, "", err
+		if row.Value != nil {
+			err = json.Unmarshal(row.Value, &v)
 		}
 		if !v.TakeBy.IsZero() {
-			score = strconv.FormatInt(v.TakeBy.UnixMilli(), 10)
+			p.score = strconv.FormatInt(v.TakeBy.UnixMilli(), 10)
 		}
-	case row.Kind == kindLine:
+	case kindLine:
+		p.order = slices.Index(parts, partWaiting) + 1
 		var v lineRow
-		if err := json.Unmarshal(row.Value, &v); err != nil {
-			return 0, "", err
+		if row.Value != nil {
+			err = json.Unmarshal(row.Value, &v)
+			p.score = strconv.FormatInt(v.Place, 10)
 		}
-		score = strconv.FormatInt(v.Place, 10)
 	}
-	return part, score, nil
+	return p, err
 }
 
 // flipHead puts another head in place of the one that was read, if it is still

@@ -252,7 +252,7 @@ func TestRedisHalfASave(t *testing.T) {
 	mustKeep(t, s, several(10))
 	generation := server.HGet("baton:{head}", "generation")
 	torn := func() {
-		if _, err := s.c.Eval(t.Context(), applyRows, s.keys("sales", generation), "log", "10", "14", "now", 3, "ana", "9", "").Result(); err != nil {
+		if _, err := s.c.Eval(t.Context(), applyRows, s.keys("sales", generation), "log", "10", "14", "now", 3, "ana", "9", 0, "").Result(); err != nil {
 			t.Fatal(err)
 		}
 	}
