@@ -352,3 +352,34 @@ func TestRedisKeepsLongChanges(t *testing.T) {
 		t.Errorf("%d rows of %d are kept, %v", len(state.Rows), want, err)
 	}
 }
+
+// TestRedisHeadIsCompared: who has read a head that moved since, or built a
+// generation that was cleared away, does not put theirs in its place.
+func TestRedisHeadIsCompared(t *testing.T) {
+	server := miniredis.RunT(t)
+	s := redisStore(t, "redis://"+server.Addr())
+	defer s.Close()
+	mustKeep(t, s, several(10))
+	was, err := s.readHead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustKeep(t, s, Change{Past: Past{Log: "log", Position: 14}, From: 10})
+	next := was
+	next.past.Position = 12
+	if err := s.flip(t.Context(), was, next); !errors.Is(err, errMoved) {
+		t.Errorf("a head that had moved was replaced: %v", err)
+	}
+	if is, err := s.readHead(t.Context()); err != nil {
+		t.Error(err)
+	} else {
+		next = is
+		next.generation = "cleared-away"
+		if err := s.flip(t.Context(), is, next); !errors.Is(err, errMoved) {
+			t.Errorf("the head names a generation that was cleared away: %v", err)
+		}
+	}
+	if position := positionOf(t, s); position != 14 {
+		t.Errorf("%d is kept", position)
+	}
+}
