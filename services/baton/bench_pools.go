@@ -169,7 +169,7 @@ func (h *hall) fill(ctx context.Context, m *measured, n int) (err error) {
 
 // route lets routing work and answers once the last lead is assigned, and by how
 // many bytes the log has grown.
-func (h *hall) route(ctx context.Context, n int) (load, int64, error) {
+func (h *hall) route(ctx context.Context, n int) (done load, grown int64, err error) {
 	register, roster, groups, people := &agreement.Register{}, routing.NewRoster(), routing.NewGroups(), intake.NewPeople()
 	counts := &assigned{more: make(chan struct{}, 1)}
 	data := filepath.Join(h.dir, "data")
@@ -177,7 +177,7 @@ func (h *hall) route(ctx context.Context, n int) (load, int64, error) {
 	if err != nil {
 		return load{}, 0, err
 	}
-	defer l.Close()
+	defer func() { err = errors.Join(err, l.Close()) }()
 	size, err := sizeOf(filepath.Join(data, "log"))
 	if err != nil {
 		return load{}, 0, err
@@ -201,8 +201,8 @@ func (h *hall) route(ctx context.Context, n int) (load, int64, error) {
 			return load{}, 0, ctx.Err()
 		}
 	}
-	done := load{done: n, took: time.Since(began), cpu: cpuTime() - cpu}
-	grown, err := sizeOf(filepath.Join(data, "log"))
+	done = load{done: n, took: time.Since(began), cpu: cpuTime() - cpu}
+	grown, err = sizeOf(filepath.Join(data, "log"))
 	return done, grown - size, err
 }
 

@@ -119,7 +119,7 @@ func (s *Server) Do(command string) string {
 	if err != nil {
 		return ""
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := fmt.Fprintf(conn, "%s\r\nQUIT\r\n", command); err != nil {
 		return ""
