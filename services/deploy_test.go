@@ -42,6 +42,7 @@ type composed struct {
 	DependsOn   map[string]any    `yaml:"depends_on"`
 	Restart     string            `yaml:"restart"`
 	Healthcheck map[string]any    `yaml:"healthcheck"`
+	Networks    map[string]any    `yaml:"networks"`
 }
 
 // exact says what is wrong with the tag of an image, if anything.
@@ -131,13 +132,13 @@ func TestCompose(t *testing.T) {
 	}) {
 		t.Error(sentence)
 	}
-	for _, name := range []string{"intake", "qualification", "routing", "feedback", "console", "nats", "redis", "postgres", "jaeger"} {
+	for _, name := range []string{"intake", "qualification", "routing", "routing-standby", "feedback", "console", "nats", "redis", "postgres", "jaeger"} {
 		if _, there := c.Services[name]; !there {
 			t.Errorf("%s is missing", name)
 		}
 	}
 	for name, s := range c.Services {
-		if s.Build != nil && (len(s.Command) < 2 || s.Command[1] != name) {
+		if s.Build != nil && (len(s.Command) < 2 || s.Command[1] != strings.TrimSuffix(name, "-standby")) {
 			t.Errorf("%s: is told to be %q", name, s.Command)
 		}
 	}

@@ -73,7 +73,7 @@ var bans = []ban{
 		why: "only internal/telemetry knows exporters: what leaves the process passes one allow-list",
 	},
 	{
-		what: "github.com/redis", owned: base("store_redis.go"), awaited: true,
+		what: "github.com/redis", owned: base("store_redis.go"),
 		why: "only store_redis.go files know Redis: it is a cache of a fold, and what decides must not see it",
 	},
 	{

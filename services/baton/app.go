@@ -183,8 +183,12 @@ func (a *App) start(ctx context.Context) error {
 	var pools ledger.Fold = a.groups
 	if cfg.runs(routing.Name) {
 		a.keeper = routing.NewKeeper(a.groups, func(ctx context.Context) (routing.Store, error) {
+			if cfg.RedisURL != "" {
+				return routing.OpenRedis(cfg.RedisURL)
+			}
 			return routing.OpenEmbedded(ctx, filepath.Join(cfg.Data, "routing.db"))
 		}, a.logger)
+		a.keeper.Roster = a.roster
 		pools = a.keeper
 		a.undo("routing state", func(context.Context) error { return a.keeper.Close() })
 	}
@@ -299,11 +303,15 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 	case routing.Name:
 		a.people.Desk = closed{a.log}
 		if writable {
-			a.background("keeping the routing state", func(ctx context.Context) { a.keeper.Keep(ctx, a.log) })
-			desk, err := a.desk(routing.New(a.register, a.roster, a.groups, a.persons.People), routing.Hears)
+			var routes atomic.Pointer[ledger.Desk]
+			a.background("keeping the routing state", func(ctx context.Context) {
+				a.keeper.Keep(ctx, a.log, func() bool { desk := routes.Load(); return desk != nil && desk.Active() })
+			})
+			desk, err := a.desk(routing.New(a.register, a.roster, a.groups, a.persons.People), routing.Hears, true)
 			if err != nil {
 				return err
 			}
+			routes.Store(desk)
 			a.routeDesk, a.people.Desk = desk, desk
 			if err := a.runClocks(); err != nil {
 				return err
@@ -313,7 +321,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 	case qualification.Name:
 		server := &qualification.Server{Log: a.log, Seals: a.keys, Clock: a.log.Clock(), Desk: closed{a.log}, Standing: qualification.InForce(a.log.Follower(), a.register), Version: qualification.VersionOf(a.log.Follower(), a.register), Records: a.log}
 		if writable {
-			desk, err := a.desk(qualification.New(a.register, a.scores, a.line, a.later), qualification.Hears)
+			desk, err := a.desk(qualification.New(a.register, a.scores, a.line, a.later), qualification.Hears, false)
 			if err != nil {
 				return err
 			}
@@ -363,11 +371,12 @@ func (a *App) endOverlays() error {
 	return nil
 }
 
-// desk opens a deciding service's desk.
-func (a *App) desk(d ledger.Decider, hears []string) (*ledger.Desk, error) {
+// desk opens a deciding service's desk; single = of several processes one works
+// and the others stand by.
+func (a *App) desk(d ledger.Decider, hears []string, single bool) (*ledger.Desk, error) {
 	ctx, cancel := context.WithCancel(a.run)
 	desk, err := a.log.Desk(ctx, d, ledger.DeskConfig{
-		Durable: d.Service(), Subjects: hears,
+		Durable: d.Service(), Subjects: hears, Single: single,
 		Trace: func(id, parent string, began time.Time) (string, func(error)) {
 			spanned, span := telemetry.StartProcess(telemetry.WithLead(ctx, id), parent, ledger.StreamLedger, d.Service())
 			child := telemetry.Inject(spanned)
@@ -721,8 +730,12 @@ func (a *App) serveDoor(ctx context.Context) error {
 			return err
 		}
 		a.undo("public door", func(context.Context) error { door.Close(); return nil })
+		allow, err := a.limits()
+		if err != nil {
+			return err
+		}
 		hooks = intake.NewDoor(intake.DoorConfig{
-			Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ, Clock: a.cfg.clock}, Clock: a.cfg.clock,
+			Allow: allow, Sources: a.sources, Closed: func() bool { return a.log.ReadOnly() != "" }, Keep: &intake.Keep{Keys: a.keys, Door: door}, Secrets: &intake.Secrets{Env: environ, Clock: a.cfg.clock}, Clock: a.cfg.clock,
 			PublicURL: a.cfg.PublicURL, SubmissionID: intake.Ids{Keys: a.keys}.Submission, Logger: a.logger, Metrics: doorMetrics{a.tel.Metrics()}, Trace: traceRequest, Waiting: door.Waiting,
 		})
 	}
@@ -732,6 +745,27 @@ func (a *App) serveDoor(ctx context.Context) error {
 	}
 	a.HTTPAddr, err = a.serveHTTP(ctx, "public door", a.cfg.HTTP, intake.NewServer("", handler), 4096)
 	return err
+}
+
+// limits are what the sources may send; nil = anything. Doors that have a Redis
+// share them.
+func (a *App) limits() (func(sourceID, address string) (time.Duration, bool), error) {
+	bucket := intake.NewBucket(a.cfg.clock)
+	if a.cfg.RedisURL != "" && len(a.cfg.Limits) > 0 {
+		shared, err := intake.NewSharedBucket(a.cfg.RedisURL)
+		if err != nil {
+			return nil, err
+		}
+		a.undo("limits", func(context.Context) error { return shared.Close() })
+		bucket = shared
+	}
+	limits, err := intake.NewLimits(a.cfg.Limits, bucket, a.cfg.clock, a.tel.Metrics().LimitUnknown)
+	if limits == nil {
+		return nil, err
+	}
+	return func(sourceID, _ string) (time.Duration, bool) {
+		return limits.Allow(a.sources.ByID(sourceID).GetName())
+	}, nil
 }
 
 // traceRequest opens the span in which a webhook arrives: the root of its lead.

@@ -24,6 +24,7 @@ var measurements = []struct {
 	{"door", benchDoor},
 	{"burst", benchBurst},
 	{"assign", benchAssign},
+	{"pools", benchPools},
 	{"replay", benchReplay},
 	{"start", benchStart},
 }
@@ -61,6 +62,8 @@ compared with, in one run and on one disk:
   assign  leads a second from the webhook to the person who gets the lead, every
           step synced, until the last one is assigned; and at a steady 300 a
           second, what they wait for the acknowledgement and for the assignment.
+  pools   leads a second from qualified to assigned, routing alone, with pools of
+          10 (base), 1,000 and 10,000 people; and what each adds to the log.
   replay  events a second when the whole log is read, its proofs checked and its
           decisions made again; against a consumer that only reads (base). A log
           that is made for it is decided by three versions of the agreement.

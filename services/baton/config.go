@@ -18,6 +18,7 @@ import (
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/telemetry"
+	"github.com/leadbaton/baton/services/routing"
 )
 
 // Config says which services run in this process, where their state lies and
@@ -44,6 +45,11 @@ type Config struct {
 	// SQLURL of the read model; empty = a file in Data.
 	SQLURL string `env:"BATON_SQL_URL"`
 
+	// RedisURL of the Redis in which routing keeps its state for whoever takes over
+	// and for other systems, and doors share their limits; empty = a file in Data,
+	// and each door its own.
+	RedisURL string `env:"BATON_REDIS_URL"`
+
 	// HTTP is the public door, Console the pages, GRPC the services, Metrics the
 	// operator's port. "-" = none.
 	HTTP    string `env:"BATON_HTTP"`
@@ -66,6 +72,10 @@ type Config struct {
 
 	// Sources that must sign: name,header=H,prefix=P,encoding=hex|base64,secret=file:PATH|env:NAME
 	Sources []string `env:"BATON_SOURCES" envSeparator:";"`
+
+	// Limits are how many deliveries a minute a source may send: name=N, and *=N for
+	// each that is not named; empty = any number.
+	Limits []string `env:"BATON_LIMITS"`
 
 	// DisposableDomains and FreeDomains are files of further domains of throw-away
 	// addresses and of free-mail providers; empty = the best known alone.
@@ -153,6 +163,16 @@ func (c *Config) complete() error {
 		if _, err := delivery.NewMail(c.SMTPURL); err != nil {
 			faults = append(faults, err)
 		}
+	}
+	if c.RedisURL != "" {
+		if store, err := routing.OpenRedis(c.RedisURL); err != nil {
+			faults = append(faults, err)
+		} else {
+			faults = append(faults, store.Close())
+		}
+	}
+	if _, err := intake.NewLimits(c.Limits, nil, nil, nil); err != nil {
+		faults = append(faults, err)
 	}
 	for _, name := range c.Services {
 		if !slices.Contains(allServices, name) {

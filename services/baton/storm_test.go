@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -145,7 +146,7 @@ type storm struct {
 	binary, data   string
 	httpAddr, gRPC string
 	seed           uint64
-	conn           *grpc.ClientConn
+	conn           grpc.ClientConnInterface
 	admin          string
 	tokens         map[string]string
 
@@ -153,6 +154,9 @@ type storm struct {
 	said    *stormTail
 	exited  chan stormExit
 	killed  int
+
+	// agreed are further changes of the starter agreement.
+	agreed map[string]string
 
 	// offered are the leads offered to each member, as watched up to seen.
 	offered map[string]chan string
@@ -238,7 +242,13 @@ func (o *stormTail) String() string {
 // launch starts the program and does not wait for it.
 func (s *storm) launch(t *testing.T) {
 	t.Helper()
-	cmd := exec.Command(s.binary, "up", "--data", s.data, "--http", s.httpAddr, "--grpc", s.gRPC, "--console", "-", "--metrics", "-", "--free-floor", "1")
+	s.process, s.said, s.exited = stormRun(t, s.binary, "--data", s.data, "--http", s.httpAddr, "--grpc", s.gRPC, "--console", "-", "--metrics", "-", "--free-floor", "1")
+}
+
+// stormRun runs `baton up` and does not wait for it.
+func stormRun(t *testing.T, binary string, args ...string) (*exec.Cmd, *stormTail, chan stormExit) {
+	t.Helper()
+	cmd := exec.Command(binary, append([]string{"up"}, args...)...)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "BATON_") && !strings.HasPrefix(v, "OTEL_") {
 			cmd.Env = append(cmd.Env, v)
@@ -253,7 +263,6 @@ func (s *storm) launch(t *testing.T) {
 	}
 	said := &stormTail{ready: make(chan struct{})}
 	exited := make(chan stormExit, 1)
-	s.process, s.said, s.exited = cmd, said, exited
 	go func() {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
@@ -261,6 +270,7 @@ func (s *storm) launch(t *testing.T) {
 		}
 		exited <- stormExit{cmd.Wait()}
 	}()
+	return cmd, said, exited
 }
 
 // start starts the program and answers how long it took to be ready.
@@ -321,13 +331,19 @@ func (s *storm) open(t *testing.T) {
 	if s.admin, err = access.LoadAdminToken(s.data); err != nil {
 		t.Fatal(err)
 	}
-	s.conn, err = grpc.NewClient("passthrough:///"+s.gRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithConnectParams(grpc.ConnectParams{
+	s.conn = stormConn(t, s.gRPC)
+}
+
+func stormConn(t *testing.T, addr string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithConnectParams(grpc.ConnectParams{
 		Backoff: backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.2, MaxDelay: 100 * time.Millisecond}, MinConnectTimeout: time.Second,
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 func (s *storm) as(ctx context.Context, member string) context.Context {
@@ -351,12 +367,14 @@ func (s *storm) agree(t *testing.T) {
 	}
 	public := func(party string) ed25519.PublicKey { return keys[party].Public().(ed25519.PublicKey) }
 	doc := agreement.Starter(agreement.StarterParams{MarketingKey: public("marketing"), SalesKey: public("sales"), Zone: "UTC", Members: stormMembers})
-	for old, replacement := range map[string]string{
+	changes := map[string]string{
 		`fri: ["09:00-17:00"]`: "fri: [\"09:00-17:00\"]\n      sat: [\"09:00-17:00\"]\n      sun: [\"09:00-17:00\"]",
 		"capacity: 50":         fmt.Sprintf("capacity: %d", stormCapacity),
 		"capacity: 25":         fmt.Sprintf("capacity: %d", stormCapacity),
 		"holidays: [2026-12-25, 2027-01-01, 2027-12-25, 2028-01-01]": "holidays: []",
-	} {
+	}
+	maps.Copy(changes, s.agreed)
+	for old, replacement := range changes {
 		if bytes.Count(doc, []byte(old)) != 1 {
 			t.Fatalf("the starter agreement does not hold %q once", old)
 		}

@@ -55,6 +55,11 @@ func carriedOver(t tester, g *Groups) *Groups {
 	if err != nil {
 		t.Fatalf("carried over: %v", err)
 	}
+	for _, row := range rows {
+		if _, err := placeOf(row); err != nil {
+			t.Fatalf("carried over: %v", err)
+		}
+	}
 	out := NewGroups()
 	if err := out.restore(rows); err != nil {
 		t.Fatalf("carried over: %v", err)

@@ -35,6 +35,29 @@ type lineRow struct {
 	Place     int64     `json:"place"`
 }
 
+type memberRow struct {
+	Away        bool      `json:"away"`
+	From        time.Time `json:"from,omitzero"`
+	Until       time.Time `json:"until,omitzero"`
+	SignedIn    time.Time `json:"signed_in,omitzero"`
+	Deactivated bool      `json:"deactivated,omitempty"`
+}
+
+// rows answers everybody as they stand at an instant, as others are told of them: with
+// the leave that holds, or else the next one.
+func (r *Roster) rows(now time.Time) map[string]memberRow {
+	rows := make(map[string]memberRow, len(r.names))
+	for _, name := range r.names {
+		m := r.members[name]
+		row := memberRow{Away: m.AwayAt(now), SignedIn: m.SignedIn, Deactivated: m.Deactivated}
+		if ahead := m.Ahead(now); len(ahead) > 0 {
+			row.From, row.Until = ahead[0].From, ahead[0].Until
+		}
+		rows[name] = row
+	}
+	return rows
+}
+
 // touch notes that a row has moved.
 func (g *Groups) touch(group string, kind Kind, key string) {
 	if g.changed != nil {
@@ -142,6 +165,9 @@ func (g *Groups) restore(rows []Row) error {
 	*g = Groups{groups: map[string]*Group{}, changed: g.changed}
 	ranks := map[string]int{}
 	for _, row := range rows {
+		if row.Kind == kindMember {
+			continue
+		}
 		group := g.groups[row.Group]
 		if group == nil {
 			group = g.Group(row.Group)

@@ -83,7 +83,14 @@ const (
 	// kindLine: where a lead waits, by lead: {"pool","blocked_by","since",
 	// "look_again","agreement","fallback_at","place"}.
 	kindLine Kind = "line"
+	// kindMember: whether a member is here, by member: {"away","from","until",
+	// "signed_in","deactivated"}. It is of no group, and told to others only: the fold of the
+	// members is made of the log at every start.
+	kindMember Kind = "member"
 )
+
+// rosterGroup is the group of rows that belong to none.
+const rosterGroup = ""
 
 // rowKey names a row.
 type rowKey struct {

@@ -158,6 +158,9 @@ func (s *embedded) Save(ctx context.Context, c Change) (kept uint64, err error) 
 			return nil
 		}
 		kept = c.Position
+		if held == c.Past && !c.Whole && len(c.Rows) == 0 {
+			return nil
+		}
 		if c.Whole {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM rows"); err != nil {
 				return err

@@ -81,6 +81,10 @@ type DeskConfig struct {
 	Attempts uint64
 	// AckWait before an unanswered message comes again; 0 = 30 s.
 	AckWait time.Duration
+	// Single says that of the processes that have this desk one works, and the
+	// others stand by: they fold, they carry commands out, and they hear and wake
+	// for nothing until it is their turn.
+	Single bool
 }
 
 // Desk is where one service works: it takes what came, looks, lets the decider
@@ -97,6 +101,8 @@ type Desk struct {
 	stopped  chan struct{}
 	consumer jetstream.Consumer
 	hearing  *hearing
+	// pin is whose turn it is; nil = ours alone.
+	pin *pin
 }
 
 // Desk opens a service's desk and works until the context ends.
@@ -116,17 +122,23 @@ func (l *Ledger) Desk(ctx context.Context, d Decider, cfg DeskConfig) (*Desk, er
 	k := &Desk{l: l, d: d, cfg: cfg, commands: make(chan *Item, 1024), notices: make(chan []*Item), nudge: make(chan struct{}, 1), stopped: make(chan struct{})}
 	var group sync.WaitGroup
 	if cfg.Durable != "" {
-		consumer, err := l.durable(ctx, StreamLedger, cfg.Durable, cfg.AckWait)
+		if cfg.Single && l.Shared() {
+			k.pin = &pin{taken: make(chan struct{}, 1)}
+		}
+		consumer, err := l.durable(ctx, StreamLedger, cfg.Durable, cfg.AckWait, k.pin != nil)
 		if err != nil {
 			return nil, err
 		}
 		k.consumer, k.hearing = consumer, l.follower.listen(cfg.Subjects, consumer.CachedInfo().AckFloor.Stream)
 		group.Go(func() { k.fetch(ctx) })
 	}
+	if k.pin != nil {
+		group.Go(func() { k.watch(ctx) })
+	}
 	group.Go(func() { k.work(ctx) })
 	// Time has passed since the last process stopped: look at once.
 	k.Nudge()
-	go func() { group.Wait(); close(k.stopped) }()
+	go func() { group.Wait(); k.leave(ctx); close(k.stopped) }()
 	return k, nil
 }
 
@@ -134,7 +146,7 @@ func (l *Ledger) Desk(ctx context.Context, d Decider, cfg DeskConfig) (*Desk, er
 // gets every message of the stream: for a list of subjects the server searches
 // all subjects of a block at each message, which costs more with each lead, while
 // letting one go that is not wanted costs the same for ever.
-func (l *Ledger) durable(ctx context.Context, stream, name string, ackWait time.Duration) (jetstream.Consumer, error) {
+func (l *Ledger) durable(ctx context.Context, stream, name string, ackWait time.Duration, one bool) (jetstream.Consumer, error) {
 	want := jetstream.ConsumerConfig{
 		Durable: name, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
 		// With a limit the server skips a message silently after the last try.
@@ -143,6 +155,9 @@ func (l *Ledger) durable(ctx context.Context, stream, name string, ackWait time.
 		// filters are only taken away, is never woken again by a new message.
 		FilterSubject: everything,
 	}
+	if one {
+		single(&want)
+	}
 	consumer, err := l.js.CreateOrUpdateConsumer(ctx, stream, want)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "ledger: cannot open the consumer %s: %w", name, err)
@@ -150,6 +165,10 @@ func (l *Ledger) durable(ctx context.Context, stream, name string, ackWait time.
 	got := consumer.CachedInfo().Config
 	if got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy || got.FilterSubject != everything || len(got.FilterSubjects) > 0 {
 		return nil, fault.New(fault.Corrupt, "ledger: the consumer %s is not set up as it must be: deliver limit %d, filters %q%q", name, got.MaxDeliver, got.FilterSubject, got.FilterSubjects)
+	}
+	if one {
+		// What a process that died held is handed out by who takes over.
+		return consumer, nil
 	}
 	// What a process that died held is handed out at once, not when its time to
 	// ack has run out. Who works on it elsewhere finds it done, or does it first.
@@ -204,7 +223,13 @@ func (k *Desk) Nudge() {
 
 // Idle says whether the desk holds nothing, and nothing is due or waits for it.
 func (k *Desk) Idle(ctx context.Context) bool {
-	if k.busy.Load() != 0 || (k.hearing != nil && k.hearing.behind()) {
+	if k.busy.Load() != 0 {
+		return false
+	}
+	if k.standsBy() {
+		return true
+	}
+	if !k.Active() || (k.hearing != nil && k.hearing.behind()) {
 		return false
 	}
 	if due := k.due(); !due.IsZero() && !due.After(k.l.clock.Now()) {
@@ -229,8 +254,12 @@ func (k *Desk) Pending(ctx context.Context) (uint64, error) {
 
 // fetch takes what the durable consumer has and hands it to work.
 func (k *Desk) fetch(ctx context.Context) {
+	var opts []jetstream.PullConsumeOpt
+	if k.pin != nil {
+		opts = asks
+	}
 	for ctx.Err() == nil {
-		in, err := newFeed(ctx, k.consumer, 2*k.cfg.Batch)
+		in, err := newFeed(ctx, k.consumer, 2*k.cfg.Batch, opts...)
 		if err == nil {
 			err = k.take(ctx, in)
 			in.stop()
@@ -248,6 +277,7 @@ func (k *Desk) take(ctx context.Context, in *feed) error {
 		}
 		k.busy.Add(1)
 		var items []*Item
+		k.handed(ctx, msgs[len(msgs)-1])
 		for _, msg := range msgs {
 			items = k.notice(items, msg)
 		}
@@ -300,6 +330,9 @@ func notice(msg jetstream.Msg) *Item {
 }
 
 func (k *Desk) due() (at time.Time) {
+	if !k.Active() {
+		return at
+	}
 	k.l.follower.View(func(v *View) {
 		v.Woken = time.Unix(0, k.woken.Load()).UTC()
 		at = k.d.Due(v)
@@ -309,6 +342,9 @@ func (k *Desk) due() (at time.Time) {
 
 // ready asks the decider what it can do now, and remembers when it was asked.
 func (k *Desk) ready() (items []*Item) {
+	if !k.Active() {
+		return nil
+	}
 	k.l.follower.View(func(v *View) {
 		if items = k.d.Wake(v); len(items) == 0 {
 			k.woken.Store(v.Now.UnixNano())
@@ -336,7 +372,12 @@ func (k *Desk) retry(ctx context.Context) {
 // virtual clock finds that instant there.
 func (k *Desk) work(ctx context.Context) {
 	k.busy.Add(1)
-	k.retry(ctx)
+	taken := make(<-chan struct{})
+	if k.pin == nil {
+		k.retry(ctx)
+	} else {
+		taken = k.pin.taken
+	}
 	done := int64(1)
 	for {
 		reached, stop := make(<-chan struct{}), func() {}
@@ -359,6 +400,9 @@ func (k *Desk) work(ctx context.Context) {
 			k.busy.Add(1)
 			k.wake(ctx)
 		case <-k.nudge:
+			k.wake(ctx)
+		case <-taken:
+			k.retry(ctx)
 			k.wake(ctx)
 		case <-ctx.Done():
 			stop()
@@ -406,7 +450,8 @@ func (k *Desk) handle(ctx context.Context, items []*Item) bool {
 	}
 	if err == nil {
 		k.finish(items)
-		if moved || slices.ContainsFunc(items, wakes) {
+		// Where others write as well, what came may have moved more than its lead.
+		if moved || k.pin != nil || slices.ContainsFunc(items, wakes) {
 			k.after()
 		}
 		return moved

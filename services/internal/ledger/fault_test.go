@@ -312,7 +312,7 @@ func TestDeadProcessHandsOverAtOnce(t *testing.T) {
 	if _, err := l.Say(t.Context(), "intake", l.live, noon, received("a")); err != nil {
 		t.Fatal(err)
 	}
-	dead, err := l.durable(t.Context(), StreamLedger, "qualification", time.Hour)
+	dead, err := l.durable(t.Context(), StreamLedger, "qualification", time.Hour, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -14,8 +15,9 @@ type feed struct {
 	stop   func()
 }
 
-// newFeed opens a consumer's feed; most is how much it holds ahead.
-func newFeed(ctx context.Context, consumer jetstream.Consumer, most int) (*feed, error) {
+// newFeed opens a consumer's feed; most is how much it holds ahead, and opts are
+// how it asks besides.
+func newFeed(ctx context.Context, consumer jetstream.Consumer, most int, opts ...jetstream.PullConsumeOpt) (*feed, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &feed{msgs: make(chan jetstream.Msg, most)}
 	in, err := consumer.Consume(func(msg jetstream.Msg) {
@@ -23,7 +25,7 @@ func newFeed(ctx context.Context, consumer jetstream.Consumer, most int) (*feed,
 		case f.msgs <- msg:
 		case <-ctx.Done():
 		}
-	}, jetstream.PullMaxMessages(most))
+	}, append(slices.Clone(opts), jetstream.PullMaxMessages(most))...)
 	if err != nil {
 		cancel()
 		return nil, err

@@ -34,7 +34,7 @@ type IntakeWorker struct {
 // Intake opens the worker of INTAKE and works until the context ends. handle
 // returns nil once every delivery of the records has its outcome in LEDGER.
 func (l *Ledger) Intake(ctx context.Context, handle func(context.Context, []Kept) error) (*IntakeWorker, error) {
-	consumer, err := l.durable(ctx, StreamIntake, "intake", 30*time.Second)
+	consumer, err := l.durable(ctx, StreamIntake, "intake", 30*time.Second, false)
 	if err != nil {
 		return nil, err
 	}

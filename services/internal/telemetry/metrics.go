@@ -13,8 +13,8 @@ import (
 // Metrics are the figures of a process. A nil *Metrics counts nothing, so who
 // counts need not ask whether anybody listens.
 type Metrics struct {
-	deliveries, events, conflicts, deadLetters, notices *counter
-	doorAck, assigned                                   metric.Float64Histogram
+	deliveries, events, conflicts, deadLetters, notices, limits *counter
+	doorAck, assigned                                           metric.Float64Histogram
 
 	mu       sync.Mutex
 	next     int
@@ -31,7 +31,7 @@ type lag struct {
 
 func newMetrics(m metric.Meter) (*Metrics, error) {
 	out := &Metrics{lags: map[int]lag{}, oldest: map[int]func() (time.Duration, bool){}, waiting: map[int]func() time.Duration{}, readOnly: map[int]func() bool{}}
-	var errs [11]error
+	var errs [12]error
 	out.deliveries, errs[0] = newCounter(m, metricDeliveries, "Deliveries at the door, by outcome.", labelOutcome)
 	out.events, errs[1] = newCounter(m, metricEvents, "Events written to the log, by type.", labelType)
 	out.conflicts, errs[2] = newCounter(m, metricConflicts, "Writes refused because somebody was faster, by service.", labelService)
@@ -77,6 +77,7 @@ func newMetrics(m metric.Meter) (*Metrics, error) {
 			}
 			return nil
 		}))
+	out.limits, errs[11] = newCounter(m, metricLimits, "Deliveries let in because nobody could say whether their source's limit is reached.")
 	return out, errors.Join(errs[:]...)
 }
 
@@ -105,6 +106,14 @@ func (m *Metrics) Conflict(service string) {
 func (m *Metrics) DeadLetter(service, fault string) {
 	if m != nil {
 		m.deadLetters.add(1, service, fault)
+	}
+}
+
+// LimitUnknown counts a delivery that was let in because nobody could say whether
+// its source's limit is reached.
+func (m *Metrics) LimitUnknown() {
+	if m != nil {
+		m.limits.add(1, "", "")
 	}
 }
 

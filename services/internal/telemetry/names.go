@@ -125,6 +125,7 @@ const (
 	metricReadOnly    = "baton.read_only"
 	metricNotices     = "baton.notices"
 	metricNoticeAge   = "baton.notice.oldest_waiting"
+	metricLimits      = "baton.limits.unknown"
 )
 
 // Labels of metrics. Their values are words from short lists.

@@ -207,6 +207,7 @@ func TestMetricsPage(t *testing.T) {
 	m.Delivery(canaryMail)
 	m.EventsWritten("baton.lead.v1.LeadOffered", 3)
 	m.Conflict("routing")
+	m.LimitUnknown()
 	m.DeadLetter("qualification", fault.Invalid.String())
 	m.DoorAck(3 * time.Millisecond)
 	m.Assigned(40 * time.Millisecond)
@@ -227,6 +228,7 @@ func TestMetricsPage(t *testing.T) {
 		`baton_deliveries_total{outcome="other"} 1`,
 		`baton_events_written_total{type="baton.lead.v1.LeadOffered"} 3`,
 		`baton_conflicts_total{service="routing"} 1`,
+		`baton_limits_unknown_total 1`,
 		`baton_dead_letters_total{fault="invalid",service="qualification"} 1`,
 		`baton_door_ack_seconds_bucket{le="0.005"} 1`,
 		`baton_lead_received_to_assigned_seconds_count 1`,
