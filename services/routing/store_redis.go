@@ -376,7 +376,7 @@ func placeOf(row Row) (p placed, err error) {
 		var v lineRow
 		if row.Value != nil {
 			err = json.Unmarshal(row.Value, &v)
-			p.score = strconv.FormatInt(v.Place, 10)
+			p.score = strconv.FormatInt(v.Since.UnixMilli(), 10)
 		}
 	}
 	return p, err
