@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -785,7 +786,7 @@ func TestMailsThatAreNotTaken(t *testing.T) {
 
 // One channel that hangs holds up none of the others, and a room gets its card.
 func TestASlowChannelHoldsUpNobody(t *testing.T) {
-	h := start(t, Config{patience: time.Minute})
+	h := start(t, Config{patience: time.Minute, PublicURL: "https://leads.example.com"})
 	hang := make(chan struct{})
 	hangs := openReceiver(t, func(_ http.ResponseWriter, r *http.Request, _ int) {
 		select {
@@ -811,8 +812,15 @@ func TestASlowChannelHoldsUpNobody(t *testing.T) {
 		h.submit(fmt.Sprintf("slow-%d", n), filled(n))
 	}
 	cards := map[string]int{}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
 	for range 20 {
-		body := <-said
+		var body []byte
+		select {
+		case body = <-said:
+		case <-ctx.Done():
+			t.Fatalf("only %v were told within 30 s", cards)
+		}
 		switch {
 		case bytes.Contains(body, []byte(`"contentType":"application/vnd.microsoft.card.adaptive"`)):
 			cards["teams"]++

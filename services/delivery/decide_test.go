@@ -100,8 +100,10 @@ func TestWhatIsCalledFor(t *testing.T) {
 		"a move to whoever":         {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana"}}}, []string{"console>ana moved", "crm> event", "email>ana moved", "room>ana moved"}},
 		"another subject's event":   {[]*ledger.Event{{Subject: "pool.sales", Body: offer("ana", "south", 1)}}, nil},
 		"what nobody asked to hear": {[]*ledger.Event{{Body: &leadv1.PersonAttached{}}, {Body: &leadv1.LeadQualified{}}}, nil},
-		"the pool of earlier is kept": {[]*ledger.Event{{Body: &leadv1.LeadQueued{Pool: "north"}}, {Body: &leadv1.ClockReminded{Tell: []string{"mia"}}}},
-			[]string{"console>mia escalation", "crm> event", "email>mia escalation", "north>mia escalation", "room>mia escalation"}},
+		"the pool of earlier is kept": {
+			[]*ledger.Event{{Body: &leadv1.LeadQueued{Pool: "north"}}, {Body: &leadv1.ClockReminded{Tell: []string{"mia"}}}},
+			[]string{"console>mia escalation", "crm> event", "email>mia escalation", "north>mia escalation", "room>mia escalation"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newTold(everyChannel...)

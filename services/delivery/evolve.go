@@ -172,7 +172,8 @@ func noticeOf(leadID string, q interface {
 	GetEventId() string
 	GetEventType() string
 	GetOffer() int32
-}) *Notice {
+},
+) *Notice {
 	return &Notice{
 		ID: q.GetNoticeId(), Lead: leadID, Channel: q.GetChannel(), Member: q.GetMember(), Kind: q.GetKind(),
 		EventID: q.GetEventId(), EventType: q.GetEventType(), Offer: q.GetOffer(),

@@ -92,7 +92,7 @@ func (s *Mail) hand(ctx context.Context, to string, text []byte) outcome {
 	if err != nil {
 		return mailOutcome(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if ends, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(ends)
 	}
@@ -106,7 +106,7 @@ func (s *Mail) hand(ctx context.Context, to string, text []byte) outcome {
 	if err != nil {
 		return mailOutcome(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if !s.implicit && !s.plain {
 		if ok, _ := c.Extension("STARTTLS"); !ok {
 			return outcome{fault: faultTLS}
@@ -163,11 +163,16 @@ func (s *Mail) write(m *Message, to *mail.Address) ([]byte, error) {
 	}
 	_, domain, _ := strings.Cut(s.from.Address, "@")
 	for _, h := range [][2]string{
-		{"From", s.from.String()}, {"To", to.String()}, {"Subject", mime.QEncoding.Encode("utf-8", oneLine(m.Subject))},
-		{"Date", m.At.Format(time.RFC1123Z)}, {"Message-ID", "<" + m.ID + "@" + domain + ">"},
+		{"From", s.from.String()},
+		{"To", to.String()},
+		{"Subject", mime.QEncoding.Encode("utf-8", oneLine(m.Subject))},
+		{"Date", m.At.Format(time.RFC1123Z)},
+		{"Message-ID", "<" + m.ID + "@" + domain + ">"},
 		// No answer from a holiday comes back to a machine.
-		{"Auto-Submitted", "auto-generated"}, {"X-Auto-Response-Suppress", "All"},
-		{"MIME-Version", "1.0"}, {"Content-Type", `multipart/alternative; boundary="` + parts.Boundary() + `"`},
+		{"Auto-Submitted", "auto-generated"},
+		{"X-Auto-Response-Suppress", "All"},
+		{"MIME-Version", "1.0"},
+		{"Content-Type", `multipart/alternative; boundary="` + parts.Boundary() + `"`},
 	} {
 		fmt.Fprintf(&out, "%s: %s\r\n", h[0], h[1])
 	}
