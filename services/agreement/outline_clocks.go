@@ -12,7 +12,8 @@ func (a *Agreement) clocksPart() Part {
 	for i := range a.clocks {
 		c := &a.clocks[i]
 		item := Item{ID: c.ID, Title: c.Title, Concerns: concerned(c.Department), Lines: []Line{
-			{Label: "Means", Text: c.Text}, {Label: "Whose time it is", Text: c.Department},
+			{Label: "Means", Text: c.Text},
+			{Label: "Whose time it is", Text: c.Department},
 			{Label: "Time", Text: a.clockTime(c)},
 		}}
 		if c.when.program != nil {
