@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +90,9 @@ type Book struct {
 	pools map[string]place
 	// calls are notices that were called for and are not queued yet, by lead.
 	calls map[string][]*Notice
+	// asked are the leads of calls, the one in front that waits the longest. Those whose
+	// calls were queued in another order leave it when they come to the front.
+	asked []string
 	// waiting are the notices that are queued and not ended.
 	waiting map[string]*Notice
 	// unopened are the console's notices of offers that nobody has looked at, by lead.
@@ -184,6 +186,9 @@ func (b *Book) queued(e *ledger.Event, id string, body *leadv1.NoticeQueued) {
 	calls := slices.DeleteFunc(b.calls[id], func(n *Notice) bool { return n.ID == body.GetNoticeId() })
 	if b.calls[id] = calls; len(calls) == 0 {
 		delete(b.calls, id)
+	}
+	for len(b.asked) > 0 && b.calls[b.asked[0]] == nil {
+		b.asked = b.asked[1:]
 	}
 	n := noticeOf(id, body)
 	n.Due, n.Queued, n.seq, n.trace = e.Recorded, e.Recorded, e.Seq, e.TraceParent
@@ -332,6 +337,9 @@ func (b *Book) moved(e *ledger.Event, id string) {
 		n.trace = e.TraceParent
 	}
 	if len(calls) > 0 {
+		if b.calls[id] == nil {
+			b.asked = append(b.asked, id)
+		}
 		b.calls[id] = append(b.calls[id], calls...)
 		b.desk()
 	}
@@ -342,10 +350,19 @@ func (b *Book) moved(e *ledger.Event, id string) {
 	}
 }
 
-// called answers at most so many leads for which something is to be queued.
-func (b *Book) called(most int) []string {
-	ids := slices.Sorted(maps.Keys(b.calls))
-	return ids[:min(most, len(ids))]
+// called answers at most so many leads for which something is to be queued, each once.
+func (b *Book) called(most int) (ids []string) {
+	seen := map[string]bool{}
+	for _, id := range b.asked {
+		if len(ids) == most {
+			break
+		}
+		if b.calls[id] != nil && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // oldest is when the notice was queued that waits the longest for its first attempt to
