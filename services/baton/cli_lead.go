@@ -29,7 +29,7 @@ its first column.
   baton lead history ID                     all that happened, in sentences
   baton lead explain ID                     why it was qualified and given as it was
   baton lead why ID                         why it went to her, and not to others
-  baton lead clocks ID                      which of the agreed times run, and until when
+  baton lead clocks ID                      which of the agreed times run
   baton lead receipt ID                     how it was handed over, step by step
   baton lead accept ID                      take it
   baton lead reassign ID --reason overload  move it to somebody else

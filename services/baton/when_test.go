@@ -83,7 +83,7 @@ func (h *house) routing() routingv1.RoutingServiceClient {
 func TestADayOfComingsAndGoings(t *testing.T) {
 	h := start(t, Config{clock: clock.NewVirtual(monday.Add(10 * time.Hour))})
 	h.team("ana", "boss", "dan")
-	h.agree(h.edited("take_within: 2h", "take_within: 2h\n    signed_in: true\n    quiet_before_end: 30m\n    remind_before: 30m\n    fallback: {after: 1h, member: dan}"))
+	h.agree(h.edited("take_within: 2h\n    remind_before: 15m", "take_within: 2h\n    signed_in: true\n    quiet_before_end: 30m\n    remind_before: 30m\n    fallback: {after: 1h, member: dan}"))
 	h.settle()
 	tuesday := func(hour, minute int) time.Time { return time.Date(2026, 3, 3, hour, minute, 0, 0, time.UTC) }
 

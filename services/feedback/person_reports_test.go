@@ -207,7 +207,7 @@ type fateKey struct {
 func fatesOf(st *story) map[fateKey]string {
 	out := map[fateKey]string{}
 	for _, id := range st.leads() {
-		s, stands := &lead.State{ID: id}, int32(0)
+		s, stands, with := &lead.State{ID: id}, int32(0), ""
 		for _, e := range st.events {
 			if e.Subject != lead.SubjectOf(id) {
 				continue
@@ -221,7 +221,12 @@ func fatesOf(st *story) map[fateKey]string {
 			}
 			switch b := e.Body.(type) {
 			case *leadv1.LeadOffered:
-				stands = b.GetOffer()
+				stands, with = b.GetOffer(), b.GetMember()
+			case *leadv1.LeadReassigned:
+				// Moved by hand it stands no more; of the past, with whom it is said to have been.
+				if !s.Historical || s.Owner != "" && s.Owner != with {
+					stands = 0
+				}
 			case *leadv1.OfferAccepted:
 				end("accepted")
 			case *leadv1.OfferRejected:
@@ -229,7 +234,7 @@ func fatesOf(st *story) map[fateKey]string {
 			case *leadv1.OfferTimedOut:
 				end("timed_out")
 			case *leadv1.OutcomeRecorded:
-				if b.GetHistorical() && s.Owner != "" {
+				if b.GetHistorical() && s.Owner != "" && s.Owner != with {
 					stands = 0
 				}
 			default:

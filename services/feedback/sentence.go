@@ -307,6 +307,11 @@ func routingSentence(body proto.Message) string {
 		return b.GetMember() + " signed out"
 	case *routingv1.MemberTokenRenewed:
 		return b.GetMember() + " got another token; the one before has ended"
+	case *routingv1.TurnsAdjusted:
+		if b.GetLeads() < 0 {
+			return fmt.Sprintf("%s is %d ahead in pool %s from now on%s", b.GetMember(), -b.GetLeads(), b.GetPool(), bracketed(b.GetReason()))
+		}
+		return fmt.Sprintf("%s is owed %d more in pool %s%s", b.GetMember(), b.GetLeads(), b.GetPool(), bracketed(b.GetReason()))
 	case *routingv1.MemberDeactivated:
 		return fmt.Sprintf("%s left every pool for good%s", b.GetMember(), bracketed(b.GetReason()))
 	case *personv1.OwnerChanged:

@@ -269,6 +269,12 @@ func TestEvolve(t *testing.T) {
 			s.BlockedBy, s.BlockedText, s.RoutingSummary = "full", "nobody can", "nobody can"
 			s.FallbackAt, s.FallbackFrom = noon.Add(time.Hour), "outside"
 		}},
+		"NoticeQueued moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.NoticeQueued{}, func(s *State) { s.Events-- }},
+		"NoticeSent moves nothing":      {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.NoticeSent{}, func(s *State) { s.Events-- }},
+		"NoticeFailed moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.NoticeFailed{}, func(s *State) { s.Events-- }},
+		"NoticeOpened moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.NoticeOpened{}, func(s *State) { s.Events-- }},
+		"NoticeRequested moves nothing": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.NoticeRequested{}, func(s *State) { s.Events-- }},
+		"RecordWritten moves nothing":   {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.RecordWritten{}, func(s *State) { s.Events-- }},
 		"timed out": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.OfferTimedOut{Member: "ana", Offer: 1}, func(s *State) {
 			s.State, s.OfferedTo, s.TakeBy, s.TimedOut = leadv1.State_STATE_QUALIFIED, "", time.Time{}, []string{"ana"}
 		}},

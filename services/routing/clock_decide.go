@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -25,27 +26,29 @@ type Times struct {
 	Register *agreement.Register
 	Roster   *Roster
 	People   *lead.People
-	absences *Absences
 	pools    *Watched
 	said     *Collided
 }
 
 // NewTimes is the fold of nothing, on top of three others.
 func NewTimes(register *agreement.Register, roster *Roster, people *lead.People) *Times {
-	return &Times{Register: register, Roster: roster, People: people, absences: NewAbsences(), pools: newWatched(), said: newCollided()}
+	return &Times{Register: register, Roster: roster, People: people, pools: newWatched(), said: newCollided()}
 }
 
-// Apply folds one event; pool answers in which pool a lead is. It says whose
+// Apply folds one event, which the roster has folded already; pool answers in which pool a lead is. It says whose
 // absences are others afterwards; empty = nobody's.
 func (t *Times) Apply(e *ledger.Event, pool func(leadID string) string) (member string) {
 	t.pools.apply(e, pool)
 	t.said.apply(e)
-	return t.absences.Apply(e)
+	if body, ok := e.Body.(*routingv1.AvailabilityChanged); ok {
+		return body.GetMember()
+	}
+	return ""
 }
 
 // Runs works out how a lead's clocks ran.
 func (t *Times) Runs(c *lead.Course) []agreement.Run {
-	return agreement.Runs(c, t.Register.InForce, t.absences.Of)
+	return agreement.Runs(c, t.Register.InForce, t.Roster.Away)
 }
 
 // Told is one thing to be said.
@@ -82,7 +85,7 @@ func (t *Times) read(id string, c *lead.Course, now time.Time) reading {
 		}
 		one.read()
 	}
-	for _, r := range agreement.Restatements(c, t.Register.InForce, t.absences.Of) {
+	for _, r := range agreement.Restatements(c, t.Register.InForce, t.Roster.Away) {
 		ref := refOf(&r.Was)
 		done := slices.ContainsFunc(c.Said, func(s lead.ClockSaid) bool {
 			return s.Kind == lead.ClockRestated && s.Clock == ref.GetClock() && s.Started.Equal(r.Was.Started) && s.Because == r.Because
@@ -266,7 +269,7 @@ func (t *timing) here(people []string, from time.Time, atOnce bool) []there {
 		if !t.known(who) {
 			continue
 		}
-		at, ok := t.absences.here(who, t.calendar(who), from)
+		at, ok := t.Roster.here(who, t.calendar(who), from)
 		if !ok {
 			continue
 		}

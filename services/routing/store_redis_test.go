@@ -138,8 +138,8 @@ func several(position uint64) Change {
 			Row{group, kindLoad, "ana", []byte("2")},
 			Row{group, kindHeld, "l1", []byte(`{"member":"ana","pool":"inside","offer":1,"take_by":"2026-03-02T09:00:00Z"}`)},
 			Row{group, kindHeld, "l2", []byte(`{"member":"ana","pool":"inside","offer":1}`)},
-			Row{group, kindLine, "l3", []byte(`{"pool":"inside","blocked_by":"full","agreement":1,"place":7}`)},
-			Row{group, kindLine, "l4", []byte(`{"pool":"inside","blocked_by":"full","agreement":1,"place":3}`)},
+			Row{group, kindLine, "l3", []byte(`{"pool":"inside","blocked_by":"full","since":"2026-03-02T08:00:00Z","agreement":1,"place":7}`)},
+			Row{group, kindLine, "l4", []byte(`{"pool":"inside","blocked_by":"full","since":"2026-03-02T07:00:00Z","agreement":1,"place":3}`)},
 		)
 	}
 	c.Rows = append(c.Rows, Row{rosterGroup, kindMember, "ana", []byte(`{"away":false}`)})
@@ -170,7 +170,7 @@ func TestRedisLayout(t *testing.T) {
 	defer s.Close()
 	mustKeep(t, s, several(10))
 	mustKeep(t, s, Change{Past: Past{Log: "log", Position: 12}, From: 10, Rows: []Row{
-		{"sales", kindHeld, "l1", []byte(`{"member":"ana","pool":"inside","offer":1}`)}, {"sales", kindLine, "l4", nil}, {"sales", kindLine, "l5", []byte(`{"place":9}`)},
+		{"sales", kindHeld, "l1", []byte(`{"member":"ana","pool":"inside","offer":1}`)}, {"sales", kindLine, "l4", nil}, {"sales", kindLine, "l5", []byte(`{"since":"2026-03-02T08:30:00Z","place":9}`)},
 	}})
 	generation := server.HGet("baton:{head}", "generation")
 	key := func(name string) string { return "baton:" + strings.ReplaceAll(name, "GEN", generation) }

@@ -705,7 +705,7 @@ func TestRandomHistories(t *testing.T) {
 		document(t, append(capacities(1, 0), "when: lead.employees >= 500\n    pool: large-companies", "when: lead.employees >= 100\n    pool: large-companies")...),
 		document(t, append(capacities(2, 2), "take_within: 2h", "take_within: 30m")...),
 		document(t, append(append(capacities(3, 2), late...), "take_within: 2h", "take_within: 2h\n    remind_before: 30m\n    quiet_before_end: 20m\n    fallback: {after: 3h, pool: large-companies}", "take_within: 4h", "take_within: 4h\n    declined_for: 20h\n    fallback: {after: 2h, member: ben}")...),
-		document(t, append(append(capacities(2, 2), inside("signed_in: true\n    declined_for: 3h")...), large("remind_before: 5h\n    fallback: {after: 30m, pool: inside-sales}")...)...),
+		document(t, append(append(capacities(2, 2), inside("signed_in: true\n    declined_for: 3h")...), large("remind_before: 3h\n    fallback: {after: 30m, pool: inside-sales}")...)...),
 		document(t, append(inside("gives_by: least-loaded", "at_most:\n      day: 3"), "      - member: ben\n", "      - member: ben\n        weight: 2\n")...),
 		document(t, append(inside("gives_by: claim", "at_most:\n      day: 2"), capacities(2, 2)...)...),
 		document(t, append(inside("account_owner: true", "previous_owner:\n      for: 5d\n      wait: 3h", "counts: [rotation, ownership, credit]", "after_leave: capped", "catch_up_at_most: 2"),

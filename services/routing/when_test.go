@@ -483,7 +483,7 @@ func TestNoReminderOfWhatIsOver(t *testing.T) {
 		t.Errorf("said %v, want the time-out and the next offer", said)
 	}
 	// A reminder that would be due before the offer is none.
-	short := newWorld(t, document(t, large("remind_before: 5h")...), everybody...)
+	short := newWorld(t, document(t, append(large("remind_before: 3h"), "# overlays:\n", "overlays:\n  - id: rush\n    text: These are wanted at once.\n    until: 2099-01-01T00:00:00Z\n    take_within: 2h\n# overlays:\n")...), everybody...)
 	short.qualify("a", 500)
 	short.settle()
 	if body := short.last("a").(*leadv1.LeadOffered); body.GetRemindAt() != nil {
