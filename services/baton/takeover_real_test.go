@@ -47,11 +47,11 @@ type relay struct {
 
 	mu sync.Mutex
 	// heard are the events of routing in the order in which they came.
-	heard []heard
+	heard []routed
 }
 
-// heard is one event of routing.
-type heard struct {
+// routed is one event of routing.
+type routed struct {
 	at, recorded time.Time
 	// first says that it is a lead's first offer, which no command brings about.
 	first bool
@@ -151,7 +151,7 @@ func (r *relay) listen(ctx context.Context) {
 			r.mistake("%v", err)
 			return nil
 		}
-		h := heard{at: time.Now(), recorded: e.Recorded, late: -1}
+		h := routed{at: time.Now(), recorded: e.Recorded, late: -1}
 		switch body := e.Body.(type) {
 		case *leadv1.LeadOffered:
 			h.first = body.GetOffer() == 1
@@ -177,7 +177,7 @@ func (r *relay) after(t *testing.T, instant time.Time) time.Duration {
 	r.until(t, "routes again", func() (bool, string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		i := slices.IndexFunc(r.heard, func(h heard) bool { return h.recorded.After(instant) && (h.first || h.late >= 0) })
+		i := slices.IndexFunc(r.heard, func(h routed) bool { return h.recorded.After(instant) && (h.first || h.late >= 0) })
 		if i >= 0 {
 			took = r.heard[i].at.Sub(instant)
 		}
@@ -258,7 +258,7 @@ func TestRouterIsTakenOver(t *testing.T) {
 	r.until(t, "lets offers run out", func() (bool, string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		return slices.ContainsFunc(r.heard, func(h heard) bool { return h.late >= 0 }), "none did"
+		return slices.ContainsFunc(r.heard, func(h routed) bool { return h.late >= 0 }), "none did"
 	})
 	r.progress(t, kills)
 	calm()

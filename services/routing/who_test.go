@@ -80,7 +80,8 @@ func TestNeeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, document(t, []string{
 		"    text: All other qualified leads go to inside sales.\n", "    text: All other qualified leads go to inside sales.\n    needs: [lead.country]\n    skills: [hospitals]\n",
-		"      - member: ben\n", "      - member: ben\n        knows: [DE, hospitals]\n"}...), everybody...)
+		"      - member: ben\n", "      - member: ben\n        knows: [DE, hospitals]\n",
+	}...), everybody...)
 	w.away("ben", monday.Add(time.Hour))
 	w.qualify("german", 80)
 	w.say("intake", "french", &leadv1.LeadReceived{SourceId: "s1", Source: "web", SubmissionId: "u", ReceivedAt: timestamppb.New(w.now), Features: &leadv1.Features{HasEmail: true, Country: "FR", Employees: 80}})
