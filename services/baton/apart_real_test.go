@@ -127,10 +127,10 @@ func TestProcessesApartAreTheSame(t *testing.T) {
 	front := run("intake", "intake", "--http", "127.0.0.1:0", "--console", "-")
 	qualifies := run("qualification", "qualification")
 	routes := run("routing", "routing")
-	keeps := run("rest", "feedback", "audit", "agreement")
+	keeps := run("rest", "feedback", "audit", "agreement", "delivery")
 	shows := run("console", "console", "--console", "127.0.0.1:0",
 		"--peer", "intake="+front.grpc, "--peer", "qualification="+qualifies.grpc, "--peer", "routing="+routes.grpc,
-		"--peer", "feedback="+keeps.grpc, "--peer", "audit="+keeps.grpc, "--peer", "agreement="+keeps.grpc)
+		"--peer", "feedback="+keeps.grpc, "--peer", "audit="+keeps.grpc, "--peer", "agreement="+keeps.grpc, "--peer", "delivery="+keeps.grpc)
 	if shows.console == "" {
 		t.Error("the console says no address")
 	}
@@ -138,7 +138,7 @@ func TestProcessesApartAreTheSame(t *testing.T) {
 	many := newHouse(t)
 	many.door = front.door
 	conns := &peers{other: map[string]*grpc.ClientConn{}}
-	for name, addr := range map[string]string{"intake": front.grpc, "qualification": qualifies.grpc, "routing": routes.grpc, "feedback": keeps.grpc, "audit": keeps.grpc, "agreement": keeps.grpc} {
+	for name, addr := range map[string]string{"intake": front.grpc, "qualification": qualifies.grpc, "routing": routes.grpc, "feedback": keeps.grpc, "audit": keeps.grpc, "agreement": keeps.grpc, "delivery": keeps.grpc} {
 		conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
