@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/audit"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -152,6 +154,8 @@ func (p *play) begin(ctx context.Context) error {
 	p.at(p.start.AddDate(0, 0, 7).Add(4*time.Hour), func(ctx context.Context) error {
 		return p.agree(ctx, 2, func(doc []byte) []byte {
 			doc = bytes.Replace(doc, []byte("points_needed: 3"), []byte("points_needed: 4"), 1)
+			doc = bytes.Replace(doc, []byte("    remind_before: 15m\n"), []byte("    remind_before: 15m\n    quiet_before_end: 10m\n    previous_owner: {for: 90d}\n    fallback: {after: 6h, pool: large-companies}\n"), 1)
+			doc = switchedOn(switchedOn(doc, "clocks"), "one_owner")
 			return bytes.Replace(doc, []byte(`version: "1"`), []byte(`version: "2"`), 1)
 		})
 	})
@@ -173,6 +177,14 @@ func (p *play) agree(ctx context.Context, number int64, change func([]byte) []by
 	}
 	p.say("%s  both departments signed version %d of the agreement", p.clock.Now().Format("Mon 15:04"), number)
 	return nil
+}
+
+// switchedOn takes the marks of a note off a part that the starter only shows.
+func switchedOn(doc []byte, part string) []byte {
+	note := regexp.MustCompile(`(?m)^# ` + part + `:.*\n(#   .*\n)*`)
+	return note.ReplaceAllFunc(doc, func(lines []byte) []byte {
+		return regexp.MustCompile(`(?m)^# `).ReplaceAll(lines, nil)
+	})
 }
 
 // visit puts one visitor's form into the calendar: mostly on working days, in
@@ -215,6 +227,14 @@ func (p *play) absences() {
 	away("dan", day(3, 9), day(4, 9))
 	away("ana", day(8, 7), day(10, 7))
 	away("chloe", day(9, 10), day(9, 14))
+	// Ana is ill: what she has goes to the others.
+	p.at(day(8, 8), func(ctx context.Context) error {
+		moved, err := routingv1.NewRoutingServiceClient(p.conn()).BulkReassign(p.as(ctx, ""), &routingv1.BulkReassignRequest{From: "ana", Reason: "overload"})
+		if err == nil && moved.GetMoved() > 0 {
+			p.say("%s  ana is ill: %s of hers moved by hand", p.clock.Now().Format("Mon 15:04"), counted(moved.GetMoved(), "lead", "leads"))
+		}
+		return err
+	})
 }
 
 // hears lets the people answer what they hear.
@@ -307,9 +327,12 @@ func (p *play) touch(id, kind string, at time.Time) {
 	})
 }
 
-// late forgives an answer that came after the lead had moved on.
+// late forgives what came after the lead had moved on.
 func (p *play) late(err error) error {
-	if err == nil || strings.Contains(access.FaultOf(err).Error(), "the lead is") || strings.Contains(access.FaultOf(err).Error(), "the offer ran out") {
+	if err == nil {
+		return nil
+	}
+	if refused := access.FaultOf(err); fault.Is(refused, fault.State) || strings.Contains(refused.Error(), "belongs to") {
 		return nil
 	}
 	p.unexpected++
@@ -331,7 +354,7 @@ func (p *play) follow(id, handle string) {
 	fit := p.rng.IntN(10) < 8
 	p.at(at, func(ctx context.Context) error {
 		_, err := calls.RecordCall(p.as(ctx, handle), &qualificationv1.RecordCallRequest{
-			LeadId: id, IdempotencyKey: "call-" + id, Reached: true, FitConfirmed: fit, HorizonMonths: &horizon, Note: "Spoke for ten minutes.",
+			LeadId: id, IdempotencyKey: "call-" + id + handle, Reached: true, FitConfirmed: fit, HorizonMonths: &horizon, Note: "Spoke for ten minutes.",
 		})
 		if err := p.late(err); err != nil {
 			return access.FaultOf(err)
@@ -346,7 +369,7 @@ func (p *play) follow(id, handle string) {
 		kind, reason, value = leadv1.OutcomeKind_OUTCOME_KIND_LOST, "chose-another", 0
 	}
 	p.at(at.Add(time.Duration(10+p.rng.IntN(120))*time.Hour), func(ctx context.Context) error {
-		req := &feedbackv1.RecordOutcomeRequest{LeadId: id, IdempotencyKey: "close-" + id, Kind: kind, Reason: reason, ValueMinor: value}
+		req := &feedbackv1.RecordOutcomeRequest{LeadId: id, IdempotencyKey: "close-" + id + handle, Kind: kind, Reason: reason, ValueMinor: value}
 		if value > 0 {
 			req.Currency = "EUR"
 		}
