@@ -186,8 +186,21 @@ func TestRecords(t *testing.T) {
 	p := &leadv1.PersonalData{Email: "ana@acme.example", Phone: "+49 30 1", Name: "Ana Lund", FirstName: "Ana", LastName: "Lund", Company: "Acme", JobTitle: "CTO"}
 	full := recordOf(&deliveryv1.ChannelSet{Kind: deliveryv1.ChannelKind_CHANNEL_KIND_HUBSPOT, Fields: all}, s, p, false)
 	want := Record{ExternalID: "l1", Fields: []Field{
-		{"f_campaign", "fair"}, {"f_company", "Acme"}, {"f_country", "DE"}, {"f_email", "ana@acme.example"}, {"f_first_name", "Ana"}, {"f_job_title", "CTO"},
-		{"f_last_name", "Lund"}, {"f_lead_id", "l1"}, {"f_name", "Ana Lund"}, {"f_owner", "ana"}, {"f_phone", "+49 30 1"}, {"f_product", "cnc"}, {"f_source", "web"}, {"f_stage", "SQL"}, {"f_state", "accepted"},
+		{"f_campaign", "fair"},
+		{"f_company", "Acme"},
+		{"f_country", "DE"},
+		{"f_email", "ana@acme.example"},
+		{"f_first_name", "Ana"},
+		{"f_job_title", "CTO"},
+		{"f_last_name", "Lund"},
+		{"f_lead_id", "l1"},
+		{"f_name", "Ana Lund"},
+		{"f_owner", "ana"},
+		{"f_phone", "+49 30 1"},
+		{"f_product", "cnc"},
+		{"f_source", "web"},
+		{"f_stage", "SQL"},
+		{"f_state", "accepted"},
 	}}
 	if diff := cmp.Diff(want, full); diff != "" {
 		t.Error(diff)
