@@ -33,7 +33,8 @@ func (a *App) startDelivery(ctx context.Context, writable bool) error {
 		}
 		senders[deliveryv1.ChannelKind_CHANNEL_KIND_EMAIL] = mail
 	}
-	deliveryv1.RegisterDeliveryServiceServer(a.server, &delivery.Server{Log: a.log, Book: a.book, Keys: a.keys, Make: a.maker, Senders: senders})
+	customers := &delivery.Customers{Calls: delivery.NewCalls(cmp.Or(a.cfg.patience, delivery.CRMTimeout))}
+	deliveryv1.RegisterDeliveryServiceServer(a.server, &delivery.Server{Log: a.log, Book: a.book, Keys: a.keys, Make: a.maker, Senders: senders, Customers: customers})
 	if !writable {
 		return nil
 	}
@@ -43,7 +44,7 @@ func (a *App) startDelivery(ctx context.Context, writable bool) error {
 	if err := a.queueNotices(); err != nil {
 		return err
 	}
-	a.teller = &delivery.Worker{Log: a.log, Book: a.book, Make: a.maker, Senders: senders, Metrics: a.tel.Metrics(), Logger: a.logger}
+	a.teller = &delivery.Worker{Log: a.log, Book: a.book, Make: a.maker, Senders: senders, Customers: customers, Metrics: a.tel.Metrics(), Logger: a.logger}
 	a.background("sending notices", a.teller.Keep)
 	a.undo("age of notices", discard(a.tel.Metrics().OnOldestNotice(func() (age time.Duration) {
 		a.log.Follower().View(func(v *ledger.View) { age = a.book.OldestAge(v.Now) })

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,18 +19,21 @@ func channelCommands() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "channel",
 		GroupID: groupSet,
-		Short:   "How people and systems are told: mail, Slack, Teams, webhooks",
+		Short:   "How people and systems are told: mail, Slack, Teams, webhooks, HubSpot, Salesforce",
 		Long: `Channels are the ways on which people and systems are told what was decided. Two need
 nobody to make them: console (the pages) and, where baton up is given a mail server
 (BATON_SMTP_URL), email.
 
   baton channel add sales-room --kind slack --url-file slack.url
   baton channel add crm --kind webhook --url-file crm.url --events OfferAccepted
+  baton channel add contacts --kind hubspot --token-file hubspot.token
   baton channel test crm
   baton channel list
 
 An address of Slack, Teams or a webhook is a secret: it is sealed and never shown again.
-docs/delivery.md says what is sent, how it is signed and when it is tried again.`,
+HubSpot and Salesforce are not told but written to: each lead that was ever qualified is
+one record there. docs/delivery.md says what is sent, how it is signed and when it is
+tried again.`,
 	}, channelList(), channelSet("add"), channelSet("change"), channelRemove(), channelTest())
 }
 
@@ -65,7 +70,7 @@ why the last attempt failed, if it did.`,
 			t := table{head: []string{"CHANNEL", "KIND", "STATE", "HOST", "HEARS", "POOLS", "WAITING", "SENT", "GIVEN UP", "LAST FAULT"}}
 			for _, ch := range list.GetChannels() {
 				set := ch.GetSet()
-				t.add(set.GetChannel(), channelKind(set.GetKind()), channelState(set), dash(set.GetHost()), cmp.Or(strings.Join(set.GetEvents(), ","), "what people are told"),
+				t.add(set.GetChannel(), channelKind(set.GetKind()), channelState(set), dash(set.GetHost()), hearing(set, ",", "what people are told"),
 					cmp.Or(strings.Join(set.GetPools(), ","), "all"), grouped(ch.GetWaiting()), grouped(ch.GetSent()), grouped(ch.GetGivenUp()), dash(ch.GetLastFault()))
 			}
 			return t.write(out)
@@ -83,6 +88,14 @@ func channelState(set *deliveryv1.ChannelSet) string {
 	return "sends"
 }
 
+// hearing is what a channel is told of, or holds.
+func hearing(set *deliveryv1.ChannelSet, between, usual string) string {
+	if len(set.GetFields()) > 0 {
+		return "each lead as it stands"
+	}
+	return cmp.Or(strings.Join(set.GetEvents(), between), usual)
+}
+
 // channelSet is the command that makes a channel, or the one that changes it.
 func channelSet(name string) *cobra.Command {
 	c := &cobra.Command{
@@ -92,9 +105,17 @@ func channelSet(name string) *cobra.Command {
 (--url-file -) or from --url, which others on this machine can see meanwhile.
 
 Without --events it is told what people are told of: offers, reminders, escalations and
-moves. A webhook's signing secret is made here and shown this once.`,
+moves. A webhook's signing secret is made here and shown this once.
+
+HubSpot and Salesforce are written to. HubSpot needs the token of a private app;
+Salesforce its own address, and client id and secret of a connected app in the token
+file, written id:secret. --field says what a field there holds, once for each; without
+any the usual ones are filled. The facts are email, first_name, last_name, name, phone,
+company, job_title, country, stage, state, owner, source, campaign, product and lead_id.`,
 		Example: `  baton channel add sales-room --kind slack --url-file slack.url
   baton channel add crm --kind webhook --url https://crm.example.com/hooks/baton --events LeadOffered,OfferAccepted
+  baton channel add contacts --kind hubspot --token-file hubspot.token
+  baton channel add leads --kind salesforce --url https://acme.my.salesforce.com --token-file app.secret --field Email=email --field LastName=last_name --field Company=company --field LeadSource=source
   baton channel add next-door --kind webhook --url http://10.0.0.7:9000/hook --private-network`,
 		Args: exactly("NAME"),
 	}
@@ -121,17 +142,23 @@ leisure.`
 	tokenFile := f.String("token-file", "", "file that holds the system's own token, where it wants one")
 	events := f.StringSlice("events", nil, "events that it hears, such as LeadOffered,OfferAccepted")
 	pools := f.StringSlice("pools", nil, "only leads of these pools")
+	fields := f.StringToString("field", nil, "what a field of HubSpot or Salesforce holds, such as email=email; once for each")
+	idField, object := new(string), new(string)
+	if name == "add" {
+		idField = f.String("id-field", "", "field there that holds the lead's id, by which its record is found again")
+		object = f.String("object", "", "kind of the records in Salesforce (default Lead)")
+	}
 	private := f.Bool("private-network", false, "it lies in a private network, next door")
 	pause, resume, rotate, undo := new(bool), new(bool), new(bool), new([]string)
 	if name == "change" {
 		f.BoolVar(pause, "pause", false, "send nothing for now; what comes up is kept")
 		f.BoolVar(resume, "resume", false, "send again")
 		f.BoolVar(rotate, "rotate", false, "make a new signing secret")
-		undo = f.StringSlice("clear", nil, "what is to be without a limit again: events, pools")
+		undo = f.StringSlice("clear", nil, "what is to be as if nothing had been said of it: events, fields, pools")
 	}
 	idempotency := keyFlag(c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &deliveryv1.SetChannelRequest{Title: *title, Events: *events, Pools: *pools, Rotate: *rotate, Clear: *undo}
+		req := &deliveryv1.SetChannelRequest{Title: *title, Events: *events, Pools: *pools, Rotate: *rotate, Clear: *undo, Fields: *fields, IdField: *idField, Object: *object}
 		switch {
 		case name == "add" && kind == "":
 			return misused(cmd, "say with --kind how it is spoken to: slack, teams, webhook, hubspot or salesforce")
@@ -219,7 +246,14 @@ func writeChannel(w io.Writer, got *deliveryv1.SetChannelResponse) error {
 	f.add("Kind", channelKind(set.GetKind()))
 	f.add("State", channelState(set))
 	f.add("Host", set.GetHost())
-	f.add("Hears", cmp.Or(strings.Join(set.GetEvents(), ", "), "what people are told of: offers, reminders, escalations, moves"))
+	f.add("Hears", hearing(set, ", ", "what people are told of: offers, reminders, escalations, moves"))
+	f.add("Object", set.GetObject())
+	for _, field := range slices.Sorted(maps.Keys(set.GetFields())) {
+		f.add("Field "+field, set.GetFields()[field])
+	}
+	if set.GetIdField() != "" {
+		f.add("Field "+set.GetIdField(), "lead_id, by which the record is found again")
+	}
 	f.add("Pools", cmp.Or(strings.Join(set.GetPools(), ", "), "all"))
 	if set.GetPrivateNetwork() {
 		f.add("Network", "may be a private one")
@@ -261,7 +295,8 @@ func channelTest() *cobra.Command {
 		Use:   "test NAME",
 		Short: "Send a message of no lead at once",
 		Long: `Sends a message of no lead at once and says what came of it. A mail goes to whoever
-asks. Nothing of it stands in the log.`,
+asks. Salesforce is signed in to, HubSpot asked for a contact that nobody looks at:
+nothing is written there. Nothing of it stands in the log.`,
 		Example: `  baton channel test crm`,
 		Args:    exactly("NAME"),
 		RunE: client(func(c *call) error {

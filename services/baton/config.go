@@ -100,7 +100,8 @@ type Config struct {
 	details   intake.DetailsReader
 	// born are the services that the log knows of; nil = all.
 	born []string
-	// patience is how long another system has to answer; 0 = 15 s.
+	// patience is how long another system has to answer; 0 = 15 s, a customer system a
+	// minute.
 	patience time.Duration
 	// line is how the embedded log is reached, wall what waits for it are measured
 	// by.

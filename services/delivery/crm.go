@@ -7,7 +7,7 @@ import (
 )
 
 // A customer system is a place where the company keeps its own records of people: it
-// may hold what is personal. Baton writes to it and reads nothing back but ids.
+// may hold what is personal. Baton writes to it and keeps nothing of it but ids.
 
 // CRM writes leads as records of a customer system.
 type CRM interface {
@@ -17,6 +17,8 @@ type CRM interface {
 	// each, in order. An error is of the call as a whole: nothing is known of any row.
 	// Records of one call must differ in their ids.
 	Upsert(ctx context.Context, records []Record) ([]Row, error)
+	// Try says whether it lets us in; it writes nothing.
+	Try(ctx context.Context) error
 }
 
 // Record is a lead as a customer system holds it.

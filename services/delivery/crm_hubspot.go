@@ -95,17 +95,32 @@ func (h *HubSpot) Upsert(ctx context.Context, records []Record) ([]Row, error) {
 	return rows, nil
 }
 
-// call sends JSON and reads JSON.
-func call(ctx context.Context, client *http.Client, method, address, token string, body, into any) error {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(raw))
+// Try implements CRM: it asks for one contact, and looks at nothing of it.
+func (h *HubSpot) Try(ctx context.Context) error {
+	address, err := url.JoinPath(h.URL, "crm/objects", hubSpotVersion, "contacts")
 	if err != nil {
 		return &failedCall{outcome{fault: faultNoAddress, final: true}}
 	}
-	req.Header.Set("Content-Type", "application/json")
+	return call(ctx, h.Client, http.MethodGet, address+"?limit=1", h.Token, nil, &struct{}{})
+}
+
+// call sends JSON, or nothing where body is nil, and reads JSON.
+func call(ctx context.Context, client *http.Client, method, address, token string, body, into any) error {
+	var said io.Reader = http.NoBody
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		said = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, said)
+	if err != nil {
+		return &failedCall{outcome{fault: faultNoAddress, final: true}}
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", "Bearer "+token)
 	return answer(client, req, into)
@@ -113,6 +128,7 @@ func call(ctx context.Context, client *http.Client, method, address, token strin
 
 // answer makes a call and reads what a well answered one says.
 func answer(client *http.Client, req *http.Request, into any) error {
+	req.Header.Set("User-Agent", "Baton")
 	resp, err := client.Do(req)
 	if err != nil {
 		return &failedCall{outcomeOf(err)}

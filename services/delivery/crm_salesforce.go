@@ -89,6 +89,13 @@ func (s *Salesforce) Upsert(ctx context.Context, records []Record) ([]Row, error
 	return rows, nil
 }
 
+// Try implements CRM: it signs in.
+func (s *Salesforce) Try(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signIn(ctx)
+}
+
 // signedIn makes a call with a token, and with a new one where the old has run out.
 func (s *Salesforce) signedIn(ctx context.Context, do func(token string) error) error {
 	s.mu.Lock()

@@ -34,6 +34,11 @@ var hearable = []string{
 	"QualificationHeld", "TouchAdded",
 }
 
+// recordOn are the events after which a customer system is to know more.
+var recordOn = []string{
+	"LeadNurtured", "LeadOffered", "LeadQualified", "LeadReassigned", "LeadRemapped", "OfferAccepted", "OfferRejected", "OutcomeRecorded", "SubmissionRevised",
+}
+
 // tells is what an event has to say to people.
 type tells struct {
 	kind    leadv1.NoticeKind
@@ -73,13 +78,15 @@ type happened struct {
 	lead, id, kind, pool string
 	body                 proto.Message
 	offer                int32
+	// ripe says that the lead was qualified at some time, and not refused since.
+	ripe bool
 }
 
 // callsFor answers the notices that an event calls for on the channels as they stand
 // when it is folded, in the order of the channels, then of the people.
 func callsFor(h happened, channels []*Channel) (out []*Notice) {
 	name, ours := strings.CutPrefix(h.kind, leadTypes)
-	if !ours || !slices.Contains(hearable, name) {
+	if !ours {
 		return nil
 	}
 	people, told := toPeople(h.body, h.offer)
@@ -89,10 +96,14 @@ func callsFor(h happened, channels []*Channel) (out []*Notice) {
 			continue
 		}
 		n := Notice{Lead: h.lead, Channel: set.GetChannel(), Channelled: set.GetKind(), EventID: h.id, EventType: h.kind, Kind: leadv1.NoticeKind_NOTICE_KIND_EVENT}
-		if told {
+		if told && !customer(set.GetKind()) {
 			n.Offer = people.offer
 		}
 		switch {
+		case customer(set.GetKind()):
+			if n.Kind = leadv1.NoticeKind_NOTICE_KIND_RECORD; h.ripe && !disputed(h.body) {
+				out = append(out, n.named())
+			}
 		case personal(set.GetKind()):
 			for _, member := range people.members {
 				one := n
@@ -117,14 +128,24 @@ func hears(set *deliveryv1.ChannelSet, name string) bool {
 	if set.GetRemoved() {
 		return false
 	}
-	switch set.GetKind() {
-	case deliveryv1.ChannelKind_CHANNEL_KIND_HUBSPOT, deliveryv1.ChannelKind_CHANNEL_KIND_SALESFORCE:
-		return false // they are written to, not told
-	}
-	if len(set.GetEvents()) == 0 {
+	switch {
+	case customer(set.GetKind()):
+		return slices.Contains(recordOn, name)
+	case len(set.GetEvents()) == 0:
 		return slices.Contains(toldOf, name)
 	}
-	return slices.Contains(set.GetEvents(), name)
+	return slices.Contains(hearable, name) && slices.Contains(set.GetEvents(), name)
+}
+
+// disputed says whether an event is of a later body that does not count.
+func disputed(body proto.Message) bool {
+	b, ok := body.(*leadv1.SubmissionRevised)
+	return ok && b.GetConflict()
+}
+
+// customer says whether a channel is a customer system: it is written to, not told.
+func customer(kind deliveryv1.ChannelKind) bool {
+	return kind == deliveryv1.ChannelKind_CHANNEL_KIND_HUBSPOT || kind == deliveryv1.ChannelKind_CHANNEL_KIND_SALESFORCE
 }
 
 // personal says whether a channel leads to one person.

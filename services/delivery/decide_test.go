@@ -99,7 +99,7 @@ func TestWhatIsCalledFor(t *testing.T) {
 		"a move tells both":         {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana", To: "ben"}}}, []string{"console>ana moved", "console>ben moved", "crm> event", "email>ana moved", "email>ben moved", "room> moved"}},
 		"a move to whoever":         {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana"}}}, []string{"console>ana moved", "crm> event", "email>ana moved", "room>ana moved"}},
 		"another subject's event":   {[]*ledger.Event{{Subject: "pool.sales", Body: offer("ana", "south", 1)}}, nil},
-		"what nobody asked to hear": {[]*ledger.Event{{Body: &leadv1.PersonAttached{}}, {Body: &leadv1.LeadQualified{}}}, nil},
+		"what nobody asked to hear": {[]*ledger.Event{{Body: &leadv1.PersonAttached{}}, {Body: &leadv1.OfferTimedOut{}}}, nil},
 		"the pool of earlier is kept": {
 			[]*ledger.Event{{Body: &leadv1.LeadQueued{Pool: "north"}}, {Body: &leadv1.ClockReminded{Tell: []string{"mia"}}}},
 			[]string{"console>mia escalation", "crm> event", "email>mia escalation", "north>mia escalation", "room>mia escalation"},

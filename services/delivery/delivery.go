@@ -3,8 +3,9 @@
 //
 // It promises: what somebody must be told is queued in the log before it is sent, so
 // that no crash loses it; it is sent at least once, always under the same id, and
-// tried again for three days; what became of each attempt is an event; nothing
-// personal goes to a system that is not the company's own; and an answer that
+// tried again for three days; what became of each attempt is an event; what is
+// personal goes to the company's own customer system and nowhere else, where each
+// lead is one record, however often it is written; and an answer that
 // comes by a link counts once, for the one whom it was sent to, and only after
 // somebody pressed a button.
 //
@@ -13,7 +14,7 @@
 // queued yet, so this service hears no messages; the fold wakes it.
 //
 // It hears lead.* and org.channel.*; it says ChannelSet, NoticeQueued, NoticeSent,
-// NoticeFailed, NoticeOpened and NoticeRequested.
+// NoticeFailed, NoticeOpened, NoticeRequested and RecordWritten.
 package delivery
 
 import (
@@ -56,15 +57,13 @@ func (d *Delivery) Wake(*ledger.View) []*ledger.Item {
 func (d *Delivery) Decide(_ *ledger.View, items []*ledger.Item) ([]ledger.Draft, error) {
 	var drafts []ledger.Draft
 	for _, item := range items {
-		position := map[string]int{}
 		for _, n := range d.Book.calls[item.Lead] {
 			if len(drafts)+2 > ledger.MaxBatch {
 				return drafts, nil // the rest is called for still
 			}
-			drafts = append(drafts, n.draft(n.EventID, position[n.EventID], &leadv1.NoticeQueued{
+			drafts = append(drafts, n.draft(n.cause, n.position, &leadv1.NoticeQueued{
 				NoticeId: n.ID, Kind: n.Kind, Channel: n.Channel, Member: n.Member, Offer: n.Offer, EventId: n.EventID, EventType: n.EventType,
 			}))
-			position[n.EventID]++
 			if n.Channelled == deliveryv1.ChannelKind_CHANNEL_KIND_CONSOLE {
 				drafts = append(drafts, n.draft(n.ID, 1, &leadv1.NoticeSent{NoticeId: n.ID, Attempt: 1}))
 			}

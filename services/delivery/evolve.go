@@ -63,6 +63,10 @@ type Notice struct {
 	Queued time.Time
 	seq    uint64
 	trace  string
+	// cause is the event from which it follows that it is queued, position its place
+	// among those that this event calls for.
+	cause    string
+	position int
 }
 
 func (n Notice) named() *Notice {
@@ -98,6 +102,9 @@ type Book struct {
 	// unopened are the console's notices of offers that nobody has looked at, by lead.
 	unopened map[string]*Notice
 
+	// records are those that are to be written, until they are.
+	records map[recordKey]*record
+
 	entries         map[string]*entry
 	arrived, givenU []*entry
 	desk, worker    func()
@@ -107,13 +114,29 @@ type Book struct {
 type place struct {
 	pool  string
 	offer int32
+	// ripe says that it was qualified at some time.
+	ripe bool
+}
+
+// recordKey names the record of a lead on a channel.
+type recordKey struct{ lead, channel string }
+
+func (n *Notice) record() recordKey { return recordKey{n.Lead, n.Channel} }
+
+// record is one that is to be written.
+type record struct {
+	// notice is by which; last is what the newest event calls for that it is to hold.
+	notice string
+	last   *Notice
+	// again is the event which says that it was written without that; empty = none.
+	again string
 }
 
 // NewBook is the fold of nothing.
 func NewBook() *Book {
 	return &Book{
 		channels: map[string]*Channel{}, pools: map[string]place{}, calls: map[string][]*Notice{}, waiting: map[string]*Notice{}, unopened: map[string]*Notice{},
-		entries: map[string]*entry{}, desk: func() {}, worker: func() {},
+		records: map[recordKey]*record{}, entries: map[string]*entry{}, desk: func() {}, worker: func() {},
 	}
 }
 
@@ -139,6 +162,8 @@ func (b *Book) Apply(e *ledger.Event) {
 		if n := b.unopened[id]; n != nil && n.ID == body.GetNoticeId() {
 			delete(b.unopened, id)
 		}
+	case *leadv1.RecordWritten:
+		b.recordWritten(e, id, body)
 	case *leadv1.NoticeRequested:
 		n := noticeOf(id, body)
 		n.Attempts, n.Before, n.Due, n.Queued = body.GetAttempts(), body.GetAttempts(), e.Recorded, e.Recorded
@@ -207,6 +232,9 @@ func (b *Book) wait(n *Notice) {
 	n.Channelled = c.Set.GetKind()
 	b.waiting[n.ID] = n
 	c.Waiting++
+	if n.Kind == leadv1.NoticeKind_NOTICE_KIND_RECORD && b.records[n.record()] == nil {
+		b.records[n.record()] = &record{notice: n.ID, last: n}
+	}
 	if known := b.entries[n.ID]; known != nil {
 		known.state = stateWaiting
 	} else {
@@ -244,6 +272,7 @@ func (b *Book) sent(e *ledger.Event, body *leadv1.NoticeSent) {
 		state = stateDelivered
 	}
 	b.becomes(n.ID, state)
+	b.recorded(n)
 }
 
 func (b *Book) failed(e *ledger.Event, body *leadv1.NoticeFailed) {
@@ -267,6 +296,37 @@ func (b *Book) failed(e *ledger.Event, body *leadv1.NoticeFailed) {
 	b.end(n.ID)
 	c.GivenUp++
 	b.becomes(n.ID, stateGivenUp)
+	b.recorded(n)
+}
+
+// recordWritten notes which of the lead's events a record holds.
+func (b *Book) recordWritten(e *ledger.Event, id string, body *leadv1.RecordWritten) {
+	if r := b.records[recordKey{id, body.GetChannel()}]; r != nil && r.last.seq > body.GetAsOfSequence() {
+		r.again = e.ID
+	}
+}
+
+// recorded ends the writing of a record, and calls for the next where the lead moved
+// after it was read.
+func (b *Book) recorded(n *Notice) {
+	r := b.records[n.record()]
+	if n.Kind != leadv1.NoticeKind_NOTICE_KIND_RECORD || r == nil || r.notice != n.ID {
+		return
+	}
+	delete(b.records, n.record())
+	if r.again != "" {
+		next := *r.last
+		next.cause, next.position = r.again, 0
+		b.call(&next)
+	}
+}
+
+// newest is the lead's last event that a record is to hold; 0 = it is not to be written.
+func (b *Book) newest(n *Notice) uint64 {
+	if r := b.records[n.record()]; r != nil {
+		return r.last.seq
+	}
+	return 0
 }
 
 // becomes notes the state of a notice that has ended.
@@ -302,9 +362,14 @@ func (b *Book) forget(list []*entry) []*entry {
 // moved notes where a lead is and what its event calls for.
 func (b *Book) moved(e *ledger.Event, id string) {
 	at, known := b.pools[id]
+	left := false // sales have nothing to do with it for now
 	switch body := e.Body.(type) {
+	case *leadv1.LeadQualified:
+		at.ripe, known = true, true
+	case *leadv1.LeadRefused:
+		known = false
 	case *leadv1.LeadOffered:
-		at, known = place{body.GetPool(), body.GetOffer()}, true
+		at.pool, at.offer, known = body.GetPool(), body.GetOffer(), true
 		delete(b.unopened, id)
 	case *leadv1.LeadQueued:
 		at.pool, known = body.GetPool(), true
@@ -318,7 +383,7 @@ func (b *Book) moved(e *ledger.Event, id string) {
 		delete(b.unopened, id)
 	case *leadv1.LeadNurtured:
 		delete(b.unopened, id)
-		known = false
+		left, known = true, at.ripe
 	case *leadv1.OutcomeRecorded:
 		if body.GetHistorical() {
 			return
@@ -332,22 +397,36 @@ func (b *Book) moved(e *ledger.Event, id string) {
 			return // what came as history is nobody's news
 		}
 	}
-	calls := callsFor(happened{lead: id, id: e.ID, kind: e.Type, pool: at.pool, offer: at.offer, body: e.Body}, b.order)
-	for _, n := range calls {
-		n.trace = e.TraceParent
+	calls := callsFor(happened{lead: id, id: e.ID, kind: e.Type, pool: at.pool, offer: at.offer, ripe: at.ripe, body: e.Body}, b.order)
+	for i, n := range calls {
+		n.trace, n.seq, n.cause, n.position = e.TraceParent, e.Seq, e.ID, i
+		b.call(n)
 	}
-	if len(calls) > 0 {
-		if b.calls[id] == nil {
-			b.asked = append(b.asked, id)
-		}
-		b.calls[id] = append(b.calls[id], calls...)
-		b.desk()
+	if left {
+		at = place{ripe: at.ripe}
 	}
 	if known {
 		b.pools[id] = at
 	} else {
 		delete(b.pools, id)
 	}
+}
+
+// call notes that a notice is called for. A record is called for once until it is written:
+// what is written is the lead as it stands then.
+func (b *Book) call(n *Notice) {
+	if n.Kind == leadv1.NoticeKind_NOTICE_KIND_RECORD {
+		if r := b.records[n.record()]; r != nil {
+			r.last = n
+			return
+		}
+		b.records[n.record()] = &record{notice: n.ID, last: n}
+	}
+	if b.calls[n.Lead] == nil {
+		b.asked = append(b.asked, n.Lead)
+	}
+	b.calls[n.Lead] = append(b.calls[n.Lead], n)
+	b.desk()
 }
 
 // called answers at most so many leads for which something is to be queued, each once.

@@ -41,17 +41,25 @@ func NewCalls(timeout time.Duration) *Calls {
 	}
 }
 
-// post sends a body and says what came of it. Without TLS only what lies next door is
-// called.
-func (c *Calls) post(ctx context.Context, set *deliveryv1.ChannelSet, url string, header http.Header, body []byte) outcome {
-	if url == "" {
-		return outcome{fault: faultNoAddress, final: true}
+// client is how an address of a channel is called; the outcome says why it is not.
+// Without TLS only what lies next door is called.
+func (c *Calls) client(set *deliveryv1.ChannelSet, url string) (*http.Client, outcome) {
+	switch {
+	case url == "":
+		return nil, outcome{fault: faultNoAddress, final: true}
+	case set.GetPrivateNetwork():
+		return c.nearby, outcome{}
+	case !strings.HasPrefix(url, "https://"):
+		return nil, outcome{fault: faultTLS, final: true}
 	}
-	client := c.public
-	if set.GetPrivateNetwork() {
-		client = c.nearby
-	} else if !strings.HasPrefix(url, "https://") {
-		return outcome{fault: faultTLS, final: true}
+	return c.public, outcome{}
+}
+
+// post sends a body and says what came of it.
+func (c *Calls) post(ctx context.Context, set *deliveryv1.ChannelSet, url string, header http.Header, body []byte) outcome {
+	client, o := c.client(set, url)
+	if o.fault != "" {
+		return o
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -67,7 +75,7 @@ func (c *Calls) post(ctx context.Context, set *deliveryv1.ChannelSet, url string
 	defer res.Body.Close()
 	// What is answered counts for nothing; reading it lets the connection be used again.
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
-	o := outcome{status: int32(res.StatusCode)} // #nosec G115 -- three digits
+	o = outcome{status: int32(res.StatusCode)} // #nosec G115 -- three digits
 	switch code := res.StatusCode; {
 	case code >= 200 && code < 300:
 		o.delivered = true

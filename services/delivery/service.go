@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -35,6 +36,8 @@ type Server struct {
 	Keys    Keys
 	Make    *Maker
 	Senders map[deliveryv1.ChannelKind]Sender
+	// Customers are written to.
+	Customers *Customers
 }
 
 // Declare makes the channels known that every house has: the pages, and mail where there
@@ -88,11 +91,15 @@ func (s *Server) SetChannel(ctx context.Context, req *deliveryv1.SetChannelReque
 	if err != nil {
 		return nil, err
 	}
-	if req.GetUrl() != "" {
-		if set.Host, err = hostOf(set.GetKind(), req.GetUrl(), set.GetPrivateNetwork()); err != nil {
+	address := req.GetUrl()
+	if set.GetKind() == deliveryv1.ChannelKind_CHANNEL_KIND_HUBSPOT && secrets.GetUrl() == "" {
+		address = cmp.Or(address, hubSpotURL)
+	}
+	if address != "" {
+		if set.Host, err = hostOf(set.GetKind(), address, set.GetPrivateNetwork()); err != nil {
 			return nil, err
 		}
-		secrets.Url = req.GetUrl()
+		secrets.Url = address
 	} else if set.GetHost() != "" {
 		if _, err := hostOf(set.GetKind(), secrets.GetUrl(), set.GetPrivateNetwork()); err != nil {
 			return nil, err
@@ -109,6 +116,11 @@ func (s *Server) SetChannel(ctx context.Context, req *deliveryv1.SetChannelReque
 	}
 	if needsAddress(set.GetKind()) && secrets.GetUrl() == "" {
 		return nil, fault.New(fault.Invalid, "url: a channel of the kind %s needs the address to send to", kindWord(set.GetKind()))
+	}
+	if customer(set.GetKind()) {
+		if err := enters(set.GetKind(), secrets.GetToken()); err != nil {
+			return nil, err
+		}
 	}
 	if secrets.GetUrl() != "" || secrets.GetToken() != "" {
 		if set.Secrets, err = s.seal(ctx, set.GetChannel(), secrets); err != nil {
@@ -192,6 +204,12 @@ func changed(before *deliveryv1.ChannelSet, req *deliveryv1.SetChannelRequest) (
 	if slices.Contains(req.GetClear(), "events") {
 		set.Events = nil
 	}
+	if slices.Contains(req.GetClear(), "fields") {
+		set.Fields = nil
+	}
+	if err := asCustomer(set, req); err != nil {
+		return nil, err
+	}
 	set.Title = cmp.Or(req.GetTitle(), set.GetTitle(), set.GetChannel())
 	if len(req.GetPools()) > 0 {
 		set.Pools = req.GetPools()
@@ -217,7 +235,7 @@ func changed(before *deliveryv1.ChannelSet, req *deliveryv1.SetChannelRequest) (
 }
 
 func needsAddress(kind deliveryv1.ChannelKind) bool {
-	return chat(kind) || kind == deliveryv1.ChannelKind_CHANNEL_KIND_WEBHOOK
+	return chat(kind) || customer(kind) || kind == deliveryv1.ChannelKind_CHANNEL_KIND_WEBHOOK
 }
 
 // hostOf answers the host of an address that a channel may have.
@@ -261,7 +279,8 @@ func (s *Server) RemoveChannel(ctx context.Context, req *deliveryv1.RemoveChanne
 	return s.shown(req.GetChannel()), nil
 }
 
-// TestChannel sends a message of no lead at once and says what came of it.
+// TestChannel sends a message of no lead at once and says what came of it; a customer
+// system is asked whether it lets us in.
 func (s *Server) TestChannel(ctx context.Context, req *deliveryv1.TestChannelRequest) (*deliveryv1.TestChannelResponse, error) {
 	actor, _ := access.From(ctx)
 	set, secrets, err := s.Make.channel(ctx, req.GetChannel())
@@ -270,6 +289,9 @@ func (s *Server) TestChannel(ctx context.Context, req *deliveryv1.TestChannelReq
 	}
 	if set.GetRemoved() {
 		return nil, fault.New(fault.NotFound, "there is no channel %s", req.GetChannel())
+	}
+	if customer(set.GetKind()) {
+		return s.tryCustomer(ctx, set, secrets)
 	}
 	now := s.Log.Clock().Now()
 	m := &Message{
@@ -299,26 +321,44 @@ func (s *Server) TestChannel(ctx context.Context, req *deliveryv1.TestChannelReq
 	return &deliveryv1.TestChannelResponse{Status: o.status, Fault: o.fault, Text: text}, nil
 }
 
-// faultText says a fault in plain words.
-func faultText(word string) string {
-	if text, ok := map[string]string{
-		faultTimeout:     "The other side did not answer in time.",
-		faultUnreachable: "The other side cannot be reached.",
-		faultRefused:     "The mail server does not take it.",
-		faultStatus:      "The other side answered, but not with a 2xx.",
-		faultRedirect:    "The other side sends elsewhere, and no redirect is followed: name the address itself.",
-		faultPrivate:     "The address belongs to a private network, which is not called.",
-		faultTLS:         "There is no TLS to trust: no certificate for this name, or none at all.",
-		faultNoAddress:   "No address is known to send it to.",
-		faultNoServer:    "No mail server is set (BATON_SMTP_URL).",
-		faultGone:        "The channel, the person or the address is gone.",
-		faultSuperseded:  "The offer did not stand any more, so nothing was sent.",
-		faultUnreadable:  "What to tell, or the channel's secrets, cannot be opened.",
-	}[word]; ok {
-		return text
+// tryCustomer asks a customer system whether it lets us in, by a sign-in of its own.
+func (s *Server) tryCustomer(ctx context.Context, set *deliveryv1.ChannelSet, secrets *deliveryv1.ChannelSecrets) (*deliveryv1.TestChannelResponse, error) {
+	crm, o := s.Customers.fresh(set, secrets)
+	if o.fault == "" {
+		err := crm.Try(ctx)
+		var failed *failedCall
+		if err != nil && !errors.As(err, &failed) {
+			return nil, err
+		}
+		if failed != nil {
+			o = failed.outcome
+		}
 	}
-	return word
+	text := "It lets us in; nothing was written."
+	if o.fault != "" {
+		text = faultText(o.fault)
+	}
+	return &deliveryv1.TestChannelResponse{Status: o.status, Fault: o.fault, Text: text}, nil
 }
+
+// faultTexts are the faults in plain words.
+var faultTexts = map[string]string{
+	faultTimeout:     "The other side did not answer in time.",
+	faultUnreachable: "The other side cannot be reached.",
+	faultRefused:     "The mail server does not take it.",
+	faultStatus:      "The other side answered, but not with a 2xx.",
+	faultRedirect:    "The other side sends elsewhere, and no redirect is followed: name the address itself.",
+	faultPrivate:     "The address belongs to a private network, which is not called.",
+	faultTLS:         "There is no TLS to trust: no certificate for this name, or none at all.",
+	faultNoAddress:   "No address is known to send it to.",
+	faultNoServer:    "No mail server is set (BATON_SMTP_URL).",
+	faultGone:        "The channel, the person or the address is gone.",
+	faultSuperseded:  "The offer did not stand any more, so nothing was sent.",
+	faultUnreadable:  "What to tell, or the channel's secrets, cannot be opened.",
+}
+
+// faultText says a fault in plain words.
+func faultText(word string) string { return cmp.Or(faultTexts[word], word) }
 
 // Redeliver sends a notice again, whatever became of it.
 func (s *Server) Redeliver(ctx context.Context, req *deliveryv1.RedeliverRequest) (*deliveryv1.Notice, error) {
@@ -349,6 +389,8 @@ func (s *Server) Redeliver(ctx context.Context, req *deliveryv1.RedeliverRequest
 				return nil, fault.New(fault.State, "it stands on the page of its lead; there is nothing to send")
 			case s.Book.waiting[id] != nil:
 				return nil, fault.New(fault.State, "it waits for its next attempt already")
+			case s.Book.records[recordKey{leadOf(id), n.queued.GetChannel()}] != nil:
+				return nil, fault.New(fault.State, "the lead is about to be written to %s as it stands: a later notice says so", n.queued.GetChannel())
 			}
 			return []ledger.Draft{{
 				Subject: lead.SubjectOf(leadOf(id)), Cause: cause, Correlation: leadOf(id), Actor: actor.Handle,

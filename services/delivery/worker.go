@@ -29,6 +29,8 @@ type Worker struct {
 	// Make makes the message of a notice, Senders send it, by the kind of channel.
 	Make    *Maker
 	Senders map[deliveryv1.ChannelKind]Sender
+	// Customers are written to.
+	Customers *Customers
 	// Metrics hears of each attempt; nil = nobody does.
 	Metrics Metrics
 	// Logger takes what an operator should know; nil = nothing is logged.
@@ -37,7 +39,9 @@ type Worker struct {
 	mu     sync.Mutex
 	flying map[string]bool
 	lanes  map[string]int
-	nudge  chan struct{}
+	// rests are until when channels are left alone that asked for it.
+	rests map[string]time.Time
+	nudge chan struct{}
 	// waits is the instant for which the worker waits.
 	waits atomic.Int64
 }
@@ -50,9 +54,9 @@ type Sender interface {
 }
 
 // atOnceOf is how many attempts a channel makes at the same time. A room of people reads
-// one message after the other.
+// one message after the other, and a customer system takes many records in one.
 func atOnceOf(kind deliveryv1.ChannelKind) int {
-	if chat(kind) {
+	if chat(kind) || customer(kind) {
 		return 1
 	}
 	return 4
@@ -73,7 +77,7 @@ func nanos(t time.Time) int64 {
 // comes next.
 func (w *Worker) Keep(ctx context.Context) {
 	w.mu.Lock()
-	w.flying, w.lanes, w.nudge = map[string]bool{}, map[string]int{}, make(chan struct{}, 1)
+	w.flying, w.lanes, w.rests, w.nudge = map[string]bool{}, map[string]int{}, map[string]time.Time{}, make(chan struct{}, 1)
 	w.mu.Unlock()
 	w.Book.onWaiting(w.Log.Follower(), w.look)
 	defer w.Book.onWaiting(w.Log.Follower(), func() {})
@@ -82,8 +86,8 @@ func (w *Worker) Keep(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.waits.Store(atWork)
 		due, next := w.take()
-		for _, n := range due {
-			attempts.Go(func() { w.attempt(ctx, n) })
+		for _, batch := range due {
+			attempts.Go(func() { w.attempt(ctx, batch) })
 		}
 		reached, stop := (<-chan struct{})(nil), func() {}
 		if !next.IsZero() {
@@ -106,32 +110,37 @@ func (w *Worker) look() {
 	}
 }
 
-// take takes what is due and finds a free place on its channel, and answers when more
-// will be due. A channel whose places are all taken holds up none of the others.
-func (w *Worker) take() (due []Notice, next time.Time) {
+// take takes what is due and finds a free place on its channel, in batches of what is
+// worked together, and answers when more will be due. A channel whose places are all
+// taken holds up none of the others.
+func (w *Worker) take() (due [][]Notice, next time.Time) {
 	w.Log.Follower().View(func(v *ledger.View) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		due, next = w.ready(v.Now)
-		for _, n := range due {
-			w.flying[n.ID] = true
-			w.lanes[n.Channel]++
+		for _, batch := range due {
+			w.lanes[batch[0].Channel]++
+			for _, n := range batch {
+				w.flying[n.ID] = true
+			}
 		}
 	})
 	return due, next
 }
 
 // ready answers what can be sent now; mu is held.
-func (w *Worker) ready(now time.Time) (due []Notice, next time.Time) {
+func (w *Worker) ready(now time.Time) (due [][]Notice, next time.Time) {
 	for _, c := range w.Book.order {
 		if c.Set.GetPaused() && !c.Set.GetRemoved() {
 			continue
 		}
-		free := atOnceOf(c.Set.GetKind()) - w.lanes[c.Set.GetChannel()]
+		free, most := atOnceOf(c.Set.GetKind())-w.lanes[c.Set.GetChannel()], batchOf(c.Set.GetKind())
+		rests := w.rests[c.Set.GetChannel()]
+		var batch []Notice
 		c.line.first(func(n *Notice) bool {
-			if n.Due.After(now) {
-				if next.IsZero() || n.Due.Before(next) {
-					next = n.Due
+			if at := later(n.Due, rests); at.After(now) {
+				if next.IsZero() || at.Before(next) {
+					next = at
 				}
 				return false
 			}
@@ -141,12 +150,23 @@ func (w *Worker) ready(now time.Time) (due []Notice, next time.Time) {
 			if free == 0 {
 				return false // the next one that lands makes room
 			}
-			free--
-			due = append(due, *n)
+			if batch = append(batch, *n); len(batch) == most {
+				due, batch, free = append(due, batch), nil, free-1
+			}
 			return true
 		})
+		if len(batch) > 0 {
+			due = append(due, batch)
+		}
 	}
 	return due, next
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // Idle says whether nothing is on its way or due, and the worker waits until something
@@ -162,23 +182,26 @@ func (w *Worker) Idle(context.Context) (idle bool) {
 }
 
 // landed makes room for the next one.
-func (w *Worker) landed(n *Notice) {
+func (w *Worker) landed(batch []Notice) {
 	w.mu.Lock()
-	delete(w.flying, n.ID)
-	w.lanes[n.Channel]--
+	for _, n := range batch {
+		delete(w.flying, n.ID)
+	}
+	w.lanes[batch[0].Channel]--
 	w.mu.Unlock()
 	w.look()
 }
 
-// attempt sends one notice and says what came of it. Trouble of our own is no outcome:
-// it is tried again until the context ends.
-func (w *Worker) attempt(ctx context.Context, n Notice) {
-	defer w.landed(&n)
+// attempt works a batch and says what came of it. Trouble of our own is no outcome: it
+// is tried again until the context ends.
+func (w *Worker) attempt(ctx context.Context, batch []Notice) {
+	defer w.landed(batch)
+	work := func() error { return w.tell(ctx, &batch[0]) }
+	if customer(batch[0].Channelled) {
+		work = func() error { return w.write(ctx, batch) }
+	}
 	for rest := 200 * time.Millisecond; ctx.Err() == nil; rest = min(2*rest, 30*time.Second) {
-		o, err := w.send(ctx, &n)
-		if err == nil {
-			err = w.record(ctx, &n, o)
-		}
+		err := work()
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -189,16 +212,34 @@ func (w *Worker) attempt(ctx context.Context, n Notice) {
 	}
 }
 
-// send makes one attempt at a notice that still has something to tell.
-func (w *Worker) send(ctx context.Context, n *Notice) (outcome, error) {
-	c, secrets, err := w.Make.channel(ctx, n.Channel)
+// tell sends one notice and says what came of it.
+func (w *Worker) tell(ctx context.Context, n *Notice) error {
+	o, err := w.send(ctx, n)
+	if err != nil {
+		return err
+	}
+	return w.record(ctx, n, o)
+}
+
+// channel answers a channel and its secrets; the outcome says why nothing can go there.
+func (w *Worker) channel(ctx context.Context, id string) (*deliveryv1.ChannelSet, *deliveryv1.ChannelSecrets, outcome, error) {
+	c, secrets, err := w.Make.channel(ctx, id)
 	switch {
 	case fault.Is(err, fault.NotFound), fault.Is(err, fault.Corrupt):
-		return outcome{fault: faultUnreadable, final: true}, nil
+		return nil, nil, outcome{fault: faultUnreadable, final: true}, nil
 	case err != nil:
-		return outcome{}, err
+		return nil, nil, outcome{}, err
 	case c.GetRemoved():
-		return outcome{fault: faultGone, final: true}, nil
+		return nil, nil, outcome{fault: faultGone, final: true}, nil
+	}
+	return c, secrets, outcome{}, nil
+}
+
+// send makes one attempt at a notice that still has something to tell.
+func (w *Worker) send(ctx context.Context, n *Notice) (outcome, error) {
+	c, secrets, o, err := w.channel(ctx, n.Channel)
+	if err != nil || o.fault != "" {
+		return o, err
 	}
 	m, o, err := w.Make.message(ctx, n)
 	if err != nil || o.fault != "" {
@@ -228,12 +269,24 @@ func (w *Worker) record(ctx context.Context, n *Notice, o outcome) error {
 		}
 		return []ledger.Draft{n.draft(n.ID, int(n.Attempts+1), say(n, o, v.Now))}, nil
 	})
-	if err == nil && w.Metrics != nil {
-		result := o.fault
-		if result == "" {
-			result = stateSent
-		}
-		w.Metrics.Notice(kindWord(n.Channelled), result)
+	if err == nil {
+		w.count(n, o)
 	}
 	return err
+}
+
+// count counts an attempt. A code of somebody else's counts as a refusal: their list of
+// codes has no end.
+func (w *Worker) count(n *Notice, o outcome) {
+	if w.Metrics == nil {
+		return
+	}
+	result := o.fault
+	switch _, ours := faultTexts[result]; {
+	case result == "":
+		result = stateSent
+	case !ours:
+		result = faultRefused
+	}
+	w.Metrics.Notice(kindWord(n.Channelled), result)
 }

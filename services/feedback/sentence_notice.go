@@ -15,6 +15,9 @@ func noticeSentence(body proto.Message) string {
 	switch b := body.(type) {
 	case *leadv1.NoticeQueued:
 		who := "Channel " + b.GetChannel()
+		if b.GetKind() == leadv1.NoticeKind_NOTICE_KIND_RECORD {
+			return who + " is to hold the lead as it stands"
+		}
 		if b.GetMember() != "" {
 			who = b.GetMember() + ", by channel " + b.GetChannel() + ","
 		}

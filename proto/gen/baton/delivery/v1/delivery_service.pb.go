@@ -211,9 +211,9 @@ type SetChannelRequest struct {
 	Kind ChannelKind `protobuf:"varint,2,opt,name=kind,proto3,enum=baton.delivery.v1.ChannelKind" json:"kind,omitempty"`
 	// What people call it.
 	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	// Address; sealed.
+	// Address; sealed. None of HubSpot = its own.
 	Url string `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
-	// Token of the system; sealed.
+	// Token of the system; sealed. Of Salesforce "id:secret" of a connected app.
 	Token string `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
 	// Only leads of these pools.
 	Pools []string `protobuf:"bytes,6,rep,name=pools,proto3" json:"pools,omitempty"`
@@ -227,8 +227,15 @@ type SetChannelRequest struct {
 	Rotate bool `protobuf:"varint,10,opt,name=rotate,proto3" json:"rotate,omitempty"`
 	// Makes a repeat of this call harmless.
 	IdempotencyKey string `protobuf:"bytes,11,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	// What is to be empty again: "pools", "events".
-	Clear         []string `protobuf:"bytes,12,rep,name=clear,proto3" json:"clear,omitempty"`
+	// What is to be as if nothing had been said of it: "pools", "events", "fields".
+	Clear []string `protobuf:"bytes,12,rep,name=clear,proto3" json:"clear,omitempty"`
+	// For a customer system, its fields and the fact of the lead that each holds; none =
+	// the usual ones of the kind.
+	Fields map[string]string `protobuf:"bytes,13,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Field there that holds the lead's id; it cannot change. Empty = the usual one.
+	IdField string `protobuf:"bytes,14,opt,name=id_field,json=idField,proto3" json:"id_field,omitempty"`
+	// Kind of the records in Salesforce, such as "Lead"; it cannot change.
+	Object        string `protobuf:"bytes,15,opt,name=object,proto3" json:"object,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,6 +354,27 @@ func (x *SetChannelRequest) GetClear() []string {
 	return nil
 }
 
+func (x *SetChannelRequest) GetFields() map[string]string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *SetChannelRequest) GetIdField() string {
+	if x != nil {
+		return x.IdField
+	}
+	return ""
+}
+
+func (x *SetChannelRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
 // SetChannelResponse is the channel.
 type SetChannelResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -448,7 +476,8 @@ func (x *RemoveChannelRequest) GetChannel() string {
 	return ""
 }
 
-// TestChannelRequest asks for a message of no lead.
+// TestChannelRequest asks for a message of no lead; a customer system is asked whether
+// it lets us in, and nothing is written there.
 type TestChannelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id.
@@ -1350,7 +1379,7 @@ const file_baton_delivery_v1_delivery_service_proto_rawDesc = "" +
 	"\bgiven_up\x18\x04 \x01(\x03R\agivenUp\x12\x1d\n" +
 	"\n" +
 	"last_fault\x18\x05 \x01(\tR\tlastFault\x123\n" +
-	"\alast_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\"\x93\x04\n" +
+	"\alast_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt\"\xda\a\n" +
 	"\x11SetChannelRequest\x12:\n" +
 	"\achannel\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\achannel\x12<\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.baton.delivery.v1.ChannelKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12\x1e\n" +
@@ -1363,8 +1392,15 @@ const file_baton_delivery_v1_delivery_service_proto_rawDesc = "" +
 	"\x0fprivate_network\x18\t \x01(\bH\x01R\x0eprivateNetwork\x88\x01\x01\x12\x16\n" +
 	"\x06rotate\x18\n" +
 	" \x01(\bR\x06rotate\x121\n" +
-	"\x0fidempotency_key\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x121\n" +
-	"\x05clear\x18\f \x03(\tB\x1b\xbaH\x18\x92\x01\x15\x10\x02\"\x11r\x0fR\x05poolsR\x06eventsR\x05clearB\t\n" +
+	"\x0fidempotency_key\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x129\n" +
+	"\x05clear\x18\f \x03(\tB#\xbaH \x92\x01\x1d\x10\x03\"\x19r\x17R\x05poolsR\x06eventsR\x06fieldsR\x05clear\x12\xfe\x01\n" +
+	"\x06fields\x18\r \x03(\v20.baton.delivery.v1.SetChannelRequest.FieldsEntryB\xb3\x01\xbaH\xaf\x01\x9a\x01\xab\x01\x102\" r\x1e2\x1c^[A-Za-z][A-Za-z0-9_]{0,99}$*\x84\x01r\x81\x01R\x05emailR\n" +
+	"first_nameR\tlast_nameR\x04nameR\x05phoneR\acompanyR\tjob_titleR\acountryR\x05stageR\x05stateR\x05ownerR\x06sourceR\bcampaignR\aproductR\alead_idR\x06fields\x12A\n" +
+	"\bid_field\x18\x0e \x01(\tB&\xbaH#r!2\x1f^([A-Za-z][A-Za-z0-9_]{0,99})?$R\aidField\x12>\n" +
+	"\x06object\x18\x0f \x01(\tB&\xbaH#r!2\x1f^([A-Za-z][A-Za-z0-9_]{0,99})?$R\x06object\x1a9\n" +
+	"\vFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
 	"\a_pausedB\x12\n" +
 	"\x10_private_network\"b\n" +
 	"\x12SetChannelResponse\x124\n" +
@@ -1460,7 +1496,7 @@ func file_baton_delivery_v1_delivery_service_proto_rawDescGZIP() []byte {
 	return file_baton_delivery_v1_delivery_service_proto_rawDescData
 }
 
-var file_baton_delivery_v1_delivery_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_baton_delivery_v1_delivery_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_baton_delivery_v1_delivery_service_proto_goTypes = []any{
 	(*ListChannelsRequest)(nil),   // 0: baton.delivery.v1.ListChannelsRequest
 	(*ListChannelsResponse)(nil),  // 1: baton.delivery.v1.ListChannelsResponse
@@ -1481,48 +1517,50 @@ var file_baton_delivery_v1_delivery_service_proto_goTypes = []any{
 	(*ReceiptStep)(nil),           // 16: baton.delivery.v1.ReceiptStep
 	(*RecordOpenedRequest)(nil),   // 17: baton.delivery.v1.RecordOpenedRequest
 	(*RecordOpenedResponse)(nil),  // 18: baton.delivery.v1.RecordOpenedResponse
-	(*ChannelSet)(nil),            // 19: baton.delivery.v1.ChannelSet
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(ChannelKind)(0),              // 21: baton.delivery.v1.ChannelKind
-	(v1.NoticeKind)(0),            // 22: baton.lead.v1.NoticeKind
+	nil,                           // 19: baton.delivery.v1.SetChannelRequest.FieldsEntry
+	(*ChannelSet)(nil),            // 20: baton.delivery.v1.ChannelSet
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(ChannelKind)(0),              // 22: baton.delivery.v1.ChannelKind
+	(v1.NoticeKind)(0),            // 23: baton.lead.v1.NoticeKind
 }
 var file_baton_delivery_v1_delivery_service_proto_depIdxs = []int32{
 	2,  // 0: baton.delivery.v1.ListChannelsResponse.channels:type_name -> baton.delivery.v1.Channel
-	19, // 1: baton.delivery.v1.Channel.set:type_name -> baton.delivery.v1.ChannelSet
-	20, // 2: baton.delivery.v1.Channel.last_at:type_name -> google.protobuf.Timestamp
-	21, // 3: baton.delivery.v1.SetChannelRequest.kind:type_name -> baton.delivery.v1.ChannelKind
-	2,  // 4: baton.delivery.v1.SetChannelResponse.channel:type_name -> baton.delivery.v1.Channel
-	10, // 5: baton.delivery.v1.ListNoticesResponse.notices:type_name -> baton.delivery.v1.Notice
-	22, // 6: baton.delivery.v1.Notice.kind:type_name -> baton.lead.v1.NoticeKind
-	20, // 7: baton.delivery.v1.Notice.queued_at:type_name -> google.protobuf.Timestamp
-	11, // 8: baton.delivery.v1.Notice.attempts:type_name -> baton.delivery.v1.Attempt
-	20, // 9: baton.delivery.v1.Notice.retry_at:type_name -> google.protobuf.Timestamp
-	20, // 10: baton.delivery.v1.Notice.opened_at:type_name -> google.protobuf.Timestamp
-	20, // 11: baton.delivery.v1.Attempt.at:type_name -> google.protobuf.Timestamp
-	15, // 12: baton.delivery.v1.Receipt.offers:type_name -> baton.delivery.v1.OfferReceipt
-	16, // 13: baton.delivery.v1.OfferReceipt.steps:type_name -> baton.delivery.v1.ReceiptStep
-	20, // 14: baton.delivery.v1.ReceiptStep.at:type_name -> google.protobuf.Timestamp
-	0,  // 15: baton.delivery.v1.DeliveryService.ListChannels:input_type -> baton.delivery.v1.ListChannelsRequest
-	3,  // 16: baton.delivery.v1.DeliveryService.SetChannel:input_type -> baton.delivery.v1.SetChannelRequest
-	5,  // 17: baton.delivery.v1.DeliveryService.RemoveChannel:input_type -> baton.delivery.v1.RemoveChannelRequest
-	6,  // 18: baton.delivery.v1.DeliveryService.TestChannel:input_type -> baton.delivery.v1.TestChannelRequest
-	8,  // 19: baton.delivery.v1.DeliveryService.ListNotices:input_type -> baton.delivery.v1.ListNoticesRequest
-	12, // 20: baton.delivery.v1.DeliveryService.Redeliver:input_type -> baton.delivery.v1.RedeliverRequest
-	13, // 21: baton.delivery.v1.DeliveryService.GetReceipt:input_type -> baton.delivery.v1.GetReceiptRequest
-	17, // 22: baton.delivery.v1.DeliveryService.RecordOpened:input_type -> baton.delivery.v1.RecordOpenedRequest
-	1,  // 23: baton.delivery.v1.DeliveryService.ListChannels:output_type -> baton.delivery.v1.ListChannelsResponse
-	4,  // 24: baton.delivery.v1.DeliveryService.SetChannel:output_type -> baton.delivery.v1.SetChannelResponse
-	2,  // 25: baton.delivery.v1.DeliveryService.RemoveChannel:output_type -> baton.delivery.v1.Channel
-	7,  // 26: baton.delivery.v1.DeliveryService.TestChannel:output_type -> baton.delivery.v1.TestChannelResponse
-	9,  // 27: baton.delivery.v1.DeliveryService.ListNotices:output_type -> baton.delivery.v1.ListNoticesResponse
-	10, // 28: baton.delivery.v1.DeliveryService.Redeliver:output_type -> baton.delivery.v1.Notice
-	14, // 29: baton.delivery.v1.DeliveryService.GetReceipt:output_type -> baton.delivery.v1.Receipt
-	18, // 30: baton.delivery.v1.DeliveryService.RecordOpened:output_type -> baton.delivery.v1.RecordOpenedResponse
-	23, // [23:31] is the sub-list for method output_type
-	15, // [15:23] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	20, // 1: baton.delivery.v1.Channel.set:type_name -> baton.delivery.v1.ChannelSet
+	21, // 2: baton.delivery.v1.Channel.last_at:type_name -> google.protobuf.Timestamp
+	22, // 3: baton.delivery.v1.SetChannelRequest.kind:type_name -> baton.delivery.v1.ChannelKind
+	19, // 4: baton.delivery.v1.SetChannelRequest.fields:type_name -> baton.delivery.v1.SetChannelRequest.FieldsEntry
+	2,  // 5: baton.delivery.v1.SetChannelResponse.channel:type_name -> baton.delivery.v1.Channel
+	10, // 6: baton.delivery.v1.ListNoticesResponse.notices:type_name -> baton.delivery.v1.Notice
+	23, // 7: baton.delivery.v1.Notice.kind:type_name -> baton.lead.v1.NoticeKind
+	21, // 8: baton.delivery.v1.Notice.queued_at:type_name -> google.protobuf.Timestamp
+	11, // 9: baton.delivery.v1.Notice.attempts:type_name -> baton.delivery.v1.Attempt
+	21, // 10: baton.delivery.v1.Notice.retry_at:type_name -> google.protobuf.Timestamp
+	21, // 11: baton.delivery.v1.Notice.opened_at:type_name -> google.protobuf.Timestamp
+	21, // 12: baton.delivery.v1.Attempt.at:type_name -> google.protobuf.Timestamp
+	15, // 13: baton.delivery.v1.Receipt.offers:type_name -> baton.delivery.v1.OfferReceipt
+	16, // 14: baton.delivery.v1.OfferReceipt.steps:type_name -> baton.delivery.v1.ReceiptStep
+	21, // 15: baton.delivery.v1.ReceiptStep.at:type_name -> google.protobuf.Timestamp
+	0,  // 16: baton.delivery.v1.DeliveryService.ListChannels:input_type -> baton.delivery.v1.ListChannelsRequest
+	3,  // 17: baton.delivery.v1.DeliveryService.SetChannel:input_type -> baton.delivery.v1.SetChannelRequest
+	5,  // 18: baton.delivery.v1.DeliveryService.RemoveChannel:input_type -> baton.delivery.v1.RemoveChannelRequest
+	6,  // 19: baton.delivery.v1.DeliveryService.TestChannel:input_type -> baton.delivery.v1.TestChannelRequest
+	8,  // 20: baton.delivery.v1.DeliveryService.ListNotices:input_type -> baton.delivery.v1.ListNoticesRequest
+	12, // 21: baton.delivery.v1.DeliveryService.Redeliver:input_type -> baton.delivery.v1.RedeliverRequest
+	13, // 22: baton.delivery.v1.DeliveryService.GetReceipt:input_type -> baton.delivery.v1.GetReceiptRequest
+	17, // 23: baton.delivery.v1.DeliveryService.RecordOpened:input_type -> baton.delivery.v1.RecordOpenedRequest
+	1,  // 24: baton.delivery.v1.DeliveryService.ListChannels:output_type -> baton.delivery.v1.ListChannelsResponse
+	4,  // 25: baton.delivery.v1.DeliveryService.SetChannel:output_type -> baton.delivery.v1.SetChannelResponse
+	2,  // 26: baton.delivery.v1.DeliveryService.RemoveChannel:output_type -> baton.delivery.v1.Channel
+	7,  // 27: baton.delivery.v1.DeliveryService.TestChannel:output_type -> baton.delivery.v1.TestChannelResponse
+	9,  // 28: baton.delivery.v1.DeliveryService.ListNotices:output_type -> baton.delivery.v1.ListNoticesResponse
+	10, // 29: baton.delivery.v1.DeliveryService.Redeliver:output_type -> baton.delivery.v1.Notice
+	14, // 30: baton.delivery.v1.DeliveryService.GetReceipt:output_type -> baton.delivery.v1.Receipt
+	18, // 31: baton.delivery.v1.DeliveryService.RecordOpened:output_type -> baton.delivery.v1.RecordOpenedResponse
+	24, // [24:32] is the sub-list for method output_type
+	16, // [16:24] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_baton_delivery_v1_delivery_service_proto_init() }
@@ -1538,7 +1576,7 @@ func file_baton_delivery_v1_delivery_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_delivery_v1_delivery_service_proto_rawDesc), len(file_baton_delivery_v1_delivery_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -123,8 +123,17 @@ type ChannelSet struct {
 	Removed bool `protobuf:"varint,9,opt,name=removed,proto3" json:"removed,omitempty"`
 	// Whether it may lie in a private network: only for a system next door.
 	PrivateNetwork bool `protobuf:"varint,10,opt,name=private_network,json=privateNetwork,proto3" json:"private_network,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// For a customer system, what is written: its field by its own name, and the fact of
+	// the lead that it holds: "email", "first_name", "last_name", "name", "phone",
+	// "company", "job_title", "country", "stage", "state", "owner", "source", "campaign",
+	// "product" or "lead_id".
+	Fields map[string]string `protobuf:"bytes,11,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Field by which a record is found again: unique there, it holds the lead's id.
+	IdField string `protobuf:"bytes,12,opt,name=id_field,json=idField,proto3" json:"id_field,omitempty"`
+	// Kind of the records, where the system has several; empty = it has one.
+	Object        string `protobuf:"bytes,13,opt,name=object,proto3" json:"object,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ChannelSet) Reset() {
@@ -227,6 +236,27 @@ func (x *ChannelSet) GetPrivateNetwork() bool {
 	return false
 }
 
+func (x *ChannelSet) GetFields() map[string]string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *ChannelSet) GetIdField() string {
+	if x != nil {
+		return x.IdField
+	}
+	return ""
+}
+
+func (x *ChannelSet) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
 // ChannelSecrets is what ChannelSet.secrets holds.
 type ChannelSecrets struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -235,7 +265,8 @@ type ChannelSecrets struct {
 	// Secrets by which messages are signed, "whsec_" and base64; the first is the newest,
 	// and a message is signed with each.
 	Signing []string `protobuf:"bytes,2,rep,name=signing,proto3" json:"signing,omitempty"`
-	// Token of the system, where it wants one.
+	// Token of the system, where it wants one; of Salesforce a connected app's client id
+	// and secret as "id:secret".
 	Token         string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -296,7 +327,7 @@ var File_baton_delivery_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_delivery_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1dbaton/delivery/v1/event.proto\x12\x11baton.delivery.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\"\x80\x03\n" +
+	"\x1dbaton/delivery/v1/event.proto\x12\x11baton.delivery.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\"\xc3\x04\n" +
 	"\n" +
 	"ChannelSet\x12:\n" +
 	"\achannel\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\achannel\x12>\n" +
@@ -310,7 +341,13 @@ const file_baton_delivery_v1_event_proto_rawDesc = "" +
 	"\x06paused\x18\b \x01(\bR\x06paused\x12\x18\n" +
 	"\aremoved\x18\t \x01(\bR\aremoved\x12'\n" +
 	"\x0fprivate_network\x18\n" +
-	" \x01(\bR\x0eprivateNetwork\"R\n" +
+	" \x01(\bR\x0eprivateNetwork\x12A\n" +
+	"\x06fields\x18\v \x03(\v2).baton.delivery.v1.ChannelSet.FieldsEntryR\x06fields\x12\"\n" +
+	"\bid_field\x18\f \x01(\tB\a\xbaH\x04r\x02\x18dR\aidField\x12\x1f\n" +
+	"\x06object\x18\r \x01(\tB\a\xbaH\x04r\x02\x18dR\x06object\x1a9\n" +
+	"\vFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"R\n" +
 	"\x0eChannelSecrets\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12\x18\n" +
 	"\asigning\x18\x02 \x03(\tR\asigning\x12\x14\n" +
@@ -338,21 +375,23 @@ func file_baton_delivery_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_delivery_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_delivery_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_baton_delivery_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_baton_delivery_v1_event_proto_goTypes = []any{
 	(ChannelKind)(0),       // 0: baton.delivery.v1.ChannelKind
 	(*ChannelSet)(nil),     // 1: baton.delivery.v1.ChannelSet
 	(*ChannelSecrets)(nil), // 2: baton.delivery.v1.ChannelSecrets
-	(*v1.Sealed)(nil),      // 3: baton.lead.v1.Sealed
+	nil,                    // 3: baton.delivery.v1.ChannelSet.FieldsEntry
+	(*v1.Sealed)(nil),      // 4: baton.lead.v1.Sealed
 }
 var file_baton_delivery_v1_event_proto_depIdxs = []int32{
 	0, // 0: baton.delivery.v1.ChannelSet.kind:type_name -> baton.delivery.v1.ChannelKind
-	3, // 1: baton.delivery.v1.ChannelSet.secrets:type_name -> baton.lead.v1.Sealed
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 1: baton.delivery.v1.ChannelSet.secrets:type_name -> baton.lead.v1.Sealed
+	3, // 2: baton.delivery.v1.ChannelSet.fields:type_name -> baton.delivery.v1.ChannelSet.FieldsEntry
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_baton_delivery_v1_event_proto_init() }
@@ -366,7 +405,7 @@ func file_baton_delivery_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_delivery_v1_event_proto_rawDesc), len(file_baton_delivery_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -4395,7 +4395,8 @@ type NoticeFailed struct {
 	// it), "status" (not a 2xx), "redirect", "private-address", "tls", "no-address" (nobody
 	// said where to), "no-server" (no mail server is set), "gone" (channel or person is
 	// out), "superseded" (the offer does not stand any more, so nothing was sent),
-	// "unreadable" (what to tell, or the channel's secrets, cannot be opened).
+	// "unreadable" (what to tell, or the channel's secrets, cannot be opened); for one
+	// record of many the customer system's own code.
 	Fault string `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
 	// Status of the other side; 0 = it gave none.
 	Status int32 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
@@ -4652,7 +4653,10 @@ type RecordWritten struct {
 	// Id of the record there.
 	RecordId string `protobuf:"bytes,2,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
 	// Whether the record was new.
-	Created       bool `protobuf:"varint,3,opt,name=created,proto3" json:"created,omitempty"`
+	Created bool `protobuf:"varint,3,opt,name=created,proto3" json:"created,omitempty"`
+	// Sequence in LEDGER of the lead's last event that the record holds: what was said
+	// after it is written anew.
+	AsOfSequence  uint64 `protobuf:"varint,4,opt,name=as_of_sequence,json=asOfSequence,proto3" json:"as_of_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4706,6 +4710,13 @@ func (x *RecordWritten) GetCreated() bool {
 		return x.Created
 	}
 	return false
+}
+
+func (x *RecordWritten) GetAsOfSequence() uint64 {
+	if x != nil {
+		return x.AsOfSequence
+	}
+	return 0
 }
 
 // OfferAccepted says that the person took the lead.
@@ -5500,11 +5511,12 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x05offer\x18\x06 \x01(\x05R\x05offer\x12\"\n" +
 	"\bevent_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aeventId\x12'\n" +
 	"\n" +
-	"event_type\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\teventType\"u\n" +
+	"event_type\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\teventType\"\x9b\x01\n" +
 	"\rRecordWritten\x12#\n" +
 	"\achannel\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\achannel\x12%\n" +
 	"\trecord_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\brecordId\x12\x18\n" +
-	"\acreated\x18\x03 \x01(\bR\acreated\"Q\n" +
+	"\acreated\x18\x03 \x01(\bR\acreated\x12$\n" +
+	"\x0eas_of_sequence\x18\x04 \x01(\x04R\fasOfSequence\"Q\n" +
 	"\rOfferAccepted\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
 	"\x05offer\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x05offer\"\x9d\x02\n" +
