@@ -34,6 +34,9 @@ type round struct {
 	considered []*leadv1.Candidate
 	eligible   []Seat
 	at         []int
+	// nearest are places among the considered: of who gets the lead by the pool's own
+	// way, and of who would have come next.
+	nearest []int
 	// covers is the previous owner in whose place somebody gets the lead; nil = nobody.
 	covers *leadv1.Candidate
 }
@@ -61,7 +64,8 @@ func (r *round) choose() choice {
 		c.member = r.first()
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s comes first in the agreed order.", able, r.pool.Title, c.member)
 	default:
-		chosen, windows := r.rotation.Choose(r.eligible, r.in.Lead.ID)
+		nearest, windows := r.rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
+		chosen := r.next(nearest)
 		for i, w := range windows {
 			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = w.From, w.To
 		}
@@ -78,24 +82,31 @@ func (r *round) choose() choice {
 	return c
 }
 
+// next notes who comes first and next to it, as places among the eligible, and answers
+// who comes first.
+func (r *round) next(nearest []int) int {
+	if len(nearest) == 0 {
+		return 0
+	}
+	for _, i := range nearest {
+		r.nearest = append(r.nearest, r.at[i])
+	}
+	return nearest[0]
+}
+
 // leastLoaded is who holds the fewest open leads for their weight; among equals the
 // seed decides, as in the rotation.
 func (r *round) leastLoaded() string {
 	tie := tieBreak{seed: r.in.Lead.ID}
-	best := -1
-	for i, seat := range r.eligible {
-		if best < 0 {
-			best = i
-			continue
-		}
-		switch order := lighter(r.counts.Load[seat.Member], share(seat), r.counts.Load[r.eligible[best].Member], share(r.eligible[best])); {
-		case order < 0:
-			best = i
-		case order == 0 && tie.draws(seat.Member, r.eligible[best].Member):
-			best = i
-		}
+	var nearest []int
+	for i := range r.eligible {
+		nearest = among(nearest, i, namedEligible, func(a, b int) bool {
+			one, other := r.eligible[a], r.eligible[b]
+			order := lighter(r.counts.Load[one.Member], share(one), r.counts.Load[other.Member], share(other))
+			return order < 0 || order == 0 && tie.draws(one.Member, other.Member)
+		})
 	}
-	return r.eligible[best].Member
+	return r.eligible[r.next(nearest)].Member
 }
 
 // lighter compares load a for weight v with load b for weight w.

@@ -31,18 +31,21 @@ func (r *round) offer(c choice) *Said {
 	s := r.in.Lead
 	ends := deadline(r.in, r.pool, r.rule, r.calendar, c.member)
 	by := timestamppb.New(ends.take)
+	keep := []string{c.member}
+	if r.covers != nil {
+		keep = append(keep, r.covers.GetMember())
+	}
+	considered, number := named(r.in, r.considered, r.nearest, keep...)
 	body := &leadv1.LeadOffered{
 		AgreementVersion: r.in.Version, Pool: r.pool.ID, Group: r.pool.Group, Member: c.member, Offer: s.Offers + 1,
-		TakeBy: by, Rule: r.rule.ID, Turn: c.turn, Considered: r.considered, Overlay: r.rule.Overlay,
+		TakeBy: by, Rule: r.rule.ID, Turn: c.turn, Considered: considered, Counts: number, Overlay: r.rule.Overlay,
 		Summary: fmt.Sprintf("Offered to %s by rule %q of the agreement (version %d): %s", c.member, r.rule.ID, r.in.Version, c.why),
 	}
 	step := &routingv1.PoolStep{
 		Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: s.ID, Pool: r.pool.ID, Member: c.member,
 		Turn: c.turn, TakeBy: by, Offer: s.Offers + 1,
 	}
-	for _, seat := range r.eligible {
-		step.Eligible, step.Weights = append(step.Eligible, seat.Member), append(step.Weights, seat.Weight)
-	}
+	sayEligible(step, r.in, r.pool, r.rotation, r.eligible)
 	if c.turn == leadv1.TurnKind_TURN_KIND_ROTATION {
 		body.TurnNumber = r.rotation.Turns() + 1
 	}

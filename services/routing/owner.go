@@ -137,5 +137,5 @@ func (r *round) covered(member string) *Said {
 		}
 	}
 	return queue(r.in, r.pool, r.rule, r.considered, "owner",
-		fmt.Sprintf("It waits for %s, who had this person before and %s, until %s; then somebody else in pool %s covers.", member, r.covers.GetText(), stamp(until), r.pool.Title), look)
+		fmt.Sprintf("It waits for %s, who had this person before and %s, until %s; then somebody else in pool %s covers.", member, r.covers.GetText(), stamp(until), r.pool.Title), look, member)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"github.com/leadbaton/baton/services/internal/fault"
 )
@@ -26,8 +27,8 @@ const largestWeight = 1 << 31
 // Seat is one member who can take the turn at this moment. A weight below 1
 // means present without a share: never chosen, nothing earned.
 type Seat struct {
-	Member string
-	Weight int64
+	Member string `json:"member"`
+	Weight int64  `json:"weight"`
 }
 
 // Window is when a member may and must be served next if the same people stay
@@ -50,6 +51,9 @@ type Window struct {
 type Rotation struct {
 	turns    int64
 	accounts map[string]*account
+	// seats are who was eligible at the last turn that said what had changed of it, by
+	// name.
+	seats []Seat
 }
 
 // account is one member's books. Quota is held as Quota whole leads, Part units
@@ -93,7 +97,7 @@ func (a account) deviation() *big.Rat {
 // Clone is a copy with books of its own, for drafting a batch that may be
 // thrown away.
 func (r *Rotation) Clone() *Rotation {
-	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts)}
+	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts), seats: r.seats}
 	// any order: copied, not decided
 	for member, a := range c.accounts {
 		own := *a
@@ -116,14 +120,23 @@ func (r *Rotation) Clone() *Rotation {
 //
 // What is kept for somebody who is back counts as theirs already.
 func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []Window) {
+	nearest, windows := r.order(eligible, seed, 1)
+	if len(nearest) == 0 {
+		return -1, windows
+	}
+	return nearest[0], windows
+}
+
+// order answers the first of the seats as Choose would choose them one after the other,
+// so many at most.
+func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int, windows []Window) {
 	if r.back(eligible) {
 		r = r.Clone()
 		r.settle(eligible)
 	}
-	chosen = -1
 	windows = make([]Window, len(eligible))
 	sum := sumOf(eligible)
-	var best standing
+	var best []seated
 	tie := tieBreak{seed: seed}
 	for i, seat := range eligible {
 		weight := share(seat)
@@ -133,12 +146,32 @@ func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []W
 		now := r.account(seat.Member).over(sum)
 		from, to := now.window(weight, sum)
 		windows[i] = Window{From: r.turns + from, To: r.turns + to}
-		s := standing{member: seat.Member, after: now.earn(weight, sum), may: from == 1, by: to}
-		if chosen < 0 || tie.before(s, best) {
-			chosen, best = i, s
-		}
+		s := seated{standing{member: seat.Member, after: now.earn(weight, sum), may: from == 1, by: to}, i}
+		best = among(best, s, most, func(a, b seated) bool { return tie.before(a.standing, b.standing) })
 	}
-	return chosen, windows
+	for _, s := range best {
+		nearest = append(nearest, s.at)
+	}
+	return nearest, windows
+}
+
+// seated is a standing and the place of its seat.
+type seated struct {
+	standing
+	at int
+}
+
+// among puts one into its place among the first so many of a list, in the order that
+// before gives.
+func among[T any](first []T, one T, most int, before func(a, b T) bool) []T {
+	at := len(first)
+	for at > 0 && before(one, first[at-1]) {
+		at--
+	}
+	if at == most {
+		return first
+	}
+	return slices.Insert(first[:min(len(first), most-1)], at, one)
 }
 
 // Take records a turn: each seat earns its share and the chosen member gets the
@@ -322,11 +355,12 @@ type rotationJSON struct {
 	Unit     int64               `json:"unit"`
 	Turns    int64               `json:"turns"`
 	Accounts map[string]*account `json:"accounts"`
+	Seats    []Seat              `json:"seats,omitempty"`
 }
 
 // MarshalJSON writes the books; the same turns give the same bytes.
 func (r Rotation) MarshalJSON() ([]byte, error) {
-	return json.Marshal(rotationJSON{Unit: unit, Turns: r.turns, Accounts: r.accounts})
+	return json.Marshal(rotationJSON{Unit: unit, Turns: r.turns, Accounts: r.accounts, Seats: r.seats})
 }
 
 // UnmarshalJSON reads books and refuses those that no turns can have written.
@@ -351,9 +385,12 @@ func (r *Rotation) UnmarshalJSON(data []byte) error {
 	if kept.Sign() != 0 {
 		return fault.New(fault.Corrupt, "stored rotation: what is kept for those on leave is not what the others had of it; drop the snapshot and rebuild from the log")
 	}
+	if !slices.IsSortedFunc(stored.Seats, bySeat) {
+		return fault.New(fault.Corrupt, "stored rotation: who was eligible last is out of order; drop the snapshot and rebuild from the log")
+	}
 	if counted != stored.Turns {
 		return fault.New(fault.Corrupt, "stored rotation: %d turns, but the members' counts sum to %d; drop the snapshot and rebuild from the log", stored.Turns, counted)
 	}
-	r.turns, r.accounts = stored.Turns, stored.Accounts
+	r.turns, r.accounts, r.seats = stored.Turns, stored.Accounts, stored.Seats
 	return nil
 }
