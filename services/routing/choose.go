@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/lead"
@@ -29,6 +31,9 @@ type round struct {
 	calendar *agreement.Calendar
 	counts   *Counts
 	rotation *Rotation
+	// crowd is whom the batch has looked at; then what is considered is shared, and
+	// copied before it is changed. nil = everybody was looked at for this lead.
+	crowd *crowd
 	// considered are all members of the pool in its order, and after them whose the lead
 	// is otherwise. eligible are those who can take it, at their places among them.
 	considered []*leadv1.Candidate
@@ -66,8 +71,14 @@ func (r *round) choose() choice {
 	default:
 		nearest, windows := r.rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
 		chosen := r.next(nearest)
-		for i, w := range windows {
-			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = w.From, w.To
+		if r.crowd != nil {
+			r.considered = slices.Clone(r.considered)
+			for _, i := range r.nearest {
+				r.considered[i] = proto.Clone(r.considered[i]).(*leadv1.Candidate)
+			}
+		}
+		for _, i := range r.windowed(nearest) {
+			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = windows[i].From, windows[i].To
 		}
 		c.by, c.member = agreement.ByRotation, r.eligible[chosen].Member
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, windows[chosen].To)
@@ -80,6 +91,18 @@ func (r *round) choose() choice {
 		c.why += fmt.Sprintf(" In place of %s, who had this person before and %s; the person stays theirs.", r.covers.GetMember(), r.covers.GetText())
 	}
 	return c
+}
+
+// windowed are the eligible whose windows are told: all, or those who are named.
+func (r *round) windowed(nearest []int) []int {
+	if r.crowd != nil {
+		return nearest
+	}
+	all := make([]int, len(r.eligible))
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // next notes who comes first and next to it, as places among the eligible, and answers
@@ -136,6 +159,12 @@ func (r *round) first() string {
 
 // place is where somebody stands among the considered; -1 = nowhere.
 func (r *round) place(member string) int {
+	if r.crowd != nil && len(r.considered) == len(r.pool.Members) {
+		if i, is := r.in.crowds.place(r.pool, member); is {
+			return i
+		}
+		return -1
+	}
 	return slices.IndexFunc(r.considered, func(c *leadv1.Candidate) bool { return c.GetMember() == member })
 }
 
@@ -154,8 +183,11 @@ func (r *round) owed() []Seat {
 	var out []Seat
 	present := sumOf(r.eligible)
 	for i, m := range r.pool.Members {
+		if r.considered[i].GetReason() != "away" {
+			continue
+		}
 		calendar := calendarOf(r.in, r.pool, m.Member)
-		if r.considered[i].GetReason() != "away" || calendar == nil || !calendar.OnDuty(r.in.Now) || r.in.had(m.Member) {
+		if calendar == nil || !calendar.OnDuty(r.in.Now) || r.in.had(m.Member) {
 			continue
 		}
 		seat := Seat{Member: m.Member, Weight: m.Weight}

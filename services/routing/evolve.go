@@ -155,6 +155,14 @@ func (c *Counts) rotation(pool string) *Rotation {
 	return r
 }
 
+// rotationOf answers a pool's rotation; nobody changes what is new.
+func (c *Counts) rotationOf(pool string) *Rotation {
+	if r := c.Rotations[pool]; r != nil {
+		return r
+	}
+	return &Rotation{}
+}
+
 func seats(members []string, weights []int64) []Seat {
 	out := make([]Seat, len(members))
 	for i, m := range members {

@@ -140,10 +140,8 @@ type deadlines struct{ take, remind time.Time }
 // deadline counts the working time of the member's own hours, or of the pool's.
 func deadline(in Input, pool agreement.Pool, rule agreement.Handoff, calendar *agreement.Calendar, member string) (d deadlines) {
 	hours := newShifts(in, pool, calendar)
-	for _, seat := range pool.Members {
-		if seat.Member == member {
-			calendar = hours.calendar(seat)
-		}
+	if i, is := in.crowds.place(pool, member); is {
+		calendar = hours.calendar(pool.Members[i])
 	}
 	within := takeWithin(in, pool, rule)
 	var ok bool

@@ -35,7 +35,7 @@ func (r *round) offer(c choice) *Said {
 	if r.covers != nil {
 		keep = append(keep, r.covers.GetMember())
 	}
-	considered, number := named(r.in, r.considered, r.nearest, keep...)
+	considered, number := r.named(keep...)
 	body := &leadv1.LeadOffered{
 		AgreementVersion: r.in.Version, Pool: r.pool.ID, Group: r.pool.Group, Member: c.member, Offer: s.Offers + 1,
 		TakeBy: by, Rule: r.rule.ID, Turn: c.turn, Considered: considered, Counts: number, Overlay: r.rule.Overlay,
@@ -61,6 +61,18 @@ func (r *round) offer(c choice) *Said {
 		}
 	}
 	return ends.on(&Said{Body: body, Group: r.pool.Group, Step: step}, r.from)
+}
+
+// named are the considered as the offer records them.
+func (r *round) named(keep ...string) ([]*leadv1.Candidate, *leadv1.CandidateCounts) {
+	if r.crowd == nil || len(r.considered) != len(r.crowd.considered) {
+		return named(r.in, r.considered, r.nearest, keep...)
+	}
+	var places []int
+	for _, member := range keep {
+		places = append(places, r.place(member))
+	}
+	return r.crowd.named(r.considered, r.nearest, places...)
 }
 
 // counts says whether a kind of turn is of a pool's rotation. What the pool's own way

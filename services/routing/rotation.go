@@ -54,6 +54,9 @@ type Rotation struct {
 	// seats are who was eligible at the last turn that said what had changed of it, by
 	// name.
 	seats []Seat
+	// same is the first of a list of seats that is known to be the same people: lists of
+	// a batch are not compared twice.
+	same *Seat
 }
 
 // account is one member's books. Quota is held as Quota whole leads, Part units

@@ -28,22 +28,39 @@ func named(in Input, considered []*leadv1.Candidate, nearest []int, keep ...stri
 	if in.old() || len(considered) <= largePool {
 		return considered, nil
 	}
-	counts := &leadv1.CandidateCounts{People: int64(len(considered))}
 	told := make([]bool, len(considered))
-	eligible := 0
 	for _, i := range nearest[:min(len(nearest), namedEligible)] {
 		told[i] = true
-		eligible++
 	}
-	alike := map[string]*leadv1.ReasonCount{}
+	eligible := min(len(nearest), namedEligible)
+	alike := map[string]int{}
+	var out []*leadv1.Candidate
 	for i, c := range considered {
-		told[i] = told[i] || slices.Contains(keep, c.GetMember())
+		switch {
+		case told[i] || slices.Contains(keep, c.GetMember()):
+			told[i] = true
+		case c.GetEligible() && eligible < namedEligible:
+			told[i] = true
+			eligible++
+		}
+		if reason := c.GetReason(); reason != "" {
+			alike[reason]++
+			told[i] = told[i] || alike[reason] <= namedAlike
+		}
+		if told[i] {
+			out = append(out, c)
+		}
+	}
+	return out, countsOf(considered)
+}
+
+// countsOf says how many are considered.
+func countsOf(considered []*leadv1.Candidate) *leadv1.CandidateCounts {
+	counts := &leadv1.CandidateCounts{People: int64(len(considered))}
+	alike := map[string]*leadv1.ReasonCount{}
+	for _, c := range considered {
 		if c.GetEligible() {
-			if counts.Eligible++; eligible < namedEligible && !told[i] {
-				told[i] = true
-				eligible++
-			}
-			continue
+			counts.Eligible++
 		}
 		// Who was given a lead without being of the pool has no reason.
 		if c.GetReason() == "" {
@@ -55,18 +72,10 @@ func named(in Input, considered []*leadv1.Candidate, nearest []int, keep ...stri
 			alike[n.Reason] = n
 			counts.Reasons = append(counts.Reasons, n)
 		}
-		if n.People++; n.GetPeople() <= namedAlike {
-			told[i] = true
-		}
+		n.People++
 	}
 	slices.SortFunc(counts.GetReasons(), func(a, b *leadv1.ReasonCount) int { return strings.Compare(a.GetReason(), b.GetReason()) })
-	var out []*leadv1.Candidate
-	for i, c := range considered {
-		if told[i] {
-			out = append(out, c)
-		}
-	}
-	return out, counts
+	return counts
 }
 
 // sayEligible writes who is eligible for a turn into its step: each of them, or of a large
@@ -95,6 +104,10 @@ func (c *Counts) eligible(step *routingv1.PoolStep) []Seat {
 
 // since answers what is to be said so that the seats last said become these, by name.
 func (r *Rotation) since(now []Seat) (joined []Seat, left []string) {
+	if len(now) > 0 && len(now) == len(r.seats) && r.same == &now[0] {
+		return nil, nil
+	}
+	asked := now
 	if !slices.IsSortedFunc(now, bySeat) {
 		now = slices.SortedFunc(slices.Values(now), bySeat)
 	}
@@ -115,6 +128,9 @@ func (r *Rotation) since(now []Seat) (joined []Seat, left []string) {
 	}
 	for _, seat := range before {
 		left = append(left, seat.Member)
+	}
+	if len(joined) == 0 && len(left) == 0 && len(asked) > 0 {
+		r.same = &asked[0]
 	}
 	return joined, left
 }
@@ -139,7 +155,7 @@ func (r *Rotation) change(joined []Seat, left []string) {
 		}
 	}
 	slices.SortFunc(out, bySeat)
-	r.seats = out
+	r.seats, r.same = out, nil
 }
 
 func bySeat(a, b Seat) int { return strings.Compare(a.Member, b.Member) }
