@@ -57,6 +57,11 @@ type Rotation struct {
 	// same is the first of a list of seats that is known to be the same people: lists of
 	// a batch are not compared twice.
 	same *Seat
+	// keeps says that something may be kept for somebody on leave.
+	keeps bool
+	// own are the accounts of seats, and alike those of the list that same begins; nil =
+	// not looked up yet.
+	own, alike []*account
 }
 
 // account is one member's books. Quota is held as Quota whole leads, Part units
@@ -100,7 +105,7 @@ func (a account) deviation() *big.Rat {
 // Clone is a copy with books of its own, for drafting a batch that may be
 // thrown away.
 func (r *Rotation) Clone() *Rotation {
-	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts), seats: r.seats}
+	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts), seats: r.seats, keeps: r.keeps}
 	// any order: copied, not decided
 	for member, a := range c.accounts {
 		own := *a
@@ -139,6 +144,7 @@ func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int,
 	}
 	windows = make([]Window, len(eligible))
 	sum := sumOf(eligible)
+	accounts := r.of(eligible)
 	var best []seated
 	tie := tieBreak{seed: seed}
 	for i, seat := range eligible {
@@ -146,7 +152,7 @@ func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int,
 		if weight == 0 {
 			continue
 		}
-		now := r.account(seat.Member).over(sum)
+		now := r.book(accounts, i, seat).over(sum)
 		from, to := now.window(weight, sum)
 		windows[i] = Window{From: r.turns + from, To: r.turns + to}
 		s := seated{standing{member: seat.Member, after: now.earn(weight, sum), may: from == 1, by: to}, i}
@@ -187,9 +193,14 @@ func (r *Rotation) take(eligible []Seat, chosen string) {
 		r.accounts = make(map[string]*account, len(eligible))
 	}
 	sum := sumOf(eligible)
-	for _, seat := range eligible {
+	accounts := r.of(eligible)
+	for i, seat := range eligible {
 		if weight := share(seat); weight > 0 {
-			a := r.open(seat.Member)
+			a := accounts[i]
+			if a == nil {
+				a = r.open(seat.Member)
+				accounts[i] = a
+			}
 			*a = a.over(sum).earn(weight, sum)
 		}
 	}
@@ -202,6 +213,41 @@ func (r *Rotation) account(member string) account {
 		return *a
 	}
 	return account{}
+}
+
+// of answers the accounts of seats, nil where somebody has none yet. Those of a large
+// pool come again and again as one list that nobody changes: they are found by name once.
+func (r *Rotation) of(seats []Seat) []*account {
+	var kept *[]*account
+	if len(seats) > 0 && len(seats) == len(r.seats) {
+		switch &seats[0] {
+		case &r.seats[0]:
+			kept = &r.own
+		case r.same:
+			kept = &r.alike
+		}
+	}
+	if kept != nil && *kept != nil {
+		return *kept
+	}
+	found := make([]*account, len(seats))
+	for i, seat := range seats {
+		found[i] = r.accounts[seat.Member]
+	}
+	if kept != nil {
+		*kept = found
+	}
+	return found
+}
+
+// book is the account of one of the seats whose accounts these are.
+func (r *Rotation) book(accounts []*account, i int, seat Seat) account {
+	if accounts[i] == nil {
+		if accounts[i] = r.accounts[seat.Member]; accounts[i] == nil {
+			return account{}
+		}
+	}
+	return *accounts[i]
 }
 
 func (r *Rotation) open(member string) *account {
@@ -384,6 +430,7 @@ func (r *Rotation) UnmarshalJSON(data []byte) error {
 		}
 		counted += a.Count
 		kept.Add(kept, a.kept())
+		r.keeps = r.keeps || a.Kept != 0 || a.KeptPart != 0
 	}
 	if kept.Sign() != 0 {
 		return fault.New(fault.Corrupt, "stored rotation: what is kept for those on leave is not what the others had of it; drop the snapshot and rebuild from the log")
@@ -395,5 +442,6 @@ func (r *Rotation) UnmarshalJSON(data []byte) error {
 		return fault.New(fault.Corrupt, "stored rotation: %d turns, but the members' counts sum to %d; drop the snapshot and rebuild from the log", stored.Turns, counted)
 	}
 	r.turns, r.accounts, r.seats = stored.Turns, stored.Accounts, stored.Seats
+	r.same, r.own, r.alike = nil, nil, nil
 	return nil
 }

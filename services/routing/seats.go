@@ -130,7 +130,7 @@ func (r *Rotation) since(now []Seat) (joined []Seat, left []string) {
 		left = append(left, seat.Member)
 	}
 	if len(joined) == 0 && len(left) == 0 && len(asked) > 0 {
-		r.same = &asked[0]
+		r.same, r.alike = &asked[0], nil
 	}
 	return joined, left
 }
@@ -155,7 +155,7 @@ func (r *Rotation) change(joined []Seat, left []string) {
 		}
 	}
 	slices.SortFunc(out, bySeat)
-	r.seats, r.same = out, nil
+	r.seats, r.same, r.own, r.alike = out, nil, nil, nil
 }
 
 func bySeat(a, b Seat) int { return strings.Compare(a.Member, b.Member) }
