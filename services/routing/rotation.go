@@ -146,6 +146,8 @@ func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int,
 	sum := sumOf(eligible)
 	accounts := r.of(eligible)
 	var best []seated
+	var last, after account
+	var lastWeight, from, to int64
 	tie := tieBreak{seed: seed}
 	for i, seat := range eligible {
 		weight := share(seat)
@@ -153,9 +155,14 @@ func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int,
 			continue
 		}
 		now := r.book(accounts, i, seat).over(sum)
-		from, to := now.window(weight, sum)
+		// Many accounts of a large pool are alike.
+		if now != last || weight != lastWeight {
+			last, lastWeight = now, weight
+			from, to = now.window(weight, sum)
+			after = now.earn(weight, sum)
+		}
 		windows[i] = Window{From: r.turns + from, To: r.turns + to}
-		s := seated{standing{member: seat.Member, after: now.earn(weight, sum), may: from == 1, by: to}, i}
+		s := seated{standing{member: seat.Member, after: after, may: from == 1, by: to}, i}
 		best = among(best, s, most, func(a, b seated) bool { return tie.before(a.standing, b.standing) })
 	}
 	for _, s := range best {
