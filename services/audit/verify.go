@@ -141,7 +141,7 @@ func (w *world) apply(e *ledger.Event) {
 		s.Evolve(e.Body, e.Occurred, e.Recorded)
 		s.Remember(e.Cause, e.Seq)
 		s.Course.Named(e.ID)
-		s.Explanation, s.Considered, s.RoutingSummary, s.Personal = nil, nil, "", nil
+		s.Explanation, s.Considered, s.Counts, s.RoutingSummary, s.Personal = nil, nil, nil, "", nil
 	}
 	w.register.Apply(e)
 	w.scores.Apply(e)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -444,6 +445,14 @@ func (c *call) explainJSON(why *qualificationv1.ExplainResponse, l *leadv1.Lead)
 		}
 		considered = append(considered, raw)
 	}
+	var counts json.RawMessage
+	if l.GetCounts() != nil {
+		raw, err := messageJSON(l.GetCounts())
+		if err != nil {
+			return err
+		}
+		counts = raw
+	}
 	account := json.RawMessage("null")
 	if l.GetAccount() != nil {
 		raw, err := messageJSON(l.GetAccount())
@@ -463,7 +472,8 @@ func (c *call) explainJSON(why *qualificationv1.ExplainResponse, l *leadv1.Lead)
 		BlockedBy   string            `json:"blocked_by"`
 		BlockedText string            `json:"blocked_text"`
 		Considered  []json.RawMessage `json:"considered"`
-	}{l.GetRoutingSummary(), l.GetBlockedBy(), l.GetBlockedText(), considered}})
+		Counts      json.RawMessage   `json:"counts,omitempty"`
+	}{l.GetRoutingSummary(), l.GetBlockedBy(), l.GetBlockedText(), considered, counts}})
 }
 
 func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) error {
@@ -521,7 +531,20 @@ func (c *call) explain(why *qualificationv1.ExplainResponse, l *leadv1.Lead) err
 		}
 		t.add(m.GetMember(), yesNo(m.GetEligible()), load, strconv.FormatInt(m.GetTurns(), 10), strconv.FormatInt(m.GetWeight(), 10), dash(m.GetText()))
 	}
-	return t.write(indented{out})
+	if err := t.write(indented{out}); err != nil {
+		return err
+	}
+	return writeUnnamed(indented{out}, l)
+}
+
+// writeUnnamed says how many more were considered where not each is named.
+func writeUnnamed(out io.Writer, l *leadv1.Lead) error {
+	more := lead.Unnamed(l.GetCounts(), l.GetConsidered())
+	if more == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(out, cell(more))
+	return err
 }
 
 // decisionHead names a decision with the versions it rests on.

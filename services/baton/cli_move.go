@@ -308,7 +308,10 @@ on the lead at which that person was considered.`,
 		if len(t.rows) == 0 {
 			return nil
 		}
-		return t.write(out)
+		if err := t.write(out); err != nil {
+			return err
+		}
+		return writeUnnamed(out, l)
 	})
 	return c
 }

@@ -19,6 +19,7 @@ var words = template.FuncMap{
 	"stamp":    stamp,
 	"away":     away,
 	"span":     span,
+	"unnamed":  lead.Unnamed,
 	"count":    func(n any) template.HTML { return count(whole(n)) },
 	"state":    lead.StateWord,
 	"stateKey": stateKey,

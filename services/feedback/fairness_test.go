@@ -2,14 +2,20 @@ package feedback
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 )
 
 // pools that people of different weights come to and leave: sets of those who are
@@ -267,6 +273,75 @@ func TestSetsAreStoredOnce(t *testing.T) {
 	refill(t, s, st.events, 100)
 	if turns, sets := len(dump(t, s, "turns", "sequence")), len(dump(t, s, "turn_sets", "set_id")); turns != 300 || sets != 3 {
 		t.Errorf("%d turns and %d sets are stored; want 300 and 3", turns, sets)
+	}
+}
+
+// TestTurnsOfALargePool: turns that say what has changed of who was there give the tables
+// that turns give which name everybody, also when what is in memory is lost between.
+func TestTurnsOfALargePool(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 3))
+	whole, changed := &story{}, &story{}
+	there := map[string]int64{}
+	for i := range 120 {
+		id, at := fmt.Sprintf("l%d", i), start.Add(time.Duration(i)*time.Minute)
+		full := &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: id, Pool: "inside", Member: "m1", Turn: leadv1.TurnKind_TURN_KIND_ROTATION, Offer: 1}
+		if i%7 == 0 {
+			full.Owed, full.OwedWeights = []string{"on.leave"}, []int64{2}
+		}
+		short := proto.Clone(full).(*routingv1.PoolStep)
+		short.SinceLast = true
+		for range random.IntN(4) {
+			m := fmt.Sprintf("m%d", random.IntN(60))
+			if _, is := there[m]; is && random.IntN(2) == 0 {
+				delete(there, m)
+				short.Left = append(short.Left, m)
+			} else if !slices.Contains(short.GetLeft(), m) && !slices.Contains(short.GetEligible(), m) {
+				there[m] = 1 + random.Int64N(3)
+				short.Eligible, short.Weights = append(short.Eligible, m), append(short.Weights, there[m])
+			}
+			// Whoever came and left at once is only said to have left.
+			for j := len(short.GetEligible()) - 1; j >= 0; j-- {
+				if _, is := there[short.GetEligible()[j]]; !is {
+					short.Eligible, short.Weights = slices.Delete(short.Eligible, j, j+1), slices.Delete(short.Weights, j, j+1)
+				}
+			}
+		}
+		for _, m := range slices.Sorted(maps.Keys(there)) {
+			full.Eligible, full.Weights = append(full.Eligible, m), append(full.Weights, there[m])
+		}
+		for st, step := range map[*story]*routingv1.PoolStep{whole: full, changed: short} {
+			st.received(id, at, nil)
+			st.say(id, at, &leadv1.LeadOffered{
+				AgreementVersion: 1, Pool: "inside", Group: "g", Member: "m1", Offer: 1, TakeBy: timestamppb.New(at.Add(time.Hour)), Rule: "r",
+				Turn: leadv1.TurnKind_TURN_KIND_ROTATION, Summary: "next in turn", Considered: []*leadv1.Candidate{{Member: "m1", Eligible: true, Weight: 1}},
+				Counts: &leadv1.CandidateCounts{People: 60, Eligible: int64(len(there))},
+			})
+			st.ofPool(at, step)
+		}
+	}
+	s := openStore(t)
+	refill(t, s, whole.events, 17)
+	turns, sets := dump(t, s, "v_turns", "sequence"), dump(t, s, "assignments", "sequence")
+	if err := s.Reset(t.Context(), "log"); err != nil {
+		t.Fatal(err)
+	}
+	for batch := range slices.Chunk(changed.events, 17) {
+		if err := s.Apply(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if random.IntN(3) == 0 {
+			s.forget()
+		}
+	}
+	if got := dump(t, s, "v_turns", "sequence"); !slices.Equal(got, turns) {
+		for i := range got {
+			if got[i] != turns[i] {
+				t.Fatalf("turn %d is %s\nwant %s", i, got[i], turns[i])
+			}
+		}
+	}
+	if got := dump(t, s, "assignments", "sequence"); !slices.Equal(got, sets) || strings.Contains(strings.Join(got, ""), "set_id=m") {
+		t.Errorf("the assignments differ")
 	}
 }
 

@@ -105,10 +105,12 @@ type changes struct {
 	members     []*memberRow
 	sets        []*setRow
 	known       map[string]bool // sets that are stored, by their ids
+	last        map[string]*lastSeats
+	changed     []*lastSeats // those of them that the tables do not have yet
 }
 
-func newChanges(known map[string]bool) *changes {
-	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}, known: known}
+func newChanges(known map[string]bool, last map[string]*lastSeats) *changes {
+	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}, known: known, last: last}
 }
 
 func (c *changes) keep(a *assignmentRow) {
@@ -139,7 +141,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	// What no column holds must not grow in memory, nor may anything come to
 	// depend on it: after a restart it is not there.
 	r.s.Deliveries, r.s.Calls, r.s.DecidedCall = nil, nil, ""
-	r.s.Explanation, r.s.Considered, r.s.RoutingSummary = nil, nil, ""
+	r.s.Explanation, r.s.Considered, r.s.Counts, r.s.RoutingSummary = nil, nil, nil, ""
 	r.s.Personal, r.s.BodyMAC, r.s.Declined, r.s.TimedOut, r.s.Returned = nil, nil, nil, nil, nil
 	r.s.Excluded, r.s.Batch, r.s.MoveTo, r.s.Moved = nil, "", "", lead.Moved{}
 	r.s.Journey, r.s.Came, r.s.CameBefore, r.s.Course, r.s.Past = nil, 0, 0, lead.Course{}, nil
@@ -238,7 +240,7 @@ func (r *leadRow) assign(e *ledger.Event, c *changes) {
 		open(&assignmentRow{
 			offer: int64(b.GetOffer()), member: b.GetMember(), turn: turnWord(b.GetTurn()),
 			outcome: outcomeStanding, offeredAt: e.Occurred, takeBy: r.s.TakeBy,
-			stage: r.s.Stage, points: r.points, pointsNeeded: r.pointsNeeded, setID: c.set(considered(b.GetConsidered())), chosenBy: b.GetChosenBy(),
+			stage: r.s.Stage, points: r.points, pointsNeeded: r.pointsNeeded, setID: c.set(considered(b)), chosenBy: b.GetChosenBy(),
 		})
 	case *leadv1.OfferAccepted:
 		if r.assignment == nil || r.assignment.outcome != outcomeStanding {

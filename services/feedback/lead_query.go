@@ -265,7 +265,7 @@ func leadOf(s *lead.State, sequence uint64) *leadv1.Lead {
 		Owner: s.Owner, OfferedTo: s.OfferedTo, TakeBy: timestamp(s.TakeBy), Pool: s.Pool,
 		BlockedBy: s.BlockedBy, BlockedText: s.BlockedText, Features: s.Features,
 		AgreementVersion: s.AgreementVersion, Explanation: s.Explanation,
-		RoutingSummary: s.RoutingSummary, Considered: s.Considered,
+		RoutingSummary: s.RoutingSummary, Considered: s.Considered, Counts: s.Counts,
 		Sequence: sequence, Historical: s.Historical, NeedsMapping: s.NeedsMapping,
 		Touches: s.Touches, FirstTouchAt: timestamp(s.FirstTouchAt), Offers: s.Offers,
 		Conflict: s.Conflict, Failure: s.Failure, Reason: s.Reason, Nurture: nurtureOf(s),

@@ -69,7 +69,7 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 }
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
-	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "members"} {
+	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
@@ -82,6 +82,7 @@ func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
 func (s *Store) drop() {
 	clear(s.rows)
 	clear(s.sets)
+	s.last = nil
 }
 
 // Apply folds events, which come in the order of the log, in one transaction
@@ -130,7 +131,12 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 	if at == before {
 		return at, nil
 	}
-	c := newChanges(s.sets)
+	if s.last == nil {
+		if s.last, err = s.lastSeats(ctx, tx); err != nil {
+			return 0, err
+		}
+	}
+	c := newChanges(s.sets, s.last)
 	if err := s.load(ctx, tx, fresh); err != nil {
 		return 0, err
 	}
@@ -265,7 +271,30 @@ func (s *Store) store(ctx context.Context, tx *sql.Tx, c *changes) error {
 	if err := put(ctx, tx, st.adjustments, c.adjustments); err != nil {
 		return err
 	}
+	if err := put(ctx, tx, st.last, c.changed); err != nil {
+		return err
+	}
 	return s.putMembers(ctx, tx, c.members)
+}
+
+// lastSeats reads who was there last in each pool that says what has changed.
+func (s *Store) lastSeats(ctx context.Context, tx *sql.Tx) (map[string]*lastSeats, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT p.pool, p.set_id, COALESCE(t.seats, '') FROM pool_seats p LEFT JOIN turn_sets t ON t.set_id = p.set_id")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]*lastSeats{}
+	for rows.Next() {
+		l := &lastSeats{}
+		var seats string
+		if err := rows.Scan(&l.pool, &l.setID, &seats); err != nil {
+			return nil, err
+		}
+		l.seats = readSeats(seats)
+		out[l.pool] = l
+	}
+	return out, rows.Err()
 }
 
 // putMembers writes people one by one: there are few. Who comes back is there again.
@@ -312,7 +341,7 @@ type upsert struct{ one, many *sql.Stmt }
 // statements are prepared once.
 type statements struct {
 	leads, history, assignments, duplicates upsert
-	turns, adjustments, sets                upsert
+	turns, adjustments, sets, last          upsert
 	selectLeads, selectAssignments          *sql.Stmt
 
 	all []*sql.Stmt
@@ -355,6 +384,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	st.turns = both("turns", byStep, names(new(turnRow).columns()))
 	st.adjustments = both("turn_adjustments", byStep, names(new(adjustmentRow).columns()))
 	st.sets = both("turn_sets", []string{"set_id"}, names(new(setRow).columns()))
+	st.last = both("pool_seats", []string{"pool"}, names(new(lastSeats).columns()))
 	in := " WHERE lead_id IN (?" + strings.Repeat(", ?", chunk-1) + ")"
 	st.selectLeads = prepare("SELECT " + strings.Join(leadColumns, ", ") + " FROM leads" + in)
 	st.selectAssignments = prepare("SELECT " + strings.Join(assignmentColumns, ", ") + " FROM assignments" + in + " AND active")

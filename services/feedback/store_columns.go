@@ -202,6 +202,10 @@ func (r *setRow) columns() []column {
 	return []column{{"set_id", &r.id}, {"seats", &r.seats}}
 }
 
+func (l *lastSeats) columns() []column {
+	return []column{{"pool", &l.pool}, {"set_id", &l.setID}}
+}
+
 // instantColumn stores an instant as nanoseconds since 1970; none as NULL.
 type instantColumn time.Time
 

@@ -38,6 +38,9 @@ type Store struct {
 	remembered uint64
 	// sets are ids of sets of people that the tables hold.
 	sets map[string]bool
+	// last are the seats of the pools that say what has changed of them, as the tables
+	// have them; nil = not read yet.
+	last map[string]*lastSeats
 }
 
 // dialect is what differs between the databases; all other SQL is shared.

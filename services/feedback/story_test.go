@@ -315,6 +315,7 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"versions":      dump(t, s, "agreement_versions", "version"),
 		"turns":         dump(t, s, "turns", "sequence, step"),
 		"sets":          dump(t, s, "turn_sets", "set_id"),
+		"pool_seats":    dump(t, s, "pool_seats", "pool"),
 		"adjustments":   dump(t, s, "turn_adjustments", "sequence, step"),
 		"members":       dump(t, s, "members", "member"),
 	}

@@ -58,14 +58,12 @@ func (c *changes) pool(e *ledger.Event, b *routingv1.PoolAdvanced) {
 	for i, step := range b.GetSteps() {
 		switch step.GetKind() {
 		case routingv1.StepKind_STEP_KIND_OFFERED:
-			seats := seatsOf(step.GetEligible(), step.GetWeights(), false)
-			seats = append(seats, seatsOf(step.GetOwed(), step.GetOwedWeights(), true)...)
 			rotation := step.GetTurn() == leadv1.TurnKind_TURN_KIND_ROTATION
 			c.turns = append(c.turns, &turnRow{
 				sequence: e.Seq, step: int64(i), at: e.Occurred, pool: step.GetPool(), leadID: step.GetLeadId(), offer: int64(step.GetOffer()),
 				// Steps of before there were other kinds do not say that they count.
 				kind: turnWord(step.GetTurn()), counted: step.GetCounted() || rotation,
-				member: step.GetMember(), setID: c.set(seats),
+				member: step.GetMember(), setID: c.there(step),
 			})
 		case routingv1.StepKind_STEP_KIND_ADJUSTED:
 			kind := adjusted
@@ -78,6 +76,49 @@ func (c *changes) pool(e *ledger.Event, b *routingv1.PoolAdvanced) {
 			})
 		}
 	}
+}
+
+// there keeps who was there at a turn. A step of a large pool says what has changed.
+func (c *changes) there(step *routingv1.PoolStep) string {
+	owed := seatsOf(step.GetOwed(), step.GetOwedWeights(), true)
+	if !step.GetSinceLast() {
+		return c.set(append(seatsOf(step.GetEligible(), step.GetWeights(), false), owed...))
+	}
+	last := c.last[step.GetPool()]
+	if last == nil {
+		last = &lastSeats{pool: step.GetPool()}
+		c.last[step.GetPool()] = last
+	}
+	if len(step.GetEligible()) > 0 || len(step.GetLeft()) > 0 {
+		last.change(step)
+		last.setID = c.set(last.seats)
+		if !slices.Contains(c.changed, last) {
+			c.changed = append(c.changed, last)
+		}
+	}
+	if len(owed) == 0 {
+		return last.setID
+	}
+	return c.set(append(slices.Clone(last.seats), owed...))
+}
+
+// lastSeats are who was there by the last step of a pool that said what had changed, and
+// the set that they are.
+type lastSeats struct {
+	pool, setID string
+	seats       []seat
+}
+
+func (l *lastSeats) change(step *routingv1.PoolStep) {
+	moved := map[string]bool{}
+	for _, m := range step.GetEligible() {
+		moved[m] = true
+	}
+	for _, m := range step.GetLeft() {
+		moved[m] = true
+	}
+	l.seats = slices.DeleteFunc(l.seats, func(s seat) bool { return moved[s.member] })
+	l.seats = append(l.seats, seatsOf(step.GetEligible(), step.GetWeights(), false)...)
 }
 
 // set keeps who was there, once, and answers under which id; empty = nobody is named.
@@ -105,10 +146,14 @@ func seatsOf(members []string, weights []int64, owed bool) []seat {
 	return out
 }
 
-// considered are the eligible among those who were looked at for an offer.
-func considered(cs []*leadv1.Candidate) []seat {
+// considered are the eligible among those who were looked at for an offer; nobody where
+// not each of them is named: then the pool's step says who was there.
+func considered(b *leadv1.LeadOffered) []seat {
 	var out []seat
-	for _, c := range cs {
+	if b.GetCounts() != nil {
+		return nil
+	}
+	for _, c := range b.GetConsidered() {
 		if c.GetEligible() && c.GetWeight() > 0 {
 			out = append(out, seat{member: c.GetMember(), weight: c.GetWeight()})
 		}

@@ -114,7 +114,9 @@ type State struct {
 	Moved          Moved
 	RoutingSummary string
 	Considered     []*leadv1.Candidate
-	WaitingSince   time.Time
+	// Counts says how many were considered, where not each of them is named.
+	Counts       *leadv1.CandidateCounts
+	WaitingSince time.Time
 	// LookAgainAt is when a waiting lead is looked at again; zero = as soon as
 	// somebody can.
 	LookAgainAt time.Time
@@ -280,7 +282,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
 		s.Offers, s.OfferedTo, s.TakeBy, s.RemindAt = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime(), instant(e.GetRemindAt())
 		s.ChosenBy, s.Turn = e.GetChosenBy(), e.GetTurn()
-		s.RoutingSummary, s.Considered = e.GetSummary(), e.GetConsidered()
+		s.RoutingSummary, s.Considered, s.Counts = e.GetSummary(), e.GetConsidered(), e.GetCounts()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
 		s.WaitingSince, s.LookAgainAt, s.MoveTo = time.Time{}, time.Time{}, ""
 		s.FallbackAt, s.FallbackFrom = time.Time{}, e.GetFallbackFrom()
@@ -289,7 +291,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.AgreementVersion = e.GetAgreementVersion()
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
 		s.BlockedBy, s.BlockedText = e.GetBlockedBy(), e.GetText()
-		s.RoutingSummary, s.Considered = e.GetText(), e.GetConsidered()
+		s.RoutingSummary, s.Considered, s.Counts = e.GetText(), e.GetConsidered(), e.GetCounts()
 		s.OfferedTo, s.TakeBy, s.Owner, s.MoveTo = "", time.Time{}, "", ""
 		s.LookAgainAt = instant(e.GetLookAgainAt())
 		s.FallbackAt, s.FallbackFrom = instant(e.GetFallbackAt()), e.GetFallbackFrom()

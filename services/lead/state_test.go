@@ -335,7 +335,7 @@ func TestEvolve(t *testing.T) {
 	// messages that are no events are named, so that a new one is not forgotten.
 	parts := map[string]bool{
 		"Sealed": true, "PersonalData": true, "Answer": true, "Features": true, "Value": true, "Attribution": true, "DeliveryRef": true,
-		"Criterion": true, "NamedValue": true, "Score": true, "ScorePart": true, "Explanation": true, "Candidate": true,
+		"Criterion": true, "NamedValue": true, "Score": true, "ScorePart": true, "Explanation": true, "Candidate": true, "CandidateCounts": true, "ReasonCount": true,
 		"Consent": true, "FieldFound": true, "AccountCandidate": true, "ClockRef": true,
 	}
 	messages := opened().ProtoReflect().Descriptor().ParentFile().Messages()

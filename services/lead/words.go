@@ -1,6 +1,7 @@
 package lead
 
 import (
+	"strconv"
 	"strings"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -88,6 +89,8 @@ func WhyNot(reason string) string {
 		return "whoever moved it left them out"
 	case "not-known":
 		return "they were never added"
+	case "not-named":
+		return "the pool is too large to record why for each"
 	case "later":
 		return "somebody comes first in the agreed order"
 	case "owner":
@@ -102,4 +105,32 @@ func WhyNot(reason string) string {
 		return "nobody has claimed it"
 	}
 	return reason
+}
+
+// Unnamed says how many more were considered for a lead than its last decision names:
+// of a large pool not each is. Empty = each is named.
+func Unnamed(counts *leadv1.CandidateCounts, named []*leadv1.Candidate) string {
+	if counts == nil {
+		return ""
+	}
+	able, reasons := counts.GetEligible(), map[string]int64{}
+	for _, c := range named {
+		if c.GetEligible() {
+			able--
+		}
+		reasons[c.GetReason()]++
+	}
+	var parts []string
+	if able > 0 {
+		parts = append(parts, strconv.FormatInt(able, 10)+" more could have taken it")
+	}
+	for _, r := range counts.GetReasons() {
+		if n := r.GetPeople() - reasons[r.GetReason()]; n > 0 {
+			parts = append(parts, strconv.FormatInt(n, 10)+" more could not: "+WhyNot(r.GetReason()))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Of " + strconv.FormatInt(counts.GetPeople(), 10) + " people not each is named: " + strings.Join(parts, "; ") + "."
 }

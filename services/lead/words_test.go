@@ -1,6 +1,10 @@
 package lead
 
-import "testing"
+import (
+	"testing"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+)
 
 // What a lead waits for is said in words; a rule that nobody knows stands as it is.
 func TestWaitsForSaysEachRuleInWords(t *testing.T) {
@@ -22,7 +26,7 @@ func TestWaitsForSaysEachRuleInWords(t *testing.T) {
 func TestWhyNotSaysEachReasonInWords(t *testing.T) {
 	for _, reason := range []string{
 		"away", "deactivated", "off-duty", "ending", "absent", "full", "capped", "lacks", "declined", "timed-out", "returned", "excluded", "not-known", "later",
-		"not-in-turn", "owner", "by-hand", "fallback", "claimed", "claim",
+		"not-in-turn", "not-named", "owner", "by-hand", "fallback", "claimed", "claim",
 	} {
 		if got := WhyNot(reason); got == reason || got == "" {
 			t.Errorf("%q is said as %q", reason, got)
@@ -30,5 +34,17 @@ func TestWhyNotSaysEachReasonInWords(t *testing.T) {
 	}
 	if got := WhyNot("other"); got != "other" {
 		t.Errorf("a reason that nobody knows is said as %q", got)
+	}
+}
+
+// Of a large pool it is said how many more there were than are named.
+func TestUnnamed(t *testing.T) {
+	counts := &leadv1.CandidateCounts{People: 100, Eligible: 90, Reasons: []*leadv1.ReasonCount{{Reason: "away", People: 9}, {Reason: "full", People: 1}}}
+	named := []*leadv1.Candidate{{Member: "ana", Eligible: true}, {Member: "ben", Reason: "away"}, {Member: "cy", Reason: "full"}}
+	if got, want := Unnamed(counts, named), "Of 100 people not each is named: 89 more could have taken it; 8 more could not: they were away."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := Unnamed(nil, named); got != "" {
+		t.Errorf("where each is named it is said that %q", got)
 	}
 }

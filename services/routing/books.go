@@ -26,6 +26,7 @@ func (r *Rotation) TakeOwing(eligible, owed []Seat, chosen string) {
 		return
 	}
 	var kept int64
+	r.keeps = true
 	for _, seat := range owed {
 		if weight := share(seat); weight > 0 {
 			parts := partsOf(weight, unit, present+absent)
@@ -103,7 +104,7 @@ func (r *Rotation) room(seat Seat, others, most int64) bool {
 
 // back says whether something is kept for somebody eligible.
 func (r *Rotation) back(eligible []Seat) bool {
-	return slices.ContainsFunc(eligible, func(s Seat) bool {
+	return r.keeps && slices.ContainsFunc(eligible, func(s Seat) bool {
 		a := r.account(s.Member)
 		return share(s) > 0 && a.Kept >= 0 && (a.Kept > 0 || a.KeptPart > 0)
 	})

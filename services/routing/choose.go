@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/lead"
@@ -29,11 +31,17 @@ type round struct {
 	calendar *agreement.Calendar
 	counts   *Counts
 	rotation *Rotation
+	// crowd is whom the batch has looked at; then what is considered is shared, and
+	// copied before it is changed. nil = everybody was looked at for this lead.
+	crowd *crowd
 	// considered are all members of the pool in its order, and after them whose the lead
 	// is otherwise. eligible are those who can take it, at their places among them.
 	considered []*leadv1.Candidate
 	eligible   []Seat
 	at         []int
+	// nearest are places among the considered: of who gets the lead by the pool's own
+	// way, and of who would have come next.
+	nearest []int
 	// covers is the previous owner in whose place somebody gets the lead; nil = nobody.
 	covers *leadv1.Candidate
 }
@@ -61,9 +69,16 @@ func (r *round) choose() choice {
 		c.member = r.first()
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s comes first in the agreed order.", able, r.pool.Title, c.member)
 	default:
-		chosen, windows := r.rotation.Choose(r.eligible, r.in.Lead.ID)
-		for i, w := range windows {
-			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = w.From, w.To
+		nearest, windows := r.rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
+		chosen := r.next(nearest)
+		if r.crowd != nil {
+			r.considered = slices.Clone(r.considered)
+			for _, i := range r.nearest {
+				r.considered[i] = proto.Clone(r.considered[i]).(*leadv1.Candidate)
+			}
+		}
+		for _, i := range r.windowed(nearest) {
+			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = windows[i].From, windows[i].To
 		}
 		c.by, c.member = agreement.ByRotation, r.eligible[chosen].Member
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, windows[chosen].To)
@@ -78,24 +93,43 @@ func (r *round) choose() choice {
 	return c
 }
 
+// windowed are the eligible whose windows are told: all, or those who are named.
+func (r *round) windowed(nearest []int) []int {
+	if r.crowd != nil {
+		return nearest
+	}
+	all := make([]int, len(r.eligible))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// next notes who comes first and next to it, as places among the eligible, and answers
+// who comes first.
+func (r *round) next(nearest []int) int {
+	if len(nearest) == 0 {
+		return 0
+	}
+	for _, i := range nearest {
+		r.nearest = append(r.nearest, r.at[i])
+	}
+	return nearest[0]
+}
+
 // leastLoaded is who holds the fewest open leads for their weight; among equals the
 // seed decides, as in the rotation.
 func (r *round) leastLoaded() string {
 	tie := tieBreak{seed: r.in.Lead.ID}
-	best := -1
-	for i, seat := range r.eligible {
-		if best < 0 {
-			best = i
-			continue
-		}
-		switch order := lighter(r.counts.Load[seat.Member], share(seat), r.counts.Load[r.eligible[best].Member], share(r.eligible[best])); {
-		case order < 0:
-			best = i
-		case order == 0 && tie.draws(seat.Member, r.eligible[best].Member):
-			best = i
-		}
+	var nearest []int
+	for i := range r.eligible {
+		nearest = among(nearest, i, namedEligible, func(a, b int) bool {
+			one, other := r.eligible[a], r.eligible[b]
+			order := lighter(r.counts.Load[one.Member], share(one), r.counts.Load[other.Member], share(other))
+			return order < 0 || order == 0 && tie.draws(one.Member, other.Member)
+		})
 	}
-	return r.eligible[best].Member
+	return r.eligible[r.next(nearest)].Member
 }
 
 // lighter compares load a for weight v with load b for weight w.
@@ -125,6 +159,12 @@ func (r *round) first() string {
 
 // place is where somebody stands among the considered; -1 = nowhere.
 func (r *round) place(member string) int {
+	if r.crowd != nil && len(r.considered) == len(r.pool.Members) {
+		if i, is := r.in.crowds.place(r.pool, member); is {
+			return i
+		}
+		return -1
+	}
 	return slices.IndexFunc(r.considered, func(c *leadv1.Candidate) bool { return c.GetMember() == member })
 }
 
@@ -143,8 +183,11 @@ func (r *round) owed() []Seat {
 	var out []Seat
 	present := sumOf(r.eligible)
 	for i, m := range r.pool.Members {
+		if r.considered[i].GetReason() != "away" {
+			continue
+		}
 		calendar := calendarOf(r.in, r.pool, m.Member)
-		if r.considered[i].GetReason() != "away" || calendar == nil || !calendar.OnDuty(r.in.Now) || r.in.had(m.Member) {
+		if calendar == nil || !calendar.OnDuty(r.in.Now) || r.in.had(m.Member) {
 			continue
 		}
 		seat := Seat{Member: m.Member, Weight: m.Weight}

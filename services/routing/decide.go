@@ -48,6 +48,9 @@ type Input struct {
 	// Now is the recorded time of the decision.
 	Now time.Time
 
+	// crowds are the large pools that the batch has looked at; nil = everybody is looked
+	// at for each lead.
+	crowds *crowds
 	// needs is what whoever gets the lead must know.
 	needs []string
 }
@@ -163,7 +166,7 @@ func begin(in Input) (*round, *Said) {
 		return nil, queue(in, agreement.Pool{Group: Unrouted}, rule, nil, "no-handoff",
 			fmt.Sprintf("No handoff rule of the agreement (version %d) fits a lead of stage %s; add one, or widen a condition.", in.Version, in.Agreement.StageTitle(in.Lead.Stage)), time.Time{})
 	}
-	pool, ok := in.Agreement.Pool(rule.Pool)
+	pool, ok := in.poolOf(rule.Pool)
 	pool, from := standsIn(in, pool)
 	calendar, known := in.Agreement.Calendar(pool.Calendar)
 	if !ok || !known {
@@ -171,8 +174,10 @@ func begin(in Input) (*round, *Said) {
 	}
 	in.needs = in.Agreement.Needs(rule.ID, facts)
 	r := &round{in: in, rule: rule, pool: pool, from: from, calendar: calendar, counts: in.Counts(pool.Group)}
-	if r.rotation = r.counts.Rotations[pool.ID]; r.rotation == nil {
-		r.rotation = &Rotation{}
+	r.rotation = r.counts.rotationOf(pool.ID)
+	if r.crowd = in.crowds.of(in, pool, calendar, r.counts); r.crowd != nil {
+		r.considered, r.eligible, r.at = r.crowd.considered, r.crowd.eligible, r.crowd.at
+		return r, nil
 	}
 	r.considered, r.eligible, r.at = consider(in, pool, calendar, r.counts, r.rotation)
 	return r, nil

@@ -125,9 +125,10 @@ func (g *Groups) open(name string) *Group {
 func (c *Counts) apply(step *routingv1.PoolStep) {
 	switch step.GetKind() {
 	case routingv1.StepKind_STEP_KIND_OFFERED:
+		eligible := c.eligible(step)
 		// What the pool's own way gave is always of its rotation.
 		if step.GetCounted() || step.GetTurn() == leadv1.TurnKind_TURN_KIND_ROTATION {
-			c.rotation(step.GetPool()).TakeOwing(seats(step.GetEligible(), step.GetWeights()), seats(step.GetOwed(), step.GetOwedWeights()), step.GetMember())
+			c.rotation(step.GetPool()).TakeOwing(eligible, seats(step.GetOwed(), step.GetOwedWeights()), step.GetMember())
 		}
 		if len(step.GetPeriods()) > 0 {
 			given := c.Given[step.GetMember()]
@@ -152,6 +153,14 @@ func (c *Counts) rotation(pool string) *Rotation {
 		c.Rotations[pool] = r
 	}
 	return r
+}
+
+// rotationOf answers a pool's rotation; nobody changes what is new.
+func (c *Counts) rotationOf(pool string) *Rotation {
+	if r := c.Rotations[pool]; r != nil {
+		return r
+	}
+	return &Rotation{}
 }
 
 func seats(members []string, weights []int64) []Seat {

@@ -117,6 +117,7 @@ func standInOffer(in Input, pool agreement.Pool, rule agreement.Handoff, calenda
 	}
 	const turn = leadv1.TurnKind_TURN_KIND_OVERRIDE
 	by := deadline(in, pool, rule, calendar, member)
+	considered, number := named(in, considered, nil, member)
 	step := &routingv1.PoolStep{
 		Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: s.ID, Pool: pool.ID, Member: member, Turn: turn, Counted: pool.Counts(turn),
 		TakeBy: timestamppb.New(by.take), Offer: s.Offers + 1,
@@ -124,7 +125,7 @@ func standInOffer(in Input, pool agreement.Pool, rule agreement.Handoff, calenda
 	said := &Said{
 		Body: &leadv1.LeadOffered{
 			AgreementVersion: in.Version, Pool: pool.ID, Group: pool.Group, Member: member, Offer: s.Offers + 1,
-			TakeBy: timestamppb.New(by.take), Rule: rule.ID, Turn: turn, Considered: considered, Overlay: rule.Overlay, ChosenBy: "fallback",
+			TakeBy: timestamppb.New(by.take), Rule: rule.ID, Turn: turn, Considered: considered, Counts: number, Overlay: rule.Overlay, ChosenBy: "fallback",
 			Summary: fmt.Sprintf("Offered to %s by rule %q of the agreement (version %d): nobody in pool %s could take it for the agreed time, and %s stands in.", member, rule.ID, in.Version, pool.Title, member),
 		},
 		Group: pool.Group, Step: step,
@@ -139,10 +140,8 @@ type deadlines struct{ take, remind time.Time }
 // deadline counts the working time of the member's own hours, or of the pool's.
 func deadline(in Input, pool agreement.Pool, rule agreement.Handoff, calendar *agreement.Calendar, member string) (d deadlines) {
 	hours := newShifts(in, pool, calendar)
-	for _, seat := range pool.Members {
-		if seat.Member == member {
-			calendar = hours.calendar(seat)
-		}
+	if i, is := in.crowds.place(pool, member); is {
+		calendar = hours.calendar(pool.Members[i])
 	}
 	within := takeWithin(in, pool, rule)
 	var ok bool

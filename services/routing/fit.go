@@ -16,18 +16,25 @@ import (
 // each other cannot. at answers each eligible seat's place among the considered.
 func consider(in Input, pool agreement.Pool, calendar *agreement.Calendar, counts *Counts, rotation *Rotation) (considered []*leadv1.Candidate, eligible []Seat, at []int) {
 	hours, refused := newShifts(in, pool, calendar), newRefusals(in, pool)
+	considered = make([]*leadv1.Candidate, 0, len(pool.Members))
 	for i, seat := range pool.Members {
-		c := &leadv1.Candidate{Member: seat.Member, Load: counts.Load[seat.Member], Capacity: seat.Capacity, Turns: rotation.Count(seat.Member), Weight: seat.Weight}
-		c.Reason, c.Text = unfit(in, seat, hours, refused, c.Load)
-		c.Reason, c.Text = bounded(in, pool, seat, counts, c)
-		if c.Reason == "" {
-			c.Eligible = true
+		c := candidateOf(in, pool, seat, hours, refused, counts, rotation)
+		if c.GetEligible() {
 			eligible = append(eligible, Seat{Member: seat.Member, Weight: seat.Weight})
 			at = append(at, i)
 		}
 		considered = append(considered, c)
 	}
 	return considered, eligible, at
+}
+
+// candidateOf is how somebody stands to the lead now.
+func candidateOf(in Input, pool agreement.Pool, seat agreement.PoolMember, hours *shifts, refused refusals, counts *Counts, rotation *Rotation) *leadv1.Candidate {
+	c := &leadv1.Candidate{Member: seat.Member, Load: counts.Load[seat.Member], Capacity: seat.Capacity, Turns: rotation.Count(seat.Member), Weight: seat.Weight}
+	c.Reason, c.Text = unfit(in, seat, hours, refused, c.Load)
+	c.Reason, c.Text = bounded(in, pool, seat, counts, c)
+	c.Eligible = c.GetReason() == ""
+	return c
 }
 
 // unfit says why somebody cannot take the lead now; empty = they can.

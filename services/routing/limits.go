@@ -54,8 +54,12 @@ func (g *Given) add(began []string) {
 // periods are the periods in which a lead that a member is given now counts; none
 // where no pool of the group limits them.
 func periods(in Input, pool agreement.Pool, member string) []string {
-	limited := slices.ContainsFunc(in.Agreement.Pools(), func(p agreement.Pool) bool {
-		return p.Group == pool.Group && slices.ContainsFunc(p.Members, func(m agreement.PoolMember) bool { return m.Member == member && m.AtMost.Any() })
+	limited := slices.ContainsFunc(in.pools(), func(p agreement.Pool) bool {
+		if p.Group != pool.Group {
+			return false
+		}
+		i, is := in.crowds.place(p, member)
+		return is && p.Members[i].AtMost.Any()
 	})
 	if !limited {
 		return nil
@@ -71,7 +75,7 @@ func periods(in Input, pool agreement.Pool, member string) []string {
 // calendarOf is the calendar by which a member of a pool works.
 func calendarOf(in Input, pool agreement.Pool, member string) *agreement.Calendar {
 	id := pool.Calendar
-	if i := slices.IndexFunc(pool.Members, func(m agreement.PoolMember) bool { return m.Member == member }); i >= 0 && pool.Members[i].Calendar != "" {
+	if i, is := in.crowds.place(pool, member); is && pool.Members[i].Calendar != "" {
 		id = pool.Members[i].Calendar
 	}
 	calendar, _ := in.Agreement.Calendar(id)

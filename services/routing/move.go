@@ -274,9 +274,10 @@ func override(in Input) *Said {
 	}
 	by := deadline(in, pool, rule, calendar, to)
 	const turn = leadv1.TurnKind_TURN_KIND_OVERRIDE
+	considered, number := named(in, considered, nil, to)
 	body := &leadv1.LeadOffered{
 		AgreementVersion: in.Version, Pool: pool.ID, Group: pool.Group, Member: to, Offer: in.Lead.Offers + 1,
-		TakeBy: timestamppb.New(by.take), Rule: rule.ID, Turn: turn, Considered: considered,
+		TakeBy: timestamppb.New(by.take), Rule: rule.ID, Turn: turn, Considered: considered, Counts: number,
 		Summary: summary + ".", Overlay: rule.Overlay, ChosenBy: byHand,
 	}
 	if body.Rule == "" {
@@ -286,9 +287,7 @@ func override(in Input) *Said {
 		Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: in.Lead.ID, Pool: pool.ID, Member: to,
 		Turn: turn, TakeBy: body.GetTakeBy(), Offer: body.GetOffer(), Counted: counts(pool, turn), Periods: periods(in, pool, to),
 	}
-	for _, s := range eligible {
-		step.Eligible, step.Weights = append(step.Eligible, s.Member), append(step.Weights, s.Weight)
-	}
+	sayEligible(step, in, pool, rotation, eligible)
 	return by.on(&Said{Body: body, Group: pool.Group, Step: step}, "")
 }
 

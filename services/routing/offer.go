@@ -31,18 +31,21 @@ func (r *round) offer(c choice) *Said {
 	s := r.in.Lead
 	ends := deadline(r.in, r.pool, r.rule, r.calendar, c.member)
 	by := timestamppb.New(ends.take)
+	keep := []string{c.member}
+	if r.covers != nil {
+		keep = append(keep, r.covers.GetMember())
+	}
+	considered, number := r.named(keep...)
 	body := &leadv1.LeadOffered{
 		AgreementVersion: r.in.Version, Pool: r.pool.ID, Group: r.pool.Group, Member: c.member, Offer: s.Offers + 1,
-		TakeBy: by, Rule: r.rule.ID, Turn: c.turn, Considered: r.considered, Overlay: r.rule.Overlay,
+		TakeBy: by, Rule: r.rule.ID, Turn: c.turn, Considered: considered, Counts: number, Overlay: r.rule.Overlay,
 		Summary: fmt.Sprintf("Offered to %s by rule %q of the agreement (version %d): %s", c.member, r.rule.ID, r.in.Version, c.why),
 	}
 	step := &routingv1.PoolStep{
 		Kind: routingv1.StepKind_STEP_KIND_OFFERED, LeadId: s.ID, Pool: r.pool.ID, Member: c.member,
 		Turn: c.turn, TakeBy: by, Offer: s.Offers + 1,
 	}
-	for _, seat := range r.eligible {
-		step.Eligible, step.Weights = append(step.Eligible, seat.Member), append(step.Weights, seat.Weight)
-	}
+	sayEligible(step, r.in, r.pool, r.rotation, r.eligible)
 	if c.turn == leadv1.TurnKind_TURN_KIND_ROTATION {
 		body.TurnNumber = r.rotation.Turns() + 1
 	}
@@ -58,6 +61,18 @@ func (r *round) offer(c choice) *Said {
 		}
 	}
 	return ends.on(&Said{Body: body, Group: r.pool.Group, Step: step}, r.from)
+}
+
+// named are the considered as the offer records them.
+func (r *round) named(keep ...string) ([]*leadv1.Candidate, *leadv1.CandidateCounts) {
+	if r.crowd == nil || len(r.considered) != len(r.crowd.considered) {
+		return named(r.in, r.considered, r.nearest, keep...)
+	}
+	var places []int
+	for _, member := range keep {
+		places = append(places, r.place(member))
+	}
+	return r.crowd.named(r.considered, r.nearest, places...)
 }
 
 // counts says whether a kind of turn is of a pool's rotation. What the pool's own way

@@ -93,7 +93,7 @@ func (r *round) takes(member string) bool {
 
 // elsewhere is the pool of the same group that somebody is in, with nobody else.
 func (r *round) elsewhere(member string) (agreement.Pool, bool) {
-	for _, p := range r.in.Agreement.Pools() {
+	for _, p := range r.in.pools() {
 		if i := slices.IndexFunc(p.Members, func(m agreement.PoolMember) bool { return m.Member == member }); p.Group == r.pool.Group && i >= 0 {
 			p.Members = p.Members[i : i+1]
 			return p, true
@@ -137,5 +137,5 @@ func (r *round) covered(member string) *Said {
 		}
 	}
 	return queue(r.in, r.pool, r.rule, r.considered, "owner",
-		fmt.Sprintf("It waits for %s, who had this person before and %s, until %s; then somebody else in pool %s covers.", member, r.covers.GetText(), stamp(until), r.pool.Title), look)
+		fmt.Sprintf("It waits for %s, who had this person before and %s, until %s; then somebody else in pool %s covers.", member, r.covers.GetText(), stamp(until), r.pool.Title), look, member)
 }

@@ -24,6 +24,8 @@ func Rederive(groups *Groups, roster *Roster, register *agreement.Register, peop
 			r.steps[strings.TrimPrefix(e.Subject, lead.SubjectPool)] = body.GetSteps()
 		}
 	}
+	// Nothing is taken from one decision to the next: each looks at everybody.
+	r.turn.crowds = nil
 	// A batch is one decision after the other, by one logic.
 	r.turn.logic = events[0].Logic
 	for _, e := range events {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"github.com/leadbaton/baton/services/internal/fault"
 )
@@ -26,8 +27,8 @@ const largestWeight = 1 << 31
 // Seat is one member who can take the turn at this moment. A weight below 1
 // means present without a share: never chosen, nothing earned.
 type Seat struct {
-	Member string
-	Weight int64
+	Member string `json:"member"`
+	Weight int64  `json:"weight"`
 }
 
 // Window is when a member may and must be served next if the same people stay
@@ -50,6 +51,17 @@ type Window struct {
 type Rotation struct {
 	turns    int64
 	accounts map[string]*account
+	// seats are who was eligible at the last turn that said what had changed of it, by
+	// name.
+	seats []Seat
+	// same is the first of a list of seats that is known to be the same people: lists of
+	// a batch are not compared twice.
+	same *Seat
+	// keeps says that something may be kept for somebody on leave.
+	keeps bool
+	// own are the accounts of seats, and alike those of the list that same begins; nil =
+	// not looked up yet.
+	own, alike []*account
 }
 
 // account is one member's books. Quota is held as Quota whole leads, Part units
@@ -93,7 +105,7 @@ func (a account) deviation() *big.Rat {
 // Clone is a copy with books of its own, for drafting a batch that may be
 // thrown away.
 func (r *Rotation) Clone() *Rotation {
-	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts)}
+	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts), seats: r.seats, keeps: r.keeps}
 	// any order: copied, not decided
 	for member, a := range c.accounts {
 		own := *a
@@ -116,29 +128,66 @@ func (r *Rotation) Clone() *Rotation {
 //
 // What is kept for somebody who is back counts as theirs already.
 func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []Window) {
+	nearest, windows := r.order(eligible, seed, 1)
+	if len(nearest) == 0 {
+		return -1, windows
+	}
+	return nearest[0], windows
+}
+
+// order answers the first of the seats as Choose would choose them one after the other,
+// so many at most.
+func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int, windows []Window) {
 	if r.back(eligible) {
 		r = r.Clone()
 		r.settle(eligible)
 	}
-	chosen = -1
 	windows = make([]Window, len(eligible))
 	sum := sumOf(eligible)
-	var best standing
+	accounts := r.of(eligible)
+	var best []seated
+	var last, after account
+	var lastWeight, from, to int64
 	tie := tieBreak{seed: seed}
 	for i, seat := range eligible {
 		weight := share(seat)
 		if weight == 0 {
 			continue
 		}
-		now := r.account(seat.Member).over(sum)
-		from, to := now.window(weight, sum)
-		windows[i] = Window{From: r.turns + from, To: r.turns + to}
-		s := standing{member: seat.Member, after: now.earn(weight, sum), may: from == 1, by: to}
-		if chosen < 0 || tie.before(s, best) {
-			chosen, best = i, s
+		now := r.book(accounts, i, seat).over(sum)
+		// Many accounts of a large pool are alike.
+		if now != last || weight != lastWeight {
+			last, lastWeight = now, weight
+			from, to = now.window(weight, sum)
+			after = now.earn(weight, sum)
 		}
+		windows[i] = Window{From: r.turns + from, To: r.turns + to}
+		s := seated{standing{member: seat.Member, after: after, may: from == 1, by: to}, i}
+		best = among(best, s, most, func(a, b seated) bool { return tie.before(a.standing, b.standing) })
 	}
-	return chosen, windows
+	for _, s := range best {
+		nearest = append(nearest, s.at)
+	}
+	return nearest, windows
+}
+
+// seated is a standing and the place of its seat.
+type seated struct {
+	standing
+	at int
+}
+
+// among puts one into its place among the first so many of a list, in the order that
+// before gives.
+func among[T any](first []T, one T, most int, before func(a, b T) bool) []T {
+	at := len(first)
+	for at > 0 && before(one, first[at-1]) {
+		at--
+	}
+	if at == most {
+		return first
+	}
+	return slices.Insert(first[:min(len(first), most-1)], at, one)
 }
 
 // Take records a turn: each seat earns its share and the chosen member gets the
@@ -151,9 +200,14 @@ func (r *Rotation) take(eligible []Seat, chosen string) {
 		r.accounts = make(map[string]*account, len(eligible))
 	}
 	sum := sumOf(eligible)
-	for _, seat := range eligible {
+	accounts := r.of(eligible)
+	for i, seat := range eligible {
 		if weight := share(seat); weight > 0 {
-			a := r.open(seat.Member)
+			a := accounts[i]
+			if a == nil {
+				a = r.open(seat.Member)
+				accounts[i] = a
+			}
 			*a = a.over(sum).earn(weight, sum)
 		}
 	}
@@ -166,6 +220,41 @@ func (r *Rotation) account(member string) account {
 		return *a
 	}
 	return account{}
+}
+
+// of answers the accounts of seats, nil where somebody has none yet. Those of a large
+// pool come again and again as one list that nobody changes: they are found by name once.
+func (r *Rotation) of(seats []Seat) []*account {
+	var kept *[]*account
+	if len(seats) > 0 && len(seats) == len(r.seats) {
+		switch &seats[0] {
+		case &r.seats[0]:
+			kept = &r.own
+		case r.same:
+			kept = &r.alike
+		}
+	}
+	if kept != nil && *kept != nil {
+		return *kept
+	}
+	found := make([]*account, len(seats))
+	for i, seat := range seats {
+		found[i] = r.accounts[seat.Member]
+	}
+	if kept != nil {
+		*kept = found
+	}
+	return found
+}
+
+// book is the account of one of the seats whose accounts these are.
+func (r *Rotation) book(accounts []*account, i int, seat Seat) account {
+	if accounts[i] == nil {
+		if accounts[i] = r.accounts[seat.Member]; accounts[i] == nil {
+			return account{}
+		}
+	}
+	return *accounts[i]
 }
 
 func (r *Rotation) open(member string) *account {
@@ -322,11 +411,12 @@ type rotationJSON struct {
 	Unit     int64               `json:"unit"`
 	Turns    int64               `json:"turns"`
 	Accounts map[string]*account `json:"accounts"`
+	Seats    []Seat              `json:"seats,omitempty"`
 }
 
 // MarshalJSON writes the books; the same turns give the same bytes.
 func (r Rotation) MarshalJSON() ([]byte, error) {
-	return json.Marshal(rotationJSON{Unit: unit, Turns: r.turns, Accounts: r.accounts})
+	return json.Marshal(rotationJSON{Unit: unit, Turns: r.turns, Accounts: r.accounts, Seats: r.seats})
 }
 
 // UnmarshalJSON reads books and refuses those that no turns can have written.
@@ -347,13 +437,18 @@ func (r *Rotation) UnmarshalJSON(data []byte) error {
 		}
 		counted += a.Count
 		kept.Add(kept, a.kept())
+		r.keeps = r.keeps || a.Kept != 0 || a.KeptPart != 0
 	}
 	if kept.Sign() != 0 {
 		return fault.New(fault.Corrupt, "stored rotation: what is kept for those on leave is not what the others had of it; drop the snapshot and rebuild from the log")
 	}
+	if !slices.IsSortedFunc(stored.Seats, bySeat) {
+		return fault.New(fault.Corrupt, "stored rotation: who was eligible last is out of order; drop the snapshot and rebuild from the log")
+	}
 	if counted != stored.Turns {
 		return fault.New(fault.Corrupt, "stored rotation: %d turns, but the members' counts sum to %d; drop the snapshot and rebuild from the log", stored.Turns, counted)
 	}
-	r.turns, r.accounts = stored.Turns, stored.Accounts
+	r.turns, r.accounts, r.seats = stored.Turns, stored.Accounts, stored.Seats
+	r.same, r.own, r.alike = nil, nil, nil
 	return nil
 }

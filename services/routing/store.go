@@ -70,7 +70,7 @@ type Kind string
 const (
 	// kindGroup: the group by its name, {"place": its rank by first event, from 0}.
 	kindGroup Kind = "group"
-	// kindRotation: a pool's turns, by pool: {"unit","turns","accounts"}.
+	// kindRotation: a pool's turns, by pool: {"unit","turns","accounts","seats"}.
 	kindRotation Kind = "rotation"
 	// kindLoad: how many open leads a member holds in the group, by member: a number.
 	kindLoad Kind = "load"

@@ -26,6 +26,9 @@ type Turn struct {
 
 	leads  map[string]*lead.State
 	counts map[string]*Counts
+	// crowds are the large pools that were looked at; nil = everybody is looked at for
+	// each lead.
+	crowds *crowds
 	held   map[string]heldNow
 	steps  map[string][]*routingv1.PoolStep
 	order  []string
@@ -39,7 +42,7 @@ type heldNow struct {
 
 // NewTurn begins a batch at an instant. Without people nobody had anybody before.
 func NewTurn(groups *Groups, roster *Roster, register *agreement.Register, people *lead.People, now time.Time) *Turn {
-	t := &Turn{groups: groups, roster: roster, people: people, now: now, leads: map[string]*lead.State{}, counts: map[string]*Counts{}, held: map[string]heldNow{}, steps: map[string][]*routingv1.PoolStep{}}
+	t := &Turn{groups: groups, roster: roster, people: people, now: now, leads: map[string]*lead.State{}, crowds: newCrowds(), counts: map[string]*Counts{}, held: map[string]heldNow{}, steps: map[string][]*routingv1.PoolStep{}}
 	if v := register.InForce(now); v != nil {
 		t.agreement, t.version = v.Agreement, v.Number
 	}
@@ -76,7 +79,7 @@ func (t *Turn) Next(s *lead.State) *Said {
 func (t *Turn) input(s *lead.State) Input {
 	return Input{
 		Lead: s, Logic: t.logic, Agreement: t.agreement, Version: t.version, Roster: t.roster, Counts: t.Counts,
-		People: t.people, Holder: t.holder, Now: t.now,
+		People: t.people, Holder: t.holder, Now: t.now, crowds: t.crowds,
 	}
 }
 
@@ -94,7 +97,12 @@ func (t *Turn) holder(id string) string {
 }
 
 // Leave lets the rest of the batch see that a member was taken out by a move.
-func (t *Turn) Leave(handle, move string) { t.roster = t.roster.without(handle, move) }
+func (t *Turn) Leave(handle, move string) {
+	t.roster = t.roster.without(handle, move)
+	if t.crowds != nil {
+		t.crowds.forget()
+	}
+}
 
 // Take moves the batch on by what was said about a lead. One that goes to
 // another group leaves the line of the group that it came from.
@@ -121,6 +129,9 @@ func (t *Turn) step(group string, step *routingv1.PoolStep) {
 		return
 	}
 	t.Counts(group).apply(step)
+	if t.crowds != nil {
+		t.crowds.moved(group, step, t.Counts(group))
+	}
 	if t.steps[group] == nil {
 		t.order = append(t.order, group)
 	}

@@ -14,11 +14,13 @@ import (
 
 // What becomes of a lead that nobody can take now.
 
-func queue(in Input, pool agreement.Pool, rule agreement.Handoff, considered []*leadv1.Candidate, blocked, text string, look time.Time) *Said {
+// queue lets a lead wait. Whoever is of keep is named, however large the pool is.
+func queue(in Input, pool agreement.Pool, rule agreement.Handoff, considered []*leadv1.Candidate, blocked, text string, look time.Time, keep ...string) *Said {
 	s := in.Lead
 	body := &leadv1.LeadQueued{
-		AgreementVersion: in.Version, Pool: pool.ID, Group: pool.Group, BlockedBy: blocked, Text: text, Considered: considered, Rule: rule.ID,
+		AgreementVersion: in.Version, Pool: pool.ID, Group: pool.Group, BlockedBy: blocked, Text: text, Rule: rule.ID,
 	}
+	body.Considered, body.Counts = named(in, considered, nil, keep...)
 	step := &routingv1.PoolStep{
 		Kind: routingv1.StepKind_STEP_KIND_QUEUED, LeadId: s.ID, Pool: pool.ID, BlockedBy: blocked, WaitingSince: timestamppb.New(since(in)),
 	}

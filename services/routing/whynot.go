@@ -49,7 +49,11 @@ func (s *Server) WhyNot(ctx context.Context, req *routingv1.WhyNotRequest) (*rou
 	var now time.Time
 	var last uint64
 	known := false
-	s.Log.Follower().View(func(v *ledger.View) { now, last, known = v.Now, v.Basis, s.Roster.Member(member) != nil })
+	var large largePools
+	s.Log.Follower().View(func(v *ledger.View) {
+		now, last, known = v.Now, v.Basis, s.Roster.Member(member) != nil
+		large = largePoolsOf(s.Register, member)
+	})
 	if !known {
 		return nil, fault.New(fault.NotFound, "there is no member %s", member)
 	}
@@ -63,7 +67,7 @@ func (s *Server) WhyNot(ctx context.Context, req *routingv1.WhyNotRequest) (*rou
 		to = req.GetTo().AsTime()
 	}
 	shown := int(cmp.Or(req.GetPageSize(), whyNotShown))
-	t := &whyNot{member: member, shown: shown, out: &routingv1.WhyNotResponse{Member: member}, reasons: map[string]int64{}}
+	t := &whyNot{member: member, large: large, shown: shown, out: &routingv1.WhyNotResponse{Member: member}, reasons: map[string]int64{}}
 	if req.GetLeadId() != "" {
 		if !lead.Safe(req.GetLeadId()) {
 			return nil, fault.New(fault.NotFound, "there is no lead %s", req.GetLeadId())
@@ -89,7 +93,7 @@ func (s *Server) WhyNot(ctx context.Context, req *routingv1.WhyNotRequest) (*rou
 	name := []byte(member)
 	err = s.Log.Read(ctx, ledger.StreamLedger, first, last, func(r *ledger.Record) error {
 		// Most records speak of somebody else: those need not be opened.
-		if typ := r.Type(); (typ != offeredType && typ != queuedType) || !bytes.Contains(r.Body, name) {
+		if typ := r.Type(); (typ != offeredType && typ != queuedType) || !bytes.Contains(r.Body, name) && !large.in(r.Body) {
 			return nil
 		}
 		e, err := r.Decode()
@@ -123,7 +127,9 @@ func (s *Server) since(ctx context.Context, from time.Time, last uint64) (uint64
 
 // whyNot gathers what the decisions recorded of one person.
 type whyNot struct {
-	member  string
+	member string
+	// large are the pools of which not each member is named by a decision.
+	large   largePools
 	shown   int
 	out     *routingv1.WhyNotResponse
 	reasons map[string]int64
@@ -134,18 +140,26 @@ func (t *whyNot) take(e *ledger.Event) {
 	id, _ := lead.FromSubject(e.Subject)
 	d := &routingv1.WhyNotDecision{LeadId: id, Sequence: e.Seq, At: timestamppb.New(e.Recorded)}
 	var considered []*leadv1.Candidate
+	var counts *leadv1.CandidateCounts
+	var version int64
 	offered, _ := e.Body.(*leadv1.LeadOffered)
 	queued, _ := e.Body.(*leadv1.LeadQueued)
 	switch {
 	case offered != nil:
 		considered, d.Pool, d.OfferedTo = offered.GetConsidered(), offered.GetPool(), offered.GetMember()
+		counts, version = offered.GetCounts(), offered.GetAgreementVersion()
 	case queued != nil:
 		considered, d.Pool = queued.GetConsidered(), queued.GetPool()
+		counts, version = queued.GetCounts(), queued.GetAgreementVersion()
 	default:
 		return
 	}
 	i := slices.IndexFunc(considered, func(c *leadv1.Candidate) bool { return c.GetMember() == t.member })
 	if i < 0 {
+		if counts != nil && t.large.has(version, d.GetPool()) {
+			t.out.Considered++
+			t.tell(d, notNamed, unnamed(t.member, counts, d.GetOfferedTo()))
+		}
 		return
 	}
 	c := considered[i]
@@ -159,12 +173,18 @@ func (t *whyNot) take(e *ledger.Event) {
 	}
 	switch {
 	case offered != nil:
-		d.Reason, d.Text = whyOther(c, offered)
+		reason, text := whyOther(c, offered)
+		t.tell(d, reason, text)
 	case c.GetEligible():
-		d.Reason, d.Text = queued.GetBlockedBy(), "It waits for "+lead.WaitsFor(queued.GetBlockedBy())+"."
+		t.tell(d, queued.GetBlockedBy(), "It waits for "+lead.WaitsFor(queued.GetBlockedBy())+".")
 	default:
-		d.Reason, d.Text = c.GetReason(), fmt.Sprintf("%s %s; nobody else could take it either.", c.GetMember(), c.GetText())
+		t.tell(d, c.GetReason(), fmt.Sprintf("%s %s; nobody else could take it either.", c.GetMember(), c.GetText()))
 	}
+}
+
+// tell counts why a lead did not go to the person, and keeps the latest decisions.
+func (t *whyNot) tell(d *routingv1.WhyNotDecision, reason, text string) {
+	d.Reason, d.Text = reason, text
 	t.reasons[d.GetReason()]++
 	t.out.Decisions = append(t.out.Decisions, d)
 	if len(t.out.GetDecisions()) >= 2*t.shown {
@@ -200,6 +220,57 @@ func whyOther(c *leadv1.Candidate, body *leadv1.LeadOffered) (reason, text strin
 		return notInTurn, could + fmt.Sprintf("it was %s's turn: both were due by turn %d, and this time %s came first.", to, c.GetWindowTo(), to)
 	}
 	return notInTurn, could + fmt.Sprintf("it was %s's turn: %s was due by turn %d, %s by turn %d.", to, to, other.GetWindowTo(), c.GetMember(), c.GetWindowTo())
+}
+
+// notNamed is why somebody did not get a lead where the decision looked at so many that
+// it does not name them.
+const notNamed = "not-named"
+
+// unnamed says what a decision recorded of somebody whom it does not name.
+func unnamed(member string, counts *leadv1.CandidateCounts, to string) string {
+	text := fmt.Sprintf("%s is one of %d who were looked at and is not recorded by name in a pool of this size: %d could have taken it", member, counts.GetPeople(), counts.GetEligible())
+	for _, r := range counts.GetReasons() {
+		text += fmt.Sprintf(", %d not (%s)", r.GetPeople(), r.GetReason())
+	}
+	if to == "" {
+		return text + "; it went to nobody."
+	}
+	return text + "; it was offered to " + to + "."
+}
+
+// largePools are the pools of which somebody is, and which are so large that a decision
+// does not name each of their people: by version of the agreement and id.
+type largePools struct {
+	of  map[largePoolOf]bool
+	ids [][]byte
+}
+
+type largePoolOf struct {
+	version int64
+	pool    string
+}
+
+func largePoolsOf(register *agreement.Register, member string) (l largePools) {
+	l.of = map[largePoolOf]bool{}
+	for _, v := range register.Versions() {
+		if v.Agreement == nil {
+			continue
+		}
+		for _, p := range v.Agreement.Pools() {
+			if len(p.Members) > largePool && seatOf(p, member) != nil {
+				l.of[largePoolOf{v.Number, p.ID}] = true
+				l.ids = append(l.ids, []byte(p.ID))
+			}
+		}
+	}
+	return l
+}
+
+func (l largePools) has(version int64, pool string) bool { return l.of[largePoolOf{version, pool}] }
+
+// in says whether an encoded decision may be of one of them.
+func (l largePools) in(body []byte) bool {
+	return slices.ContainsFunc(l.ids, func(id []byte) bool { return bytes.Contains(body, id) })
 }
 
 // notInTurn is why somebody who could have taken a lead did not get it.

@@ -326,7 +326,7 @@ func (c *leadCache) apply(id string, e *Event) {
 	}
 	fold(s, e)
 	// What only pages show is not kept in memory.
-	s.Explanation, s.Considered, s.RoutingSummary, s.Personal = nil, nil, "", nil
+	s.Explanation, s.Considered, s.Counts, s.RoutingSummary, s.Personal = nil, nil, nil, "", nil
 }
 
 func fold(s *lead.State, e *Event) {

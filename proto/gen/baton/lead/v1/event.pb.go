@@ -3204,6 +3204,125 @@ func (x *Candidate) GetAtMost() int64 {
 	return 0
 }
 
+// CandidateCounts says how many people were considered for a lead.
+type CandidateCounts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many in all.
+	People int64 `protobuf:"varint,1,opt,name=people,proto3" json:"people,omitempty"`
+	// How many of them could have taken it.
+	Eligible int64 `protobuf:"varint,2,opt,name=eligible,proto3" json:"eligible,omitempty"`
+	// Why the others could not, by reason.
+	Reasons       []*ReasonCount `protobuf:"bytes,3,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CandidateCounts) Reset() {
+	*x = CandidateCounts{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CandidateCounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CandidateCounts) ProtoMessage() {}
+
+func (x *CandidateCounts) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CandidateCounts.ProtoReflect.Descriptor instead.
+func (*CandidateCounts) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *CandidateCounts) GetPeople() int64 {
+	if x != nil {
+		return x.People
+	}
+	return 0
+}
+
+func (x *CandidateCounts) GetEligible() int64 {
+	if x != nil {
+		return x.Eligible
+	}
+	return 0
+}
+
+func (x *CandidateCounts) GetReasons() []*ReasonCount {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+// ReasonCount says how many people could not take a lead for one reason.
+type ReasonCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The reason, as a candidate says it.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many people.
+	People        int64 `protobuf:"varint,2,opt,name=people,proto3" json:"people,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReasonCount) Reset() {
+	*x = ReasonCount{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReasonCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReasonCount) ProtoMessage() {}
+
+func (x *ReasonCount) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReasonCount.ProtoReflect.Descriptor instead.
+func (*ReasonCount) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ReasonCount) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReasonCount) GetPeople() int64 {
+	if x != nil {
+		return x.People
+	}
+	return 0
+}
+
 // LeadOffered gives a lead to one person, with a clock running.
 type LeadOffered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3225,7 +3344,8 @@ type LeadOffered struct {
 	Turn TurnKind `protobuf:"varint,8,opt,name=turn,proto3,enum=baton.lead.v1.TurnKind" json:"turn,omitempty"`
 	// Number of the turn in the pool's rotation, from 1; 0 for other kinds.
 	TurnNumber int64 `protobuf:"varint,9,opt,name=turn_number,json=turnNumber,proto3" json:"turn_number,omitempty"`
-	// Everybody who was considered, and why each other was not chosen.
+	// Who was considered, and why each other was not chosen: everybody, or in a large
+	// pool those who are named.
 	Considered []*Candidate `protobuf:"bytes,10,rep,name=considered,proto3" json:"considered,omitempty"`
 	// One plain sentence.
 	Summary string `protobuf:"bytes,11,opt,name=summary,proto3" json:"summary,omitempty"`
@@ -3243,14 +3363,18 @@ type LeadOffered struct {
 	// it is the pool that the rule chose.
 	FallbackFrom string `protobuf:"bytes,15,opt,name=fallback_from,json=fallbackFrom,proto3" json:"fallback_from,omitempty"`
 	// Move by hand that led here; empty = none did.
-	BatchId       string `protobuf:"bytes,16,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	BatchId string `protobuf:"bytes,16,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// How many were considered, where the pool is so large that not each is named in
+	// considered: there are the chosen one, those who were next to it, and some of each
+	// reason. Absent = everybody is named.
+	Counts        *CandidateCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LeadOffered) Reset() {
 	*x = LeadOffered{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3262,7 +3386,7 @@ func (x *LeadOffered) String() string {
 func (*LeadOffered) ProtoMessage() {}
 
 func (x *LeadOffered) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[29]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3275,7 +3399,7 @@ func (x *LeadOffered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadOffered.ProtoReflect.Descriptor instead.
 func (*LeadOffered) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{29}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LeadOffered) GetAgreementVersion() int64 {
@@ -3390,6 +3514,13 @@ func (x *LeadOffered) GetBatchId() string {
 	return ""
 }
 
+func (x *LeadOffered) GetCounts() *CandidateCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // LeadQueued says that nobody could take a lead and which rule blocks it.
 type LeadQueued struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3405,7 +3536,7 @@ type LeadQueued struct {
 	BlockedBy string `protobuf:"bytes,4,opt,name=blocked_by,json=blockedBy,proto3" json:"blocked_by,omitempty"`
 	// The same in plain words.
 	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
-	// Everybody who was considered.
+	// Who was considered: everybody, or in a large pool those who are named.
 	Considered []*Candidate `protobuf:"bytes,6,rep,name=considered,proto3" json:"considered,omitempty"`
 	// Next instant at which somebody comes on duty, if known.
 	LookAgainAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=look_again_at,json=lookAgainAt,proto3" json:"look_again_at,omitempty"`
@@ -3414,14 +3545,17 @@ type LeadQueued struct {
 	// When the stand-in gets it, if one is agreed; absent = none is.
 	FallbackAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=fallback_at,json=fallbackAt,proto3" json:"fallback_at,omitempty"`
 	// Pool whose stand-in this is; empty = it is the pool that the rule chose.
-	FallbackFrom  string `protobuf:"bytes,10,opt,name=fallback_from,json=fallbackFrom,proto3" json:"fallback_from,omitempty"`
+	FallbackFrom string `protobuf:"bytes,10,opt,name=fallback_from,json=fallbackFrom,proto3" json:"fallback_from,omitempty"`
+	// How many were considered, where the pool is so large that not each is named in
+	// considered. Absent = everybody is named.
+	Counts        *CandidateCounts `protobuf:"bytes,11,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LeadQueued) Reset() {
 	*x = LeadQueued{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3433,7 +3567,7 @@ func (x *LeadQueued) String() string {
 func (*LeadQueued) ProtoMessage() {}
 
 func (x *LeadQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[30]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3446,7 +3580,7 @@ func (x *LeadQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadQueued.ProtoReflect.Descriptor instead.
 func (*LeadQueued) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{30}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LeadQueued) GetAgreementVersion() int64 {
@@ -3519,6 +3653,13 @@ func (x *LeadQueued) GetFallbackFrom() string {
 	return ""
 }
 
+func (x *LeadQueued) GetCounts() *CandidateCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // OfferReminded says that the person was reminded of an offer that stands. It is
 // dated at the instant that was due.
 type OfferReminded struct {
@@ -3539,7 +3680,7 @@ type OfferReminded struct {
 
 func (x *OfferReminded) Reset() {
 	*x = OfferReminded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3551,7 +3692,7 @@ func (x *OfferReminded) String() string {
 func (*OfferReminded) ProtoMessage() {}
 
 func (x *OfferReminded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[31]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3564,7 +3705,7 @@ func (x *OfferReminded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferReminded.ProtoReflect.Descriptor instead.
 func (*OfferReminded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{31}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OfferReminded) GetMember() string {
@@ -3641,7 +3782,7 @@ type LeadReassigned struct {
 
 func (x *LeadReassigned) Reset() {
 	*x = LeadReassigned{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3653,7 +3794,7 @@ func (x *LeadReassigned) String() string {
 func (*LeadReassigned) ProtoMessage() {}
 
 func (x *LeadReassigned) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[32]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3666,7 +3807,7 @@ func (x *LeadReassigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadReassigned.ProtoReflect.Descriptor instead.
 func (*LeadReassigned) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{32}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *LeadReassigned) GetFrom() string {
@@ -3778,7 +3919,7 @@ type ClockReminded struct {
 
 func (x *ClockReminded) Reset() {
 	*x = ClockReminded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3790,7 +3931,7 @@ func (x *ClockReminded) String() string {
 func (*ClockReminded) ProtoMessage() {}
 
 func (x *ClockReminded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[33]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3803,7 +3944,7 @@ func (x *ClockReminded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClockReminded.ProtoReflect.Descriptor instead.
 func (*ClockReminded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{33}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ClockReminded) GetClock() *ClockRef {
@@ -3854,7 +3995,7 @@ type ClockBreached struct {
 
 func (x *ClockBreached) Reset() {
 	*x = ClockBreached{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3866,7 +4007,7 @@ func (x *ClockBreached) String() string {
 func (*ClockBreached) ProtoMessage() {}
 
 func (x *ClockBreached) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[34]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3879,7 +4020,7 @@ func (x *ClockBreached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClockBreached.ProtoReflect.Descriptor instead.
 func (*ClockBreached) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{34}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ClockBreached) GetClock() *ClockRef {
@@ -3941,7 +4082,7 @@ type ClockEscalated struct {
 
 func (x *ClockEscalated) Reset() {
 	*x = ClockEscalated{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3953,7 +4094,7 @@ func (x *ClockEscalated) String() string {
 func (*ClockEscalated) ProtoMessage() {}
 
 func (x *ClockEscalated) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[35]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3966,7 +4107,7 @@ func (x *ClockEscalated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClockEscalated.ProtoReflect.Descriptor instead.
 func (*ClockEscalated) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{35}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ClockEscalated) GetClock() *ClockRef {
@@ -4044,7 +4185,7 @@ type ClockRestated struct {
 
 func (x *ClockRestated) Reset() {
 	*x = ClockRestated{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[36]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4056,7 +4197,7 @@ func (x *ClockRestated) String() string {
 func (*ClockRestated) ProtoMessage() {}
 
 func (x *ClockRestated) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[36]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4069,7 +4210,7 @@ func (x *ClockRestated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClockRestated.ProtoReflect.Descriptor instead.
 func (*ClockRestated) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{36}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ClockRestated) GetClock() *ClockRef {
@@ -4145,7 +4286,7 @@ type ClockRef struct {
 
 func (x *ClockRef) Reset() {
 	*x = ClockRef{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[37]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4157,7 +4298,7 @@ func (x *ClockRef) String() string {
 func (*ClockRef) ProtoMessage() {}
 
 func (x *ClockRef) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[37]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4170,7 +4311,7 @@ func (x *ClockRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClockRef.ProtoReflect.Descriptor instead.
 func (*ClockRef) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{37}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ClockRef) GetClock() string {
@@ -4224,7 +4365,7 @@ type NoticeQueued struct {
 
 func (x *NoticeQueued) Reset() {
 	*x = NoticeQueued{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[38]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +4377,7 @@ func (x *NoticeQueued) String() string {
 func (*NoticeQueued) ProtoMessage() {}
 
 func (x *NoticeQueued) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[38]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +4390,7 @@ func (x *NoticeQueued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeQueued.ProtoReflect.Descriptor instead.
 func (*NoticeQueued) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{38}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *NoticeQueued) GetNoticeId() string {
@@ -4321,7 +4462,7 @@ type NoticeSent struct {
 
 func (x *NoticeSent) Reset() {
 	*x = NoticeSent{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[39]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4333,7 +4474,7 @@ func (x *NoticeSent) String() string {
 func (*NoticeSent) ProtoMessage() {}
 
 func (x *NoticeSent) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[39]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4346,7 +4487,7 @@ func (x *NoticeSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeSent.ProtoReflect.Descriptor instead.
 func (*NoticeSent) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{39}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *NoticeSent) GetNoticeId() string {
@@ -4410,7 +4551,7 @@ type NoticeFailed struct {
 
 func (x *NoticeFailed) Reset() {
 	*x = NoticeFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[40]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4422,7 +4563,7 @@ func (x *NoticeFailed) String() string {
 func (*NoticeFailed) ProtoMessage() {}
 
 func (x *NoticeFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[40]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4435,7 +4576,7 @@ func (x *NoticeFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeFailed.ProtoReflect.Descriptor instead.
 func (*NoticeFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{40}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *NoticeFailed) GetNoticeId() string {
@@ -4493,7 +4634,7 @@ type NoticeOpened struct {
 
 func (x *NoticeOpened) Reset() {
 	*x = NoticeOpened{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[41]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4505,7 +4646,7 @@ func (x *NoticeOpened) String() string {
 func (*NoticeOpened) ProtoMessage() {}
 
 func (x *NoticeOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[41]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4518,7 +4659,7 @@ func (x *NoticeOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeOpened.ProtoReflect.Descriptor instead.
 func (*NoticeOpened) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{41}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *NoticeOpened) GetNoticeId() string {
@@ -4561,7 +4702,7 @@ type NoticeRequested struct {
 
 func (x *NoticeRequested) Reset() {
 	*x = NoticeRequested{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[42]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4573,7 +4714,7 @@ func (x *NoticeRequested) String() string {
 func (*NoticeRequested) ProtoMessage() {}
 
 func (x *NoticeRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[42]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4586,7 +4727,7 @@ func (x *NoticeRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoticeRequested.ProtoReflect.Descriptor instead.
 func (*NoticeRequested) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{42}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *NoticeRequested) GetNoticeId() string {
@@ -4663,7 +4804,7 @@ type RecordWritten struct {
 
 func (x *RecordWritten) Reset() {
 	*x = RecordWritten{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[43]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4675,7 +4816,7 @@ func (x *RecordWritten) String() string {
 func (*RecordWritten) ProtoMessage() {}
 
 func (x *RecordWritten) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[43]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4688,7 +4829,7 @@ func (x *RecordWritten) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordWritten.ProtoReflect.Descriptor instead.
 func (*RecordWritten) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{43}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RecordWritten) GetChannel() string {
@@ -4732,7 +4873,7 @@ type OfferAccepted struct {
 
 func (x *OfferAccepted) Reset() {
 	*x = OfferAccepted{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[44]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4744,7 +4885,7 @@ func (x *OfferAccepted) String() string {
 func (*OfferAccepted) ProtoMessage() {}
 
 func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[44]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4757,7 +4898,7 @@ func (x *OfferAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferAccepted.ProtoReflect.Descriptor instead.
 func (*OfferAccepted) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{44}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *OfferAccepted) GetMember() string {
@@ -4795,7 +4936,7 @@ type OfferRejected struct {
 
 func (x *OfferRejected) Reset() {
 	*x = OfferRejected{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[45]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4807,7 +4948,7 @@ func (x *OfferRejected) String() string {
 func (*OfferRejected) ProtoMessage() {}
 
 func (x *OfferRejected) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[45]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4820,7 +4961,7 @@ func (x *OfferRejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRejected.ProtoReflect.Descriptor instead.
 func (*OfferRejected) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{45}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *OfferRejected) GetMember() string {
@@ -4882,7 +5023,7 @@ type OfferTimedOut struct {
 
 func (x *OfferTimedOut) Reset() {
 	*x = OfferTimedOut{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[46]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4894,7 +5035,7 @@ func (x *OfferTimedOut) String() string {
 func (*OfferTimedOut) ProtoMessage() {}
 
 func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[46]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4907,7 +5048,7 @@ func (x *OfferTimedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferTimedOut.ProtoReflect.Descriptor instead.
 func (*OfferTimedOut) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{46}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *OfferTimedOut) GetMember() string {
@@ -4964,7 +5105,7 @@ type OutcomeRecorded struct {
 
 func (x *OutcomeRecorded) Reset() {
 	*x = OutcomeRecorded{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[47]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4976,7 +5117,7 @@ func (x *OutcomeRecorded) String() string {
 func (*OutcomeRecorded) ProtoMessage() {}
 
 func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[47]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4989,7 +5130,7 @@ func (x *OutcomeRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeRecorded.ProtoReflect.Descriptor instead.
 func (*OutcomeRecorded) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{47}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *OutcomeRecorded) GetKind() OutcomeKind {
@@ -5066,7 +5207,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[48]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5078,7 +5219,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[48]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5091,7 +5232,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{48}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -5376,7 +5517,14 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\twindow_to\x18\n" +
 	" \x01(\x03R\bwindowTo\x12\x14\n" +
 	"\x05given\x18\v \x01(\x03R\x05given\x12\x17\n" +
-	"\aat_most\x18\f \x01(\x03R\x06atMost\"\xb0\x05\n" +
+	"\aat_most\x18\f \x01(\x03R\x06atMost\"\x84\x01\n" +
+	"\x0fCandidateCounts\x12\x1f\n" +
+	"\x06people\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06people\x12\x1a\n" +
+	"\beligible\x18\x02 \x01(\x03R\beligible\x124\n" +
+	"\areasons\x18\x03 \x03(\v2\x1a.baton.lead.v1.ReasonCountR\areasons\"=\n" +
+	"\vReasonCount\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06people\x18\x02 \x01(\x03R\x06people\"\xe8\x05\n" +
 	"\vLeadOffered\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1b\n" +
 	"\x04pool\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04pool\x12\x1d\n" +
@@ -5398,7 +5546,8 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\tchosen_by\x18\r \x01(\tB\a\xbaH\x04r\x02\x18 R\bchosenBy\x127\n" +
 	"\tremind_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\bremindAt\x12,\n" +
 	"\rfallback_from\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@R\ffallbackFrom\x12\"\n" +
-	"\bbatch_id\x18\x10 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\"\xb3\x03\n" +
+	"\bbatch_id\x18\x10 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\x126\n" +
+	"\x06counts\x18\x11 \x01(\v2\x1e.baton.lead.v1.CandidateCountsR\x06counts\"\xeb\x03\n" +
 	"\n" +
 	"LeadQueued\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x12\n" +
@@ -5415,7 +5564,8 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\vfallback_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"fallbackAt\x12,\n" +
 	"\rfallback_from\x18\n" +
-	" \x01(\tB\a\xbaH\x04r\x02\x18@R\ffallbackFrom\"\x80\x02\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\ffallbackFrom\x126\n" +
+	"\x06counts\x18\v \x01(\v2\x1e.baton.lead.v1.CandidateCountsR\x06counts\"\x80\x02\n" +
 	"\rOfferReminded\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
 	"\x05offer\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x05offer\x129\n" +
@@ -5610,7 +5760,7 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
 	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
@@ -5649,42 +5799,44 @@ var file_baton_lead_v1_event_proto_goTypes = []any{
 	(*NurtureAdvanced)(nil),       // 34: baton.lead.v1.NurtureAdvanced
 	(*CallRecorded)(nil),          // 35: baton.lead.v1.CallRecorded
 	(*Candidate)(nil),             // 36: baton.lead.v1.Candidate
-	(*LeadOffered)(nil),           // 37: baton.lead.v1.LeadOffered
-	(*LeadQueued)(nil),            // 38: baton.lead.v1.LeadQueued
-	(*OfferReminded)(nil),         // 39: baton.lead.v1.OfferReminded
-	(*LeadReassigned)(nil),        // 40: baton.lead.v1.LeadReassigned
-	(*ClockReminded)(nil),         // 41: baton.lead.v1.ClockReminded
-	(*ClockBreached)(nil),         // 42: baton.lead.v1.ClockBreached
-	(*ClockEscalated)(nil),        // 43: baton.lead.v1.ClockEscalated
-	(*ClockRestated)(nil),         // 44: baton.lead.v1.ClockRestated
-	(*ClockRef)(nil),              // 45: baton.lead.v1.ClockRef
-	(*NoticeQueued)(nil),          // 46: baton.lead.v1.NoticeQueued
-	(*NoticeSent)(nil),            // 47: baton.lead.v1.NoticeSent
-	(*NoticeFailed)(nil),          // 48: baton.lead.v1.NoticeFailed
-	(*NoticeOpened)(nil),          // 49: baton.lead.v1.NoticeOpened
-	(*NoticeRequested)(nil),       // 50: baton.lead.v1.NoticeRequested
-	(*RecordWritten)(nil),         // 51: baton.lead.v1.RecordWritten
-	(*OfferAccepted)(nil),         // 52: baton.lead.v1.OfferAccepted
-	(*OfferRejected)(nil),         // 53: baton.lead.v1.OfferRejected
-	(*OfferTimedOut)(nil),         // 54: baton.lead.v1.OfferTimedOut
-	(*OutcomeRecorded)(nil),       // 55: baton.lead.v1.OutcomeRecorded
-	(*HandlingFailed)(nil),        // 56: baton.lead.v1.HandlingFailed
-	nil,                           // 57: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 58: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 59: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 60: google.protobuf.Duration
+	(*CandidateCounts)(nil),       // 37: baton.lead.v1.CandidateCounts
+	(*ReasonCount)(nil),           // 38: baton.lead.v1.ReasonCount
+	(*LeadOffered)(nil),           // 39: baton.lead.v1.LeadOffered
+	(*LeadQueued)(nil),            // 40: baton.lead.v1.LeadQueued
+	(*OfferReminded)(nil),         // 41: baton.lead.v1.OfferReminded
+	(*LeadReassigned)(nil),        // 42: baton.lead.v1.LeadReassigned
+	(*ClockReminded)(nil),         // 43: baton.lead.v1.ClockReminded
+	(*ClockBreached)(nil),         // 44: baton.lead.v1.ClockBreached
+	(*ClockEscalated)(nil),        // 45: baton.lead.v1.ClockEscalated
+	(*ClockRestated)(nil),         // 46: baton.lead.v1.ClockRestated
+	(*ClockRef)(nil),              // 47: baton.lead.v1.ClockRef
+	(*NoticeQueued)(nil),          // 48: baton.lead.v1.NoticeQueued
+	(*NoticeSent)(nil),            // 49: baton.lead.v1.NoticeSent
+	(*NoticeFailed)(nil),          // 50: baton.lead.v1.NoticeFailed
+	(*NoticeOpened)(nil),          // 51: baton.lead.v1.NoticeOpened
+	(*NoticeRequested)(nil),       // 52: baton.lead.v1.NoticeRequested
+	(*RecordWritten)(nil),         // 53: baton.lead.v1.RecordWritten
+	(*OfferAccepted)(nil),         // 54: baton.lead.v1.OfferAccepted
+	(*OfferRejected)(nil),         // 55: baton.lead.v1.OfferRejected
+	(*OfferTimedOut)(nil),         // 56: baton.lead.v1.OfferTimedOut
+	(*OutcomeRecorded)(nil),       // 57: baton.lead.v1.OutcomeRecorded
+	(*HandlingFailed)(nil),        // 58: baton.lead.v1.HandlingFailed
+	nil,                           // 59: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 60: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 61: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 62: google.protobuf.Duration
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	10, // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	57, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	59, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
 	14, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
 	12, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
 	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
-	59, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
-	59, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	61, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	61, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
 	15, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	59, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	61, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
 	11, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
 	8,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
 	17, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
@@ -5706,61 +5858,64 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	30, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
 	3,  // 29: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
 	28, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	60, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
+	62, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
 	28, // 32: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	59, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	59, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
-	59, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
-	58, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	61, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	61, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
+	61, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
+	60, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
 	8,  // 37: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
 	3,  // 38: baton.lead.v1.CallRecorded.stage:type_name -> baton.lead.v1.Stage
-	59, // 39: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
-	4,  // 40: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
-	36, // 41: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	59, // 42: baton.lead.v1.LeadOffered.remind_at:type_name -> google.protobuf.Timestamp
-	36, // 43: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	59, // 44: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	59, // 45: baton.lead.v1.LeadQueued.fallback_at:type_name -> google.protobuf.Timestamp
-	59, // 46: baton.lead.v1.OfferReminded.due_at:type_name -> google.protobuf.Timestamp
-	59, // 47: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
-	59, // 48: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
-	8,  // 49: baton.lead.v1.LeadReassigned.note:type_name -> baton.lead.v1.Sealed
-	59, // 50: baton.lead.v1.LeadReassigned.waiting_since:type_name -> google.protobuf.Timestamp
-	45, // 51: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 52: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
-	59, // 53: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
-	45, // 54: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 55: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
-	59, // 56: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
-	60, // 57: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
-	45, // 58: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 59: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
-	59, // 60: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
-	59, // 61: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
-	45, // 62: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
-	59, // 63: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
-	59, // 64: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
-	60, // 65: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
-	60, // 66: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
-	59, // 67: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
-	5,  // 68: baton.lead.v1.NoticeQueued.kind:type_name -> baton.lead.v1.NoticeKind
-	60, // 69: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
-	59, // 70: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
-	60, // 71: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
-	5,  // 72: baton.lead.v1.NoticeRequested.kind:type_name -> baton.lead.v1.NoticeKind
-	6,  // 73: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	8,  // 74: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	59, // 75: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	59, // 76: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
-	7,  // 77: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	8,  // 78: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	13, // 79: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	13, // 80: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	81, // [81:81] is the sub-list for method output_type
-	81, // [81:81] is the sub-list for method input_type
-	81, // [81:81] is the sub-list for extension type_name
-	81, // [81:81] is the sub-list for extension extendee
-	0,  // [0:81] is the sub-list for field type_name
+	38, // 39: baton.lead.v1.CandidateCounts.reasons:type_name -> baton.lead.v1.ReasonCount
+	61, // 40: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	4,  // 41: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
+	36, // 42: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
+	61, // 43: baton.lead.v1.LeadOffered.remind_at:type_name -> google.protobuf.Timestamp
+	37, // 44: baton.lead.v1.LeadOffered.counts:type_name -> baton.lead.v1.CandidateCounts
+	36, // 45: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
+	61, // 46: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	61, // 47: baton.lead.v1.LeadQueued.fallback_at:type_name -> google.protobuf.Timestamp
+	37, // 48: baton.lead.v1.LeadQueued.counts:type_name -> baton.lead.v1.CandidateCounts
+	61, // 49: baton.lead.v1.OfferReminded.due_at:type_name -> google.protobuf.Timestamp
+	61, // 50: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
+	61, // 51: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
+	8,  // 52: baton.lead.v1.LeadReassigned.note:type_name -> baton.lead.v1.Sealed
+	61, // 53: baton.lead.v1.LeadReassigned.waiting_since:type_name -> google.protobuf.Timestamp
+	47, // 54: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
+	61, // 55: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
+	61, // 56: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
+	47, // 57: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
+	61, // 58: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
+	61, // 59: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
+	62, // 60: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
+	47, // 61: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
+	61, // 62: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
+	61, // 63: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
+	61, // 64: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	47, // 65: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
+	61, // 66: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
+	61, // 67: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
+	62, // 68: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
+	62, // 69: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
+	61, // 70: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
+	5,  // 71: baton.lead.v1.NoticeQueued.kind:type_name -> baton.lead.v1.NoticeKind
+	62, // 72: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
+	61, // 73: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
+	62, // 74: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
+	5,  // 75: baton.lead.v1.NoticeRequested.kind:type_name -> baton.lead.v1.NoticeKind
+	6,  // 76: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
+	8,  // 77: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	61, // 78: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	61, // 79: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	7,  // 80: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
+	8,  // 81: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	13, // 82: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 83: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	84, // [84:84] is the sub-list for method output_type
+	84, // [84:84] is the sub-list for method input_type
+	84, // [84:84] is the sub-list for extension type_name
+	84, // [84:84] is the sub-list for extension extendee
+	0,  // [0:84] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -5780,7 +5935,7 @@ func file_baton_lead_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   51,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

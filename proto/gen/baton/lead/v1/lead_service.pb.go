@@ -218,7 +218,8 @@ type Lead struct {
 	Explanation *Explanation `protobuf:"bytes,17,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// Last routing decision in one sentence.
 	RoutingSummary string `protobuf:"bytes,18,opt,name=routing_summary,json=routingSummary,proto3" json:"routing_summary,omitempty"`
-	// Everybody who was considered in the last routing decision.
+	// Who was considered in the last routing decision: everybody, or in a large pool
+	// those who are named.
 	Considered []*Candidate `protobuf:"bytes,19,rep,name=considered,proto3" json:"considered,omitempty"`
 	// Sequence of the lead's last event.
 	Sequence uint64 `protobuf:"varint,20,opt,name=sequence,proto3" json:"sequence,omitempty"`
@@ -256,7 +257,9 @@ type Lead struct {
 	// What that version calls the stage.
 	StageTitle string `protobuf:"bytes,35,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
 	// What marketing does with it; absent = it is not with marketing.
-	Nurture       *Nurture `protobuf:"bytes,36,opt,name=nurture,proto3" json:"nurture,omitempty"`
+	Nurture *Nurture `protobuf:"bytes,36,opt,name=nurture,proto3" json:"nurture,omitempty"`
+	// How many were considered, where not each of them is named; absent = each is.
+	Counts        *CandidateCounts `protobuf:"bytes,37,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -539,6 +542,13 @@ func (x *Lead) GetStageTitle() string {
 func (x *Lead) GetNurture() *Nurture {
 	if x != nil {
 		return x.Nurture
+	}
+	return nil
+}
+
+func (x *Lead) GetCounts() *CandidateCounts {
+	if x != nil {
+		return x.Counts
 	}
 	return nil
 }
@@ -1318,7 +1328,7 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\x0eGetLeadRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
-	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\x94\v\n" +
+	"\bknown_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\"\xcc\v\n" +
 	"\x04Lead\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12*\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StateR\x05state\x12*\n" +
@@ -1364,7 +1374,8 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\x13accountable_version\x18\" \x01(\x03R\x12accountableVersion\x12\x1f\n" +
 	"\vstage_title\x18# \x01(\tR\n" +
 	"stageTitle\x120\n" +
-	"\anurture\x18$ \x01(\v2\x16.baton.lead.v1.NurtureR\anurture\"\xc5\x02\n" +
+	"\anurture\x18$ \x01(\v2\x16.baton.lead.v1.NurtureR\anurture\x126\n" +
+	"\x06counts\x18% \x01(\v2\x1e.baton.lead.v1.CandidateCountsR\x06counts\"\xc5\x02\n" +
 	"\aNurture\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x120\n" +
@@ -1488,7 +1499,8 @@ var file_baton_lead_v1_lead_service_proto_goTypes = []any{
 	(*Explanation)(nil),           // 17: baton.lead.v1.Explanation
 	(*Candidate)(nil),             // 18: baton.lead.v1.Candidate
 	(*AccountMatched)(nil),        // 19: baton.lead.v1.AccountMatched
-	(*Attribution)(nil),           // 20: baton.lead.v1.Attribution
+	(*CandidateCounts)(nil),       // 20: baton.lead.v1.CandidateCounts
+	(*Attribution)(nil),           // 21: baton.lead.v1.Attribution
 }
 var file_baton_lead_v1_lead_service_proto_depIdxs = []int32{
 	13, // 0: baton.lead.v1.GetLeadRequest.as_of:type_name -> google.protobuf.Timestamp
@@ -1507,34 +1519,35 @@ var file_baton_lead_v1_lead_service_proto_depIdxs = []int32{
 	4,  // 13: baton.lead.v1.Lead.last:type_name -> baton.lead.v1.Touchpoint
 	4,  // 14: baton.lead.v1.Lead.handoff:type_name -> baton.lead.v1.Touchpoint
 	3,  // 15: baton.lead.v1.Lead.nurture:type_name -> baton.lead.v1.Nurture
-	13, // 16: baton.lead.v1.Nurture.since:type_name -> google.protobuf.Timestamp
-	13, // 17: baton.lead.v1.Nurture.next_touch_due:type_name -> google.protobuf.Timestamp
-	13, // 18: baton.lead.v1.Nurture.recheck_at:type_name -> google.protobuf.Timestamp
-	13, // 19: baton.lead.v1.Nurture.due:type_name -> google.protobuf.Timestamp
-	13, // 20: baton.lead.v1.Touchpoint.at:type_name -> google.protobuf.Timestamp
-	20, // 21: baton.lead.v1.Touchpoint.attribution:type_name -> baton.lead.v1.Attribution
-	7,  // 22: baton.lead.v1.GetHistoryResponse.entries:type_name -> baton.lead.v1.HistoryEntry
-	13, // 23: baton.lead.v1.HistoryEntry.occurred_at:type_name -> google.protobuf.Timestamp
-	13, // 24: baton.lead.v1.HistoryEntry.recorded_at:type_name -> google.protobuf.Timestamp
-	0,  // 25: baton.lead.v1.ListLeadsRequest.state:type_name -> baton.lead.v1.State
-	2,  // 26: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
-	2,  // 27: baton.lead.v1.ListNurturingResponse.leads:type_name -> baton.lead.v1.Lead
-	13, // 28: baton.lead.v1.ListNurturingResponse.now:type_name -> google.protobuf.Timestamp
-	1,  // 29: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
-	5,  // 30: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
-	8,  // 31: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
-	10, // 32: baton.lead.v1.LeadService.ListNurturing:input_type -> baton.lead.v1.ListNurturingRequest
-	12, // 33: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
-	2,  // 34: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
-	6,  // 35: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
-	9,  // 36: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
-	11, // 37: baton.lead.v1.LeadService.ListNurturing:output_type -> baton.lead.v1.ListNurturingResponse
-	7,  // 38: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
-	34, // [34:39] is the sub-list for method output_type
-	29, // [29:34] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	20, // 16: baton.lead.v1.Lead.counts:type_name -> baton.lead.v1.CandidateCounts
+	13, // 17: baton.lead.v1.Nurture.since:type_name -> google.protobuf.Timestamp
+	13, // 18: baton.lead.v1.Nurture.next_touch_due:type_name -> google.protobuf.Timestamp
+	13, // 19: baton.lead.v1.Nurture.recheck_at:type_name -> google.protobuf.Timestamp
+	13, // 20: baton.lead.v1.Nurture.due:type_name -> google.protobuf.Timestamp
+	13, // 21: baton.lead.v1.Touchpoint.at:type_name -> google.protobuf.Timestamp
+	21, // 22: baton.lead.v1.Touchpoint.attribution:type_name -> baton.lead.v1.Attribution
+	7,  // 23: baton.lead.v1.GetHistoryResponse.entries:type_name -> baton.lead.v1.HistoryEntry
+	13, // 24: baton.lead.v1.HistoryEntry.occurred_at:type_name -> google.protobuf.Timestamp
+	13, // 25: baton.lead.v1.HistoryEntry.recorded_at:type_name -> google.protobuf.Timestamp
+	0,  // 26: baton.lead.v1.ListLeadsRequest.state:type_name -> baton.lead.v1.State
+	2,  // 27: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
+	2,  // 28: baton.lead.v1.ListNurturingResponse.leads:type_name -> baton.lead.v1.Lead
+	13, // 29: baton.lead.v1.ListNurturingResponse.now:type_name -> google.protobuf.Timestamp
+	1,  // 30: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
+	5,  // 31: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
+	8,  // 32: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
+	10, // 33: baton.lead.v1.LeadService.ListNurturing:input_type -> baton.lead.v1.ListNurturingRequest
+	12, // 34: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
+	2,  // 35: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
+	6,  // 36: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
+	9,  // 37: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
+	11, // 38: baton.lead.v1.LeadService.ListNurturing:output_type -> baton.lead.v1.ListNurturingResponse
+	7,  // 39: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
+	35, // [35:40] is the sub-list for method output_type
+	30, // [30:35] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_lead_service_proto_init() }

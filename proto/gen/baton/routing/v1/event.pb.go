@@ -195,7 +195,14 @@ type PoolStep struct {
 	Periods []string `protobuf:"bytes,18,rep,name=periods,proto3" json:"periods,omitempty"`
 	// Leads by which the person's books change, for a step that adjusts them: above zero
 	// they are owed more.
-	Leads         int64 `protobuf:"varint,19,opt,name=leads,proto3" json:"leads,omitempty"`
+	Leads int64 `protobuf:"varint,19,opt,name=leads,proto3" json:"leads,omitempty"`
+	// Whether eligible and weights name only those who came, or have another weight, since
+	// the last step of the pool that says so (at first: since nobody was there). A large
+	// pool's people are not named at each turn: who is not named here or in left is
+	// eligible, or not, as they were.
+	SinceLast bool `protobuf:"varint,20,opt,name=since_last,json=sinceLast,proto3" json:"since_last,omitempty"`
+	// People who were eligible then and are not any more, by name.
+	Left          []string `protobuf:"bytes,21,rep,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -361,6 +368,20 @@ func (x *PoolStep) GetLeads() int64 {
 		return x.Leads
 	}
 	return 0
+}
+
+func (x *PoolStep) GetSinceLast() bool {
+	if x != nil {
+		return x.SinceLast
+	}
+	return false
+}
+
+func (x *PoolStep) GetLeft() []string {
+	if x != nil {
+		return x.Left
+	}
+	return nil
 }
 
 // MemberAdded makes a person of the company known: an event on
@@ -1030,7 +1051,7 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"\x1cbaton/routing/v1/event.proto\x12\x10baton.routing.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"J\n" +
 	"\fPoolAdvanced\x12:\n" +
-	"\x05steps\x18\x01 \x03(\v2\x1a.baton.routing.v1.PoolStepB\b\xbaH\x05\x92\x01\x02\b\x01R\x05steps\"\xd9\x05\n" +
+	"\x05steps\x18\x01 \x03(\v2\x1a.baton.routing.v1.PoolStepB\b\xbaH\x05\x92\x01\x02\b\x01R\x05steps\"\x8c\x06\n" +
 	"\bPoolStep\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1a.baton.routing.v1.StepKindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12 \n" +
@@ -1054,7 +1075,10 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\vfallback_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"fallbackAt\x12\x18\n" +
 	"\aperiods\x18\x12 \x03(\tR\aperiods\x12\x14\n" +
-	"\x05leads\x18\x13 \x01(\x03R\x05leads\"\xa7\x02\n" +
+	"\x05leads\x18\x13 \x01(\x03R\x05leads\x12\x1d\n" +
+	"\n" +
+	"since_last\x18\x14 \x01(\bR\tsinceLast\x12\x12\n" +
+	"\x04left\x18\x15 \x03(\tR\x04left\"\xa7\x02\n" +
 	"\vMemberAdded\x12:\n" +
 	"\x06member\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x06member\x12d\n" +
 	"\x05roles\x18\x02 \x03(\tBN\xbaHK\x92\x01H\b\x01\"DrBR\tmarketingR\x05salesR\tqualifierR\amanagerR\aarbiterR\boperatorR\aauditorR\x05roles\x12&\n" +
