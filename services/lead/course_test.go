@@ -50,6 +50,13 @@ func TestCourse(t *testing.T) {
 	if diff := cmp.Diff(want, c, protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	moved := &Course{}
+	moved.Evolve(&leadv1.LeadReassigned{From: "ana", To: "ben"}, noon, noon)
+	moved.Evolve(&leadv1.LeadReassigned{From: "ben", To: "ana", Pool: "inside", Undoes: "m1", Accepted: true}, noon, noon)
+	if got := moved.Moments; len(got) != 2 || got[0].Kind != MomentMoved || got[0].Member != "ana" ||
+		got[1].Kind != MomentGivenBack || got[1].Member != "ana" || got[1].Pool != "inside" {
+		t.Errorf("a move and what took it back: %+v", got)
+	}
 	past := &Course{}
 	past.Evolve(&leadv1.LeadReceived{Historical: true}, noon, noon)
 	if past.Evolve(&leadv1.OfferAccepted{Member: "ana"}, noon, noon) || len(past.Moments) > 0 {

@@ -171,6 +171,10 @@ func (p *People) hold(id string, body proto.Message) {
 		p.held[id] = e.GetMember()
 	case *leadv1.OfferRejected, *leadv1.LeadNurtured, *leadv1.LeadOffered, *leadv1.LeadQueued:
 		delete(p.held, id)
+	case *leadv1.LeadReassigned:
+		if delete(p.held, id); GivenBack(e) {
+			p.held[id] = e.GetTo()
+		}
 	case *leadv1.OutcomeRecorded:
 		if k := e.GetKind(); k == leadv1.OutcomeKind_OUTCOME_KIND_WON || k == leadv1.OutcomeKind_OUTCOME_KIND_LOST {
 			delete(p.held, id)

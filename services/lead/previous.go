@@ -40,6 +40,10 @@ func (p *People) act(id string, occurred time.Time, body proto.Message) {
 		if before.member == e.GetMember() {
 			delete(p.had, id)
 		}
+	case *leadv1.LeadReassigned:
+		if e.GetReason() == ReasonImported && e.GetTo() != "" && !occurred.Before(before.at) {
+			p.had[id] = had{e.GetTo(), occurred}
+		}
 	case *leadv1.CallRecorded:
 		later(e.GetMember())
 	case *leadv1.OutcomeRecorded:

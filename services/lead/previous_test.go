@@ -39,6 +39,8 @@ func TestPreviousOwner(t *testing.T) {
 		"rejected by another":     {[]act{{"a", accepted("ana")}, {"a", &leadv1.OfferRejected{Member: "ben"}}}, "ana", 0},
 		"covered":                 {[]act{{"a", accepted("ana")}, {"b", offered(ByCover)}, {"b", accepted("ben")}}, "ana", 0},
 		"offered anew after that": {[]act{{"b", offered(ByCover)}, {"b", offered("rotation")}, {"b", accepted("ben")}}, "ben", 2},
+		"imported with the lead":  {[]act{{"a", &leadv1.LeadReassigned{Reason: ReasonImported, To: "zoe"}}}, "zoe", 0},
+		"moved, not yet taken":    {[]act{{"a", accepted("ana")}, {"a", &leadv1.LeadReassigned{Reason: "left", From: "ana", To: "zoe"}}}, "ana", 0},
 		"history":                 {[]act{{"a", &leadv1.OutcomeRecorded{Historical: true, Member: "zoe"}}}, "zoe", 0},
 	} {
 		t.Run(name, func(t *testing.T) {

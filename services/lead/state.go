@@ -428,7 +428,7 @@ func (s *State) reassigned(e *leadv1.LeadReassigned) {
 	if e.GetWaitingSince() != nil {
 		s.WaitingSince = e.GetWaitingSince().AsTime()
 	}
-	if e.GetUndoes() == "" || !e.GetAccepted() {
+	if !GivenBack(e) {
 		return
 	}
 	s.State, s.Owner, s.MoveTo, s.WaitingSince = leadv1.State_STATE_ACCEPTED, e.GetTo(), "", time.Time{}
@@ -437,6 +437,10 @@ func (s *State) reassigned(e *leadv1.LeadReassigned) {
 	}
 	s.Pool, s.Group = e.GetPool(), e.GetGroup()
 }
+
+// GivenBack says whether a move takes another back by which somebody lost a lead that
+// was theirs: it is theirs again, and nothing more has to be said.
+func GivenBack(e *leadv1.LeadReassigned) bool { return e.GetUndoes() != "" && e.GetAccepted() }
 
 // answered ends a move by hand: somebody has acted on the lead since, so it is not
 // given back any more.

@@ -65,6 +65,9 @@ func acts(id string, c *lead.Course) []act {
 		case lead.MomentOffered:
 			free(m.At)
 			holder = m.Member
+		case lead.MomentGivenBack:
+			free(m.At)
+			holder = m.Member
 		case lead.MomentQueued, lead.MomentRejected, lead.MomentTimedOut, lead.MomentMoved, lead.MomentNurtured:
 			free(m.At)
 		case lead.MomentAccepted, lead.MomentTouched, lead.MomentCall, lead.MomentWorked:

@@ -183,7 +183,7 @@ func (s *Server) complete(ctx context.Context, cause string, a ask, done []moved
 				return fault.New(fault.Conflict, "idempotency_key: it was used on lead %s for another move: take a new one for each", one.GetLeadId())
 			}
 			one.From = body.GetFrom()
-			if body.GetUndoes() != "" && body.GetAccepted() {
+			if lead.GivenBack(body) {
 				one.To = body.GetTo()
 			}
 		case *leadv1.LeadOffered:

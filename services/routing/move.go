@@ -183,7 +183,7 @@ func (t *Turn) reassign(s *lead.State, body *leadv1.LeadReassigned) {
 	if member, held := s.Held(); held {
 		t.step(s.Group, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_RELEASED, LeadId: s.ID, Pool: s.Pool, Member: member, Offer: s.Offers})
 	}
-	back := body.GetUndoes() != "" && body.GetAccepted()
+	back := lead.GivenBack(body)
 	if w, waits := t.moves(s, body.GetGroup()); back && waits {
 		t.step(s.Group, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_LEFT, LeadId: s.ID, Pool: w.Pool})
 	}

@@ -123,7 +123,7 @@ func (t *Times) look(pool agreement.Pool, by *agreement.Agreement, who string, n
 		return nil
 	}
 	if one := t.pools.pools[pool.ID]; one != nil && one.by == who && !one.escalated {
-		if c, ok := by.Calendar(pool.Calendar); ok && c.SameDay(one.looked, now) {
+		if c, ok := by.Calendar(pool.Calendar); ok && c.SameDate(one.looked, now) {
 			return nil
 		}
 	}
