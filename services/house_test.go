@@ -34,12 +34,14 @@ var arrows = map[string][]string{
 	"qualification": {"lead", "agreement", "score"},
 	"routing":       {"lead", "agreement"},
 	"feedback":      {"lead", "agreement"},
+	// report is the read side of the others: it folds what they said, and says nothing.
+	"report": {"lead", "agreement"},
 	// delivery carries what was decided to people and systems; it decides nothing.
 	"delivery": {"lead", "agreement"},
 	// audit derives every decision again, with the very functions that decided.
 	"audit":   {"lead", "agreement", "qualification", "routing", "score"},
 	"console": {"lead"},
-	"baton":   {"lead", "agreement", "intake", "qualification", "routing", "feedback", "audit", "console", "score", "delivery"},
+	"baton":   {"lead", "agreement", "intake", "qualification", "routing", "feedback", "report", "audit", "console", "score", "delivery"},
 }
 
 const whyArrows = "arrows point one way: rooms meet in the log or by a gRPC query, so that each can run alone and be read alone"

@@ -46,6 +46,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/telemetry"
 	"github.com/leadbaton/baton/services/lead"
 	"github.com/leadbaton/baton/services/qualification"
+	"github.com/leadbaton/baton/services/report"
 	"github.com/leadbaton/baton/services/routing"
 	"github.com/leadbaton/baton/services/score"
 )
@@ -83,7 +84,7 @@ type App struct {
 	passes   *access.Passes
 	speed    *speed
 
-	store      *feedback.Store
+	store      *report.Store
 	intakeDesk *ledger.IntakeWorker
 	worker     *intake.Worker
 	qualDesk   *ledger.Desk
@@ -489,7 +490,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	if url == "" {
 		url = filepath.Join(a.cfg.Data, "read.db")
 	}
-	store, err := feedback.Open(ctx, url)
+	store, err := report.Open(ctx, url)
 	if err != nil {
 		return err
 	}
@@ -508,10 +509,10 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 		outcomes.Imports(a.log, a.waiting)
 	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
-	reports := feedback.NewReports(store, a, a.log.Clock())
+	reports := report.NewReports(store, a, a.log.Clock())
 	reports.Baseline = a.baseline
 	feedbackv1.RegisterReportServiceServer(a.server, reports)
-	leads := feedback.NewLeads(store, a.log, a.open)
+	leads := report.NewLeads(store, a.log, a.open)
 	leads.Current, leads.Clock = a.persons.Current, a.log.Clock()
 	leads.InForce = func(at time.Time) (number int64, rules *agreement.Agreement) {
 		a.log.Follower().View(func(v *ledger.View) {

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	auditv1 "github.com/leadbaton/baton/proto/gen/baton/audit/v1"
-	"github.com/leadbaton/baton/services/feedback"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/report"
 )
 
 func replayCommand() *cobra.Command {
@@ -106,7 +106,7 @@ func replayLine(w io.Writer, stored *auditv1.StoredRecord, e *ledger.Event, why 
 		return err
 	}
 	_, err := fmt.Fprintf(w, "%8d  %s  %-20s  %-6s  %-16s  %s\n", e.Seq, e.Recorded.UTC().Format(time.RFC3339),
-		cell(shortType(e.Type)), cell(ledger.Kind(e.Subject)), cell(e.Actor), cell(feedback.Sentence(e.Body)))
+		cell(shortType(e.Type)), cell(ledger.Kind(e.Subject)), cell(e.Actor), cell(report.Sentence(e.Body)))
 	return err
 }
 
@@ -155,6 +155,6 @@ func replayJSON(w io.Writer, stored *auditv1.StoredRecord, e *ledger.Event, why 
 		OccurredAt: e.Occurred.UTC().Format(time.RFC3339Nano), RecordedAt: e.Recorded.UTC().Format(time.RFC3339Nano),
 		Actor: e.Actor, Cause: e.Cause, Correlation: e.Correlation, Agreement: e.Agreement, Basis: e.Basis, Logic: e.Logic, TZData: e.TZData,
 		Prev: hex.EncodeToString(e.Prev[:]), Hash: hex.EncodeToString(e.Hash[:]), TraceParent: e.TraceParent,
-		Sentence: feedback.Sentence(e.Body), Body: body,
+		Sentence: report.Sentence(e.Body), Body: body,
 	})
 }

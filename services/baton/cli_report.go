@@ -15,14 +15,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
-	"github.com/leadbaton/baton/services/feedback"
+	"github.com/leadbaton/baton/services/report"
 )
 
 func reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "report NAME",
 		GroupID: groupLook,
-		Short:   "Figures that both departments read: " + strings.Join(feedback.ReportNames(), ", "),
+		Short:   "Figures that both departments read: " + strings.Join(report.ReportNames(), ", "),
 		Long: `Computes a report. Each figure has one agreed formula, whoever asks.
 
   funnel     how many leads came, how many reached each stage, what became of them,

@@ -24,7 +24,7 @@ func DecideOutcome(s *lead.State, req *feedbackv1.RecordOutcomeRequest, actor ac
 		return nil, err
 	}
 	if !s.Open() {
-		return nil, fault.New(fault.State, "lead %s is %s already: nothing more can be recorded on it", s.ID, stateWord(s.State))
+		return nil, fault.New(fault.State, "lead %s is %s already: nothing more can be recorded on it", s.ID, lead.StateWord(s.State))
 	}
 	member, err := whose(s, req.GetKind(), actor)
 	if err != nil {
@@ -83,7 +83,7 @@ func whose(s *lead.State, kind leadv1.OutcomeKind, actor access.Actor) (string, 
 	if kind == leadv1.OutcomeKind_OUTCOME_KIND_TOUCH {
 		switch {
 		case !held:
-			return "", fault.New(fault.State, "lead %s is %s and nobody has it: a touch is recorded by who has it", s.ID, stateWord(s.State))
+			return "", fault.New(fault.State, "lead %s is %s and nobody has it: a touch is recorded by who has it", s.ID, lead.StateWord(s.State))
 		case holder != actor.Handle:
 			return "", fault.New(fault.Denied, "lead %s is with %s: a touch is recorded by who has it", s.ID, holder)
 		}
@@ -92,7 +92,7 @@ func whose(s *lead.State, kind leadv1.OutcomeKind, actor access.Actor) (string, 
 	word := strings.ToLower(strings.TrimPrefix(kind.String(), "OUTCOME_KIND_"))
 	switch {
 	case s.State != leadv1.State_STATE_ACCEPTED && s.State != leadv1.State_STATE_WORKING:
-		return "", fault.New(fault.State, "lead %s is %s: it must be accepted before it can be recorded as %s", s.ID, stateWord(s.State), word)
+		return "", fault.New(fault.State, "lead %s is %s: it must be accepted before it can be recorded as %s", s.ID, lead.StateWord(s.State), word)
 	case s.Owner != actor.Handle && !actor.Has(access.Manager):
 		return "", fault.New(fault.Denied, "lead %s belongs to %s: its owner or a manager records what became of it", s.ID, s.Owner)
 	}

@@ -1,19 +1,16 @@
 // Package feedback brings what became of each lead back to both departments. It
-// promises that every figure comes from one agreed formula over the events of
-// the log, that the same question has the same answer for marketing and for
-// sales, and that its tables can be thrown away and folded again at any time.
+// promises that what a member says in one call is one event, however often the call
+// is repeated, and that what comes before its lead waits for it.
 //
-// It hears every event of LEDGER, in order and in batches (Store.Apply, from
-// where Store.Attach says), and folds the leads' own into SQL. It says
-// OutcomeRecorded, for members who tell what they did and for files of other
+// It says OutcomeRecorded, for members who tell what they did and for files of other
 // systems; OutcomeWaiting and OutcomeReleased for outcomes that come before their
-// leads.
+// leads. What it hears are those alone; figures are made of its events by report.
 package feedback
 
 import (
 	"context"
+	"time"
 
-	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -23,10 +20,6 @@ import (
 type Log interface {
 	// History answers all events of a subject in order; none for an unknown one.
 	History(ctx context.Context, subject string) ([]*ledger.Event, error)
-	// Follow calls fn with each event from the sequence on, in order, first those
-	// that are there, then those that come, until the context ends or fn fails.
-	// From 0 it begins with what comes from now on.
-	Follow(ctx context.Context, from uint64, fn func(*ledger.Event) error) error
 }
 
 // Writer says events about one lead. It folds the lead's subject, asks decide
@@ -39,11 +32,4 @@ type Writer interface {
 // Sealer seals text under a named key, which is on disk before it answers.
 type Sealer func(ctx context.Context, keyID string, plain, aad []byte) (*leadv1.Sealed, error)
 
-// Opener opens the personal data of a lead; fault.NotFound once it is erased.
-type Opener func(ctx context.Context, leadID string, sealed *leadv1.Sealed) (*leadv1.PersonalData, error)
-
-// Status says how the log and its consumers stand. What the read model knows
-// itself (its own sequence and the time) is filled in afterwards.
-type Status interface {
-	Status(ctx context.Context) (*feedbackv1.GetStatusResponse, error)
-}
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

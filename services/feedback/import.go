@@ -44,7 +44,7 @@ func DecideImported(s *lead.State, stated *leadv1.OutcomeRecorded, occurred, now
 	case stated.GetValueMinor() != 0 && stated.GetCurrency() == "":
 		return nil, fault.New(fault.Invalid, "a value needs its currency, such as EUR")
 	case !s.Open() && (!touch || s.ClosedAt.IsZero() || occurred.After(s.ClosedAt)):
-		return nil, fault.New(fault.State, "the lead is %s already", stateWord(s.State))
+		return nil, fault.New(fault.State, "the lead is %s already", lead.StateWord(s.State))
 	}
 	out := proto.Clone(stated).(*leadv1.OutcomeRecorded)
 	if out.Member == "" {

@@ -28,7 +28,7 @@ func DecideOwner(s *lead.State, member, batch string, at, now time.Time) (*leadv
 	case s.HadIt(member, at):
 		return nil, nil
 	case !s.ClosedAt.IsZero() && at.After(s.ClosedAt):
-		return nil, fault.New(fault.Invalid, "it lies after the lead was %s: %s, and that was %s", stateWord(s.State), moment(at), moment(s.ClosedAt))
+		return nil, fault.New(fault.Invalid, "it lies after the lead was %s: %s, and that was %s", lead.StateWord(s.State), moment(at), moment(s.ClosedAt))
 	}
 	if n := len(s.Past); n > 0 && at.Before(s.Past[n-1].At) {
 		return nil, fault.New(fault.Invalid, "it lies before the last change of owner that is known, %s: rows of one lead come in the order of time", moment(s.Past[n-1].At))

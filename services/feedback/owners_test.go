@@ -81,7 +81,7 @@ func TestOwnersTwice(t *testing.T) {
 		}
 		var got []string
 		take := func(rows []*feedbackv1.OwnerRow) {
-			results, drafts, err := owned(far, func(string) (*lead.State, error) { return s, nil }, "import-1", "eve", rows)
+			results, drafts, err := owned(start.AddDate(100, 0, 0), func(string) (*lead.State, error) { return s, nil }, "import-1", "eve", rows)
 			if err != nil || len(results) != len(rows) {
 				t.Fatalf("%d results of %d rows, %v", len(results), len(rows), err)
 			}
@@ -93,7 +93,7 @@ func TestOwnersTwice(t *testing.T) {
 			for _, d := range drafts {
 				b := d.Body.(*leadv1.LeadReassigned)
 				got = append(got, b.GetFrom()+" "+b.GetTo())
-				s.Evolve(b, d.Occurred, far)
+				s.Evolve(b, d.Occurred, start.AddDate(100, 0, 0))
 				s.Remember(d.Cause, 1)
 			}
 		}

@@ -1,0 +1,108 @@
+package report
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/clock"
+)
+
+func TestEveryColumnIsInTheCatalogue(t *testing.T) {
+	byID := map[string]Metric{}
+	for _, m := range Catalogue() {
+		if _, twice := byID[m.ID]; twice {
+			t.Errorf("%s is in the catalogue twice", m.ID)
+		}
+		byID[m.ID] = m
+		if !slices.Contains(ReportNames(), m.Report) || m.ID != m.Report+"."+m.Name {
+			t.Errorf("%s belongs to no report", m.ID)
+		}
+		if m.Formula == "" || m.Population == "" || m.value == nil {
+			t.Errorf("%s has no formula or no population", m.ID)
+		}
+		if !slices.Contains([]string{ownerMarketing, ownerSales, ownerBoth}, m.Owner) {
+			t.Errorf("%s has no owner: %q", m.ID, m.Owner)
+		}
+		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitMoney}, m.Unit) {
+			t.Errorf("%s has no unit: %q", m.ID, m.Unit)
+		}
+	}
+	s := openStore(t)
+	st := &story{}
+	st.received("l1", start, nil)
+	st.received("l2", start, nil)
+	st.say("l1", start, &leadv1.LeadNurtured{AgreementVersion: 1, Reason: "profile", Explanation: explained("too small")})
+	st.offer("l2", start, "inside", "ana", leadv1.TurnKind_TURN_KIND_ROTATION, 1, "ana=1")
+	st.say("l2", start, &leadv1.OfferRejected{Member: "ana", Offer: 1, Reason: "no-budget", Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, AgreementVersion: 1})
+	st.say("l2", start, &leadv1.OfferAccepted{Member: "ana", Offer: 2})
+	refill(t, s, st.events, 1)
+	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start))
+	shown := 0
+	for _, name := range ReportNames() {
+		by := "source"
+		if byPerson(name) {
+			by = ""
+		}
+		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: name, By: by})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.GetRows()) != 1 {
+			t.Fatalf("%s: %d rows; want 1", name, len(got.GetRows()))
+		}
+		for _, row := range append(got.GetRows(), got.GetTotal()) {
+			if len(row.GetFigures()) != len(got.GetColumns()) {
+				t.Fatalf("%s: row %s has %d figures for %d columns", name, row.GetKey(), len(row.GetFigures()), len(got.GetColumns()))
+			}
+			for i, f := range row.GetFigures() {
+				column := got.GetColumns()[i]
+				m, ok := byID[name+"."+f.GetName()]
+				if !ok || column.GetName() != f.GetName() || column.GetFormula() != m.Formula || column.GetUnit() != m.Unit {
+					t.Errorf("%s: column %s is not in the catalogue as it is shown: %v", name, f.GetName(), column)
+				}
+			}
+		}
+		shown += len(got.GetColumns())
+	}
+	if shown != len(byID) {
+		t.Errorf("the catalogue has %d figures, the reports show %d", len(byID), shown)
+	}
+}
+
+// TestFunnelKeys holds the names that scripts rely on.
+func TestFunnelKeys(t *testing.T) {
+	var got []string
+	for _, m := range metricsOf(reportFunnel) {
+		got = append(got, m.Name)
+	}
+	for _, want := range []string{
+		"received", "refused", "duplicates", "mql", "sal", "sql", "offered", "accepted", "rejected", "won", "lost", "open",
+		"mql_rate", "mql_rate_low", "mql_rate_high", "accept_rate", "accept_rate_low", "accept_rate_high", "sql_rate", "sql_rate_low", "sql_rate_high",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("the funnel has no %s; it has %q", want, got)
+		}
+	}
+}
+
+func TestWilson(t *testing.T) {
+	for _, test := range []struct {
+		k, n      int64
+		low, high float64
+	}{
+		// Reference values of the score interval without continuity correction.
+		{10, 100, 0.0552291, 0.1743657},
+		{0, 10, 0, 0.2775328},
+		{10, 10, 0.7224672, 1},
+		{1, 2, 0.0945312, 0.9054688},
+	} {
+		low, high := wilson(test.k, test.n)
+		if math.Abs(low-test.low) > 1e-6 || math.Abs(high-test.high) > 1e-6 {
+			t.Errorf("%d of %d: %.7f to %.7f; want %.7f to %.7f", test.k, test.n, low, high, test.low, test.high)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+//go:build real
+
+package report
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+// TestStoreOnPostgreSQL runs the same suite on a server of its own.
+func TestStoreOnPostgreSQL(t *testing.T) {
+	if !slices.Contains(sql.Drivers(), postgresDriver) {
+		t.Fatalf("this build has no PostgreSQL driver %q: link github.com/jackc/pgx/v5/stdlib in", postgresDriver)
+	}
+	address := startPostgres(t)
+	admin, err := sql.Open(postgresDriver, address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := admin.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	made := 0
+	suite(t, func(t testing.TB) *Store {
+		made++
+		name := fmt.Sprintf("read_%d", made)
+		if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(context.Background(), address(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	})
+}
+
+// startPostgres starts a server in a folder of its own, reached by a socket only.
+// It refuses to run as root, so under root it runs as nobody.
+func startPostgres(t *testing.T) func(database string) string {
+	t.Helper()
+	const bin = "/usr/lib/postgresql/15/bin"
+	if _, err := os.Stat(filepath.Join(bin, "initdb")); err != nil {
+		t.Fatalf("PostgreSQL 15 is not installed in %s: %v", bin, err)
+	}
+	dir, err := os.MkdirTemp("/tmp", "pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	attr := &syscall.SysProcAttr{}
+	if os.Getuid() == 0 {
+		nobody, err := user.Lookup("nobody")
+		if err != nil {
+			t.Fatal(err)
+		}
+		uid, errUID := strconv.Atoi(nobody.Uid)
+		gid, errGID := strconv.Atoi(nobody.Gid)
+		if errUID != nil || errGID != nil {
+			t.Fatalf("nobody has no numbers: %v", nobody)
+		}
+		if err := os.Chown(dir, uid, gid); err != nil {
+			t.Fatal(err)
+		}
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+	data := filepath.Join(dir, "data")
+	run := func(name string, args ...string) {
+		t.Helper()
+		cmd := exec.Command(filepath.Join(bin, name), args...)
+		cmd.Dir, cmd.SysProcAttr = dir, attr
+		// The server outlives pg_ctl and must not keep a pipe of ours open.
+		log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		cmd.Stdout, cmd.Stderr = log, log
+		if err := cmd.Run(); err != nil {
+			said, _ := os.ReadFile(log.Name())
+			t.Fatalf("%s: %v\n%s", name, err, said)
+		}
+	}
+	run("initdb", "-D", data, "-U", "baton", "-A", "trust", "-N", "--no-locale", "-E", "UTF8")
+	run("pg_ctl", "-D", data, "-w", "-o", "-c listen_addresses='' -c fsync=off -k "+dir, "start")
+	t.Cleanup(func() { run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop") })
+	return func(database string) string {
+		return "postgres://baton@/" + database + "?host=" + dir
+	}
+}
