@@ -48,6 +48,15 @@ type Agreement struct {
 	holidaySets    []holidaySet
 	reasons        []Reason
 	moves          []Term
+	dispositions   []Disposition
+	dealStages     []Term
+	feedback       Feedback
+	hasFeedback    bool
+	disputes       Disputes
+	forGood        time.Duration
+	forGoodBy      string
+	purposes       []purpose
+	year           Year
 	collision      time.Duration
 	clocks         []clock
 	sections       []Term
@@ -191,6 +200,9 @@ type Reason struct {
 	Consequence leadv1.Consequence
 	// Credit says that the person gets another lead for it.
 	Credit bool
+	// Attempts are the touches that must have been tried before it may be given; 0 =
+	// none.
+	Attempts int64
 }
 
 // Parties to the agreement, as PartyKey takes them.

@@ -28,18 +28,7 @@ func (d *draft) calendar(v value, id string) {
 	c := &Calendar{id: id, zone: time.UTC}
 	at := &calendarPlaces{calendar: c}
 	d.fields(v, "the calendar",
-		must("zone", "with a time zone, such as Europe/Berlin", "The time zone of the hours, such as Europe/Berlin.", func(v value) {
-			name := d.text(v)
-			if name == "" {
-				return
-			}
-			location, ok := zone(name)
-			if !ok {
-				d.add(v.place, "there is no time zone %q%s; write a name of the IANA database, such as Europe/Berlin", name, suggest(name, zoneNames()))
-				return
-			}
-			c.zone = location
-		}),
+		must("zone", "with a time zone, such as Europe/Berlin", "The time zone of the hours, such as Europe/Berlin.", d.zoneInto(&c.zone)),
 		must("hours", "with the hours of each working day", "The working hours of each day. A day that is left out is free.", func(v value) { d.hours(v, c) }),
 		may("holidays_of", "Holidays of these sets; names of `holiday_sets`.", func(v value) {
 			list, _ := d.items(v)
@@ -57,6 +46,22 @@ func (d *draft) calendar(v value, id string) {
 	)
 	d.agreement.calendars = append(d.agreement.calendars, c)
 	d.calendarPlaces = append(d.calendarPlaces, at)
+}
+
+// zoneInto reads the name of a time zone.
+func (d *draft) zoneInto(into **time.Location) func(value) {
+	return func(v value) {
+		name := d.text(v)
+		if name == "" {
+			return
+		}
+		location, ok := zone(name)
+		if !ok {
+			d.add(v.place, "there is no time zone %q%s; write a name of the IANA database, such as Europe/Berlin", name, suggest(name, zoneNames()))
+			return
+		}
+		*into = location
+	}
 }
 
 func (d *draft) hours(v value, c *Calendar) {

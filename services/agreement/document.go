@@ -50,6 +50,13 @@ func (d *draft) document(root value) {
 		may("reassign_reasons", "Why somebody may move a lead by hand, each with what it means. Without it: left, overload, wrong-person, customer-wish and other.", d.moveReasons),
 		may("one_owner", "Whether one person of ours speaks with one person of theirs, and for how long after an act somebody else's act on the same person is a collision.", d.oneOwner),
 		may("clocks", "Times within which something has to happen to a lead, who is reminded, and who hears of it if not.", d.readClocks),
+		may("accepted_by_default", "For how long an accepted lead can be given back. Without it: for as long as it is open.", d.readAcceptedByDefault),
+		may("dispositions", "What can come of a touch. Without it none is said.", d.readDispositions),
+		may("deal_stages", "Stages of a deal, in their order, each with what people call it.", d.choices(&a.dealStages)),
+		may("feedback", "What marketing asks sales about a lead, and by when.", d.readFeedback),
+		may("disputes", "Who decides what one side holds against the other, and by when.", d.readDisputes),
+		may("purposes", "What leads are for, such as new business or retention. Each lead has exactly one.", d.readPurposes),
+		may("year", "How reports are divided by time. Without it: the year starts in January, in UTC.", d.readYear),
 		may("overlays", "Exceptions for a part of the leads. They end by themselves.", d.readOverlays),
 		may("priorities", "Which department takes precedence where, if the two want different things.", d.priorities),
 		may("meetings", "When the two departments talk, and about what.", d.section("meetings")),
@@ -750,6 +757,11 @@ func (d *draft) reasons(v value) {
 				r.Consequence = leadv1.Consequence(slices.Index(consequences, word) + 1)
 			}),
 			may("credit", "Whether the person gets another lead for it, because the lead was a bad one.", func(v value) { r.Credit = d.flag(v) }),
+			may("attempts", "How many touches must have been tried before this reason may be given, as for a person who cannot be reached.", func(v value) {
+				if n, ok := d.integer(v, 1, 100); ok {
+					r.Attempts = n
+				}
+			}),
 		)
 		d.agreement.reasons = append(d.agreement.reasons, r)
 	}

@@ -96,7 +96,9 @@ type ProposeRequest struct {
 	// Makes a repeat of this call harmless.
 	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// Why it is proposed.
-	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	Why string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	// Disputes whose verdicts it answers, by their numbers.
+	Disputes      []string `protobuf:"bytes,4,rep,name=disputes,proto3" json:"disputes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +152,13 @@ func (x *ProposeRequest) GetWhy() string {
 		return x.Why
 	}
 	return ""
+}
+
+func (x *ProposeRequest) GetDisputes() []string {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
 }
 
 // SignRequest carries a signature.
@@ -1772,11 +1781,12 @@ var File_baton_agreement_v1_agreement_service_proto protoreflect.FileDescriptor
 
 const file_baton_agreement_v1_agreement_service_proto_rawDesc = "" +
 	"\n" +
-	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1fbaton/agreement/v1/fields.proto\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n" +
+	"*baton/agreement/v1/agreement_service.proto\x12\x12baton.agreement.v1\x1a\x1fbaton/agreement/v1/fields.proto\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x01\n" +
 	"\x0eProposeRequest\x12'\n" +
 	"\bdocument\x18\x01 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x121\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12\x1a\n" +
-	"\x03why\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\"\xcf\x01\n" +
+	"\x03why\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\x12$\n" +
+	"\bdisputes\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\bdisputes\"\xcf\x01\n" +
 	"\vSignRequest\x12!\n" +
 	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12-\n" +
 	"\x05party\x18\x02 \x01(\tB\x17\xbaH\x14r\x12R\tmarketingR\x05salesR\x05party\x12\x1f\n" +

@@ -36,7 +36,9 @@ type AgreementProposed struct {
 	// SHA-256 of the document.
 	Digest []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
 	// Why it was proposed, in the words of who did.
-	Why           string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	Why string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	// Disputes whose verdicts it answers, by their numbers.
+	Disputes      []string `protobuf:"bytes,5,rep,name=disputes,proto3" json:"disputes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -97,6 +99,13 @@ func (x *AgreementProposed) GetWhy() string {
 		return x.Why
 	}
 	return ""
+}
+
+func (x *AgreementProposed) GetDisputes() []string {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
 }
 
 // AgreementSigned is one party's signature over a proposal.
@@ -315,12 +324,13 @@ var File_baton_agreement_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_agreement_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1ebaton/agreement/v1/event.proto\x12\x12baton.agreement.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x01\n" +
+	"\x1ebaton/agreement/v1/event.proto\x12\x12baton.agreement.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n" +
 	"\x11AgreementProposed\x12!\n" +
 	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12'\n" +
 	"\bdocument\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\bdocument\x12\x1f\n" +
 	"\x06digest\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12\x1a\n" +
-	"\x03why\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\"\x93\x02\n" +
+	"\x03why\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\x12$\n" +
+	"\bdisputes\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\bdisputes\"\x93\x02\n" +
 	"\x0fAgreementSigned\x12!\n" +
 	"\aversion\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\aversion\x12\x1f\n" +
 	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12-\n" +

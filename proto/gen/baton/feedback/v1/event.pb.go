@@ -4,7 +4,8 @@
 // 	protoc        (unknown)
 // source: baton/feedback/v1/event.proto
 
-// What feedback keeps in line: events on org.outcome.<lead id>.
+// What feedback keeps in line: events on org.outcome.<lead id>; and what both
+// departments want of a quarter: events on org.target.<quarter>.
 
 package feedbackv1
 
@@ -25,6 +26,75 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// TargetOutcome is what a target counts: outcomes of the funnel only.
+type TargetOutcome int32
+
+const (
+	// Never written.
+	TargetOutcome_TARGET_OUTCOME_UNSPECIFIED TargetOutcome = 0
+	// Leads that reached MQL.
+	TargetOutcome_TARGET_OUTCOME_MQL TargetOutcome = 1
+	// Leads that reached SAL.
+	TargetOutcome_TARGET_OUTCOME_SAL TargetOutcome = 2
+	// Leads that reached SQL.
+	TargetOutcome_TARGET_OUTCOME_SQL TargetOutcome = 3
+	// Leads that a person of sales accepted.
+	TargetOutcome_TARGET_OUTCOME_ACCEPTED TargetOutcome = 4
+	// Deals won.
+	TargetOutcome_TARGET_OUTCOME_WON TargetOutcome = 5
+	// Value of the deals won.
+	TargetOutcome_TARGET_OUTCOME_WON_VALUE TargetOutcome = 6
+)
+
+// Enum value maps for TargetOutcome.
+var (
+	TargetOutcome_name = map[int32]string{
+		0: "TARGET_OUTCOME_UNSPECIFIED",
+		1: "TARGET_OUTCOME_MQL",
+		2: "TARGET_OUTCOME_SAL",
+		3: "TARGET_OUTCOME_SQL",
+		4: "TARGET_OUTCOME_ACCEPTED",
+		5: "TARGET_OUTCOME_WON",
+		6: "TARGET_OUTCOME_WON_VALUE",
+	}
+	TargetOutcome_value = map[string]int32{
+		"TARGET_OUTCOME_UNSPECIFIED": 0,
+		"TARGET_OUTCOME_MQL":         1,
+		"TARGET_OUTCOME_SAL":         2,
+		"TARGET_OUTCOME_SQL":         3,
+		"TARGET_OUTCOME_ACCEPTED":    4,
+		"TARGET_OUTCOME_WON":         5,
+		"TARGET_OUTCOME_WON_VALUE":   6,
+	}
+)
+
+func (x TargetOutcome) Enum() *TargetOutcome {
+	p := new(TargetOutcome)
+	*p = x
+	return p
+}
+
+func (x TargetOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TargetOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_baton_feedback_v1_event_proto_enumTypes[0].Descriptor()
+}
+
+func (TargetOutcome) Type() protoreflect.EnumType {
+	return &file_baton_feedback_v1_event_proto_enumTypes[0]
+}
+
+func (x TargetOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TargetOutcome.Descriptor instead.
+func (TargetOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{0}
+}
 
 // OutcomeWaiting says that an outcome came before its lead. The lead's id
 // follows from its source and the source's own id, so it is known before the
@@ -184,6 +254,663 @@ func (x *OutcomeReleased) GetText() string {
 	return ""
 }
 
+// Target is how much of one outcome a quarter is to bring.
+type Target struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names it within the quarter.
+	TargetId string `protobuf:"bytes,1,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// What is counted.
+	Outcome TargetOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=baton.feedback.v1.TargetOutcome" json:"outcome,omitempty"`
+	// How many leads; of a value, minor units of the currency.
+	Count int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	// ISO 4217 currency of a value; empty = it counts leads.
+	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Version of the agreement by whose definition a lead counts.
+	Definition int64 `protobuf:"varint,5,opt,name=definition,proto3" json:"definition,omitempty"`
+	// Which leads, as a condition of that version; empty = all.
+	Segment string `protobuf:"bytes,6,opt,name=segment,proto3" json:"segment,omitempty"`
+	// Target of the same quarter that it is a part of; empty = none.
+	Parent string `protobuf:"bytes,7,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Who answers for it, by department: handles.
+	Marketing string `protobuf:"bytes,8,opt,name=marketing,proto3" json:"marketing,omitempty"`
+	// The same of sales.
+	Sales         string `protobuf:"bytes,9,opt,name=sales,proto3" json:"sales,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Target) Reset() {
+	*x = Target{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Target) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Target) ProtoMessage() {}
+
+func (x *Target) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Target.ProtoReflect.Descriptor instead.
+func (*Target) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Target) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *Target) GetOutcome() TargetOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return TargetOutcome_TARGET_OUTCOME_UNSPECIFIED
+}
+
+func (x *Target) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Target) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Target) GetDefinition() int64 {
+	if x != nil {
+		return x.Definition
+	}
+	return 0
+}
+
+func (x *Target) GetSegment() string {
+	if x != nil {
+		return x.Segment
+	}
+	return ""
+}
+
+func (x *Target) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Target) GetMarketing() string {
+	if x != nil {
+		return x.Marketing
+	}
+	return ""
+}
+
+func (x *Target) GetSales() string {
+	if x != nil {
+		return x.Sales
+	}
+	return ""
+}
+
+// TargetsProposed names the targets of a quarter. They hold once both parties have
+// signed them.
+type TargetsProposed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4: of the year and the zone that the agreement names.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Counted from 1 within the quarter.
+	Revision int32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Targets.
+	Targets []*Target `protobuf:"bytes,3,rep,name=targets,proto3" json:"targets,omitempty"`
+	// SHA-256 of the targets' text: what the parties sign.
+	Digest []byte `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	// When the quarter begins.
+	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	// When it is over.
+	To *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
+	// Why, in the words of who proposes it.
+	Why           string `protobuf:"bytes,7,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetsProposed) Reset() {
+	*x = TargetsProposed{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetsProposed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetsProposed) ProtoMessage() {}
+
+func (x *TargetsProposed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetsProposed.ProtoReflect.Descriptor instead.
+func (*TargetsProposed) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TargetsProposed) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *TargetsProposed) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *TargetsProposed) GetTargets() []*Target {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *TargetsProposed) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *TargetsProposed) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *TargetsProposed) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *TargetsProposed) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// TargetsSigned is one party's signature over the targets of a quarter.
+type TargetsSigned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Revision that is signed.
+	Revision int32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// SHA-256 of the targets' text.
+	Digest []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Party: "marketing" or "sales".
+	Party string `protobuf:"bytes,4,opt,name=party,proto3" json:"party,omitempty"`
+	// Ed25519 public key that signed: the party's in the agreement then in force.
+	PublicKey []byte `protobuf:"bytes,5,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// Ed25519 signature over "baton targets v1\n" and the digest.
+	Signature     []byte `protobuf:"bytes,6,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetsSigned) Reset() {
+	*x = TargetsSigned{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetsSigned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetsSigned) ProtoMessage() {}
+
+func (x *TargetsSigned) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetsSigned.ProtoReflect.Descriptor instead.
+func (*TargetsSigned) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TargetsSigned) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *TargetsSigned) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *TargetsSigned) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *TargetsSigned) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *TargetsSigned) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *TargetsSigned) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// TargetResult is what became of one target.
+type TargetResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Target.
+	TargetId string `protobuf:"bytes,1,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// As agreed.
+	Agreed int64 `protobuf:"varint,2,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	// Leads that marketing delivered: offered to a person of sales.
+	Delivered int64 `protobuf:"varint,3,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	// Those of them that met the definition that the target names.
+	MetDefinition int64 `protobuf:"varint,4,opt,name=met_definition,json=metDefinition,proto3" json:"met_definition,omitempty"`
+	// Those of them whose offer reached the person by a receipt of some channel.
+	Reached int64 `protobuf:"varint,5,opt,name=reached,proto3" json:"reached,omitempty"`
+	// Those of them that were accepted before the offer ran out.
+	AcceptedInTime int64 `protobuf:"varint,6,opt,name=accepted_in_time,json=acceptedInTime,proto3" json:"accepted_in_time,omitempty"`
+	// What the target counts: leads, or minor units of its currency.
+	Result int64 `protobuf:"varint,7,opt,name=result,proto3" json:"result,omitempty"`
+	// Whether less came than was agreed.
+	Missed        bool `protobuf:"varint,8,opt,name=missed,proto3" json:"missed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetResult) Reset() {
+	*x = TargetResult{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetResult) ProtoMessage() {}
+
+func (x *TargetResult) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetResult.ProtoReflect.Descriptor instead.
+func (*TargetResult) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TargetResult) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *TargetResult) GetAgreed() int64 {
+	if x != nil {
+		return x.Agreed
+	}
+	return 0
+}
+
+func (x *TargetResult) GetDelivered() int64 {
+	if x != nil {
+		return x.Delivered
+	}
+	return 0
+}
+
+func (x *TargetResult) GetMetDefinition() int64 {
+	if x != nil {
+		return x.MetDefinition
+	}
+	return 0
+}
+
+func (x *TargetResult) GetReached() int64 {
+	if x != nil {
+		return x.Reached
+	}
+	return 0
+}
+
+func (x *TargetResult) GetAcceptedInTime() int64 {
+	if x != nil {
+		return x.AcceptedInTime
+	}
+	return 0
+}
+
+func (x *TargetResult) GetResult() int64 {
+	if x != nil {
+		return x.Result
+	}
+	return 0
+}
+
+func (x *TargetResult) GetMissed() bool {
+	if x != nil {
+		return x.Missed
+	}
+	return false
+}
+
+// QuarterClosed states what became of a quarter's targets. It is never changed;
+// what is counted anew later stands beside it.
+type QuarterClosed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Revision of the targets.
+	Revision int32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Sequence of LEDGER up to which was counted.
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Results, in the order of the targets.
+	Results       []*TargetResult `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuarterClosed) Reset() {
+	*x = QuarterClosed{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuarterClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuarterClosed) ProtoMessage() {}
+
+func (x *QuarterClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuarterClosed.ProtoReflect.Descriptor instead.
+func (*QuarterClosed) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *QuarterClosed) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *QuarterClosed) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *QuarterClosed) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *QuarterClosed) GetResults() []*TargetResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// QuarterRestated counts a closed quarter anew, with what has become known since.
+type QuarterRestated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Counted from 1 within the quarter.
+	Number int32 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// Sequence of LEDGER up to which was counted.
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Results, in the order of the targets.
+	Results []*TargetResult `protobuf:"bytes,4,rep,name=results,proto3" json:"results,omitempty"`
+	// Why it was counted anew.
+	Why           string `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuarterRestated) Reset() {
+	*x = QuarterRestated{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuarterRestated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuarterRestated) ProtoMessage() {}
+
+func (x *QuarterRestated) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuarterRestated.ProtoReflect.Descriptor instead.
+func (*QuarterRestated) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *QuarterRestated) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *QuarterRestated) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *QuarterRestated) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *QuarterRestated) GetResults() []*TargetResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *QuarterRestated) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// RecoveryPlanned says who makes good for a target that was missed, and by when.
+type RecoveryPlanned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Target.
+	TargetId string `protobuf:"bytes,2,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
+	// By when.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// The plan, sealed.
+	Plan          *v1.Sealed `protobuf:"bytes,5,opt,name=plan,proto3" json:"plan,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoveryPlanned) Reset() {
+	*x = RecoveryPlanned{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoveryPlanned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoveryPlanned) ProtoMessage() {}
+
+func (x *RecoveryPlanned) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoveryPlanned.ProtoReflect.Descriptor instead.
+func (*RecoveryPlanned) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RecoveryPlanned) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *RecoveryPlanned) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *RecoveryPlanned) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *RecoveryPlanned) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *RecoveryPlanned) GetPlan() *v1.Sealed {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
 var File_baton_feedback_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_event_proto_rawDesc = "" +
@@ -202,7 +929,72 @@ const file_baton_feedback_v1_event_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x03key\x12*\n" +
 	"\x03how\x18\x03 \x01(\tB\x18\xbaH\x15r\x13R\brecordedR\arefusedR\x03how\x12\x1c\n" +
-	"\x04text\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04textBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
+	"\x04text\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04text\"\xe6\x03\n" +
+	"\x06Target\x12=\n" +
+	"\ttarget_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,63}$R\btargetId\x12F\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2 .baton.feedback.v1.TargetOutcomeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\aoutcome\x12\x1d\n" +
+	"\x05count\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x05count\x120\n" +
+	"\bcurrency\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\bcurrency\x12'\n" +
+	"\n" +
+	"definition\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\n" +
+	"definition\x12\"\n" +
+	"\asegment\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\asegment\x12;\n" +
+	"\x06parent\x18\a \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x06parent\x12@\n" +
+	"\tmarketing\x18\b \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\tmarketing\x128\n" +
+	"\x05sales\x18\t \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x05sales\"\xd4\x02\n" +
+	"\x0fTargetsProposed\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x12#\n" +
+	"\brevision\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\brevision\x12?\n" +
+	"\atargets\x18\x03 \x03(\v2\x19.baton.feedback.v1.TargetB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\atargets\x12\x1f\n" +
+	"\x06digest\x18\x04 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x126\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x122\n" +
+	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12\x1a\n" +
+	"\x03why\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\"\x87\x02\n" +
+	"\rTargetsSigned\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x12#\n" +
+	"\brevision\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\brevision\x12\x1f\n" +
+	"\x06digest\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12-\n" +
+	"\x05party\x18\x04 \x01(\tB\x17\xbaH\x14r\x12R\tmarketingR\x05salesR\x05party\x12&\n" +
+	"\n" +
+	"public_key\x18\x05 \x01(\fB\a\xbaH\x04z\x02h R\tpublicKey\x12%\n" +
+	"\tsignature\x18\x06 \x01(\fB\a\xbaH\x04z\x02h@R\tsignature\"\x85\x02\n" +
+	"\fTargetResult\x12$\n" +
+	"\ttarget_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\btargetId\x12\x16\n" +
+	"\x06agreed\x18\x02 \x01(\x03R\x06agreed\x12\x1c\n" +
+	"\tdelivered\x18\x03 \x01(\x03R\tdelivered\x12%\n" +
+	"\x0emet_definition\x18\x04 \x01(\x03R\rmetDefinition\x12\x18\n" +
+	"\areached\x18\x05 \x01(\x03R\areached\x12(\n" +
+	"\x10accepted_in_time\x18\x06 \x01(\x03R\x0eacceptedInTime\x12\x16\n" +
+	"\x06result\x18\a \x01(\x03R\x06result\x12\x16\n" +
+	"\x06missed\x18\b \x01(\bR\x06missed\"\xbf\x01\n" +
+	"\rQuarterClosed\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x12#\n" +
+	"\brevision\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\brevision\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\x129\n" +
+	"\aresults\x18\x04 \x03(\v2\x1f.baton.feedback.v1.TargetResultR\aresults\"\xdb\x01\n" +
+	"\x0fQuarterRestated\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x12\x1f\n" +
+	"\x06number\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x06number\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\x129\n" +
+	"\aresults\x18\x04 \x03(\v2\x1f.baton.feedback.v1.TargetResultR\aresults\x12\x1c\n" +
+	"\x03why\x18\x05 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x03why\"\xfc\x01\n" +
+	"\x0fRecoveryPlanned\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x12$\n" +
+	"\ttarget_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\btargetId\x12!\n" +
+	"\x06member\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x129\n" +
+	"\x06due_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x121\n" +
+	"\x04plan\x18\x05 \x01(\v2\x15.baton.lead.v1.SealedB\x06\xbaH\x03\xc8\x01\x01R\x04plan*\xca\x01\n" +
+	"\rTargetOutcome\x12\x1e\n" +
+	"\x1aTARGET_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12TARGET_OUTCOME_MQL\x10\x01\x12\x16\n" +
+	"\x12TARGET_OUTCOME_SAL\x10\x02\x12\x16\n" +
+	"\x12TARGET_OUTCOME_SQL\x10\x03\x12\x1b\n" +
+	"\x17TARGET_OUTCOME_ACCEPTED\x10\x04\x12\x16\n" +
+	"\x12TARGET_OUTCOME_WON\x10\x05\x12\x1c\n" +
+	"\x18TARGET_OUTCOME_WON_VALUE\x10\x06BCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
 	file_baton_feedback_v1_event_proto_rawDescOnce sync.Once
@@ -216,21 +1008,39 @@ func file_baton_feedback_v1_event_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_event_proto_rawDescData
 }
 
-var file_baton_feedback_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_baton_feedback_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_baton_feedback_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_baton_feedback_v1_event_proto_goTypes = []any{
-	(*OutcomeWaiting)(nil),        // 0: baton.feedback.v1.OutcomeWaiting
-	(*OutcomeReleased)(nil),       // 1: baton.feedback.v1.OutcomeReleased
-	(*v1.OutcomeRecorded)(nil),    // 2: baton.lead.v1.OutcomeRecorded
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(TargetOutcome)(0),            // 0: baton.feedback.v1.TargetOutcome
+	(*OutcomeWaiting)(nil),        // 1: baton.feedback.v1.OutcomeWaiting
+	(*OutcomeReleased)(nil),       // 2: baton.feedback.v1.OutcomeReleased
+	(*Target)(nil),                // 3: baton.feedback.v1.Target
+	(*TargetsProposed)(nil),       // 4: baton.feedback.v1.TargetsProposed
+	(*TargetsSigned)(nil),         // 5: baton.feedback.v1.TargetsSigned
+	(*TargetResult)(nil),          // 6: baton.feedback.v1.TargetResult
+	(*QuarterClosed)(nil),         // 7: baton.feedback.v1.QuarterClosed
+	(*QuarterRestated)(nil),       // 8: baton.feedback.v1.QuarterRestated
+	(*RecoveryPlanned)(nil),       // 9: baton.feedback.v1.RecoveryPlanned
+	(*v1.OutcomeRecorded)(nil),    // 10: baton.lead.v1.OutcomeRecorded
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),             // 12: baton.lead.v1.Sealed
 }
 var file_baton_feedback_v1_event_proto_depIdxs = []int32{
-	2, // 0: baton.feedback.v1.OutcomeWaiting.outcome:type_name -> baton.lead.v1.OutcomeRecorded
-	3, // 1: baton.feedback.v1.OutcomeWaiting.occurred_at:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	10, // 0: baton.feedback.v1.OutcomeWaiting.outcome:type_name -> baton.lead.v1.OutcomeRecorded
+	11, // 1: baton.feedback.v1.OutcomeWaiting.occurred_at:type_name -> google.protobuf.Timestamp
+	0,  // 2: baton.feedback.v1.Target.outcome:type_name -> baton.feedback.v1.TargetOutcome
+	3,  // 3: baton.feedback.v1.TargetsProposed.targets:type_name -> baton.feedback.v1.Target
+	11, // 4: baton.feedback.v1.TargetsProposed.from:type_name -> google.protobuf.Timestamp
+	11, // 5: baton.feedback.v1.TargetsProposed.to:type_name -> google.protobuf.Timestamp
+	6,  // 6: baton.feedback.v1.QuarterClosed.results:type_name -> baton.feedback.v1.TargetResult
+	6,  // 7: baton.feedback.v1.QuarterRestated.results:type_name -> baton.feedback.v1.TargetResult
+	11, // 8: baton.feedback.v1.RecoveryPlanned.due_at:type_name -> google.protobuf.Timestamp
+	12, // 9: baton.feedback.v1.RecoveryPlanned.plan:type_name -> baton.lead.v1.Sealed
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_event_proto_init() }
@@ -243,13 +1053,14 @@ func file_baton_feedback_v1_event_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_event_proto_rawDesc), len(file_baton_feedback_v1_event_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   2,
+			NumEnums:      1,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_baton_feedback_v1_event_proto_goTypes,
 		DependencyIndexes: file_baton_feedback_v1_event_proto_depIdxs,
+		EnumInfos:         file_baton_feedback_v1_event_proto_enumTypes,
 		MessageInfos:      file_baton_feedback_v1_event_proto_msgTypes,
 	}.Build()
 	File_baton_feedback_v1_event_proto = out.File

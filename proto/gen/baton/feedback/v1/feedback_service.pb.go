@@ -4,7 +4,8 @@
 // 	protoc        (unknown)
 // source: baton/feedback/v1/feedback_service.proto
 
-// FeedbackService takes what became of leads.
+// FeedbackService takes what people say of leads: outcomes, feedback, disputes and
+// targets.
 
 package feedbackv1
 
@@ -47,7 +48,15 @@ type RecordOutcomeRequest struct {
 	// Free text; sealed.
 	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
 	// When it happened; absent = now.
-	OccurredAt    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// Direction of a touch: "out", "in", or empty.
+	Direction string `protobuf:"bytes,10,opt,name=direction,proto3" json:"direction,omitempty"`
+	// What came of a touch, one of the agreed dispositions.
+	Disposition string `protobuf:"bytes,11,opt,name=disposition,proto3" json:"disposition,omitempty"`
+	// Stage of the deal, one of the agreed ones.
+	DealStage string `protobuf:"bytes,12,opt,name=deal_stage,json=dealStage,proto3" json:"deal_stage,omitempty"`
+	// Minutes that it took; 0 = not said.
+	Minutes       int32 `protobuf:"varint,13,opt,name=minutes,proto3" json:"minutes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,6 +152,34 @@ func (x *RecordOutcomeRequest) GetOccurredAt() *timestamppb.Timestamp {
 		return x.OccurredAt
 	}
 	return nil
+}
+
+func (x *RecordOutcomeRequest) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *RecordOutcomeRequest) GetDisposition() string {
+	if x != nil {
+		return x.Disposition
+	}
+	return ""
+}
+
+func (x *RecordOutcomeRequest) GetDealStage() string {
+	if x != nil {
+		return x.DealStage
+	}
+	return ""
+}
+
+func (x *RecordOutcomeRequest) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
 }
 
 // RecordOutcomeResponse acknowledges an outcome.
@@ -268,7 +305,15 @@ type OutcomeRow struct {
 	// ISO 4217 currency.
 	Currency string `protobuf:"bytes,9,opt,name=currency,proto3" json:"currency,omitempty"`
 	// When it happened.
-	OccurredAt    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// Direction of a touch: "out", "in", or empty.
+	Direction string `protobuf:"bytes,11,opt,name=direction,proto3" json:"direction,omitempty"`
+	// What came of a touch, as a word.
+	Disposition string `protobuf:"bytes,12,opt,name=disposition,proto3" json:"disposition,omitempty"`
+	// Stage of the deal, as a word.
+	DealStage string `protobuf:"bytes,13,opt,name=deal_stage,json=dealStage,proto3" json:"deal_stage,omitempty"`
+	// Minutes that it took; 0 = not said.
+	Minutes       int32 `protobuf:"varint,14,opt,name=minutes,proto3" json:"minutes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -371,6 +416,34 @@ func (x *OutcomeRow) GetOccurredAt() *timestamppb.Timestamp {
 		return x.OccurredAt
 	}
 	return nil
+}
+
+func (x *OutcomeRow) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetDisposition() string {
+	if x != nil {
+		return x.Disposition
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetDealStage() string {
+	if x != nil {
+		return x.DealStage
+	}
+	return ""
+}
+
+func (x *OutcomeRow) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
 }
 
 // ImportOutcomesResponse says what became of each row.
@@ -944,11 +1017,2030 @@ func (x *WaitingOutcome) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// GetFeedbackFormRequest asks for the form of a lead.
+type GetFeedbackFormRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId        string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFeedbackFormRequest) Reset() {
+	*x = GetFeedbackFormRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFeedbackFormRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFeedbackFormRequest) ProtoMessage() {}
+
+func (x *GetFeedbackFormRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFeedbackFormRequest.ProtoReflect.Descriptor instead.
+func (*GetFeedbackFormRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetFeedbackFormRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+// FeedbackForm is what marketing asks about a lead.
+type FeedbackForm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Lists to choose from, in the order of the form.
+	Questions []*FeedbackQuestion `protobuf:"bytes,2,rep,name=questions,proto3" json:"questions,omitempty"`
+	// What has been said; absent = nothing yet.
+	Given *v1.FeedbackGiven `protobuf:"bytes,3,opt,name=given,proto3" json:"given,omitempty"`
+	// Questions that must be answered and are not, by their names.
+	Missing []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
+	// When they have to be answered; absent = no time is agreed.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// Vertical and persona as they are known, to begin with.
+	Vertical string `protobuf:"bytes,6,opt,name=vertical,proto3" json:"vertical,omitempty"`
+	// Persona.
+	Persona string `protobuf:"bytes,7,opt,name=persona,proto3" json:"persona,omitempty"`
+	// Phrases that were said of this vertical before, the most frequent first.
+	Phrases       []string `protobuf:"bytes,8,rep,name=phrases,proto3" json:"phrases,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedbackForm) Reset() {
+	*x = FeedbackForm{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedbackForm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedbackForm) ProtoMessage() {}
+
+func (x *FeedbackForm) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedbackForm.ProtoReflect.Descriptor instead.
+func (*FeedbackForm) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *FeedbackForm) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *FeedbackForm) GetQuestions() []*FeedbackQuestion {
+	if x != nil {
+		return x.Questions
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetGiven() *v1.FeedbackGiven {
+	if x != nil {
+		return x.Given
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetVertical() string {
+	if x != nil {
+		return x.Vertical
+	}
+	return ""
+}
+
+func (x *FeedbackForm) GetPersona() string {
+	if x != nil {
+		return x.Persona
+	}
+	return ""
+}
+
+func (x *FeedbackForm) GetPhrases() []string {
+	if x != nil {
+		return x.Phrases
+	}
+	return nil
+}
+
+// FeedbackQuestion is one question of the form.
+type FeedbackQuestion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name: "interest", "why", "talk", "missing", "vertical", "persona", "ease",
+	// "phrases".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What is asked.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Whether it must be answered.
+	Required bool `protobuf:"varint,3,opt,name=required,proto3" json:"required,omitempty"`
+	// Whether several may be chosen.
+	Several bool `protobuf:"varint,4,opt,name=several,proto3" json:"several,omitempty"`
+	// Answers to choose from; empty = a number or a text.
+	Choices       []*FeedbackChoice `protobuf:"bytes,5,rep,name=choices,proto3" json:"choices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedbackQuestion) Reset() {
+	*x = FeedbackQuestion{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedbackQuestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedbackQuestion) ProtoMessage() {}
+
+func (x *FeedbackQuestion) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedbackQuestion.ProtoReflect.Descriptor instead.
+func (*FeedbackQuestion) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *FeedbackQuestion) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FeedbackQuestion) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *FeedbackQuestion) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *FeedbackQuestion) GetSeveral() bool {
+	if x != nil {
+		return x.Several
+	}
+	return false
+}
+
+func (x *FeedbackQuestion) GetChoices() []*FeedbackChoice {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+// FeedbackChoice is one answer to choose.
+type FeedbackChoice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Word.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What people read.
+	Title         string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedbackChoice) Reset() {
+	*x = FeedbackChoice{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedbackChoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedbackChoice) ProtoMessage() {}
+
+func (x *FeedbackChoice) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedbackChoice.ProtoReflect.Descriptor instead.
+func (*FeedbackChoice) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FeedbackChoice) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *FeedbackChoice) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+// GiveFeedbackRequest says what sales learned. Empty fields are not said.
+type GiveFeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// What is said; its member, version and campaign are filled in.
+	Feedback *v1.FeedbackGiven `protobuf:"bytes,3,opt,name=feedback,proto3" json:"feedback,omitempty"`
+	// Free text; sealed.
+	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GiveFeedbackRequest) Reset() {
+	*x = GiveFeedbackRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GiveFeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GiveFeedbackRequest) ProtoMessage() {}
+
+func (x *GiveFeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GiveFeedbackRequest.ProtoReflect.Descriptor instead.
+func (*GiveFeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GiveFeedbackRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *GiveFeedbackRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *GiveFeedbackRequest) GetFeedback() *v1.FeedbackGiven {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+func (x *GiveFeedbackRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// GiveFeedbackResponse acknowledges feedback.
+type GiveFeedbackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence in LEDGER.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Questions that must be answered and are not yet.
+	Missing       []string `protobuf:"bytes,2,rep,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GiveFeedbackResponse) Reset() {
+	*x = GiveFeedbackResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GiveFeedbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GiveFeedbackResponse) ProtoMessage() {}
+
+func (x *GiveFeedbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GiveFeedbackResponse.ProtoReflect.Descriptor instead.
+func (*GiveFeedbackResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GiveFeedbackResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *GiveFeedbackResponse) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+// OpenDisputeRequest opens a case. Who opens it is who calls, for their department.
+type OpenDisputeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// What is claimed; absent = what the caller's department can claim.
+	Claim v1.DisputeClaim `protobuf:"varint,3,opt,name=claim,proto3,enum=baton.lead.v1.DisputeClaim" json:"claim,omitempty"`
+	// Criteria that are contested, by their ids.
+	Criteria []string `protobuf:"bytes,4,rep,name=criteria,proto3" json:"criteria,omitempty"`
+	// Free text; sealed.
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// Number of the offer; 0 = the last one.
+	Offer         int32 `protobuf:"varint,6,opt,name=offer,proto3" json:"offer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenDisputeRequest) Reset() {
+	*x = OpenDisputeRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenDisputeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenDisputeRequest) ProtoMessage() {}
+
+func (x *OpenDisputeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenDisputeRequest.ProtoReflect.Descriptor instead.
+func (*OpenDisputeRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *OpenDisputeRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *OpenDisputeRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *OpenDisputeRequest) GetClaim() v1.DisputeClaim {
+	if x != nil {
+		return x.Claim
+	}
+	return v1.DisputeClaim(0)
+}
+
+func (x *OpenDisputeRequest) GetCriteria() []string {
+	if x != nil {
+		return x.Criteria
+	}
+	return nil
+}
+
+func (x *OpenDisputeRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *OpenDisputeRequest) GetOffer() int32 {
+	if x != nil {
+		return x.Offer
+	}
+	return 0
+}
+
+// AnswerDisputeRequest answers a case for the caller's department.
+type AnswerDisputeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Case.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Whether they agree with the claim.
+	Agrees bool `protobuf:"varint,3,opt,name=agrees,proto3" json:"agrees,omitempty"`
+	// Free text; sealed.
+	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerDisputeRequest) Reset() {
+	*x = AnswerDisputeRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerDisputeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerDisputeRequest) ProtoMessage() {}
+
+func (x *AnswerDisputeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerDisputeRequest.ProtoReflect.Descriptor instead.
+func (*AnswerDisputeRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *AnswerDisputeRequest) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *AnswerDisputeRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *AnswerDisputeRequest) GetAgrees() bool {
+	if x != nil {
+		return x.Agrees
+	}
+	return false
+}
+
+func (x *AnswerDisputeRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// DecideDisputeRequest closes a case.
+type DecideDisputeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Case.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// How.
+	Verdict v1.DisputeVerdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=baton.lead.v1.DisputeVerdict" json:"verdict,omitempty"`
+	// Criterion that it is about.
+	Criterion string `protobuf:"bytes,4,opt,name=criterion,proto3" json:"criterion,omitempty"`
+	// Free text; sealed.
+	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecideDisputeRequest) Reset() {
+	*x = DecideDisputeRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecideDisputeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecideDisputeRequest) ProtoMessage() {}
+
+func (x *DecideDisputeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecideDisputeRequest.ProtoReflect.Descriptor instead.
+func (*DecideDisputeRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *DecideDisputeRequest) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *DecideDisputeRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *DecideDisputeRequest) GetVerdict() v1.DisputeVerdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return v1.DisputeVerdict(0)
+}
+
+func (x *DecideDisputeRequest) GetCriterion() string {
+	if x != nil {
+		return x.Criterion
+	}
+	return ""
+}
+
+func (x *DecideDisputeRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// GetDisputeRequest asks for a case.
+type GetDisputeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Case.
+	DisputeId     string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDisputeRequest) Reset() {
+	*x = GetDisputeRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDisputeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDisputeRequest) ProtoMessage() {}
+
+func (x *GetDisputeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDisputeRequest.ProtoReflect.Descriptor instead.
+func (*GetDisputeRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetDisputeRequest) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+// ListDisputesRequest asks for cases.
+type ListDisputesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether decided ones are listed as well.
+	Decided bool `protobuf:"varint,1,opt,name=decided,proto3" json:"decided,omitempty"`
+	// Only those drawn for review.
+	Review bool `protobuf:"varint,2,opt,name=review,proto3" json:"review,omitempty"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDisputesRequest) Reset() {
+	*x = ListDisputesRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDisputesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDisputesRequest) ProtoMessage() {}
+
+func (x *ListDisputesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDisputesRequest.ProtoReflect.Descriptor instead.
+func (*ListDisputesRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListDisputesRequest) GetDecided() bool {
+	if x != nil {
+		return x.Decided
+	}
+	return false
+}
+
+func (x *ListDisputesRequest) GetReview() bool {
+	if x != nil {
+		return x.Review
+	}
+	return false
+}
+
+func (x *ListDisputesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDisputesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDisputesResponse is cases, without their evidence.
+type ListDisputesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Cases.
+	Disputes []*Dispute `protobuf:"bytes,1,rep,name=disputes,proto3" json:"disputes,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDisputesResponse) Reset() {
+	*x = ListDisputesResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDisputesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDisputesResponse) ProtoMessage() {}
+
+func (x *ListDisputesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDisputesResponse.ProtoReflect.Descriptor instead.
+func (*ListDisputesResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListDisputesResponse) GetDisputes() []*Dispute {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
+func (x *ListDisputesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DrawReviewRequest draws a sample of handoffs.
+type DrawReviewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Handoffs from then on.
+	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// And before then; absent = now.
+	To *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// How many; 0 = as many as are agreed, or 10.
+	Size int32 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
+	// Names the draw.
+	Seed          int64 `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrawReviewRequest) Reset() {
+	*x = DrawReviewRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrawReviewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrawReviewRequest) ProtoMessage() {}
+
+func (x *DrawReviewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrawReviewRequest.ProtoReflect.Descriptor instead.
+func (*DrawReviewRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DrawReviewRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *DrawReviewRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *DrawReviewRequest) GetSize() int32 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *DrawReviewRequest) GetSeed() int64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+// Dispute is a case with two sides.
+type Dispute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the case.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// Lead.
+	LeadId string `protobuf:"bytes,2,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// "open", "agreed" (both sides say the same), "escalated" or "decided".
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// As it was opened.
+	Opened *v1.DisputeOpened `protobuf:"bytes,4,opt,name=opened,proto3" json:"opened,omitempty"`
+	// Who opened it.
+	OpenedBy string `protobuf:"bytes,5,opt,name=opened_by,json=openedBy,proto3" json:"opened_by,omitempty"`
+	// When.
+	OpenedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	// What the other side says; absent = nothing yet.
+	Answered *v1.DisputeAnswered `protobuf:"bytes,7,opt,name=answered,proto3" json:"answered,omitempty"`
+	// To whom it was put, step by step.
+	Escalated []*v1.DisputeEscalated `protobuf:"bytes,8,rep,name=escalated,proto3" json:"escalated,omitempty"`
+	// How it was decided; absent = it is not.
+	Decided *v1.DisputeDecided `protobuf:"bytes,9,opt,name=decided,proto3" json:"decided,omitempty"`
+	// When.
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// Versions of the agreement that were proposed because of it.
+	LedTo []int64 `protobuf:"varint,11,rep,packed,name=led_to,json=ledTo,proto3" json:"led_to,omitempty"`
+	// The lead as it was handed over; only of one case.
+	Evidence *DisputeEvidence `protobuf:"bytes,12,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// Notes of both sides and of the verdict, for those who may read them: of the
+	// opening, the answer and the verdict, in that order; empty = there is none.
+	Notes         []string `protobuf:"bytes,13,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dispute) Reset() {
+	*x = Dispute{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dispute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dispute) ProtoMessage() {}
+
+func (x *Dispute) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dispute.ProtoReflect.Descriptor instead.
+func (*Dispute) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Dispute) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *Dispute) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *Dispute) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Dispute) GetOpened() *v1.DisputeOpened {
+	if x != nil {
+		return x.Opened
+	}
+	return nil
+}
+
+func (x *Dispute) GetOpenedBy() string {
+	if x != nil {
+		return x.OpenedBy
+	}
+	return ""
+}
+
+func (x *Dispute) GetOpenedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpenedAt
+	}
+	return nil
+}
+
+func (x *Dispute) GetAnswered() *v1.DisputeAnswered {
+	if x != nil {
+		return x.Answered
+	}
+	return nil
+}
+
+func (x *Dispute) GetEscalated() []*v1.DisputeEscalated {
+	if x != nil {
+		return x.Escalated
+	}
+	return nil
+}
+
+func (x *Dispute) GetDecided() *v1.DisputeDecided {
+	if x != nil {
+		return x.Decided
+	}
+	return nil
+}
+
+func (x *Dispute) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *Dispute) GetLedTo() []int64 {
+	if x != nil {
+		return x.LedTo
+	}
+	return nil
+}
+
+func (x *Dispute) GetEvidence() *DisputeEvidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+func (x *Dispute) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+// DisputeEvidence is a lead as it was at its handoff, and what was done with it after.
+type DisputeEvidence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was handed over.
+	HandedAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=handed_at,json=handedAt,proto3" json:"handed_at,omitempty"`
+	// Stage then.
+	Stage v1.Stage `protobuf:"varint,2,opt,name=stage,proto3,enum=baton.lead.v1.Stage" json:"stage,omitempty"`
+	// Version of the agreement that qualified it.
+	AgreementVersion int64 `protobuf:"varint,3,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// Why it was qualified, as it was decided then.
+	Explanation *v1.Explanation `protobuf:"bytes,4,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// What was known of it then.
+	Features *v1.Features `protobuf:"bytes,5,opt,name=features,proto3" json:"features,omitempty"`
+	// Version of the questionnaire of its last call before; empty = there was none.
+	QuestionnaireVersion string `protobuf:"bytes,6,opt,name=questionnaire_version,json=questionnaireVersion,proto3" json:"questionnaire_version,omitempty"`
+	// Pool and person that it was handed to.
+	Pool string `protobuf:"bytes,7,opt,name=pool,proto3" json:"pool,omitempty"`
+	// Person.
+	Member string `protobuf:"bytes,8,opt,name=member,proto3" json:"member,omitempty"`
+	// Touches of sales since, and when the first was; absent = none.
+	Touches int64 `protobuf:"varint,9,opt,name=touches,proto3" json:"touches,omitempty"`
+	// First touch since.
+	FirstTouchAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=first_touch_at,json=firstTouchAt,proto3" json:"first_touch_at,omitempty"`
+	// Reason for which it was rejected since; empty = it was not.
+	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What suggests itself: each verdict with what speaks for it, the likeliest first.
+	Hints []*DisputeHint `protobuf:"bytes,12,rep,name=hints,proto3" json:"hints,omitempty"`
+	// SHA-256 of the features, explanation, stage and holder as canonical text: the same
+	// from a replay up to the handoff.
+	Digest        []byte `protobuf:"bytes,13,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeEvidence) Reset() {
+	*x = DisputeEvidence{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeEvidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeEvidence) ProtoMessage() {}
+
+func (x *DisputeEvidence) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeEvidence.ProtoReflect.Descriptor instead.
+func (*DisputeEvidence) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *DisputeEvidence) GetHandedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HandedAt
+	}
+	return nil
+}
+
+func (x *DisputeEvidence) GetStage() v1.Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return v1.Stage(0)
+}
+
+func (x *DisputeEvidence) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *DisputeEvidence) GetExplanation() *v1.Explanation {
+	if x != nil {
+		return x.Explanation
+	}
+	return nil
+}
+
+func (x *DisputeEvidence) GetFeatures() *v1.Features {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+func (x *DisputeEvidence) GetQuestionnaireVersion() string {
+	if x != nil {
+		return x.QuestionnaireVersion
+	}
+	return ""
+}
+
+func (x *DisputeEvidence) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *DisputeEvidence) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *DisputeEvidence) GetTouches() int64 {
+	if x != nil {
+		return x.Touches
+	}
+	return 0
+}
+
+func (x *DisputeEvidence) GetFirstTouchAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTouchAt
+	}
+	return nil
+}
+
+func (x *DisputeEvidence) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DisputeEvidence) GetHints() []*DisputeHint {
+	if x != nil {
+		return x.Hints
+	}
+	return nil
+}
+
+func (x *DisputeEvidence) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+// DisputeHint is a verdict that the evidence suggests.
+type DisputeHint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verdict.
+	Verdict v1.DisputeVerdict `protobuf:"varint,1,opt,name=verdict,proto3,enum=baton.lead.v1.DisputeVerdict" json:"verdict,omitempty"`
+	// Criterion that it is about; empty = none.
+	Criterion string `protobuf:"bytes,2,opt,name=criterion,proto3" json:"criterion,omitempty"`
+	// Why, in plain words.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeHint) Reset() {
+	*x = DisputeHint{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeHint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeHint) ProtoMessage() {}
+
+func (x *DisputeHint) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeHint.ProtoReflect.Descriptor instead.
+func (*DisputeHint) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *DisputeHint) GetVerdict() v1.DisputeVerdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return v1.DisputeVerdict(0)
+}
+
+func (x *DisputeHint) GetCriterion() string {
+	if x != nil {
+		return x.Criterion
+	}
+	return ""
+}
+
+func (x *DisputeHint) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ProposeTargetsRequest names targets. They take the place of those proposed before for
+// the same quarter once both parties have signed them.
+type ProposeTargetsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Targets.
+	Targets []*Target `protobuf:"bytes,3,rep,name=targets,proto3" json:"targets,omitempty"`
+	// Why.
+	Why           string `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProposeTargetsRequest) Reset() {
+	*x = ProposeTargetsRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProposeTargetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProposeTargetsRequest) ProtoMessage() {}
+
+func (x *ProposeTargetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProposeTargetsRequest.ProtoReflect.Descriptor instead.
+func (*ProposeTargetsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ProposeTargetsRequest) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *ProposeTargetsRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *ProposeTargetsRequest) GetTargets() []*Target {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *ProposeTargetsRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// SignTargetsRequest carries a signature.
+type SignTargetsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Revision that was read.
+	Revision int32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// SHA-256 of the targets' text.
+	Digest []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Party: "marketing" or "sales".
+	Party string `protobuf:"bytes,4,opt,name=party,proto3" json:"party,omitempty"`
+	// Ed25519 public key.
+	PublicKey []byte `protobuf:"bytes,5,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// Ed25519 signature over "baton targets v1\n" and the digest.
+	Signature     []byte `protobuf:"bytes,6,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignTargetsRequest) Reset() {
+	*x = SignTargetsRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignTargetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignTargetsRequest) ProtoMessage() {}
+
+func (x *SignTargetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignTargetsRequest.ProtoReflect.Descriptor instead.
+func (*SignTargetsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *SignTargetsRequest) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *SignTargetsRequest) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *SignTargetsRequest) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *SignTargetsRequest) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *SignTargetsRequest) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *SignTargetsRequest) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// GetQuarterRequest asks for a quarter.
+type GetQuarterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4.
+	Quarter       string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetQuarterRequest) Reset() {
+	*x = GetQuarterRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetQuarterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetQuarterRequest) ProtoMessage() {}
+
+func (x *GetQuarterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetQuarterRequest.ProtoReflect.Descriptor instead.
+func (*GetQuarterRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *GetQuarterRequest) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+// ListQuartersRequest asks for the quarters.
+type ListQuartersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQuartersRequest) Reset() {
+	*x = ListQuartersRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQuartersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQuartersRequest) ProtoMessage() {}
+
+func (x *ListQuartersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQuartersRequest.ProtoReflect.Descriptor instead.
+func (*ListQuartersRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{32}
+}
+
+// ListQuartersResponse is the quarters, the latest first.
+type ListQuartersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarters, without how far their targets are.
+	Quarters      []*Quarter `protobuf:"bytes,1,rep,name=quarters,proto3" json:"quarters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQuartersResponse) Reset() {
+	*x = ListQuartersResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQuartersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQuartersResponse) ProtoMessage() {}
+
+func (x *ListQuartersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQuartersResponse.ProtoReflect.Descriptor instead.
+func (*ListQuartersResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListQuartersResponse) GetQuarters() []*Quarter {
+	if x != nil {
+		return x.Quarters
+	}
+	return nil
+}
+
+// Quarter is what both departments want of three months, and what came of it.
+type Quarter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// When it begins.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// When it is over.
+	To *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// The targets that hold, or were proposed last where none hold.
+	Proposed *TargetsProposed `protobuf:"bytes,4,opt,name=proposed,proto3" json:"proposed,omitempty"`
+	// The text whose digest is signed.
+	Text string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	// Signatures over them.
+	Signatures []*TargetsSigned `protobuf:"bytes,6,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	// Whether both parties have signed.
+	Agreed bool `protobuf:"varint,7,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	// How far they are now, in the order of the targets.
+	Now []*TargetResult `protobuf:"bytes,8,rep,name=now,proto3" json:"now,omitempty"`
+	// What was stated when it was closed; absent = it is open.
+	Closed *QuarterClosed `protobuf:"bytes,9,opt,name=closed,proto3" json:"closed,omitempty"`
+	// When it was closed.
+	ClosedAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	// What was counted anew since.
+	Restated []*QuarterRestated `protobuf:"bytes,11,rep,name=restated,proto3" json:"restated,omitempty"`
+	// Plans for what was missed.
+	Recoveries []*Recovery `protobuf:"bytes,12,rep,name=recoveries,proto3" json:"recoveries,omitempty"`
+	// Targets that were missed and have no plan yet.
+	Unplanned     []string `protobuf:"bytes,13,rep,name=unplanned,proto3" json:"unplanned,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quarter) Reset() {
+	*x = Quarter{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quarter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quarter) ProtoMessage() {}
+
+func (x *Quarter) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quarter.ProtoReflect.Descriptor instead.
+func (*Quarter) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Quarter) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *Quarter) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Quarter) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Quarter) GetProposed() *TargetsProposed {
+	if x != nil {
+		return x.Proposed
+	}
+	return nil
+}
+
+func (x *Quarter) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Quarter) GetSignatures() []*TargetsSigned {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+func (x *Quarter) GetAgreed() bool {
+	if x != nil {
+		return x.Agreed
+	}
+	return false
+}
+
+func (x *Quarter) GetNow() []*TargetResult {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *Quarter) GetClosed() *QuarterClosed {
+	if x != nil {
+		return x.Closed
+	}
+	return nil
+}
+
+func (x *Quarter) GetClosedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClosedAt
+	}
+	return nil
+}
+
+func (x *Quarter) GetRestated() []*QuarterRestated {
+	if x != nil {
+		return x.Restated
+	}
+	return nil
+}
+
+func (x *Quarter) GetRecoveries() []*Recovery {
+	if x != nil {
+		return x.Recoveries
+	}
+	return nil
+}
+
+func (x *Quarter) GetUnplanned() []string {
+	if x != nil {
+		return x.Unplanned
+	}
+	return nil
+}
+
+// Recovery is a plan for a target that was missed.
+type Recovery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Target.
+	TargetId string `protobuf:"bytes,1,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// By when.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// The plan; empty for those who may not read it.
+	Plan          string `protobuf:"bytes,4,opt,name=plan,proto3" json:"plan,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recovery) Reset() {
+	*x = Recovery{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recovery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recovery) ProtoMessage() {}
+
+func (x *Recovery) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
+func (*Recovery) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Recovery) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *Recovery) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Recovery) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *Recovery) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
+// CloseQuarterRequest closes a quarter.
+type CloseQuarterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *CloseQuarterRequest) Reset() {
+	*x = CloseQuarterRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseQuarterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseQuarterRequest) ProtoMessage() {}
+
+func (x *CloseQuarterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseQuarterRequest.ProtoReflect.Descriptor instead.
+func (*CloseQuarterRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *CloseQuarterRequest) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *CloseQuarterRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// RestateQuarterRequest counts a closed quarter anew.
+type RestateQuarterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Why.
+	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestateQuarterRequest) Reset() {
+	*x = RestateQuarterRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestateQuarterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestateQuarterRequest) ProtoMessage() {}
+
+func (x *RestateQuarterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestateQuarterRequest.ProtoReflect.Descriptor instead.
+func (*RestateQuarterRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *RestateQuarterRequest) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *RestateQuarterRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *RestateQuarterRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// PlanRecoveryRequest plans for a target that was missed.
+type PlanRecoveryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Makes a repeat of this call harmless. Required.
+	IdempotencyKey string `protobuf:"bytes,2,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Target.
+	TargetId string `protobuf:"bytes,3,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// Whose it is.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// By when.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// The plan; sealed.
+	Plan          string `protobuf:"bytes,6,opt,name=plan,proto3" json:"plan,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanRecoveryRequest) Reset() {
+	*x = PlanRecoveryRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanRecoveryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanRecoveryRequest) ProtoMessage() {}
+
+func (x *PlanRecoveryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanRecoveryRequest.ProtoReflect.Descriptor instead.
+func (*PlanRecoveryRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *PlanRecoveryRequest) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *PlanRecoveryRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *PlanRecoveryRequest) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *PlanRecoveryRequest) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *PlanRecoveryRequest) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *PlanRecoveryRequest) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
 var File_baton_feedback_v1_feedback_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\n" +
-	"(baton/feedback/v1/feedback_service.proto\x12\x11baton.feedback.v1\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x03\n" +
+	"(baton/feedback/v1/feedback_service.proto\x12\x11baton.feedback.v1\x1a\x1dbaton/feedback/v1/event.proto\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x05\n" +
 	"\x14RecordOutcomeRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -962,12 +3054,19 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\bcurrency\x18\a \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\bcurrency\x12\x1d\n" +
 	"\x04note\x18\b \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\x12;\n" +
 	"\voccurred_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"occurredAt\"3\n" +
+	"occurredAt\x12.\n" +
+	"\tdirection\x18\n" +
+	" \x01(\tB\x10\xbaH\rr\vR\x00R\x02inR\x03outR\tdirection\x12E\n" +
+	"\vdisposition\x18\v \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\vdisposition\x12B\n" +
+	"\n" +
+	"deal_stage\x18\f \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\tdealStage\x12$\n" +
+	"\aminutes\x18\r \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\aminutes\"3\n" +
 	"\x15RecordOutcomeResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\"z\n" +
 	"\x15ImportOutcomesRequest\x12!\n" +
 	"\x06source\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06source\x12>\n" +
-	"\x04rows\x18\x02 \x03(\v2\x1d.baton.feedback.v1.OutcomeRowB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x04rows\"\xfb\x03\n" +
+	"\x04rows\x18\x02 \x03(\v2\x1d.baton.feedback.v1.OutcomeRowB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x04rows\"\xdc\x05\n" +
 	"\n" +
 	"OutcomeRow\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\"\n" +
@@ -984,7 +3083,13 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\bcurrency\x18\t \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\bcurrency\x12C\n" +
 	"\voccurred_at\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
-	"occurredAt\"T\n" +
+	"occurredAt\x12.\n" +
+	"\tdirection\x18\v \x01(\tB\x10\xbaH\rr\vR\x00R\x02inR\x03outR\tdirection\x12E\n" +
+	"\vdisposition\x18\f \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\vdisposition\x12B\n" +
+	"\n" +
+	"deal_stage\x18\r \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\tdealStage\x12$\n" +
+	"\aminutes\x18\x0e \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\aminutes\"T\n" +
 	"\x16ImportOutcomesResponse\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2 .baton.feedback.v1.OutcomeResultR\aresults\"Q\n" +
 	"\rOutcomeResult\x12\x12\n" +
@@ -1024,12 +3129,199 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\x06member\x18\x05 \x01(\tR\x06member\x12;\n" +
 	"\voccurred_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"occurredAt\x120\n" +
-	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since2\xcc\x04\n" +
+	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"<\n" +
+	"\x16GetFeedbackFormRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\xbb\x02\n" +
+	"\fFeedbackForm\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12A\n" +
+	"\tquestions\x18\x02 \x03(\v2#.baton.feedback.v1.FeedbackQuestionR\tquestions\x122\n" +
+	"\x05given\x18\x03 \x01(\v2\x1c.baton.lead.v1.FeedbackGivenR\x05given\x12\x18\n" +
+	"\amissing\x18\x04 \x03(\tR\amissing\x121\n" +
+	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12\x1a\n" +
+	"\bvertical\x18\x06 \x01(\tR\bvertical\x12\x18\n" +
+	"\apersona\x18\a \x01(\tR\apersona\x12\x18\n" +
+	"\aphrases\x18\b \x03(\tR\aphrases\"\xad\x01\n" +
+	"\x10FeedbackQuestion\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
+	"\brequired\x18\x03 \x01(\bR\brequired\x12\x18\n" +
+	"\aseveral\x18\x04 \x01(\bR\aseveral\x12;\n" +
+	"\achoices\x18\x05 \x03(\v2!.baton.feedback.v1.FeedbackChoiceR\achoices\"6\n" +
+	"\x0eFeedbackChoice\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"\xcf\x01\n" +
+	"\x13GiveFeedbackRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\x12@\n" +
+	"\bfeedback\x18\x03 \x01(\v2\x1c.baton.lead.v1.FeedbackGivenB\x06\xbaH\x03\xc8\x01\x01R\bfeedback\x12\x1d\n" +
+	"\x04note\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\"L\n" +
+	"\x14GiveFeedbackResponse\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"\x8e\x02\n" +
+	"\x12OpenDisputeRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\x12;\n" +
+	"\x05claim\x18\x03 \x01(\x0e2\x1b.baton.lead.v1.DisputeClaimB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05claim\x12$\n" +
+	"\bcriteria\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\bcriteria\x12\x1d\n" +
+	"\x04note\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\x12\x1d\n" +
+	"\x05offer\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05offer\"\xac\x01\n" +
+	"\x14AnswerDisputeRequest\x12(\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tdisputeId\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\x12\x16\n" +
+	"\x06agrees\x18\x03 \x01(\bR\x06agrees\x12\x1d\n" +
+	"\x04note\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\"\x80\x02\n" +
+	"\x14DecideDisputeRequest\x12(\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tdisputeId\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\x12C\n" +
+	"\averdict\x18\x03 \x01(\x0e2\x1d.baton.lead.v1.DisputeVerdictB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\averdict\x12%\n" +
+	"\tcriterion\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tcriterion\x12\x1d\n" +
+	"\x04note\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\"=\n" +
+	"\x11GetDisputeRequest\x12(\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tdisputeId\"\x8f\x01\n" +
+	"\x13ListDisputesRequest\x12\x18\n" +
+	"\adecided\x18\x01 \x01(\bR\adecided\x12\x16\n" +
+	"\x06review\x18\x02 \x01(\bR\x06review\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"v\n" +
+	"\x14ListDisputesResponse\x126\n" +
+	"\bdisputes\x18\x01 \x03(\v2\x1a.baton.feedback.v1.DisputeR\bdisputes\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xaa\x01\n" +
+	"\x11DrawReviewRequest\x126\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12*\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1d\n" +
+	"\x04size\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x04size\x12\x12\n" +
+	"\x04seed\x18\x04 \x01(\x03R\x04seed\"\xbf\x04\n" +
+	"\aDispute\x12\x1d\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tR\tdisputeId\x12\x17\n" +
+	"\alead_id\x18\x02 \x01(\tR\x06leadId\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x124\n" +
+	"\x06opened\x18\x04 \x01(\v2\x1c.baton.lead.v1.DisputeOpenedR\x06opened\x12\x1b\n" +
+	"\topened_by\x18\x05 \x01(\tR\bopenedBy\x127\n" +
+	"\topened_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\x12:\n" +
+	"\banswered\x18\a \x01(\v2\x1e.baton.lead.v1.DisputeAnsweredR\banswered\x12=\n" +
+	"\tescalated\x18\b \x03(\v2\x1f.baton.lead.v1.DisputeEscalatedR\tescalated\x127\n" +
+	"\adecided\x18\t \x01(\v2\x1d.baton.lead.v1.DisputeDecidedR\adecided\x129\n" +
+	"\n" +
+	"decided_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12\x15\n" +
+	"\x06led_to\x18\v \x03(\x03R\x05ledTo\x12>\n" +
+	"\bevidence\x18\f \x01(\v2\".baton.feedback.v1.DisputeEvidenceR\bevidence\x12\x14\n" +
+	"\x05notes\x18\r \x03(\tR\x05notes\"\xb9\x04\n" +
+	"\x0fDisputeEvidence\x127\n" +
+	"\thanded_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\bhandedAt\x12*\n" +
+	"\x05stage\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StageR\x05stage\x12+\n" +
+	"\x11agreement_version\x18\x03 \x01(\x03R\x10agreementVersion\x12<\n" +
+	"\vexplanation\x18\x04 \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\x123\n" +
+	"\bfeatures\x18\x05 \x01(\v2\x17.baton.lead.v1.FeaturesR\bfeatures\x123\n" +
+	"\x15questionnaire_version\x18\x06 \x01(\tR\x14questionnaireVersion\x12\x12\n" +
+	"\x04pool\x18\a \x01(\tR\x04pool\x12\x16\n" +
+	"\x06member\x18\b \x01(\tR\x06member\x12\x18\n" +
+	"\atouches\x18\t \x01(\x03R\atouches\x12@\n" +
+	"\x0efirst_touch_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\ffirstTouchAt\x12\x16\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x124\n" +
+	"\x05hints\x18\f \x03(\v2\x1e.baton.feedback.v1.DisputeHintR\x05hints\x12\x16\n" +
+	"\x06digest\x18\r \x01(\fR\x06digest\"x\n" +
+	"\vDisputeHint\x127\n" +
+	"\averdict\x18\x01 \x01(\x0e2\x1d.baton.lead.v1.DisputeVerdictR\averdict\x12\x1c\n" +
+	"\tcriterion\x18\x02 \x01(\tR\tcriterion\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\xdd\x01\n" +
+	"\x15ProposeTargetsRequest\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\x12?\n" +
+	"\atargets\x18\x03 \x03(\v2\x19.baton.feedback.v1.TargetB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\atargets\x12\x1a\n" +
+	"\x03why\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x03why\"\x8c\x02\n" +
+	"\x12SignTargetsRequest\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x12#\n" +
+	"\brevision\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\brevision\x12\x1f\n" +
+	"\x06digest\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12-\n" +
+	"\x05party\x18\x04 \x01(\tB\x17\xbaH\x14r\x12R\tmarketingR\x05salesR\x05party\x12&\n" +
+	"\n" +
+	"public_key\x18\x05 \x01(\fB\a\xbaH\x04z\x02h R\tpublicKey\x12%\n" +
+	"\tsignature\x18\x06 \x01(\fB\a\xbaH\x04z\x02h@R\tsignature\"G\n" +
+	"\x11GetQuarterRequest\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\"\x15\n" +
+	"\x13ListQuartersRequest\"N\n" +
+	"\x14ListQuartersResponse\x126\n" +
+	"\bquarters\x18\x01 \x03(\v2\x1a.baton.feedback.v1.QuarterR\bquarters\"\xee\x04\n" +
+	"\aQuarter\x12\x18\n" +
+	"\aquarter\x18\x01 \x01(\tR\aquarter\x12.\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12>\n" +
+	"\bproposed\x18\x04 \x01(\v2\".baton.feedback.v1.TargetsProposedR\bproposed\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12@\n" +
+	"\n" +
+	"signatures\x18\x06 \x03(\v2 .baton.feedback.v1.TargetsSignedR\n" +
+	"signatures\x12\x16\n" +
+	"\x06agreed\x18\a \x01(\bR\x06agreed\x121\n" +
+	"\x03now\x18\b \x03(\v2\x1f.baton.feedback.v1.TargetResultR\x03now\x128\n" +
+	"\x06closed\x18\t \x01(\v2 .baton.feedback.v1.QuarterClosedR\x06closed\x127\n" +
+	"\tclosed_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\bclosedAt\x12>\n" +
+	"\brestated\x18\v \x03(\v2\".baton.feedback.v1.QuarterRestatedR\brestated\x12;\n" +
+	"\n" +
+	"recoveries\x18\f \x03(\v2\x1b.baton.feedback.v1.RecoveryR\n" +
+	"recoveries\x12\x1c\n" +
+	"\tunplanned\x18\r \x03(\tR\tunplanned\"\x86\x01\n" +
+	"\bRecovery\x12\x1b\n" +
+	"\ttarget_id\x18\x01 \x01(\tR\btargetId\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\tR\x06member\x121\n" +
+	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12\x12\n" +
+	"\x04plan\x18\x04 \x01(\tR\x04plan\"~\n" +
+	"\x13CloseQuarterRequest\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\"\x9e\x01\n" +
+	"\x15RestateQuarterRequest\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\x12\x1c\n" +
+	"\x03why\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x03why\"\xa5\x02\n" +
+	"\x13PlanRecoveryRequest\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x123\n" +
+	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\x12&\n" +
+	"\ttarget_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btargetId\x12!\n" +
+	"\x06member\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x129\n" +
+	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12\x1f\n" +
+	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xed\x13\n" +
 	"\x0fFeedbackService\x12\x8f\x01\n" +
 	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/outcomes\x12\x89\x01\n" +
 	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x81\x01\n" +
 	"\fImportOwners\x12&.baton.feedback.v1.ImportOwnersRequest\x1a'.baton.feedback.v1.ImportOwnersResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/owners:import\x12\x96\x01\n" +
-	"\x13ListWaitingOutcomes\x12-.baton.feedback.v1.ListWaitingOutcomesRequest\x1a..baton.feedback.v1.ListWaitingOutcomesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/outcomes:waitingBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
+	"\x13ListWaitingOutcomes\x12-.baton.feedback.v1.ListWaitingOutcomesRequest\x1a..baton.feedback.v1.ListWaitingOutcomesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/outcomes:waiting\x12\x8c\x01\n" +
+	"\x0fGetFeedbackForm\x12).baton.feedback.v1.GetFeedbackFormRequest\x1a\x1f.baton.feedback.v1.FeedbackForm\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/leads/{lead_id}/feedback:form\x12\x8c\x01\n" +
+	"\fGiveFeedback\x12&.baton.feedback.v1.GiveFeedbackRequest\x1a'.baton.feedback.v1.GiveFeedbackResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/feedback\x12}\n" +
+	"\vOpenDispute\x12%.baton.feedback.v1.OpenDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/disputes\x12\x85\x01\n" +
+	"\rAnswerDispute\x12'.baton.feedback.v1.AnswerDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/disputes/{dispute_id}:answer\x12\x85\x01\n" +
+	"\rDecideDispute\x12'.baton.feedback.v1.DecideDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/disputes/{dispute_id}:decide\x12u\n" +
+	"\n" +
+	"GetDispute\x12$.baton.feedback.v1.GetDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/disputes/{dispute_id}\x12y\n" +
+	"\fListDisputes\x12&.baton.feedback.v1.ListDisputesRequest\x1a'.baton.feedback.v1.ListDisputesResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/disputes\x12}\n" +
+	"\n" +
+	"DrawReview\x12$.baton.feedback.v1.DrawReviewRequest\x1a'.baton.feedback.v1.ListDisputesResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/disputes:draw\x12\x85\x01\n" +
+	"\x0eProposeTargets\x12(.baton.feedback.v1.ProposeTargetsRequest\x1a\x1a.baton.feedback.v1.Quarter\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/quarters/{quarter}/targets\x12|\n" +
+	"\vSignTargets\x12%.baton.feedback.v1.SignTargetsRequest\x1a\x1a.baton.feedback.v1.Quarter\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/api/v1/quarters/{quarter}:sign\x12r\n" +
+	"\n" +
+	"GetQuarter\x12$.baton.feedback.v1.GetQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/quarters/{quarter}\x12y\n" +
+	"\fListQuarters\x12&.baton.feedback.v1.ListQuartersRequest\x1a'.baton.feedback.v1.ListQuartersResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/quarters\x12\x7f\n" +
+	"\fCloseQuarter\x12&.baton.feedback.v1.CloseQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/quarters/{quarter}:close\x12\x85\x01\n" +
+	"\x0eRestateQuarter\x12(.baton.feedback.v1.RestateQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/quarters/{quarter}:restate\x12\x82\x01\n" +
+	"\fPlanRecovery\x12&.baton.feedback.v1.PlanRecoveryRequest\x1a\x1a.baton.feedback.v1.Quarter\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/quarters/{quarter}/recoveryBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
 	file_baton_feedback_v1_feedback_service_proto_rawDescOnce sync.Once
@@ -1043,7 +3335,7 @@ func file_baton_feedback_v1_feedback_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_feedback_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*RecordOutcomeRequest)(nil),        // 0: baton.feedback.v1.RecordOutcomeRequest
 	(*RecordOutcomeResponse)(nil),       // 1: baton.feedback.v1.RecordOutcomeResponse
@@ -1058,36 +3350,145 @@ var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*ListWaitingOutcomesRequest)(nil),  // 10: baton.feedback.v1.ListWaitingOutcomesRequest
 	(*ListWaitingOutcomesResponse)(nil), // 11: baton.feedback.v1.ListWaitingOutcomesResponse
 	(*WaitingOutcome)(nil),              // 12: baton.feedback.v1.WaitingOutcome
-	(v1.OutcomeKind)(0),                 // 13: baton.lead.v1.OutcomeKind
-	(*timestamppb.Timestamp)(nil),       // 14: google.protobuf.Timestamp
+	(*GetFeedbackFormRequest)(nil),      // 13: baton.feedback.v1.GetFeedbackFormRequest
+	(*FeedbackForm)(nil),                // 14: baton.feedback.v1.FeedbackForm
+	(*FeedbackQuestion)(nil),            // 15: baton.feedback.v1.FeedbackQuestion
+	(*FeedbackChoice)(nil),              // 16: baton.feedback.v1.FeedbackChoice
+	(*GiveFeedbackRequest)(nil),         // 17: baton.feedback.v1.GiveFeedbackRequest
+	(*GiveFeedbackResponse)(nil),        // 18: baton.feedback.v1.GiveFeedbackResponse
+	(*OpenDisputeRequest)(nil),          // 19: baton.feedback.v1.OpenDisputeRequest
+	(*AnswerDisputeRequest)(nil),        // 20: baton.feedback.v1.AnswerDisputeRequest
+	(*DecideDisputeRequest)(nil),        // 21: baton.feedback.v1.DecideDisputeRequest
+	(*GetDisputeRequest)(nil),           // 22: baton.feedback.v1.GetDisputeRequest
+	(*ListDisputesRequest)(nil),         // 23: baton.feedback.v1.ListDisputesRequest
+	(*ListDisputesResponse)(nil),        // 24: baton.feedback.v1.ListDisputesResponse
+	(*DrawReviewRequest)(nil),           // 25: baton.feedback.v1.DrawReviewRequest
+	(*Dispute)(nil),                     // 26: baton.feedback.v1.Dispute
+	(*DisputeEvidence)(nil),             // 27: baton.feedback.v1.DisputeEvidence
+	(*DisputeHint)(nil),                 // 28: baton.feedback.v1.DisputeHint
+	(*ProposeTargetsRequest)(nil),       // 29: baton.feedback.v1.ProposeTargetsRequest
+	(*SignTargetsRequest)(nil),          // 30: baton.feedback.v1.SignTargetsRequest
+	(*GetQuarterRequest)(nil),           // 31: baton.feedback.v1.GetQuarterRequest
+	(*ListQuartersRequest)(nil),         // 32: baton.feedback.v1.ListQuartersRequest
+	(*ListQuartersResponse)(nil),        // 33: baton.feedback.v1.ListQuartersResponse
+	(*Quarter)(nil),                     // 34: baton.feedback.v1.Quarter
+	(*Recovery)(nil),                    // 35: baton.feedback.v1.Recovery
+	(*CloseQuarterRequest)(nil),         // 36: baton.feedback.v1.CloseQuarterRequest
+	(*RestateQuarterRequest)(nil),       // 37: baton.feedback.v1.RestateQuarterRequest
+	(*PlanRecoveryRequest)(nil),         // 38: baton.feedback.v1.PlanRecoveryRequest
+	(v1.OutcomeKind)(0),                 // 39: baton.lead.v1.OutcomeKind
+	(*timestamppb.Timestamp)(nil),       // 40: google.protobuf.Timestamp
+	(*v1.FeedbackGiven)(nil),            // 41: baton.lead.v1.FeedbackGiven
+	(v1.DisputeClaim)(0),                // 42: baton.lead.v1.DisputeClaim
+	(v1.DisputeVerdict)(0),              // 43: baton.lead.v1.DisputeVerdict
+	(*v1.DisputeOpened)(nil),            // 44: baton.lead.v1.DisputeOpened
+	(*v1.DisputeAnswered)(nil),          // 45: baton.lead.v1.DisputeAnswered
+	(*v1.DisputeEscalated)(nil),         // 46: baton.lead.v1.DisputeEscalated
+	(*v1.DisputeDecided)(nil),           // 47: baton.lead.v1.DisputeDecided
+	(v1.Stage)(0),                       // 48: baton.lead.v1.Stage
+	(*v1.Explanation)(nil),              // 49: baton.lead.v1.Explanation
+	(*v1.Features)(nil),                 // 50: baton.lead.v1.Features
+	(*Target)(nil),                      // 51: baton.feedback.v1.Target
+	(*TargetsProposed)(nil),             // 52: baton.feedback.v1.TargetsProposed
+	(*TargetsSigned)(nil),               // 53: baton.feedback.v1.TargetsSigned
+	(*TargetResult)(nil),                // 54: baton.feedback.v1.TargetResult
+	(*QuarterClosed)(nil),               // 55: baton.feedback.v1.QuarterClosed
+	(*QuarterRestated)(nil),             // 56: baton.feedback.v1.QuarterRestated
 }
 var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
-	13, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
-	14, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	39, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
+	40, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
-	13, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
-	14, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
+	39, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
+	40, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
 	7,  // 6: baton.feedback.v1.ImportOwnersRequest.rows:type_name -> baton.feedback.v1.OwnerRow
-	14, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
+	40, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
 	9,  // 8: baton.feedback.v1.ImportOwnersResponse.results:type_name -> baton.feedback.v1.OwnerResult
 	12, // 9: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
-	13, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
-	14, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
-	14, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
-	0,  // 13: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	2,  // 14: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
-	6,  // 15: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
-	10, // 16: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
-	1,  // 17: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	4,  // 18: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
-	8,  // 19: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
-	11, // 20: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	39, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
+	40, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
+	40, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
+	15, // 13: baton.feedback.v1.FeedbackForm.questions:type_name -> baton.feedback.v1.FeedbackQuestion
+	41, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
+	40, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
+	16, // 16: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
+	41, // 17: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	42, // 18: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
+	43, // 19: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	26, // 20: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
+	40, // 21: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
+	40, // 22: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
+	44, // 23: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
+	40, // 24: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
+	45, // 25: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
+	46, // 26: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
+	47, // 27: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
+	40, // 28: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
+	27, // 29: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
+	40, // 30: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
+	48, // 31: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
+	49, // 32: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
+	50, // 33: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
+	40, // 34: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
+	28, // 35: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
+	43, // 36: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	51, // 37: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
+	34, // 38: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
+	40, // 39: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
+	40, // 40: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
+	52, // 41: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
+	53, // 42: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
+	54, // 43: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
+	55, // 44: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
+	40, // 45: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
+	56, // 46: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
+	35, // 47: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
+	40, // 48: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
+	40, // 49: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
+	0,  // 50: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,  // 51: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,  // 52: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
+	10, // 53: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	13, // 54: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
+	17, // 55: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
+	19, // 56: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
+	20, // 57: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
+	21, // 58: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
+	22, // 59: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
+	23, // 60: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
+	25, // 61: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
+	29, // 62: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
+	30, // 63: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
+	31, // 64: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
+	32, // 65: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
+	36, // 66: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
+	37, // 67: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
+	38, // 68: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
+	1,  // 69: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,  // 70: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	8,  // 71: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
+	11, // 72: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	14, // 73: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
+	18, // 74: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
+	26, // 75: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
+	26, // 76: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
+	26, // 77: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
+	26, // 78: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
+	24, // 79: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
+	24, // 80: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
+	34, // 81: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
+	34, // 82: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
+	34, // 83: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
+	33, // 84: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
+	34, // 85: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
+	34, // 86: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
+	34, // 87: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
+	69, // [69:88] is the sub-list for method output_type
+	50, // [50:69] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }
@@ -1095,13 +3496,14 @@ func file_baton_feedback_v1_feedback_service_proto_init() {
 	if File_baton_feedback_v1_feedback_service_proto != nil {
 		return
 	}
+	file_baton_feedback_v1_event_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_feedback_service_proto_rawDesc), len(file_baton_feedback_v1_feedback_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

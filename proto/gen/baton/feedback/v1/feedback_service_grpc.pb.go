@@ -4,7 +4,8 @@
 // - protoc             (unknown)
 // source: baton/feedback/v1/feedback_service.proto
 
-// FeedbackService takes what became of leads.
+// FeedbackService takes what people say of leads: outcomes, feedback, disputes and
+// targets.
 
 package feedbackv1
 
@@ -25,13 +26,28 @@ const (
 	FeedbackService_ImportOutcomes_FullMethodName      = "/baton.feedback.v1.FeedbackService/ImportOutcomes"
 	FeedbackService_ImportOwners_FullMethodName        = "/baton.feedback.v1.FeedbackService/ImportOwners"
 	FeedbackService_ListWaitingOutcomes_FullMethodName = "/baton.feedback.v1.FeedbackService/ListWaitingOutcomes"
+	FeedbackService_GetFeedbackForm_FullMethodName     = "/baton.feedback.v1.FeedbackService/GetFeedbackForm"
+	FeedbackService_GiveFeedback_FullMethodName        = "/baton.feedback.v1.FeedbackService/GiveFeedback"
+	FeedbackService_OpenDispute_FullMethodName         = "/baton.feedback.v1.FeedbackService/OpenDispute"
+	FeedbackService_AnswerDispute_FullMethodName       = "/baton.feedback.v1.FeedbackService/AnswerDispute"
+	FeedbackService_DecideDispute_FullMethodName       = "/baton.feedback.v1.FeedbackService/DecideDispute"
+	FeedbackService_GetDispute_FullMethodName          = "/baton.feedback.v1.FeedbackService/GetDispute"
+	FeedbackService_ListDisputes_FullMethodName        = "/baton.feedback.v1.FeedbackService/ListDisputes"
+	FeedbackService_DrawReview_FullMethodName          = "/baton.feedback.v1.FeedbackService/DrawReview"
+	FeedbackService_ProposeTargets_FullMethodName      = "/baton.feedback.v1.FeedbackService/ProposeTargets"
+	FeedbackService_SignTargets_FullMethodName         = "/baton.feedback.v1.FeedbackService/SignTargets"
+	FeedbackService_GetQuarter_FullMethodName          = "/baton.feedback.v1.FeedbackService/GetQuarter"
+	FeedbackService_ListQuarters_FullMethodName        = "/baton.feedback.v1.FeedbackService/ListQuarters"
+	FeedbackService_CloseQuarter_FullMethodName        = "/baton.feedback.v1.FeedbackService/CloseQuarter"
+	FeedbackService_RestateQuarter_FullMethodName      = "/baton.feedback.v1.FeedbackService/RestateQuarter"
+	FeedbackService_PlanRecovery_FullMethodName        = "/baton.feedback.v1.FeedbackService/PlanRecovery"
 )
 
 // FeedbackServiceClient is the client API for FeedbackService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// FeedbackService takes outcomes.
+// FeedbackService takes what people say of leads.
 type FeedbackServiceClient interface {
 	// RecordOutcome records a touch, progress, a won or a lost deal.
 	RecordOutcome(ctx context.Context, in *RecordOutcomeRequest, opts ...grpc.CallOption) (*RecordOutcomeResponse, error)
@@ -43,6 +59,43 @@ type FeedbackServiceClient interface {
 	ImportOwners(ctx context.Context, in *ImportOwnersRequest, opts ...grpc.CallOption) (*ImportOwnersResponse, error)
 	// ListWaitingOutcomes lists the outcomes that wait for their leads.
 	ListWaitingOutcomes(ctx context.Context, in *ListWaitingOutcomesRequest, opts ...grpc.CallOption) (*ListWaitingOutcomesResponse, error)
+	// GetFeedbackForm answers what marketing asks about a lead: the agreed lists, what
+	// must be said, what has been said already, and what is known, to begin with.
+	GetFeedbackForm(ctx context.Context, in *GetFeedbackFormRequest, opts ...grpc.CallOption) (*FeedbackForm, error)
+	// GiveFeedback says what sales learned from a lead.
+	GiveFeedback(ctx context.Context, in *GiveFeedbackRequest, opts ...grpc.CallOption) (*GiveFeedbackResponse, error)
+	// OpenDispute holds a handoff against the other side.
+	OpenDispute(ctx context.Context, in *OpenDisputeRequest, opts ...grpc.CallOption) (*Dispute, error)
+	// AnswerDispute says what the other side says to it.
+	AnswerDispute(ctx context.Context, in *AnswerDisputeRequest, opts ...grpc.CallOption) (*Dispute, error)
+	// DecideDispute closes a case with a verdict. The arbiter decides; what both sides
+	// agree on, either may close.
+	DecideDispute(ctx context.Context, in *DecideDisputeRequest, opts ...grpc.CallOption) (*Dispute, error)
+	// GetDispute answers one case with its evidence: the lead as it was handed over,
+	// criterion by criterion, and what happened since.
+	GetDispute(ctx context.Context, in *GetDisputeRequest, opts ...grpc.CallOption) (*Dispute, error)
+	// ListDisputes lists cases, those that wait longest first.
+	ListDisputes(ctx context.Context, in *ListDisputesRequest, opts ...grpc.CallOption) (*ListDisputesResponse, error)
+	// DrawReview opens cases for review on a sample of the handoffs of a period. The
+	// same period, size and seed give the same sample.
+	DrawReview(ctx context.Context, in *DrawReviewRequest, opts ...grpc.CallOption) (*ListDisputesResponse, error)
+	// ProposeTargets names the targets of a quarter.
+	ProposeTargets(ctx context.Context, in *ProposeTargetsRequest, opts ...grpc.CallOption) (*Quarter, error)
+	// SignTargets is one party's signature over them. Where a target of a closed quarter
+	// was missed and has no owner with a plan, nobody signs.
+	SignTargets(ctx context.Context, in *SignTargetsRequest, opts ...grpc.CallOption) (*Quarter, error)
+	// GetQuarter answers a quarter: its targets, how far they are, what was stated when
+	// it was closed, and what was counted anew since.
+	GetQuarter(ctx context.Context, in *GetQuarterRequest, opts ...grpc.CallOption) (*Quarter, error)
+	// ListQuarters lists the quarters that have targets, the latest first.
+	ListQuarters(ctx context.Context, in *ListQuartersRequest, opts ...grpc.CallOption) (*ListQuartersResponse, error)
+	// CloseQuarter states what became of its targets. A quarter that is not over, or was
+	// not signed by both parties, is not closed.
+	CloseQuarter(ctx context.Context, in *CloseQuarterRequest, opts ...grpc.CallOption) (*Quarter, error)
+	// RestateQuarter counts a closed quarter anew, beside what was stated.
+	RestateQuarter(ctx context.Context, in *RestateQuarterRequest, opts ...grpc.CallOption) (*Quarter, error)
+	// PlanRecovery says who makes good for a target that was missed, and by when.
+	PlanRecovery(ctx context.Context, in *PlanRecoveryRequest, opts ...grpc.CallOption) (*Quarter, error)
 }
 
 type feedbackServiceClient struct {
@@ -93,11 +146,161 @@ func (c *feedbackServiceClient) ListWaitingOutcomes(ctx context.Context, in *Lis
 	return out, nil
 }
 
+func (c *feedbackServiceClient) GetFeedbackForm(ctx context.Context, in *GetFeedbackFormRequest, opts ...grpc.CallOption) (*FeedbackForm, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FeedbackForm)
+	err := c.cc.Invoke(ctx, FeedbackService_GetFeedbackForm_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) GiveFeedback(ctx context.Context, in *GiveFeedbackRequest, opts ...grpc.CallOption) (*GiveFeedbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GiveFeedbackResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_GiveFeedback_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) OpenDispute(ctx context.Context, in *OpenDisputeRequest, opts ...grpc.CallOption) (*Dispute, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Dispute)
+	err := c.cc.Invoke(ctx, FeedbackService_OpenDispute_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) AnswerDispute(ctx context.Context, in *AnswerDisputeRequest, opts ...grpc.CallOption) (*Dispute, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Dispute)
+	err := c.cc.Invoke(ctx, FeedbackService_AnswerDispute_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) DecideDispute(ctx context.Context, in *DecideDisputeRequest, opts ...grpc.CallOption) (*Dispute, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Dispute)
+	err := c.cc.Invoke(ctx, FeedbackService_DecideDispute_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) GetDispute(ctx context.Context, in *GetDisputeRequest, opts ...grpc.CallOption) (*Dispute, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Dispute)
+	err := c.cc.Invoke(ctx, FeedbackService_GetDispute_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) ListDisputes(ctx context.Context, in *ListDisputesRequest, opts ...grpc.CallOption) (*ListDisputesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDisputesResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ListDisputes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) DrawReview(ctx context.Context, in *DrawReviewRequest, opts ...grpc.CallOption) (*ListDisputesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDisputesResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_DrawReview_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) ProposeTargets(ctx context.Context, in *ProposeTargetsRequest, opts ...grpc.CallOption) (*Quarter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Quarter)
+	err := c.cc.Invoke(ctx, FeedbackService_ProposeTargets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) SignTargets(ctx context.Context, in *SignTargetsRequest, opts ...grpc.CallOption) (*Quarter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Quarter)
+	err := c.cc.Invoke(ctx, FeedbackService_SignTargets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) GetQuarter(ctx context.Context, in *GetQuarterRequest, opts ...grpc.CallOption) (*Quarter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Quarter)
+	err := c.cc.Invoke(ctx, FeedbackService_GetQuarter_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) ListQuarters(ctx context.Context, in *ListQuartersRequest, opts ...grpc.CallOption) (*ListQuartersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListQuartersResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ListQuarters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) CloseQuarter(ctx context.Context, in *CloseQuarterRequest, opts ...grpc.CallOption) (*Quarter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Quarter)
+	err := c.cc.Invoke(ctx, FeedbackService_CloseQuarter_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) RestateQuarter(ctx context.Context, in *RestateQuarterRequest, opts ...grpc.CallOption) (*Quarter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Quarter)
+	err := c.cc.Invoke(ctx, FeedbackService_RestateQuarter_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) PlanRecovery(ctx context.Context, in *PlanRecoveryRequest, opts ...grpc.CallOption) (*Quarter, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Quarter)
+	err := c.cc.Invoke(ctx, FeedbackService_PlanRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FeedbackServiceServer is the server API for FeedbackService service.
 // All implementations must embed UnimplementedFeedbackServiceServer
 // for forward compatibility.
 //
-// FeedbackService takes outcomes.
+// FeedbackService takes what people say of leads.
 type FeedbackServiceServer interface {
 	// RecordOutcome records a touch, progress, a won or a lost deal.
 	RecordOutcome(context.Context, *RecordOutcomeRequest) (*RecordOutcomeResponse, error)
@@ -109,6 +312,43 @@ type FeedbackServiceServer interface {
 	ImportOwners(context.Context, *ImportOwnersRequest) (*ImportOwnersResponse, error)
 	// ListWaitingOutcomes lists the outcomes that wait for their leads.
 	ListWaitingOutcomes(context.Context, *ListWaitingOutcomesRequest) (*ListWaitingOutcomesResponse, error)
+	// GetFeedbackForm answers what marketing asks about a lead: the agreed lists, what
+	// must be said, what has been said already, and what is known, to begin with.
+	GetFeedbackForm(context.Context, *GetFeedbackFormRequest) (*FeedbackForm, error)
+	// GiveFeedback says what sales learned from a lead.
+	GiveFeedback(context.Context, *GiveFeedbackRequest) (*GiveFeedbackResponse, error)
+	// OpenDispute holds a handoff against the other side.
+	OpenDispute(context.Context, *OpenDisputeRequest) (*Dispute, error)
+	// AnswerDispute says what the other side says to it.
+	AnswerDispute(context.Context, *AnswerDisputeRequest) (*Dispute, error)
+	// DecideDispute closes a case with a verdict. The arbiter decides; what both sides
+	// agree on, either may close.
+	DecideDispute(context.Context, *DecideDisputeRequest) (*Dispute, error)
+	// GetDispute answers one case with its evidence: the lead as it was handed over,
+	// criterion by criterion, and what happened since.
+	GetDispute(context.Context, *GetDisputeRequest) (*Dispute, error)
+	// ListDisputes lists cases, those that wait longest first.
+	ListDisputes(context.Context, *ListDisputesRequest) (*ListDisputesResponse, error)
+	// DrawReview opens cases for review on a sample of the handoffs of a period. The
+	// same period, size and seed give the same sample.
+	DrawReview(context.Context, *DrawReviewRequest) (*ListDisputesResponse, error)
+	// ProposeTargets names the targets of a quarter.
+	ProposeTargets(context.Context, *ProposeTargetsRequest) (*Quarter, error)
+	// SignTargets is one party's signature over them. Where a target of a closed quarter
+	// was missed and has no owner with a plan, nobody signs.
+	SignTargets(context.Context, *SignTargetsRequest) (*Quarter, error)
+	// GetQuarter answers a quarter: its targets, how far they are, what was stated when
+	// it was closed, and what was counted anew since.
+	GetQuarter(context.Context, *GetQuarterRequest) (*Quarter, error)
+	// ListQuarters lists the quarters that have targets, the latest first.
+	ListQuarters(context.Context, *ListQuartersRequest) (*ListQuartersResponse, error)
+	// CloseQuarter states what became of its targets. A quarter that is not over, or was
+	// not signed by both parties, is not closed.
+	CloseQuarter(context.Context, *CloseQuarterRequest) (*Quarter, error)
+	// RestateQuarter counts a closed quarter anew, beside what was stated.
+	RestateQuarter(context.Context, *RestateQuarterRequest) (*Quarter, error)
+	// PlanRecovery says who makes good for a target that was missed, and by when.
+	PlanRecovery(context.Context, *PlanRecoveryRequest) (*Quarter, error)
 	mustEmbedUnimplementedFeedbackServiceServer()
 }
 
@@ -130,6 +370,51 @@ func (UnimplementedFeedbackServiceServer) ImportOwners(context.Context, *ImportO
 }
 func (UnimplementedFeedbackServiceServer) ListWaitingOutcomes(context.Context, *ListWaitingOutcomesRequest) (*ListWaitingOutcomesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWaitingOutcomes not implemented")
+}
+func (UnimplementedFeedbackServiceServer) GetFeedbackForm(context.Context, *GetFeedbackFormRequest) (*FeedbackForm, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetFeedbackForm not implemented")
+}
+func (UnimplementedFeedbackServiceServer) GiveFeedback(context.Context, *GiveFeedbackRequest) (*GiveFeedbackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GiveFeedback not implemented")
+}
+func (UnimplementedFeedbackServiceServer) OpenDispute(context.Context, *OpenDisputeRequest) (*Dispute, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenDispute not implemented")
+}
+func (UnimplementedFeedbackServiceServer) AnswerDispute(context.Context, *AnswerDisputeRequest) (*Dispute, error) {
+	return nil, status.Error(codes.Unimplemented, "method AnswerDispute not implemented")
+}
+func (UnimplementedFeedbackServiceServer) DecideDispute(context.Context, *DecideDisputeRequest) (*Dispute, error) {
+	return nil, status.Error(codes.Unimplemented, "method DecideDispute not implemented")
+}
+func (UnimplementedFeedbackServiceServer) GetDispute(context.Context, *GetDisputeRequest) (*Dispute, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDispute not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ListDisputes(context.Context, *ListDisputesRequest) (*ListDisputesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDisputes not implemented")
+}
+func (UnimplementedFeedbackServiceServer) DrawReview(context.Context, *DrawReviewRequest) (*ListDisputesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DrawReview not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ProposeTargets(context.Context, *ProposeTargetsRequest) (*Quarter, error) {
+	return nil, status.Error(codes.Unimplemented, "method ProposeTargets not implemented")
+}
+func (UnimplementedFeedbackServiceServer) SignTargets(context.Context, *SignTargetsRequest) (*Quarter, error) {
+	return nil, status.Error(codes.Unimplemented, "method SignTargets not implemented")
+}
+func (UnimplementedFeedbackServiceServer) GetQuarter(context.Context, *GetQuarterRequest) (*Quarter, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetQuarter not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ListQuarters(context.Context, *ListQuartersRequest) (*ListQuartersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListQuarters not implemented")
+}
+func (UnimplementedFeedbackServiceServer) CloseQuarter(context.Context, *CloseQuarterRequest) (*Quarter, error) {
+	return nil, status.Error(codes.Unimplemented, "method CloseQuarter not implemented")
+}
+func (UnimplementedFeedbackServiceServer) RestateQuarter(context.Context, *RestateQuarterRequest) (*Quarter, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestateQuarter not implemented")
+}
+func (UnimplementedFeedbackServiceServer) PlanRecovery(context.Context, *PlanRecoveryRequest) (*Quarter, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlanRecovery not implemented")
 }
 func (UnimplementedFeedbackServiceServer) mustEmbedUnimplementedFeedbackServiceServer() {}
 func (UnimplementedFeedbackServiceServer) testEmbeddedByValue()                         {}
@@ -224,6 +509,276 @@ func _FeedbackService_ListWaitingOutcomes_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FeedbackService_GetFeedbackForm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetFeedbackFormRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).GetFeedbackForm(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_GetFeedbackForm_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).GetFeedbackForm(ctx, req.(*GetFeedbackFormRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_GiveFeedback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GiveFeedbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).GiveFeedback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_GiveFeedback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).GiveFeedback(ctx, req.(*GiveFeedbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_OpenDispute_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenDisputeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).OpenDispute(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_OpenDispute_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).OpenDispute(ctx, req.(*OpenDisputeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_AnswerDispute_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AnswerDisputeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).AnswerDispute(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_AnswerDispute_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).AnswerDispute(ctx, req.(*AnswerDisputeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_DecideDispute_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DecideDisputeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).DecideDispute(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_DecideDispute_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).DecideDispute(ctx, req.(*DecideDisputeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_GetDispute_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDisputeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).GetDispute(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_GetDispute_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).GetDispute(ctx, req.(*GetDisputeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_ListDisputes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDisputesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ListDisputes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ListDisputes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ListDisputes(ctx, req.(*ListDisputesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_DrawReview_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DrawReviewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).DrawReview(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_DrawReview_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).DrawReview(ctx, req.(*DrawReviewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_ProposeTargets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProposeTargetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ProposeTargets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ProposeTargets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ProposeTargets(ctx, req.(*ProposeTargetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_SignTargets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SignTargetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).SignTargets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_SignTargets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).SignTargets(ctx, req.(*SignTargetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_GetQuarter_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetQuarterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).GetQuarter(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_GetQuarter_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).GetQuarter(ctx, req.(*GetQuarterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_ListQuarters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListQuartersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ListQuarters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ListQuarters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ListQuarters(ctx, req.(*ListQuartersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_CloseQuarter_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CloseQuarterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).CloseQuarter(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_CloseQuarter_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).CloseQuarter(ctx, req.(*CloseQuarterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_RestateQuarter_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestateQuarterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).RestateQuarter(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_RestateQuarter_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).RestateQuarter(ctx, req.(*RestateQuarterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_PlanRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlanRecoveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).PlanRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_PlanRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).PlanRecovery(ctx, req.(*PlanRecoveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // FeedbackService_ServiceDesc is the grpc.ServiceDesc for FeedbackService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -246,6 +801,66 @@ var FeedbackService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListWaitingOutcomes",
 			Handler:    _FeedbackService_ListWaitingOutcomes_Handler,
+		},
+		{
+			MethodName: "GetFeedbackForm",
+			Handler:    _FeedbackService_GetFeedbackForm_Handler,
+		},
+		{
+			MethodName: "GiveFeedback",
+			Handler:    _FeedbackService_GiveFeedback_Handler,
+		},
+		{
+			MethodName: "OpenDispute",
+			Handler:    _FeedbackService_OpenDispute_Handler,
+		},
+		{
+			MethodName: "AnswerDispute",
+			Handler:    _FeedbackService_AnswerDispute_Handler,
+		},
+		{
+			MethodName: "DecideDispute",
+			Handler:    _FeedbackService_DecideDispute_Handler,
+		},
+		{
+			MethodName: "GetDispute",
+			Handler:    _FeedbackService_GetDispute_Handler,
+		},
+		{
+			MethodName: "ListDisputes",
+			Handler:    _FeedbackService_ListDisputes_Handler,
+		},
+		{
+			MethodName: "DrawReview",
+			Handler:    _FeedbackService_DrawReview_Handler,
+		},
+		{
+			MethodName: "ProposeTargets",
+			Handler:    _FeedbackService_ProposeTargets_Handler,
+		},
+		{
+			MethodName: "SignTargets",
+			Handler:    _FeedbackService_SignTargets_Handler,
+		},
+		{
+			MethodName: "GetQuarter",
+			Handler:    _FeedbackService_GetQuarter_Handler,
+		},
+		{
+			MethodName: "ListQuarters",
+			Handler:    _FeedbackService_ListQuarters_Handler,
+		},
+		{
+			MethodName: "CloseQuarter",
+			Handler:    _FeedbackService_CloseQuarter_Handler,
+		},
+		{
+			MethodName: "RestateQuarter",
+			Handler:    _FeedbackService_RestateQuarter_Handler,
+		},
+		{
+			MethodName: "PlanRecovery",
+			Handler:    _FeedbackService_PlanRecovery_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

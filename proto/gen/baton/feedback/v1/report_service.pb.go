@@ -29,17 +29,19 @@ const (
 // GetReportRequest asks for a report.
 type GetReportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "funnel", "response", "definitions", "fairness", "second-chance" or "load".
+	// Name; ListMetrics names them all.
 	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
-	// Dimension to split by: "", "source", "campaign", "country", "persona",
-	// "pool", "owner", "definition".
+	// Dimension to split by: "source", "campaign", "landing", "industry", "size",
+	// "country", "product", "purpose", "persona", "person", "team", "manager", "office",
+	// "pool", "definition", "nurtured", "week", "month" or "quarter"; empty = not at all.
 	By string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
-	// Leads received from then on; absent = from the agreed baseline, or all where
-	// none is agreed.
+	// Start of the period; absent = from the agreed baseline, or open where none is
+	// agreed.
 	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
-	// Leads received before then; absent = all.
+	// End of the period, which does not belong to it; absent = open.
 	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
-	// Only leads that this version of the agreement qualified; 0 = all.
+	// Re-state stages under this version of the agreement: what it would have made of
+	// the same leads stands beside what was stated; 0 = as stated.
 	Definition int64 `protobuf:"varint,5,opt,name=definition,proto3" json:"definition,omitempty"`
 	// Days within which an answer counts; 0 = 30.
 	HorizonDays int32 `protobuf:"varint,6,opt,name=horizon_days,json=horizonDays,proto3" json:"horizon_days,omitempty"`
@@ -50,7 +52,15 @@ type GetReportRequest struct {
 	// Whether leads from before the agreed baseline count as well.
 	Earlier bool `protobuf:"varint,9,opt,name=earlier,proto3" json:"earlier,omitempty"`
 	// Only this pool, in the reports on fairness and on second chances; empty = all.
-	Pool          string `protobuf:"bytes,10,opt,name=pool,proto3" json:"pool,omitempty"`
+	Pool string `protobuf:"bytes,10,opt,name=pool,proto3" json:"pool,omitempty"`
+	// What had become known by then; absent = all that is known now.
+	KnownAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=known_at,json=knownAt,proto3" json:"known_at,omitempty"`
+	// What the period is about: "cohort" (or empty): leads received in it, and all that
+	// became of them; "activity": what happened in it, whenever the leads were received.
+	Frame string `protobuf:"bytes,12,opt,name=frame,proto3" json:"frame,omitempty"`
+	// Only leads whose dimensions have these values, each as "source=web"; several of
+	// one dimension are alternatives.
+	Where         []string `protobuf:"bytes,13,rep,name=where,proto3" json:"where,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +165,27 @@ func (x *GetReportRequest) GetPool() string {
 	return ""
 }
 
+func (x *GetReportRequest) GetKnownAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownAt
+	}
+	return nil
+}
+
+func (x *GetReportRequest) GetFrame() string {
+	if x != nil {
+		return x.Frame
+	}
+	return ""
+}
+
+func (x *GetReportRequest) GetWhere() []string {
+	if x != nil {
+		return x.Where
+	}
+	return nil
+}
+
 // Report is rows of figures and their total.
 type Report struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -192,7 +223,19 @@ type Report struct {
 	NotListed int64 `protobuf:"varint,16,opt,name=not_listed,json=notListed,proto3" json:"not_listed,omitempty"`
 	// ISO 4217 currency of the figures of unit "money"; empty = there are none, or in
 	// several currencies, which are not added up.
-	Currency      string `protobuf:"bytes,17,opt,name=currency,proto3" json:"currency,omitempty"`
+	Currency string `protobuf:"bytes,17,opt,name=currency,proto3" json:"currency,omitempty"`
+	// What was known by then; absent = all that is known now.
+	KnownAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=known_at,json=knownAt,proto3" json:"known_at,omitempty"`
+	// "cohort" or "activity".
+	Frame string `protobuf:"bytes,19,opt,name=frame,proto3" json:"frame,omitempty"`
+	// Names the events that every figure here was made of: the log and how far.
+	EventSet string `protobuf:"bytes,20,opt,name=event_set,json=eventSet,proto3" json:"event_set,omitempty"`
+	// Lines to hold the figures against, from publications.
+	Benchmarks []*Benchmark `protobuf:"bytes,21,rep,name=benchmarks,proto3" json:"benchmarks,omitempty"`
+	// Zone by which weeks, months and quarters begin.
+	Zone string `protobuf:"bytes,22,opt,name=zone,proto3" json:"zone,omitempty"`
+	// What stands out, in plain words; nobody is named.
+	Remarks       []string `protobuf:"bytes,23,rep,name=remarks,proto3" json:"remarks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -346,6 +389,112 @@ func (x *Report) GetCurrency() string {
 	return ""
 }
 
+func (x *Report) GetKnownAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KnownAt
+	}
+	return nil
+}
+
+func (x *Report) GetFrame() string {
+	if x != nil {
+		return x.Frame
+	}
+	return ""
+}
+
+func (x *Report) GetEventSet() string {
+	if x != nil {
+		return x.EventSet
+	}
+	return ""
+}
+
+func (x *Report) GetBenchmarks() []*Benchmark {
+	if x != nil {
+		return x.Benchmarks
+	}
+	return nil
+}
+
+func (x *Report) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Report) GetRemarks() []string {
+	if x != nil {
+		return x.Remarks
+	}
+	return nil
+}
+
+// Benchmark is a published figure to hold one of these against.
+type Benchmark struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Column that it belongs to.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The published figure, in the column's unit.
+	Value float64 `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Who published it, and over whom it was taken.
+	Source        string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Benchmark) Reset() {
+	*x = Benchmark{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Benchmark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Benchmark) ProtoMessage() {}
+
+func (x *Benchmark) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Benchmark.ProtoReflect.Descriptor instead.
+func (*Benchmark) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Benchmark) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Benchmark) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Benchmark) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 // Finding is what one test says about one pool, or about one person of it.
 type Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -374,7 +523,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -386,7 +535,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[2]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -399,7 +548,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{2}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Finding) GetPool() string {
@@ -487,7 +636,7 @@ type SecondChance struct {
 
 func (x *SecondChance) Reset() {
 	*x = SecondChance{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +648,7 @@ func (x *SecondChance) String() string {
 func (*SecondChance) ProtoMessage() {}
 
 func (x *SecondChance) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[3]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +661,7 @@ func (x *SecondChance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecondChance.ProtoReflect.Descriptor instead.
 func (*SecondChance) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{3}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SecondChance) GetLeadId() string {
@@ -608,7 +757,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +769,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[4]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +782,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{4}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Comparison) GetBeforeVersion() int64 {
@@ -686,14 +835,24 @@ type Column struct {
 	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money".
 	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Formula in words.
-	Formula       string `protobuf:"bytes,3,opt,name=formula,proto3" json:"formula,omitempty"`
+	Formula string `protobuf:"bytes,3,opt,name=formula,proto3" json:"formula,omitempty"`
+	// What to cite: <report>.<name>.
+	Id string `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`
+	// The formula in SQL, over the cases of the report.
+	Sql string `protobuf:"bytes,5,opt,name=sql,proto3" json:"sql,omitempty"`
+	// Over which leads, in words.
+	Population string `protobuf:"bytes,6,opt,name=population,proto3" json:"population,omitempty"`
+	// Party that answers for the figure: "marketing", "sales" or "both".
+	Owner string `protobuf:"bytes,7,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Whether ListReportLeads lists what it counted.
+	Listed        bool `protobuf:"varint,8,opt,name=listed,proto3" json:"listed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +864,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[5]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +877,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{5}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Column) GetName() string {
@@ -742,6 +901,41 @@ func (x *Column) GetFormula() string {
 	return ""
 }
 
+func (x *Column) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Column) GetSql() string {
+	if x != nil {
+		return x.Sql
+	}
+	return ""
+}
+
+func (x *Column) GetPopulation() string {
+	if x != nil {
+		return x.Population
+	}
+	return ""
+}
+
+func (x *Column) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Column) GetListed() bool {
+	if x != nil {
+		return x.Listed
+	}
+	return false
+}
+
 // ReportRow is one row.
 type ReportRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -757,14 +951,16 @@ type ReportRow struct {
 	// Pool of the row, in the report on fairness.
 	Pool string `protobuf:"bytes,5,opt,name=pool,proto3" json:"pool,omitempty"`
 	// Person of the row, in the reports that are by person.
-	Member        string `protobuf:"bytes,6,opt,name=member,proto3" json:"member,omitempty"`
+	Member string `protobuf:"bytes,6,opt,name=member,proto3" json:"member,omitempty"`
+	// Cases that the row rests on; a rate over fewer than 30 is marked as uncertain.
+	Cases         int64 `protobuf:"varint,7,opt,name=cases,proto3" json:"cases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportRow) Reset() {
 	*x = ReportRow{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +972,7 @@ func (x *ReportRow) String() string {
 func (*ReportRow) ProtoMessage() {}
 
 func (x *ReportRow) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[6]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +985,7 @@ func (x *ReportRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRow.ProtoReflect.Descriptor instead.
 func (*ReportRow) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{6}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReportRow) GetKey() string {
@@ -834,6 +1030,13 @@ func (x *ReportRow) GetMember() string {
 	return ""
 }
 
+func (x *ReportRow) GetCases() int64 {
+	if x != nil {
+		return x.Cases
+	}
+	return 0
+}
+
 // Figure is one number.
 type Figure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -849,7 +1052,7 @@ type Figure struct {
 
 func (x *Figure) Reset() {
 	*x = Figure{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +1064,7 @@ func (x *Figure) String() string {
 func (*Figure) ProtoMessage() {}
 
 func (x *Figure) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[7]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +1077,7 @@ func (x *Figure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figure.ProtoReflect.Descriptor instead.
 func (*Figure) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{7}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Figure) GetName() string {
@@ -907,7 +1110,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[8]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1122,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[8]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1135,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{8}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{9}
 }
 
 // GetStatusResponse says how things stand.
@@ -960,7 +1163,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[9]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1175,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[9]
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1188,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{9}
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetStatusResponse) GetLedgerSequence() uint64 {
@@ -1044,11 +1247,835 @@ func (x *GetStatusResponse) GetNow() *timestamppb.Timestamp {
 	return nil
 }
 
+// ListMetricsRequest asks for the catalogue.
+type ListMetricsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those of this report; empty = all.
+	Report        string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMetricsRequest) Reset() {
+	*x = ListMetricsRequest{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMetricsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMetricsRequest) ProtoMessage() {}
+
+func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
+func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListMetricsRequest) GetReport() string {
+	if x != nil {
+		return x.Report
+	}
+	return ""
+}
+
+// ListMetricsResponse is the catalogue.
+type ListMetricsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reports in their order.
+	Reports       []*ReportInfo `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMetricsResponse) Reset() {
+	*x = ListMetricsResponse{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMetricsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMetricsResponse) ProtoMessage() {}
+
+func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
+func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListMetricsResponse) GetReports() []*ReportInfo {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+// ReportInfo is a report and its figures.
+type ReportInfo struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
+	// What it answers, in a sentence.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Figures.
+	Columns []*Column `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	// What it can be split by.
+	Dimensions []string `protobuf:"bytes,4,rep,name=dimensions,proto3" json:"dimensions,omitempty"`
+	// What one case is: "lead", "clock", "rejection", "feedback", "turn", "person".
+	Cases         string `protobuf:"bytes,5,opt,name=cases,proto3" json:"cases,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportInfo) Reset() {
+	*x = ReportInfo{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportInfo) ProtoMessage() {}
+
+func (x *ReportInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportInfo.ProtoReflect.Descriptor instead.
+func (*ReportInfo) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReportInfo) GetReport() string {
+	if x != nil {
+		return x.Report
+	}
+	return ""
+}
+
+func (x *ReportInfo) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ReportInfo) GetColumns() []*Column {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *ReportInfo) GetDimensions() []string {
+	if x != nil {
+		return x.Dimensions
+	}
+	return nil
+}
+
+func (x *ReportInfo) GetCases() string {
+	if x != nil {
+		return x.Cases
+	}
+	return ""
+}
+
+// ListReportLeadsRequest asks what a figure counted.
+type ListReportLeadsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the report.
+	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
+	// The question, as for the report.
+	Question *GetReportRequest `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	// Column.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Row, by its key; empty = the total.
+	Key string `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReportLeadsRequest) Reset() {
+	*x = ListReportLeadsRequest{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReportLeadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReportLeadsRequest) ProtoMessage() {}
+
+func (x *ListReportLeadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReportLeadsRequest.ProtoReflect.Descriptor instead.
+func (*ListReportLeadsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListReportLeadsRequest) GetReport() string {
+	if x != nil {
+		return x.Report
+	}
+	return ""
+}
+
+func (x *ListReportLeadsRequest) GetQuestion() *GetReportRequest {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *ListReportLeadsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListReportLeadsRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ListReportLeadsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListReportLeadsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListReportLeadsResponse is leads by id.
+type ListReportLeadsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Leads.
+	Leads []*CountedLead `protobuf:"bytes,1,rep,name=leads,proto3" json:"leads,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReportLeadsResponse) Reset() {
+	*x = ListReportLeadsResponse{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReportLeadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReportLeadsResponse) ProtoMessage() {}
+
+func (x *ListReportLeadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReportLeadsResponse.ProtoReflect.Descriptor instead.
+func (*ListReportLeadsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListReportLeadsResponse) GetLeads() []*CountedLead {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *ListReportLeadsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// CountedLead is a lead that a figure counted.
+type CountedLead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// State, as a word.
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// When it was received.
+	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
+	// Who has it; empty = nobody.
+	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// What it adds to the figure, in the column's unit: 1 where leads are counted.
+	Value         float64 `protobuf:"fixed64,5,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountedLead) Reset() {
+	*x = CountedLead{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountedLead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountedLead) ProtoMessage() {}
+
+func (x *CountedLead) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountedLead.ProtoReflect.Descriptor instead.
+func (*CountedLead) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CountedLead) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *CountedLead) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *CountedLead) GetReceivedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceivedAt
+	}
+	return nil
+}
+
+func (x *CountedLead) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *CountedLead) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+// ListViewsRequest asks for the views.
+type ListViewsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListViewsRequest) Reset() {
+	*x = ListViewsRequest{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListViewsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListViewsRequest) ProtoMessage() {}
+
+func (x *ListViewsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListViewsRequest.ProtoReflect.Descriptor instead.
+func (*ListViewsRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{17}
+}
+
+// ListViewsResponse is the views.
+type ListViewsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Views by name.
+	Views         []*View `protobuf:"bytes,1,rep,name=views,proto3" json:"views,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListViewsResponse) Reset() {
+	*x = ListViewsResponse{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListViewsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListViewsResponse) ProtoMessage() {}
+
+func (x *ListViewsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListViewsResponse.ProtoReflect.Descriptor instead.
+func (*ListViewsResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListViewsResponse) GetViews() []*View {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+// View is a table that other tools may read; what stands here stays.
+type View struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What one row is.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Columns in order.
+	Columns       []*ViewColumn `protobuf:"bytes,3,rep,name=columns,proto3" json:"columns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *View) Reset() {
+	*x = View{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *View) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*View) ProtoMessage() {}
+
+func (x *View) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use View.ProtoReflect.Descriptor instead.
+func (*View) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *View) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *View) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *View) GetColumns() []*ViewColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+// ViewColumn is a column of a view.
+type ViewColumn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// "text", "integer", "number", "instant" or "boolean".
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// What it holds, with its unit.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ViewColumn) Reset() {
+	*x = ViewColumn{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ViewColumn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ViewColumn) ProtoMessage() {}
+
+func (x *ViewColumn) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ViewColumn.ProtoReflect.Descriptor instead.
+func (*ViewColumn) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ViewColumn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ViewColumn) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ViewColumn) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ExportViewRequest asks for the rows of a view.
+type ExportViewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name.
+	View          string `protobuf:"bytes,1,opt,name=view,proto3" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportViewRequest) Reset() {
+	*x = ExportViewRequest{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportViewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportViewRequest) ProtoMessage() {}
+
+func (x *ExportViewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportViewRequest.ProtoReflect.Descriptor instead.
+func (*ExportViewRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ExportViewRequest) GetView() string {
+	if x != nil {
+		return x.View
+	}
+	return ""
+}
+
+// ExportViewResponse is some of the rows.
+type ExportViewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Columns, in the first message only.
+	Columns []*ViewColumn `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
+	// Rows: each a JSON array of its values, in the columns' order.
+	Rows []string `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	// Sequence of LEDGER that the tables had folded.
+	Sequence      uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportViewResponse) Reset() {
+	*x = ExportViewResponse{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportViewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportViewResponse) ProtoMessage() {}
+
+func (x *ExportViewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportViewResponse.ProtoReflect.Descriptor instead.
+func (*ExportViewResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ExportViewResponse) GetColumns() []*ViewColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *ExportViewResponse) GetRows() []string {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *ExportViewResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// RebuildRequest folds the read model anew.
+type RebuildRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebuildRequest) Reset() {
+	*x = RebuildRequest{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebuildRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebuildRequest) ProtoMessage() {}
+
+func (x *RebuildRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebuildRequest.ProtoReflect.Descriptor instead.
+func (*RebuildRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{23}
+}
+
+// RebuildResponse says how far it is.
+type RebuildResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Events folded.
+	Folded uint64 `protobuf:"varint,1,opt,name=folded,proto3" json:"folded,omitempty"`
+	// Events there are.
+	Of uint64 `protobuf:"varint,2,opt,name=of,proto3" json:"of,omitempty"`
+	// Whether the new tables serve now.
+	Done          bool `protobuf:"varint,3,opt,name=done,proto3" json:"done,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebuildResponse) Reset() {
+	*x = RebuildResponse{}
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebuildResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebuildResponse) ProtoMessage() {}
+
+func (x *RebuildResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_report_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebuildResponse.ProtoReflect.Descriptor instead.
+func (*RebuildResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_report_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RebuildResponse) GetFolded() uint64 {
+	if x != nil {
+		return x.Folded
+	}
+	return 0
+}
+
+func (x *RebuildResponse) GetOf() uint64 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *RebuildResponse) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
 var File_baton_feedback_v1_report_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\n" +
-	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x03\n" +
+	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n" +
 	"\x10GetReportRequest\x12!\n" +
 	"\x06report\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06report\x12\x17\n" +
 	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x02by\x12.\n" +
@@ -1065,7 +2092,10 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x18\n" +
 	"\aearlier\x18\t \x01(\bR\aearlier\x12\x1b\n" +
 	"\x04pool\x18\n" +
-	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x04pool\"\xf9\x05\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x04pool\x125\n" +
+	"\bknown_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\x12/\n" +
+	"\x05frame\x18\f \x01(\tB\x19\xbaH\x16r\x14R\x00R\x06cohortR\bactivityR\x05frame\x12\x1e\n" +
+	"\x05where\x18\r \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05where\"\xcf\a\n" +
 	"\x06Report\x12\x16\n" +
 	"\x06report\x18\x01 \x01(\tR\x06report\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12.\n" +
@@ -1090,7 +2120,19 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\x0esecond_chances\x18\x0f \x03(\v2\x1f.baton.feedback.v1.SecondChanceR\rsecondChances\x12\x1d\n" +
 	"\n" +
 	"not_listed\x18\x10 \x01(\x03R\tnotListed\x12\x1a\n" +
-	"\bcurrency\x18\x11 \x01(\tR\bcurrency\"\xc5\x01\n" +
+	"\bcurrency\x18\x11 \x01(\tR\bcurrency\x125\n" +
+	"\bknown_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\x12\x14\n" +
+	"\x05frame\x18\x13 \x01(\tR\x05frame\x12\x1b\n" +
+	"\tevent_set\x18\x14 \x01(\tR\beventSet\x12<\n" +
+	"\n" +
+	"benchmarks\x18\x15 \x03(\v2\x1c.baton.feedback.v1.BenchmarkR\n" +
+	"benchmarks\x12\x12\n" +
+	"\x04zone\x18\x16 \x01(\tR\x04zone\x12\x18\n" +
+	"\aremarks\x18\x17 \x03(\tR\aremarks\"M\n" +
+	"\tBenchmark\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\"\xc5\x01\n" +
 	"\aFinding\x12\x12\n" +
 	"\x04pool\x18\x01 \x01(\tR\x04pool\x12\x12\n" +
 	"\x04test\x18\x02 \x01(\tR\x04test\x12\x18\n" +
@@ -1122,18 +2164,26 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12%\n" +
 	"\x0ewindow_seconds\x18\x04 \x01(\x03R\rwindowSeconds\x124\n" +
 	"\x06before\x18\x05 \x01(\v2\x1c.baton.feedback.v1.ReportRowR\x06before\x122\n" +
-	"\x05after\x18\x06 \x01(\v2\x1c.baton.feedback.v1.ReportRowR\x05after\"J\n" +
+	"\x05after\x18\x06 \x01(\v2\x1c.baton.feedback.v1.ReportRowR\x05after\"\xba\x01\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x18\n" +
-	"\aformula\x18\x03 \x01(\tR\aformula\"\xda\x01\n" +
+	"\aformula\x18\x03 \x01(\tR\aformula\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\x12\x10\n" +
+	"\x03sql\x18\x05 \x01(\tR\x03sql\x12\x1e\n" +
+	"\n" +
+	"population\x18\x06 \x01(\tR\n" +
+	"population\x12\x14\n" +
+	"\x05owner\x18\a \x01(\tR\x05owner\x12\x16\n" +
+	"\x06listed\x18\b \x01(\bR\x06listed\"\xf0\x01\n" +
 	"\tReportRow\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
 	"\afigures\x18\x02 \x03(\v2\x19.baton.feedback.v1.FigureR\afigures\x12.\n" +
 	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x12\n" +
 	"\x04pool\x18\x05 \x01(\tR\x04pool\x12\x16\n" +
-	"\x06member\x18\x06 \x01(\tR\x06member\"L\n" +
+	"\x06member\x18\x06 \x01(\tR\x06member\x12\x14\n" +
+	"\x05cases\x18\a \x01(\x03R\x05cases\"L\n" +
 	"\x06Figure\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x18\n" +
@@ -1147,10 +2197,71 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\x15qualification_pending\x18\x05 \x01(\x04R\x14qualificationPending\x12'\n" +
 	"\x0frouting_pending\x18\x06 \x01(\x04R\x0eroutingPending\x12\x1b\n" +
 	"\tread_only\x18\a \x01(\tR\breadOnly\x12,\n" +
-	"\x03now\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03now2\xee\x01\n" +
+	"\x03now\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03now\"5\n" +
+	"\x12ListMetricsRequest\x12\x1f\n" +
+	"\x06report\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06report\"N\n" +
+	"\x13ListMetricsResponse\x127\n" +
+	"\areports\x18\x01 \x03(\v2\x1d.baton.feedback.v1.ReportInfoR\areports\"\xa3\x01\n" +
+	"\n" +
+	"ReportInfo\x12\x16\n" +
+	"\x06report\x18\x01 \x01(\tR\x06report\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x123\n" +
+	"\acolumns\x18\x03 \x03(\v2\x19.baton.feedback.v1.ColumnR\acolumns\x12\x1e\n" +
+	"\n" +
+	"dimensions\x18\x04 \x03(\tR\n" +
+	"dimensions\x12\x14\n" +
+	"\x05cases\x18\x05 \x01(\tR\x05cases\"\xff\x01\n" +
+	"\x16ListReportLeadsRequest\x12!\n" +
+	"\x06report\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06report\x12?\n" +
+	"\bquestion\x18\x02 \x01(\v2#.baton.feedback.v1.GetReportRequestR\bquestion\x12\x1d\n" +
+	"\x04name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04name\x12\x1a\n" +
+	"\x03key\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x03key\x12'\n" +
+	"\tpage_size\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\"w\n" +
+	"\x17ListReportLeadsResponse\x124\n" +
+	"\x05leads\x18\x01 \x03(\v2\x1e.baton.feedback.v1.CountedLeadR\x05leads\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x01\n" +
+	"\vCountedLead\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12;\n" +
+	"\vreceived_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"receivedAt\x12\x14\n" +
+	"\x05owner\x18\x04 \x01(\tR\x05owner\x12\x14\n" +
+	"\x05value\x18\x05 \x01(\x01R\x05value\"\x12\n" +
+	"\x10ListViewsRequest\"B\n" +
+	"\x11ListViewsResponse\x12-\n" +
+	"\x05views\x18\x01 \x03(\v2\x17.baton.feedback.v1.ViewR\x05views\"g\n" +
+	"\x04View\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x127\n" +
+	"\acolumns\x18\x03 \x03(\v2\x1d.baton.feedback.v1.ViewColumnR\acolumns\"H\n" +
+	"\n" +
+	"ViewColumn\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"@\n" +
+	"\x11ExportViewRequest\x12+\n" +
+	"\x04view\x18\x01 \x01(\tB\x17\xbaH\x14r\x122\x10^v_[a-z_]{1,60}$R\x04view\"}\n" +
+	"\x12ExportViewResponse\x127\n" +
+	"\acolumns\x18\x01 \x03(\v2\x1d.baton.feedback.v1.ViewColumnR\acolumns\x12\x12\n" +
+	"\x04rows\x18\x02 \x03(\tR\x04rows\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\"\x10\n" +
+	"\x0eRebuildRequest\"M\n" +
+	"\x0fRebuildResponse\x12\x16\n" +
+	"\x06folded\x18\x01 \x01(\x04R\x06folded\x12\x0e\n" +
+	"\x02of\x18\x02 \x01(\x04R\x02of\x12\x12\n" +
+	"\x04done\x18\x03 \x01(\bR\x04done2\x9c\x06\n" +
 	"\rReportService\x12m\n" +
 	"\tGetReport\x12#.baton.feedback.v1.GetReportRequest\x1a\x19.baton.feedback.v1.Report\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/reports/{report}\x12n\n" +
-	"\tGetStatus\x12#.baton.feedback.v1.GetStatusRequest\x1a$.baton.feedback.v1.GetStatusResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/statusBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
+	"\tGetStatus\x12#.baton.feedback.v1.GetStatusRequest\x1a$.baton.feedback.v1.GetStatusResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/status\x12u\n" +
+	"\vListMetrics\x12%.baton.feedback.v1.ListMetricsRequest\x1a&.baton.feedback.v1.ListMetricsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/metrics\x12\x90\x01\n" +
+	"\x0fListReportLeads\x12).baton.feedback.v1.ListReportLeadsRequest\x1a*.baton.feedback.v1.ListReportLeadsResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/reports/{report}/leads\x12m\n" +
+	"\tListViews\x12#.baton.feedback.v1.ListViewsRequest\x1a$.baton.feedback.v1.ListViewsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/views\x12]\n" +
+	"\n" +
+	"ExportView\x12$.baton.feedback.v1.ExportViewRequest\x1a%.baton.feedback.v1.ExportViewResponse\"\x000\x01\x12T\n" +
+	"\aRebuild\x12!.baton.feedback.v1.RebuildRequest\x1a\".baton.feedback.v1.RebuildResponse\"\x000\x01BCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
 	file_baton_feedback_v1_report_service_proto_rawDescOnce sync.Once
@@ -1164,52 +2275,88 @@ func file_baton_feedback_v1_report_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_report_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_report_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_baton_feedback_v1_report_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_baton_feedback_v1_report_service_proto_goTypes = []any{
-	(*GetReportRequest)(nil),      // 0: baton.feedback.v1.GetReportRequest
-	(*Report)(nil),                // 1: baton.feedback.v1.Report
-	(*Finding)(nil),               // 2: baton.feedback.v1.Finding
-	(*SecondChance)(nil),          // 3: baton.feedback.v1.SecondChance
-	(*Comparison)(nil),            // 4: baton.feedback.v1.Comparison
-	(*Column)(nil),                // 5: baton.feedback.v1.Column
-	(*ReportRow)(nil),             // 6: baton.feedback.v1.ReportRow
-	(*Figure)(nil),                // 7: baton.feedback.v1.Figure
-	(*GetStatusRequest)(nil),      // 8: baton.feedback.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 9: baton.feedback.v1.GetStatusResponse
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*GetReportRequest)(nil),        // 0: baton.feedback.v1.GetReportRequest
+	(*Report)(nil),                  // 1: baton.feedback.v1.Report
+	(*Benchmark)(nil),               // 2: baton.feedback.v1.Benchmark
+	(*Finding)(nil),                 // 3: baton.feedback.v1.Finding
+	(*SecondChance)(nil),            // 4: baton.feedback.v1.SecondChance
+	(*Comparison)(nil),              // 5: baton.feedback.v1.Comparison
+	(*Column)(nil),                  // 6: baton.feedback.v1.Column
+	(*ReportRow)(nil),               // 7: baton.feedback.v1.ReportRow
+	(*Figure)(nil),                  // 8: baton.feedback.v1.Figure
+	(*GetStatusRequest)(nil),        // 9: baton.feedback.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 10: baton.feedback.v1.GetStatusResponse
+	(*ListMetricsRequest)(nil),      // 11: baton.feedback.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),     // 12: baton.feedback.v1.ListMetricsResponse
+	(*ReportInfo)(nil),              // 13: baton.feedback.v1.ReportInfo
+	(*ListReportLeadsRequest)(nil),  // 14: baton.feedback.v1.ListReportLeadsRequest
+	(*ListReportLeadsResponse)(nil), // 15: baton.feedback.v1.ListReportLeadsResponse
+	(*CountedLead)(nil),             // 16: baton.feedback.v1.CountedLead
+	(*ListViewsRequest)(nil),        // 17: baton.feedback.v1.ListViewsRequest
+	(*ListViewsResponse)(nil),       // 18: baton.feedback.v1.ListViewsResponse
+	(*View)(nil),                    // 19: baton.feedback.v1.View
+	(*ViewColumn)(nil),              // 20: baton.feedback.v1.ViewColumn
+	(*ExportViewRequest)(nil),       // 21: baton.feedback.v1.ExportViewRequest
+	(*ExportViewResponse)(nil),      // 22: baton.feedback.v1.ExportViewResponse
+	(*RebuildRequest)(nil),          // 23: baton.feedback.v1.RebuildRequest
+	(*RebuildResponse)(nil),         // 24: baton.feedback.v1.RebuildResponse
+	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
 }
 var file_baton_feedback_v1_report_service_proto_depIdxs = []int32{
-	10, // 0: baton.feedback.v1.GetReportRequest.from:type_name -> google.protobuf.Timestamp
-	10, // 1: baton.feedback.v1.GetReportRequest.to:type_name -> google.protobuf.Timestamp
-	10, // 2: baton.feedback.v1.GetReportRequest.as_of:type_name -> google.protobuf.Timestamp
-	10, // 3: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
-	10, // 4: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
-	10, // 5: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
-	6,  // 6: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
-	6,  // 7: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
-	5,  // 8: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
-	10, // 9: baton.feedback.v1.Report.baseline:type_name -> google.protobuf.Timestamp
-	4,  // 10: baton.feedback.v1.Report.comparisons:type_name -> baton.feedback.v1.Comparison
-	2,  // 11: baton.feedback.v1.Report.findings:type_name -> baton.feedback.v1.Finding
-	3,  // 12: baton.feedback.v1.Report.second_chances:type_name -> baton.feedback.v1.SecondChance
-	10, // 13: baton.feedback.v1.SecondChance.declined_at:type_name -> google.protobuf.Timestamp
-	10, // 14: baton.feedback.v1.SecondChance.taken_at:type_name -> google.protobuf.Timestamp
-	10, // 15: baton.feedback.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	6,  // 16: baton.feedback.v1.Comparison.before:type_name -> baton.feedback.v1.ReportRow
-	6,  // 17: baton.feedback.v1.Comparison.after:type_name -> baton.feedback.v1.ReportRow
-	7,  // 18: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
-	10, // 19: baton.feedback.v1.ReportRow.from:type_name -> google.protobuf.Timestamp
-	10, // 20: baton.feedback.v1.ReportRow.to:type_name -> google.protobuf.Timestamp
-	10, // 21: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
-	0,  // 22: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
-	8,  // 23: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
-	1,  // 24: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
-	9,  // 25: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
-	24, // [24:26] is the sub-list for method output_type
-	22, // [22:24] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	25, // 0: baton.feedback.v1.GetReportRequest.from:type_name -> google.protobuf.Timestamp
+	25, // 1: baton.feedback.v1.GetReportRequest.to:type_name -> google.protobuf.Timestamp
+	25, // 2: baton.feedback.v1.GetReportRequest.as_of:type_name -> google.protobuf.Timestamp
+	25, // 3: baton.feedback.v1.GetReportRequest.known_at:type_name -> google.protobuf.Timestamp
+	25, // 4: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
+	25, // 5: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
+	25, // 6: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
+	7,  // 7: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
+	7,  // 8: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
+	6,  // 9: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
+	25, // 10: baton.feedback.v1.Report.baseline:type_name -> google.protobuf.Timestamp
+	5,  // 11: baton.feedback.v1.Report.comparisons:type_name -> baton.feedback.v1.Comparison
+	3,  // 12: baton.feedback.v1.Report.findings:type_name -> baton.feedback.v1.Finding
+	4,  // 13: baton.feedback.v1.Report.second_chances:type_name -> baton.feedback.v1.SecondChance
+	25, // 14: baton.feedback.v1.Report.known_at:type_name -> google.protobuf.Timestamp
+	2,  // 15: baton.feedback.v1.Report.benchmarks:type_name -> baton.feedback.v1.Benchmark
+	25, // 16: baton.feedback.v1.SecondChance.declined_at:type_name -> google.protobuf.Timestamp
+	25, // 17: baton.feedback.v1.SecondChance.taken_at:type_name -> google.protobuf.Timestamp
+	25, // 18: baton.feedback.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	7,  // 19: baton.feedback.v1.Comparison.before:type_name -> baton.feedback.v1.ReportRow
+	7,  // 20: baton.feedback.v1.Comparison.after:type_name -> baton.feedback.v1.ReportRow
+	8,  // 21: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
+	25, // 22: baton.feedback.v1.ReportRow.from:type_name -> google.protobuf.Timestamp
+	25, // 23: baton.feedback.v1.ReportRow.to:type_name -> google.protobuf.Timestamp
+	25, // 24: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
+	13, // 25: baton.feedback.v1.ListMetricsResponse.reports:type_name -> baton.feedback.v1.ReportInfo
+	6,  // 26: baton.feedback.v1.ReportInfo.columns:type_name -> baton.feedback.v1.Column
+	0,  // 27: baton.feedback.v1.ListReportLeadsRequest.question:type_name -> baton.feedback.v1.GetReportRequest
+	16, // 28: baton.feedback.v1.ListReportLeadsResponse.leads:type_name -> baton.feedback.v1.CountedLead
+	25, // 29: baton.feedback.v1.CountedLead.received_at:type_name -> google.protobuf.Timestamp
+	19, // 30: baton.feedback.v1.ListViewsResponse.views:type_name -> baton.feedback.v1.View
+	20, // 31: baton.feedback.v1.View.columns:type_name -> baton.feedback.v1.ViewColumn
+	20, // 32: baton.feedback.v1.ExportViewResponse.columns:type_name -> baton.feedback.v1.ViewColumn
+	0,  // 33: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
+	9,  // 34: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
+	11, // 35: baton.feedback.v1.ReportService.ListMetrics:input_type -> baton.feedback.v1.ListMetricsRequest
+	14, // 36: baton.feedback.v1.ReportService.ListReportLeads:input_type -> baton.feedback.v1.ListReportLeadsRequest
+	17, // 37: baton.feedback.v1.ReportService.ListViews:input_type -> baton.feedback.v1.ListViewsRequest
+	21, // 38: baton.feedback.v1.ReportService.ExportView:input_type -> baton.feedback.v1.ExportViewRequest
+	23, // 39: baton.feedback.v1.ReportService.Rebuild:input_type -> baton.feedback.v1.RebuildRequest
+	1,  // 40: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
+	10, // 41: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
+	12, // 42: baton.feedback.v1.ReportService.ListMetrics:output_type -> baton.feedback.v1.ListMetricsResponse
+	15, // 43: baton.feedback.v1.ReportService.ListReportLeads:output_type -> baton.feedback.v1.ListReportLeadsResponse
+	18, // 44: baton.feedback.v1.ReportService.ListViews:output_type -> baton.feedback.v1.ListViewsResponse
+	22, // 45: baton.feedback.v1.ReportService.ExportView:output_type -> baton.feedback.v1.ExportViewResponse
+	24, // 46: baton.feedback.v1.ReportService.Rebuild:output_type -> baton.feedback.v1.RebuildResponse
+	40, // [40:47] is the sub-list for method output_type
+	33, // [33:40] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_report_service_proto_init() }
@@ -1223,7 +2370,7 @@ func file_baton_feedback_v1_report_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_report_service_proto_rawDesc), len(file_baton_feedback_v1_report_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,8 +21,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ReportService_GetReport_FullMethodName = "/baton.feedback.v1.ReportService/GetReport"
-	ReportService_GetStatus_FullMethodName = "/baton.feedback.v1.ReportService/GetStatus"
+	ReportService_GetReport_FullMethodName       = "/baton.feedback.v1.ReportService/GetReport"
+	ReportService_GetStatus_FullMethodName       = "/baton.feedback.v1.ReportService/GetStatus"
+	ReportService_ListMetrics_FullMethodName     = "/baton.feedback.v1.ReportService/ListMetrics"
+	ReportService_ListReportLeads_FullMethodName = "/baton.feedback.v1.ReportService/ListReportLeads"
+	ReportService_ListViews_FullMethodName       = "/baton.feedback.v1.ReportService/ListViews"
+	ReportService_ExportView_FullMethodName      = "/baton.feedback.v1.ReportService/ExportView"
+	ReportService_Rebuild_FullMethodName         = "/baton.feedback.v1.ReportService/Rebuild"
 )
 
 // ReportServiceClient is the client API for ReportService service.
@@ -35,6 +40,18 @@ type ReportServiceClient interface {
 	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*Report, error)
 	// GetStatus says how far the read model is and how the log's consumers stand.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
+	// ListMetrics answers the catalogue: every figure of every report, with its formula.
+	ListMetrics(ctx context.Context, in *ListMetricsRequest, opts ...grpc.CallOption) (*ListMetricsResponse, error)
+	// ListReportLeads lists what one figure of a report counted: the same condition over
+	// the same leads.
+	ListReportLeads(ctx context.Context, in *ListReportLeadsRequest, opts ...grpc.CallOption) (*ListReportLeadsResponse, error)
+	// ListViews lists the views that other tools may read, with their columns.
+	ListViews(ctx context.Context, in *ListViewsRequest, opts ...grpc.CallOption) (*ListViewsResponse, error)
+	// ExportView streams the rows of a view, all of one state of the tables.
+	ExportView(ctx context.Context, in *ExportViewRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportViewResponse], error)
+	// Rebuild folds the read model anew from the log while the old one serves, and puts it
+	// in its place.
+	Rebuild(ctx context.Context, in *RebuildRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RebuildResponse], error)
 }
 
 type reportServiceClient struct {
@@ -65,6 +82,74 @@ func (c *reportServiceClient) GetStatus(ctx context.Context, in *GetStatusReques
 	return out, nil
 }
 
+func (c *reportServiceClient) ListMetrics(ctx context.Context, in *ListMetricsRequest, opts ...grpc.CallOption) (*ListMetricsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMetricsResponse)
+	err := c.cc.Invoke(ctx, ReportService_ListMetrics_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportServiceClient) ListReportLeads(ctx context.Context, in *ListReportLeadsRequest, opts ...grpc.CallOption) (*ListReportLeadsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReportLeadsResponse)
+	err := c.cc.Invoke(ctx, ReportService_ListReportLeads_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportServiceClient) ListViews(ctx context.Context, in *ListViewsRequest, opts ...grpc.CallOption) (*ListViewsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListViewsResponse)
+	err := c.cc.Invoke(ctx, ReportService_ListViews_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *reportServiceClient) ExportView(ctx context.Context, in *ExportViewRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportViewResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ReportService_ServiceDesc.Streams[0], ReportService_ExportView_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportViewRequest, ExportViewResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ReportService_ExportViewClient = grpc.ServerStreamingClient[ExportViewResponse]
+
+func (c *reportServiceClient) Rebuild(ctx context.Context, in *RebuildRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RebuildResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ReportService_ServiceDesc.Streams[1], ReportService_Rebuild_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RebuildRequest, RebuildResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ReportService_RebuildClient = grpc.ServerStreamingClient[RebuildResponse]
+
 // ReportServiceServer is the server API for ReportService service.
 // All implementations must embed UnimplementedReportServiceServer
 // for forward compatibility.
@@ -75,6 +160,18 @@ type ReportServiceServer interface {
 	GetReport(context.Context, *GetReportRequest) (*Report, error)
 	// GetStatus says how far the read model is and how the log's consumers stand.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
+	// ListMetrics answers the catalogue: every figure of every report, with its formula.
+	ListMetrics(context.Context, *ListMetricsRequest) (*ListMetricsResponse, error)
+	// ListReportLeads lists what one figure of a report counted: the same condition over
+	// the same leads.
+	ListReportLeads(context.Context, *ListReportLeadsRequest) (*ListReportLeadsResponse, error)
+	// ListViews lists the views that other tools may read, with their columns.
+	ListViews(context.Context, *ListViewsRequest) (*ListViewsResponse, error)
+	// ExportView streams the rows of a view, all of one state of the tables.
+	ExportView(*ExportViewRequest, grpc.ServerStreamingServer[ExportViewResponse]) error
+	// Rebuild folds the read model anew from the log while the old one serves, and puts it
+	// in its place.
+	Rebuild(*RebuildRequest, grpc.ServerStreamingServer[RebuildResponse]) error
 	mustEmbedUnimplementedReportServiceServer()
 }
 
@@ -90,6 +187,21 @@ func (UnimplementedReportServiceServer) GetReport(context.Context, *GetReportReq
 }
 func (UnimplementedReportServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
+}
+func (UnimplementedReportServiceServer) ListMetrics(context.Context, *ListMetricsRequest) (*ListMetricsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMetrics not implemented")
+}
+func (UnimplementedReportServiceServer) ListReportLeads(context.Context, *ListReportLeadsRequest) (*ListReportLeadsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReportLeads not implemented")
+}
+func (UnimplementedReportServiceServer) ListViews(context.Context, *ListViewsRequest) (*ListViewsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListViews not implemented")
+}
+func (UnimplementedReportServiceServer) ExportView(*ExportViewRequest, grpc.ServerStreamingServer[ExportViewResponse]) error {
+	return status.Error(codes.Unimplemented, "method ExportView not implemented")
+}
+func (UnimplementedReportServiceServer) Rebuild(*RebuildRequest, grpc.ServerStreamingServer[RebuildResponse]) error {
+	return status.Error(codes.Unimplemented, "method Rebuild not implemented")
 }
 func (UnimplementedReportServiceServer) mustEmbedUnimplementedReportServiceServer() {}
 func (UnimplementedReportServiceServer) testEmbeddedByValue()                       {}
@@ -148,6 +260,82 @@ func _ReportService_GetStatus_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReportService_ListMetrics_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMetricsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportServiceServer).ListMetrics(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportService_ListMetrics_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportServiceServer).ListMetrics(ctx, req.(*ListMetricsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportService_ListReportLeads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReportLeadsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportServiceServer).ListReportLeads(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportService_ListReportLeads_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportServiceServer).ListReportLeads(ctx, req.(*ListReportLeadsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportService_ListViews_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListViewsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReportServiceServer).ListViews(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReportService_ListViews_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReportServiceServer).ListViews(ctx, req.(*ListViewsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReportService_ExportView_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportViewRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ReportServiceServer).ExportView(m, &grpc.GenericServerStream[ExportViewRequest, ExportViewResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ReportService_ExportViewServer = grpc.ServerStreamingServer[ExportViewResponse]
+
+func _ReportService_Rebuild_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RebuildRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ReportServiceServer).Rebuild(m, &grpc.GenericServerStream[RebuildRequest, RebuildResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ReportService_RebuildServer = grpc.ServerStreamingServer[RebuildResponse]
+
 // ReportService_ServiceDesc is the grpc.ServiceDesc for ReportService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -163,7 +351,30 @@ var ReportService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetStatus",
 			Handler:    _ReportService_GetStatus_Handler,
 		},
+		{
+			MethodName: "ListMetrics",
+			Handler:    _ReportService_ListMetrics_Handler,
+		},
+		{
+			MethodName: "ListReportLeads",
+			Handler:    _ReportService_ListReportLeads_Handler,
+		},
+		{
+			MethodName: "ListViews",
+			Handler:    _ReportService_ListViews_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ExportView",
+			Handler:       _ReportService_ExportView_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Rebuild",
+			Handler:       _ReportService_Rebuild_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "baton/feedback/v1/report_service.proto",
 }

@@ -449,6 +449,8 @@ const (
 	OutcomeKind_OUTCOME_KIND_WON OutcomeKind = 3
 	// Deal lost.
 	OutcomeKind_OUTCOME_KIND_LOST OutcomeKind = 4
+	// The deal moved to another of its agreed stages.
+	OutcomeKind_OUTCOME_KIND_STAGE OutcomeKind = 5
 )
 
 // Enum value maps for OutcomeKind.
@@ -459,6 +461,7 @@ var (
 		2: "OUTCOME_KIND_WORKING",
 		3: "OUTCOME_KIND_WON",
 		4: "OUTCOME_KIND_LOST",
+		5: "OUTCOME_KIND_STAGE",
 	}
 	OutcomeKind_value = map[string]int32{
 		"OUTCOME_KIND_UNSPECIFIED": 0,
@@ -466,6 +469,7 @@ var (
 		"OUTCOME_KIND_WORKING":     2,
 		"OUTCOME_KIND_WON":         3,
 		"OUTCOME_KIND_LOST":        4,
+		"OUTCOME_KIND_STAGE":       5,
 	}
 )
 
@@ -494,6 +498,132 @@ func (x OutcomeKind) Number() protoreflect.EnumNumber {
 // Deprecated: Use OutcomeKind.Descriptor instead.
 func (OutcomeKind) EnumDescriptor() ([]byte, []int) {
 	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+// DisputeClaim says what one side holds against the other.
+type DisputeClaim int32
+
+const (
+	// Never written.
+	DisputeClaim_DISPUTE_CLAIM_UNSPECIFIED DisputeClaim = 0
+	// Sales: the lead was not what was agreed.
+	DisputeClaim_DISPUTE_CLAIM_NOT_AS_AGREED DisputeClaim = 1
+	// Marketing: the lead was as agreed and nobody worked it.
+	DisputeClaim_DISPUTE_CLAIM_NOT_WORKED DisputeClaim = 2
+	// Either: what is recorded of the lead is wrong.
+	DisputeClaim_DISPUTE_CLAIM_WRONG_DATA DisputeClaim = 3
+	// Drawn for review: nobody claims anything yet.
+	DisputeClaim_DISPUTE_CLAIM_REVIEW DisputeClaim = 4
+)
+
+// Enum value maps for DisputeClaim.
+var (
+	DisputeClaim_name = map[int32]string{
+		0: "DISPUTE_CLAIM_UNSPECIFIED",
+		1: "DISPUTE_CLAIM_NOT_AS_AGREED",
+		2: "DISPUTE_CLAIM_NOT_WORKED",
+		3: "DISPUTE_CLAIM_WRONG_DATA",
+		4: "DISPUTE_CLAIM_REVIEW",
+	}
+	DisputeClaim_value = map[string]int32{
+		"DISPUTE_CLAIM_UNSPECIFIED":   0,
+		"DISPUTE_CLAIM_NOT_AS_AGREED": 1,
+		"DISPUTE_CLAIM_NOT_WORKED":    2,
+		"DISPUTE_CLAIM_WRONG_DATA":    3,
+		"DISPUTE_CLAIM_REVIEW":        4,
+	}
+)
+
+func (x DisputeClaim) Enum() *DisputeClaim {
+	p := new(DisputeClaim)
+	*p = x
+	return p
+}
+
+func (x DisputeClaim) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DisputeClaim) Descriptor() protoreflect.EnumDescriptor {
+	return file_baton_lead_v1_event_proto_enumTypes[8].Descriptor()
+}
+
+func (DisputeClaim) Type() protoreflect.EnumType {
+	return &file_baton_lead_v1_event_proto_enumTypes[8]
+}
+
+func (x DisputeClaim) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DisputeClaim.Descriptor instead.
+func (DisputeClaim) EnumDescriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
+// DisputeVerdict says how a dispute was decided.
+type DisputeVerdict int32
+
+const (
+	// Never written.
+	DisputeVerdict_DISPUTE_VERDICT_UNSPECIFIED DisputeVerdict = 0
+	// A criterion was not met: a finding against marketing.
+	DisputeVerdict_DISPUTE_VERDICT_CRITERION_MISSING DisputeVerdict = 1
+	// The questionnaire asked the wrong question: a finding against marketing.
+	DisputeVerdict_DISPUTE_VERDICT_WRONG_QUESTION DisputeVerdict = 2
+	// The criterion itself should change: a finding against the agreement.
+	DisputeVerdict_DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE DisputeVerdict = 3
+	// The definition was met and the lead was not worked: a finding against sales.
+	DisputeVerdict_DISPUTE_VERDICT_MET_NOT_WORKED DisputeVerdict = 4
+	// The data was wrong: a finding against nobody.
+	DisputeVerdict_DISPUTE_VERDICT_DATA_ERROR DisputeVerdict = 5
+)
+
+// Enum value maps for DisputeVerdict.
+var (
+	DisputeVerdict_name = map[int32]string{
+		0: "DISPUTE_VERDICT_UNSPECIFIED",
+		1: "DISPUTE_VERDICT_CRITERION_MISSING",
+		2: "DISPUTE_VERDICT_WRONG_QUESTION",
+		3: "DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE",
+		4: "DISPUTE_VERDICT_MET_NOT_WORKED",
+		5: "DISPUTE_VERDICT_DATA_ERROR",
+	}
+	DisputeVerdict_value = map[string]int32{
+		"DISPUTE_VERDICT_UNSPECIFIED":             0,
+		"DISPUTE_VERDICT_CRITERION_MISSING":       1,
+		"DISPUTE_VERDICT_WRONG_QUESTION":          2,
+		"DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE": 3,
+		"DISPUTE_VERDICT_MET_NOT_WORKED":          4,
+		"DISPUTE_VERDICT_DATA_ERROR":              5,
+	}
+)
+
+func (x DisputeVerdict) Enum() *DisputeVerdict {
+	p := new(DisputeVerdict)
+	*p = x
+	return p
+}
+
+func (x DisputeVerdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DisputeVerdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_baton_lead_v1_event_proto_enumTypes[9].Descriptor()
+}
+
+func (DisputeVerdict) Type() protoreflect.EnumType {
+	return &file_baton_lead_v1_event_proto_enumTypes[9]
+}
+
+func (x DisputeVerdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DisputeVerdict.Descriptor instead.
+func (DisputeVerdict) EnumDescriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 // Sealed is personal data at rest: AES-256-GCM under one key that the key store
@@ -2645,7 +2775,9 @@ type LeadQualified struct {
 	Signal string `protobuf:"bytes,8,opt,name=signal,proto3" json:"signal,omitempty"`
 	// Working time within which a lead with that signal must be taken, where it is
 	// shorter than the pool's own; absent = the pool's own.
-	TakeWithin    *durationpb.Duration `protobuf:"bytes,9,opt,name=take_within,json=takeWithin,proto3" json:"take_within,omitempty"`
+	TakeWithin *durationpb.Duration `protobuf:"bytes,9,opt,name=take_within,json=takeWithin,proto3" json:"take_within,omitempty"`
+	// Purpose of the lead, one of the agreed ones; empty = none are agreed.
+	Purpose       string `protobuf:"bytes,10,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2743,6 +2875,13 @@ func (x *LeadQualified) GetTakeWithin() *durationpb.Duration {
 	return nil
 }
 
+func (x *LeadQualified) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
 // LeadNurtured leaves a lead with marketing, with a date to look again.
 type LeadNurtured struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2759,7 +2898,9 @@ type LeadNurtured struct {
 	// By when.
 	NextTouchDue *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=next_touch_due,json=nextTouchDue,proto3" json:"next_touch_due,omitempty"`
 	// Call that the decision rests on; empty = none.
-	CallId        string `protobuf:"bytes,7,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	CallId string `protobuf:"bytes,7,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// Purpose of the lead, one of the agreed ones; empty = none are agreed.
+	Purpose       string `protobuf:"bytes,8,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2839,6 +2980,13 @@ func (x *LeadNurtured) GetNextTouchDue() *timestamppb.Timestamp {
 func (x *LeadNurtured) GetCallId() string {
 	if x != nil {
 		return x.CallId
+	}
+	return ""
+}
+
+func (x *LeadNurtured) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
 	}
 	return ""
 }
@@ -5098,7 +5246,19 @@ type OutcomeRecorded struct {
 	// Free text, always sealed.
 	Note *Sealed `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
 	// True for imported history.
-	Historical    bool `protobuf:"varint,8,opt,name=historical,proto3" json:"historical,omitempty"`
+	Historical bool `protobuf:"varint,8,opt,name=historical,proto3" json:"historical,omitempty"`
+	// Direction of a touch: "out" (they were called or written to), "in" (they called or
+	// wrote), empty = not said.
+	Direction string `protobuf:"bytes,9,opt,name=direction,proto3" json:"direction,omitempty"`
+	// What came of a touch, one of the agreed dispositions; empty = not said.
+	Disposition string `protobuf:"bytes,10,opt,name=disposition,proto3" json:"disposition,omitempty"`
+	// Whether that disposition means that the person was reached, by the agreement in
+	// force when it was recorded.
+	Reached bool `protobuf:"varint,11,opt,name=reached,proto3" json:"reached,omitempty"`
+	// Stage of the deal, one of the agreed ones.
+	DealStage string `protobuf:"bytes,12,opt,name=deal_stage,json=dealStage,proto3" json:"deal_stage,omitempty"`
+	// Minutes that it took whoever did it; 0 = not said.
+	Minutes       int32 `protobuf:"varint,13,opt,name=minutes,proto3" json:"minutes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5189,6 +5349,635 @@ func (x *OutcomeRecorded) GetHistorical() bool {
 	return false
 }
 
+func (x *OutcomeRecorded) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *OutcomeRecorded) GetDisposition() string {
+	if x != nil {
+		return x.Disposition
+	}
+	return ""
+}
+
+func (x *OutcomeRecorded) GetReached() bool {
+	if x != nil {
+		return x.Reached
+	}
+	return false
+}
+
+func (x *OutcomeRecorded) GetDealStage() string {
+	if x != nil {
+		return x.DealStage
+	}
+	return ""
+}
+
+func (x *OutcomeRecorded) GetMinutes() int32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
+// FeedbackGiven says what sales learned from a lead that marketing wants to know.
+// What somebody says later of the same lead takes the place of what they said before.
+// All words are of the lists of the agreement that was in force.
+type FeedbackGiven struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who says it.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// How interesting the lead was, 1 (not at all) to 5 (very); 0 = not said.
+	Interest int32 `protobuf:"varint,2,opt,name=interest,proto3" json:"interest,omitempty"`
+	// How easy it was to get on with them, 1 (hard) to 5 (easy); 0 = not said.
+	Ease int32 `protobuf:"varint,3,opt,name=ease,proto3" json:"ease,omitempty"`
+	// Why it was interesting, or not.
+	Why []string `protobuf:"bytes,4,rep,name=why,proto3" json:"why,omitempty"`
+	// How the talk went; empty = not said.
+	Talk string `protobuf:"bytes,5,opt,name=talk,proto3" json:"talk,omitempty"`
+	// Which information was missing, for the next campaign.
+	Missing []string `protobuf:"bytes,6,rep,name=missing,proto3" json:"missing,omitempty"`
+	// Vertical, as sales found it; empty = as the lead said.
+	Vertical string `protobuf:"bytes,7,opt,name=vertical,proto3" json:"vertical,omitempty"`
+	// Persona, as sales found it; empty = as it was qualified.
+	Persona string `protobuf:"bytes,8,opt,name=persona,proto3" json:"persona,omitempty"`
+	// Phrases that the prospect used, in lower case; nothing personal.
+	Phrases []string `protobuf:"bytes,9,rep,name=phrases,proto3" json:"phrases,omitempty"`
+	// Free text, always sealed.
+	Note *Sealed `protobuf:"bytes,10,opt,name=note,proto3" json:"note,omitempty"`
+	// Version of the agreement that holds the lists; 0 = none was in force.
+	AgreementVersion int64 `protobuf:"varint,11,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// Campaign of the lead's last touch before it was handed over; empty = none.
+	Campaign      string `protobuf:"bytes,12,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedbackGiven) Reset() {
+	*x = FeedbackGiven{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedbackGiven) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedbackGiven) ProtoMessage() {}
+
+func (x *FeedbackGiven) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedbackGiven.ProtoReflect.Descriptor instead.
+func (*FeedbackGiven) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *FeedbackGiven) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *FeedbackGiven) GetInterest() int32 {
+	if x != nil {
+		return x.Interest
+	}
+	return 0
+}
+
+func (x *FeedbackGiven) GetEase() int32 {
+	if x != nil {
+		return x.Ease
+	}
+	return 0
+}
+
+func (x *FeedbackGiven) GetWhy() []string {
+	if x != nil {
+		return x.Why
+	}
+	return nil
+}
+
+func (x *FeedbackGiven) GetTalk() string {
+	if x != nil {
+		return x.Talk
+	}
+	return ""
+}
+
+func (x *FeedbackGiven) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *FeedbackGiven) GetVertical() string {
+	if x != nil {
+		return x.Vertical
+	}
+	return ""
+}
+
+func (x *FeedbackGiven) GetPersona() string {
+	if x != nil {
+		return x.Persona
+	}
+	return ""
+}
+
+func (x *FeedbackGiven) GetPhrases() []string {
+	if x != nil {
+		return x.Phrases
+	}
+	return nil
+}
+
+func (x *FeedbackGiven) GetNote() *Sealed {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+func (x *FeedbackGiven) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *FeedbackGiven) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+// DisputeOpened says that one side holds a handoff against the other.
+type DisputeOpened struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the case: follows from the lead and the count of its disputes.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// Who opens it: "marketing", "sales", or "system" for a case drawn for review.
+	Party string `protobuf:"bytes,2,opt,name=party,proto3" json:"party,omitempty"`
+	// Number of the offer that handed the lead over.
+	Offer int32 `protobuf:"varint,3,opt,name=offer,proto3" json:"offer,omitempty"`
+	// Sequence in LEDGER of that offer: the lead is shown as it was there.
+	HandoffSequence uint64 `protobuf:"varint,4,opt,name=handoff_sequence,json=handoffSequence,proto3" json:"handoff_sequence,omitempty"`
+	// What is claimed.
+	Claim DisputeClaim `protobuf:"varint,5,opt,name=claim,proto3,enum=baton.lead.v1.DisputeClaim" json:"claim,omitempty"`
+	// Criteria of the definition that are contested, by their ids.
+	Criteria []string `protobuf:"bytes,6,rep,name=criteria,proto3" json:"criteria,omitempty"`
+	// Free text, always sealed.
+	Note *Sealed `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	// Version of the agreement by which the lead was handed over.
+	AgreementVersion int64 `protobuf:"varint,8,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	// Who decides it.
+	Arbiter string `protobuf:"bytes,9,opt,name=arbiter,proto3" json:"arbiter,omitempty"`
+	// When the arbiter is told that nobody has settled it; absent = nothing is agreed.
+	EscalateAt    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=escalate_at,json=escalateAt,proto3" json:"escalate_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeOpened) Reset() {
+	*x = DisputeOpened{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeOpened) ProtoMessage() {}
+
+func (x *DisputeOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeOpened.ProtoReflect.Descriptor instead.
+func (*DisputeOpened) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *DisputeOpened) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *DisputeOpened) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *DisputeOpened) GetOffer() int32 {
+	if x != nil {
+		return x.Offer
+	}
+	return 0
+}
+
+func (x *DisputeOpened) GetHandoffSequence() uint64 {
+	if x != nil {
+		return x.HandoffSequence
+	}
+	return 0
+}
+
+func (x *DisputeOpened) GetClaim() DisputeClaim {
+	if x != nil {
+		return x.Claim
+	}
+	return DisputeClaim_DISPUTE_CLAIM_UNSPECIFIED
+}
+
+func (x *DisputeOpened) GetCriteria() []string {
+	if x != nil {
+		return x.Criteria
+	}
+	return nil
+}
+
+func (x *DisputeOpened) GetNote() *Sealed {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+func (x *DisputeOpened) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
+func (x *DisputeOpened) GetArbiter() string {
+	if x != nil {
+		return x.Arbiter
+	}
+	return ""
+}
+
+func (x *DisputeOpened) GetEscalateAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EscalateAt
+	}
+	return nil
+}
+
+// DisputeAnswered says what the other side says to it.
+type DisputeAnswered struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Case.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// Who answers: "marketing" or "sales".
+	Party string `protobuf:"bytes,2,opt,name=party,proto3" json:"party,omitempty"`
+	// Whether they agree with the claim.
+	Agrees bool `protobuf:"varint,3,opt,name=agrees,proto3" json:"agrees,omitempty"`
+	// Free text, always sealed.
+	Note          *Sealed `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeAnswered) Reset() {
+	*x = DisputeAnswered{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeAnswered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeAnswered) ProtoMessage() {}
+
+func (x *DisputeAnswered) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeAnswered.ProtoReflect.Descriptor instead.
+func (*DisputeAnswered) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *DisputeAnswered) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *DisputeAnswered) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *DisputeAnswered) GetAgrees() bool {
+	if x != nil {
+		return x.Agrees
+	}
+	return false
+}
+
+func (x *DisputeAnswered) GetNote() *Sealed {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+// DisputeEscalated says that a case that nobody decided in time was put before
+// somebody. Each step is said once.
+type DisputeEscalated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Case.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// Step, from 1: the arbiter; then those that the agreement names, in order.
+	Step int32 `protobuf:"varint,2,opt,name=step,proto3" json:"step,omitempty"`
+	// Who is told.
+	To string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// When it was due.
+	DueAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=due_at,json=dueAt,proto3" json:"due_at,omitempty"`
+	// When it was said.
+	FiredAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=fired_at,json=firedAt,proto3" json:"fired_at,omitempty"`
+	// When the next step is due; absent = there is none.
+	NextAt        *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeEscalated) Reset() {
+	*x = DisputeEscalated{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeEscalated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeEscalated) ProtoMessage() {}
+
+func (x *DisputeEscalated) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeEscalated.ProtoReflect.Descriptor instead.
+func (*DisputeEscalated) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *DisputeEscalated) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *DisputeEscalated) GetStep() int32 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
+func (x *DisputeEscalated) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *DisputeEscalated) GetDueAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueAt
+	}
+	return nil
+}
+
+func (x *DisputeEscalated) GetFiredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FiredAt
+	}
+	return nil
+}
+
+func (x *DisputeEscalated) GetNextAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextAt
+	}
+	return nil
+}
+
+// DisputeDecided closes a case.
+type DisputeDecided struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Case.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// How.
+	Verdict DisputeVerdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=baton.lead.v1.DisputeVerdict" json:"verdict,omitempty"`
+	// Criterion that the verdict is about; empty where it is about none.
+	Criterion string `protobuf:"bytes,3,opt,name=criterion,proto3" json:"criterion,omitempty"`
+	// Version of the questionnaire, where a question was wrong.
+	QuestionnaireVersion string `protobuf:"bytes,4,opt,name=questionnaire_version,json=questionnaireVersion,proto3" json:"questionnaire_version,omitempty"`
+	// Against whom the finding is: "marketing", "sales", "agreement" or "nobody".
+	Finding string `protobuf:"bytes,5,opt,name=finding,proto3" json:"finding,omitempty"`
+	// Who decided.
+	By string `protobuf:"bytes,6,opt,name=by,proto3" json:"by,omitempty"`
+	// Free text, always sealed.
+	Note          *Sealed `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeDecided) Reset() {
+	*x = DisputeDecided{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeDecided) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeDecided) ProtoMessage() {}
+
+func (x *DisputeDecided) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeDecided.ProtoReflect.Descriptor instead.
+func (*DisputeDecided) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *DisputeDecided) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *DisputeDecided) GetVerdict() DisputeVerdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return DisputeVerdict_DISPUTE_VERDICT_UNSPECIFIED
+}
+
+func (x *DisputeDecided) GetCriterion() string {
+	if x != nil {
+		return x.Criterion
+	}
+	return ""
+}
+
+func (x *DisputeDecided) GetQuestionnaireVersion() string {
+	if x != nil {
+		return x.QuestionnaireVersion
+	}
+	return ""
+}
+
+func (x *DisputeDecided) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
+func (x *DisputeDecided) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *DisputeDecided) GetNote() *Sealed {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+// DisputeLinked says which proposal for the agreement a verdict led to.
+type DisputeLinked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Case.
+	DisputeId string `protobuf:"bytes,1,opt,name=dispute_id,json=disputeId,proto3" json:"dispute_id,omitempty"`
+	// Version of the agreement that was proposed.
+	AgreementVersion int64 `protobuf:"varint,2,opt,name=agreement_version,json=agreementVersion,proto3" json:"agreement_version,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *DisputeLinked) Reset() {
+	*x = DisputeLinked{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeLinked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeLinked) ProtoMessage() {}
+
+func (x *DisputeLinked) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeLinked.ProtoReflect.Descriptor instead.
+func (*DisputeLinked) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *DisputeLinked) GetDisputeId() string {
+	if x != nil {
+		return x.DisputeId
+	}
+	return ""
+}
+
+func (x *DisputeLinked) GetAgreementVersion() int64 {
+	if x != nil {
+		return x.AgreementVersion
+	}
+	return 0
+}
+
 // HandlingFailed says that a service could not handle the lead, and why. The
 // lead is listed and looked at again when the service starts or the lead moves.
 type HandlingFailed struct {
@@ -5207,7 +5996,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[50]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5219,7 +6008,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[50]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5232,7 +6021,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{50}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -5457,7 +6246,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x06points\x18\x04 \x01(\x03R\x06points\"M\n" +
 	"\x11QualificationHeld\x12\x1b\n" +
 	"\x04rule\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04rule\x12\x1b\n" +
-	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\"\xa7\x03\n" +
+	"\x04text\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\"\xca\x03\n" +
 	"\rLeadQualified\x128\n" +
 	"\x05stage\x18\x01 \x01(\x0e2\x14.baton.lead.v1.StageB\f\xbaH\t\x82\x01\x06\x10\x01 \x00 \x01R\x05stage\x124\n" +
 	"\x11agreement_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12'\n" +
@@ -5468,7 +6257,9 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\vexplanation\x18\a \x01(\v2\x1a.baton.lead.v1.ExplanationB\x06\xbaH\x03\xc8\x01\x01R\vexplanation\x12\x1f\n" +
 	"\x06signal\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x06signal\x12:\n" +
 	"\vtake_within\x18\t \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"takeWithin\"\xf2\x02\n" +
+	"takeWithin\x12!\n" +
+	"\apurpose\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\apurpose\"\x95\x03\n" +
 	"\fLeadNurtured\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1f\n" +
 	"\x06reason\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06reason\x12D\n" +
@@ -5478,7 +6269,8 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"next_touch\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\tnextTouch\x12@\n" +
 	"\x0enext_touch_due\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\fnextTouchDue\x12 \n" +
-	"\acall_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x06callId\"\xef\x01\n" +
+	"\acall_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x06callId\x12!\n" +
+	"\apurpose\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\apurpose\"\xef\x01\n" +
 	"\x0fNurtureAdvanced\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1f\n" +
 	"\x05touch\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05touch\x12\x1b\n" +
@@ -5682,7 +6474,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
 	"\x05offer\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x05offer\x129\n" +
 	"\x06due_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12=\n" +
-	"\bfired_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\"\xf6\x02\n" +
+	"\bfired_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\"\xf1\x04\n" +
 	"\x0fOutcomeRecorded\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1a.baton.lead.v1.OutcomeKindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12\x1f\n" +
@@ -5695,7 +6487,75 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x04note\x18\a \x01(\v2\x15.baton.lead.v1.SealedR\x04note\x12\x1e\n" +
 	"\n" +
 	"historical\x18\b \x01(\bR\n" +
-	"historical\"\x82\x01\n" +
+	"historical\x12.\n" +
+	"\tdirection\x18\t \x01(\tB\x10\xbaH\rr\vR\x00R\x02inR\x03outR\tdirection\x12E\n" +
+	"\vdisposition\x18\n" +
+	" \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\vdisposition\x12\x18\n" +
+	"\areached\x18\v \x01(\bR\areached\x12B\n" +
+	"\n" +
+	"deal_stage\x18\f \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\tdealStage\x12$\n" +
+	"\aminutes\x18\r \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\aminutes\"\xff\x03\n" +
+	"\rFeedbackGiven\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12%\n" +
+	"\binterest\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\binterest\x12\x1d\n" +
+	"\x04ease\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\x04ease\x12\x1a\n" +
+	"\x03why\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\x03why\x127\n" +
+	"\x04talk\x18\x05 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x04talk\x12\"\n" +
+	"\amissing\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\amissing\x12#\n" +
+	"\bvertical\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\bvertical\x12=\n" +
+	"\apersona\x18\b \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\apersona\x12\"\n" +
+	"\aphrases\x18\t \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\aphrases\x12)\n" +
+	"\x04note\x18\n" +
+	" \x01(\v2\x15.baton.lead.v1.SealedR\x04note\x124\n" +
+	"\x11agreement_version\x18\v \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x10agreementVersion\x12#\n" +
+	"\bcampaign\x18\f \x01(\tB\a\xbaH\x04r\x02\x18@R\bcampaign\"\xe0\x03\n" +
+	"\rDisputeOpened\x12(\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tdisputeId\x125\n" +
+	"\x05party\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1aR\tmarketingR\x05salesR\x06systemR\x05party\x12\x1d\n" +
+	"\x05offer\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x05offer\x12)\n" +
+	"\x10handoff_sequence\x18\x04 \x01(\x04R\x0fhandoffSequence\x12=\n" +
+	"\x05claim\x18\x05 \x01(\x0e2\x1b.baton.lead.v1.DisputeClaimB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05claim\x12$\n" +
+	"\bcriteria\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\bcriteria\x12)\n" +
+	"\x04note\x18\a \x01(\v2\x15.baton.lead.v1.SealedR\x04note\x124\n" +
+	"\x11agreement_version\x18\b \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12!\n" +
+	"\aarbiter\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\aarbiter\x12;\n" +
+	"\vescalate_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"escalateAt\"\xab\x01\n" +
+	"\x0fDisputeAnswered\x12&\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tdisputeId\x12-\n" +
+	"\x05party\x18\x02 \x01(\tB\x17\xbaH\x14r\x12R\tmarketingR\x05salesR\x05party\x12\x16\n" +
+	"\x06agrees\x18\x03 \x01(\bR\x06agrees\x12)\n" +
+	"\x04note\x18\x04 \x01(\v2\x15.baton.lead.v1.SealedR\x04note\"\xa1\x02\n" +
+	"\x10DisputeEscalated\x12&\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tdisputeId\x12\x1b\n" +
+	"\x04step\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x04step\x12\x19\n" +
+	"\x02to\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02to\x129\n" +
+	"\x06due_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12=\n" +
+	"\bfired_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\afiredAt\x123\n" +
+	"\anext_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06nextAt\"\xee\x02\n" +
+	"\x0eDisputeDecided\x12&\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tdisputeId\x12C\n" +
+	"\averdict\x18\x02 \x01(\x0e2\x1d.baton.lead.v1.DisputeVerdictB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\averdict\x12%\n" +
+	"\tcriterion\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tcriterion\x12<\n" +
+	"\x15questionnaire_version\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x14questionnaireVersion\x12D\n" +
+	"\afinding\x18\x05 \x01(\tB*\xbaH'r%R\tmarketingR\x05salesR\tagreementR\x06nobodyR\afinding\x12\x19\n" +
+	"\x02by\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02by\x12)\n" +
+	"\x04note\x18\a \x01(\v2\x15.baton.lead.v1.SealedR\x04note\"m\n" +
+	"\rDisputeLinked\x12&\n" +
+	"\n" +
+	"dispute_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tdisputeId\x124\n" +
+	"\x11agreement_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\"\x82\x01\n" +
 	"\x0eHandlingFailed\x12!\n" +
 	"\aservice\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aservice\x12\x1d\n" +
 	"\x05fault\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05fault\x12\x12\n" +
@@ -5739,13 +6599,27 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x17CONSEQUENCE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17CONSEQUENCE_NEXT_PERSON\x10\x01\x12\x17\n" +
 	"\x13CONSEQUENCE_NURTURE\x10\x02\x12\x1a\n" +
-	"\x16CONSEQUENCE_DISQUALIFY\x10\x03*\x8a\x01\n" +
+	"\x16CONSEQUENCE_DISQUALIFY\x10\x03*\xa2\x01\n" +
 	"\vOutcomeKind\x12\x1c\n" +
 	"\x18OUTCOME_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12OUTCOME_KIND_TOUCH\x10\x01\x12\x18\n" +
 	"\x14OUTCOME_KIND_WORKING\x10\x02\x12\x14\n" +
 	"\x10OUTCOME_KIND_WON\x10\x03\x12\x15\n" +
-	"\x11OUTCOME_KIND_LOST\x10\x04B;Z9github.com/leadbaton/baton/proto/gen/baton/lead/v1;leadv1b\x06proto3"
+	"\x11OUTCOME_KIND_LOST\x10\x04\x12\x16\n" +
+	"\x12OUTCOME_KIND_STAGE\x10\x05*\xa4\x01\n" +
+	"\fDisputeClaim\x12\x1d\n" +
+	"\x19DISPUTE_CLAIM_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bDISPUTE_CLAIM_NOT_AS_AGREED\x10\x01\x12\x1c\n" +
+	"\x18DISPUTE_CLAIM_NOT_WORKED\x10\x02\x12\x1c\n" +
+	"\x18DISPUTE_CLAIM_WRONG_DATA\x10\x03\x12\x18\n" +
+	"\x14DISPUTE_CLAIM_REVIEW\x10\x04*\xed\x01\n" +
+	"\x0eDisputeVerdict\x12\x1f\n" +
+	"\x1bDISPUTE_VERDICT_UNSPECIFIED\x10\x00\x12%\n" +
+	"!DISPUTE_VERDICT_CRITERION_MISSING\x10\x01\x12\"\n" +
+	"\x1eDISPUTE_VERDICT_WRONG_QUESTION\x10\x02\x12+\n" +
+	"'DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE\x10\x03\x12\"\n" +
+	"\x1eDISPUTE_VERDICT_MET_NOT_WORKED\x10\x04\x12\x1e\n" +
+	"\x1aDISPUTE_VERDICT_DATA_ERROR\x10\x05B;Z9github.com/leadbaton/baton/proto/gen/baton/lead/v1;leadv1b\x06proto3"
 
 var (
 	file_baton_lead_v1_event_proto_rawDescOnce sync.Once
@@ -5759,8 +6633,8 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 	return file_baton_lead_v1_event_proto_rawDescData
 }
 
-var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
 	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
@@ -5770,152 +6644,170 @@ var file_baton_lead_v1_event_proto_goTypes = []any{
 	(NoticeKind)(0),               // 5: baton.lead.v1.NoticeKind
 	(Consequence)(0),              // 6: baton.lead.v1.Consequence
 	(OutcomeKind)(0),              // 7: baton.lead.v1.OutcomeKind
-	(*Sealed)(nil),                // 8: baton.lead.v1.Sealed
-	(*PersonalData)(nil),          // 9: baton.lead.v1.PersonalData
-	(*Answer)(nil),                // 10: baton.lead.v1.Answer
-	(*Features)(nil),              // 11: baton.lead.v1.Features
-	(*Consent)(nil),               // 12: baton.lead.v1.Consent
-	(*Value)(nil),                 // 13: baton.lead.v1.Value
-	(*Attribution)(nil),           // 14: baton.lead.v1.Attribution
-	(*DeliveryRef)(nil),           // 15: baton.lead.v1.DeliveryRef
-	(*LeadReceived)(nil),          // 16: baton.lead.v1.LeadReceived
-	(*FieldFound)(nil),            // 17: baton.lead.v1.FieldFound
-	(*LeadRemapped)(nil),          // 18: baton.lead.v1.LeadRemapped
-	(*SubmissionRepeated)(nil),    // 19: baton.lead.v1.SubmissionRepeated
-	(*SubmissionRevised)(nil),     // 20: baton.lead.v1.SubmissionRevised
-	(*TouchAdded)(nil),            // 21: baton.lead.v1.TouchAdded
-	(*LeadRefused)(nil),           // 22: baton.lead.v1.LeadRefused
-	(*PersonAttached)(nil),        // 23: baton.lead.v1.PersonAttached
-	(*AccountMatched)(nil),        // 24: baton.lead.v1.AccountMatched
-	(*AccountCandidate)(nil),      // 25: baton.lead.v1.AccountCandidate
-	(*Criterion)(nil),             // 26: baton.lead.v1.Criterion
-	(*NamedValue)(nil),            // 27: baton.lead.v1.NamedValue
-	(*Explanation)(nil),           // 28: baton.lead.v1.Explanation
-	(*Score)(nil),                 // 29: baton.lead.v1.Score
-	(*ScorePart)(nil),             // 30: baton.lead.v1.ScorePart
-	(*QualificationHeld)(nil),     // 31: baton.lead.v1.QualificationHeld
-	(*LeadQualified)(nil),         // 32: baton.lead.v1.LeadQualified
-	(*LeadNurtured)(nil),          // 33: baton.lead.v1.LeadNurtured
-	(*NurtureAdvanced)(nil),       // 34: baton.lead.v1.NurtureAdvanced
-	(*CallRecorded)(nil),          // 35: baton.lead.v1.CallRecorded
-	(*Candidate)(nil),             // 36: baton.lead.v1.Candidate
-	(*CandidateCounts)(nil),       // 37: baton.lead.v1.CandidateCounts
-	(*ReasonCount)(nil),           // 38: baton.lead.v1.ReasonCount
-	(*LeadOffered)(nil),           // 39: baton.lead.v1.LeadOffered
-	(*LeadQueued)(nil),            // 40: baton.lead.v1.LeadQueued
-	(*OfferReminded)(nil),         // 41: baton.lead.v1.OfferReminded
-	(*LeadReassigned)(nil),        // 42: baton.lead.v1.LeadReassigned
-	(*ClockReminded)(nil),         // 43: baton.lead.v1.ClockReminded
-	(*ClockBreached)(nil),         // 44: baton.lead.v1.ClockBreached
-	(*ClockEscalated)(nil),        // 45: baton.lead.v1.ClockEscalated
-	(*ClockRestated)(nil),         // 46: baton.lead.v1.ClockRestated
-	(*ClockRef)(nil),              // 47: baton.lead.v1.ClockRef
-	(*NoticeQueued)(nil),          // 48: baton.lead.v1.NoticeQueued
-	(*NoticeSent)(nil),            // 49: baton.lead.v1.NoticeSent
-	(*NoticeFailed)(nil),          // 50: baton.lead.v1.NoticeFailed
-	(*NoticeOpened)(nil),          // 51: baton.lead.v1.NoticeOpened
-	(*NoticeRequested)(nil),       // 52: baton.lead.v1.NoticeRequested
-	(*RecordWritten)(nil),         // 53: baton.lead.v1.RecordWritten
-	(*OfferAccepted)(nil),         // 54: baton.lead.v1.OfferAccepted
-	(*OfferRejected)(nil),         // 55: baton.lead.v1.OfferRejected
-	(*OfferTimedOut)(nil),         // 56: baton.lead.v1.OfferTimedOut
-	(*OutcomeRecorded)(nil),       // 57: baton.lead.v1.OutcomeRecorded
-	(*HandlingFailed)(nil),        // 58: baton.lead.v1.HandlingFailed
-	nil,                           // 59: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 60: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 61: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 62: google.protobuf.Duration
+	(DisputeClaim)(0),             // 8: baton.lead.v1.DisputeClaim
+	(DisputeVerdict)(0),           // 9: baton.lead.v1.DisputeVerdict
+	(*Sealed)(nil),                // 10: baton.lead.v1.Sealed
+	(*PersonalData)(nil),          // 11: baton.lead.v1.PersonalData
+	(*Answer)(nil),                // 12: baton.lead.v1.Answer
+	(*Features)(nil),              // 13: baton.lead.v1.Features
+	(*Consent)(nil),               // 14: baton.lead.v1.Consent
+	(*Value)(nil),                 // 15: baton.lead.v1.Value
+	(*Attribution)(nil),           // 16: baton.lead.v1.Attribution
+	(*DeliveryRef)(nil),           // 17: baton.lead.v1.DeliveryRef
+	(*LeadReceived)(nil),          // 18: baton.lead.v1.LeadReceived
+	(*FieldFound)(nil),            // 19: baton.lead.v1.FieldFound
+	(*LeadRemapped)(nil),          // 20: baton.lead.v1.LeadRemapped
+	(*SubmissionRepeated)(nil),    // 21: baton.lead.v1.SubmissionRepeated
+	(*SubmissionRevised)(nil),     // 22: baton.lead.v1.SubmissionRevised
+	(*TouchAdded)(nil),            // 23: baton.lead.v1.TouchAdded
+	(*LeadRefused)(nil),           // 24: baton.lead.v1.LeadRefused
+	(*PersonAttached)(nil),        // 25: baton.lead.v1.PersonAttached
+	(*AccountMatched)(nil),        // 26: baton.lead.v1.AccountMatched
+	(*AccountCandidate)(nil),      // 27: baton.lead.v1.AccountCandidate
+	(*Criterion)(nil),             // 28: baton.lead.v1.Criterion
+	(*NamedValue)(nil),            // 29: baton.lead.v1.NamedValue
+	(*Explanation)(nil),           // 30: baton.lead.v1.Explanation
+	(*Score)(nil),                 // 31: baton.lead.v1.Score
+	(*ScorePart)(nil),             // 32: baton.lead.v1.ScorePart
+	(*QualificationHeld)(nil),     // 33: baton.lead.v1.QualificationHeld
+	(*LeadQualified)(nil),         // 34: baton.lead.v1.LeadQualified
+	(*LeadNurtured)(nil),          // 35: baton.lead.v1.LeadNurtured
+	(*NurtureAdvanced)(nil),       // 36: baton.lead.v1.NurtureAdvanced
+	(*CallRecorded)(nil),          // 37: baton.lead.v1.CallRecorded
+	(*Candidate)(nil),             // 38: baton.lead.v1.Candidate
+	(*CandidateCounts)(nil),       // 39: baton.lead.v1.CandidateCounts
+	(*ReasonCount)(nil),           // 40: baton.lead.v1.ReasonCount
+	(*LeadOffered)(nil),           // 41: baton.lead.v1.LeadOffered
+	(*LeadQueued)(nil),            // 42: baton.lead.v1.LeadQueued
+	(*OfferReminded)(nil),         // 43: baton.lead.v1.OfferReminded
+	(*LeadReassigned)(nil),        // 44: baton.lead.v1.LeadReassigned
+	(*ClockReminded)(nil),         // 45: baton.lead.v1.ClockReminded
+	(*ClockBreached)(nil),         // 46: baton.lead.v1.ClockBreached
+	(*ClockEscalated)(nil),        // 47: baton.lead.v1.ClockEscalated
+	(*ClockRestated)(nil),         // 48: baton.lead.v1.ClockRestated
+	(*ClockRef)(nil),              // 49: baton.lead.v1.ClockRef
+	(*NoticeQueued)(nil),          // 50: baton.lead.v1.NoticeQueued
+	(*NoticeSent)(nil),            // 51: baton.lead.v1.NoticeSent
+	(*NoticeFailed)(nil),          // 52: baton.lead.v1.NoticeFailed
+	(*NoticeOpened)(nil),          // 53: baton.lead.v1.NoticeOpened
+	(*NoticeRequested)(nil),       // 54: baton.lead.v1.NoticeRequested
+	(*RecordWritten)(nil),         // 55: baton.lead.v1.RecordWritten
+	(*OfferAccepted)(nil),         // 56: baton.lead.v1.OfferAccepted
+	(*OfferRejected)(nil),         // 57: baton.lead.v1.OfferRejected
+	(*OfferTimedOut)(nil),         // 58: baton.lead.v1.OfferTimedOut
+	(*OutcomeRecorded)(nil),       // 59: baton.lead.v1.OutcomeRecorded
+	(*FeedbackGiven)(nil),         // 60: baton.lead.v1.FeedbackGiven
+	(*DisputeOpened)(nil),         // 61: baton.lead.v1.DisputeOpened
+	(*DisputeAnswered)(nil),       // 62: baton.lead.v1.DisputeAnswered
+	(*DisputeEscalated)(nil),      // 63: baton.lead.v1.DisputeEscalated
+	(*DisputeDecided)(nil),        // 64: baton.lead.v1.DisputeDecided
+	(*DisputeLinked)(nil),         // 65: baton.lead.v1.DisputeLinked
+	(*HandlingFailed)(nil),        // 66: baton.lead.v1.HandlingFailed
+	nil,                           // 67: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 68: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 69: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 70: google.protobuf.Duration
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
-	10, // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
+	12, // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	59, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
-	14, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
-	12, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
+	67, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	16, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
+	14, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
 	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
-	61, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
-	61, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
-	15, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	61, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
-	11, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
-	8,  // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
-	17, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
-	15, // 13: baton.lead.v1.LeadRemapped.delivery:type_name -> baton.lead.v1.DeliveryRef
-	11, // 14: baton.lead.v1.LeadRemapped.features:type_name -> baton.lead.v1.Features
-	8,  // 15: baton.lead.v1.LeadRemapped.personal:type_name -> baton.lead.v1.Sealed
-	17, // 16: baton.lead.v1.LeadRemapped.found:type_name -> baton.lead.v1.FieldFound
-	15, // 17: baton.lead.v1.SubmissionRepeated.delivery:type_name -> baton.lead.v1.DeliveryRef
-	15, // 18: baton.lead.v1.SubmissionRevised.delivery:type_name -> baton.lead.v1.DeliveryRef
-	11, // 19: baton.lead.v1.SubmissionRevised.features:type_name -> baton.lead.v1.Features
-	8,  // 20: baton.lead.v1.SubmissionRevised.personal:type_name -> baton.lead.v1.Sealed
-	15, // 21: baton.lead.v1.TouchAdded.delivery:type_name -> baton.lead.v1.DeliveryRef
-	14, // 22: baton.lead.v1.TouchAdded.attribution:type_name -> baton.lead.v1.Attribution
+	69, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	69, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	17, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
+	69, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	13, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
+	10, // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
+	19, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
+	17, // 13: baton.lead.v1.LeadRemapped.delivery:type_name -> baton.lead.v1.DeliveryRef
+	13, // 14: baton.lead.v1.LeadRemapped.features:type_name -> baton.lead.v1.Features
+	10, // 15: baton.lead.v1.LeadRemapped.personal:type_name -> baton.lead.v1.Sealed
+	19, // 16: baton.lead.v1.LeadRemapped.found:type_name -> baton.lead.v1.FieldFound
+	17, // 17: baton.lead.v1.SubmissionRepeated.delivery:type_name -> baton.lead.v1.DeliveryRef
+	17, // 18: baton.lead.v1.SubmissionRevised.delivery:type_name -> baton.lead.v1.DeliveryRef
+	13, // 19: baton.lead.v1.SubmissionRevised.features:type_name -> baton.lead.v1.Features
+	10, // 20: baton.lead.v1.SubmissionRevised.personal:type_name -> baton.lead.v1.Sealed
+	17, // 21: baton.lead.v1.TouchAdded.delivery:type_name -> baton.lead.v1.DeliveryRef
+	16, // 22: baton.lead.v1.TouchAdded.attribution:type_name -> baton.lead.v1.Attribution
 	2,  // 23: baton.lead.v1.LeadRefused.reason:type_name -> baton.lead.v1.RefusalReason
-	25, // 24: baton.lead.v1.AccountMatched.candidates:type_name -> baton.lead.v1.AccountCandidate
-	27, // 25: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
-	26, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
-	29, // 27: baton.lead.v1.Explanation.score:type_name -> baton.lead.v1.Score
-	30, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
+	27, // 24: baton.lead.v1.AccountMatched.candidates:type_name -> baton.lead.v1.AccountCandidate
+	29, // 25: baton.lead.v1.Criterion.values:type_name -> baton.lead.v1.NamedValue
+	28, // 26: baton.lead.v1.Explanation.criteria:type_name -> baton.lead.v1.Criterion
+	31, // 27: baton.lead.v1.Explanation.score:type_name -> baton.lead.v1.Score
+	32, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
 	3,  // 29: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
-	28, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	62, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
-	28, // 32: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	61, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	61, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
-	61, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
-	60, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
-	8,  // 37: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
+	30, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
+	70, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
+	30, // 32: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
+	69, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	69, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
+	69, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
+	68, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	10, // 37: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
 	3,  // 38: baton.lead.v1.CallRecorded.stage:type_name -> baton.lead.v1.Stage
-	38, // 39: baton.lead.v1.CandidateCounts.reasons:type_name -> baton.lead.v1.ReasonCount
-	61, // 40: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	40, // 39: baton.lead.v1.CandidateCounts.reasons:type_name -> baton.lead.v1.ReasonCount
+	69, // 40: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
 	4,  // 41: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
-	36, // 42: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	61, // 43: baton.lead.v1.LeadOffered.remind_at:type_name -> google.protobuf.Timestamp
-	37, // 44: baton.lead.v1.LeadOffered.counts:type_name -> baton.lead.v1.CandidateCounts
-	36, // 45: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	61, // 46: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	61, // 47: baton.lead.v1.LeadQueued.fallback_at:type_name -> google.protobuf.Timestamp
-	37, // 48: baton.lead.v1.LeadQueued.counts:type_name -> baton.lead.v1.CandidateCounts
-	61, // 49: baton.lead.v1.OfferReminded.due_at:type_name -> google.protobuf.Timestamp
-	61, // 50: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
-	61, // 51: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
-	8,  // 52: baton.lead.v1.LeadReassigned.note:type_name -> baton.lead.v1.Sealed
-	61, // 53: baton.lead.v1.LeadReassigned.waiting_since:type_name -> google.protobuf.Timestamp
-	47, // 54: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
-	61, // 55: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
-	61, // 56: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
-	47, // 57: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
-	61, // 58: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
-	61, // 59: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
-	62, // 60: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
-	47, // 61: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
-	61, // 62: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
-	61, // 63: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
-	61, // 64: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
-	47, // 65: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
-	61, // 66: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
-	61, // 67: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
-	62, // 68: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
-	62, // 69: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
-	61, // 70: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
+	38, // 42: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
+	69, // 43: baton.lead.v1.LeadOffered.remind_at:type_name -> google.protobuf.Timestamp
+	39, // 44: baton.lead.v1.LeadOffered.counts:type_name -> baton.lead.v1.CandidateCounts
+	38, // 45: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
+	69, // 46: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	69, // 47: baton.lead.v1.LeadQueued.fallback_at:type_name -> google.protobuf.Timestamp
+	39, // 48: baton.lead.v1.LeadQueued.counts:type_name -> baton.lead.v1.CandidateCounts
+	69, // 49: baton.lead.v1.OfferReminded.due_at:type_name -> google.protobuf.Timestamp
+	69, // 50: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
+	69, // 51: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
+	10, // 52: baton.lead.v1.LeadReassigned.note:type_name -> baton.lead.v1.Sealed
+	69, // 53: baton.lead.v1.LeadReassigned.waiting_since:type_name -> google.protobuf.Timestamp
+	49, // 54: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
+	69, // 55: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
+	69, // 56: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
+	49, // 57: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
+	69, // 58: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
+	69, // 59: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
+	70, // 60: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
+	49, // 61: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
+	69, // 62: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
+	69, // 63: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
+	69, // 64: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	49, // 65: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
+	69, // 66: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
+	69, // 67: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
+	70, // 68: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
+	70, // 69: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
+	69, // 70: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
 	5,  // 71: baton.lead.v1.NoticeQueued.kind:type_name -> baton.lead.v1.NoticeKind
-	62, // 72: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
-	61, // 73: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
-	62, // 74: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
+	70, // 72: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
+	69, // 73: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
+	70, // 74: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
 	5,  // 75: baton.lead.v1.NoticeRequested.kind:type_name -> baton.lead.v1.NoticeKind
 	6,  // 76: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
-	8,  // 77: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	61, // 78: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	61, // 79: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	10, // 77: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
+	69, // 78: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	69, // 79: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
 	7,  // 80: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
-	8,  // 81: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
-	13, // 82: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	13, // 83: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	84, // [84:84] is the sub-list for method output_type
-	84, // [84:84] is the sub-list for method input_type
-	84, // [84:84] is the sub-list for extension type_name
-	84, // [84:84] is the sub-list for extension extendee
-	0,  // [0:84] is the sub-list for field type_name
+	10, // 81: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
+	10, // 82: baton.lead.v1.FeedbackGiven.note:type_name -> baton.lead.v1.Sealed
+	8,  // 83: baton.lead.v1.DisputeOpened.claim:type_name -> baton.lead.v1.DisputeClaim
+	10, // 84: baton.lead.v1.DisputeOpened.note:type_name -> baton.lead.v1.Sealed
+	69, // 85: baton.lead.v1.DisputeOpened.escalate_at:type_name -> google.protobuf.Timestamp
+	10, // 86: baton.lead.v1.DisputeAnswered.note:type_name -> baton.lead.v1.Sealed
+	69, // 87: baton.lead.v1.DisputeEscalated.due_at:type_name -> google.protobuf.Timestamp
+	69, // 88: baton.lead.v1.DisputeEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	69, // 89: baton.lead.v1.DisputeEscalated.next_at:type_name -> google.protobuf.Timestamp
+	9,  // 90: baton.lead.v1.DisputeDecided.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	10, // 91: baton.lead.v1.DisputeDecided.note:type_name -> baton.lead.v1.Sealed
+	15, // 92: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	15, // 93: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	94, // [94:94] is the sub-list for method output_type
+	94, // [94:94] is the sub-list for method input_type
+	94, // [94:94] is the sub-list for extension type_name
+	94, // [94:94] is the sub-list for extension extendee
+	0,  // [0:94] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -5934,8 +6826,8 @@ func file_baton_lead_v1_event_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
-			NumEnums:      8,
-			NumMessages:   53,
+			NumEnums:      10,
+			NumMessages:   59,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

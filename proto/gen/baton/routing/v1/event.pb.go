@@ -467,6 +467,80 @@ func (x *MemberAdded) GetZone() string {
 	return ""
 }
 
+// MemberPlaced says in which team somebody works from the occurred time on: an event
+// on org.member.<opaque id>. Reports are split by it.
+type MemberPlaced struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Team, as a word; empty = none.
+	Team string `protobuf:"bytes,2,opt,name=team,proto3" json:"team,omitempty"`
+	// Their manager's handle; empty = none.
+	Manager string `protobuf:"bytes,3,opt,name=manager,proto3" json:"manager,omitempty"`
+	// Office, as a word; empty = none.
+	Office        string `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberPlaced) Reset() {
+	*x = MemberPlaced{}
+	mi := &file_baton_routing_v1_event_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberPlaced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberPlaced) ProtoMessage() {}
+
+func (x *MemberPlaced) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_event_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberPlaced.ProtoReflect.Descriptor instead.
+func (*MemberPlaced) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MemberPlaced) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *MemberPlaced) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *MemberPlaced) GetManager() string {
+	if x != nil {
+		return x.Manager
+	}
+	return ""
+}
+
+func (x *MemberPlaced) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
 // AvailabilityChanged says that a person went away or came back: an event on
 // org.member.<opaque id>.
 type AvailabilityChanged struct {
@@ -491,7 +565,7 @@ type AvailabilityChanged struct {
 
 func (x *AvailabilityChanged) Reset() {
 	*x = AvailabilityChanged{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[3]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +577,7 @@ func (x *AvailabilityChanged) String() string {
 func (*AvailabilityChanged) ProtoMessage() {}
 
 func (x *AvailabilityChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[3]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +590,7 @@ func (x *AvailabilityChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AvailabilityChanged.ProtoReflect.Descriptor instead.
 func (*AvailabilityChanged) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{3}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AvailabilityChanged) GetMember() string {
@@ -575,7 +649,7 @@ type PresenceChanged struct {
 
 func (x *PresenceChanged) Reset() {
 	*x = PresenceChanged{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +661,7 @@ func (x *PresenceChanged) String() string {
 func (*PresenceChanged) ProtoMessage() {}
 
 func (x *PresenceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[4]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +674,7 @@ func (x *PresenceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceChanged.ProtoReflect.Descriptor instead.
 func (*PresenceChanged) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{4}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PresenceChanged) GetMember() string {
@@ -637,7 +711,7 @@ type TurnsAdjusted struct {
 
 func (x *TurnsAdjusted) Reset() {
 	*x = TurnsAdjusted{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +723,7 @@ func (x *TurnsAdjusted) String() string {
 func (*TurnsAdjusted) ProtoMessage() {}
 
 func (x *TurnsAdjusted) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[5]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +736,7 @@ func (x *TurnsAdjusted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TurnsAdjusted.ProtoReflect.Descriptor instead.
 func (*TurnsAdjusted) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{5}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TurnsAdjusted) GetMember() string {
@@ -713,7 +787,7 @@ type CollisionRaised struct {
 
 func (x *CollisionRaised) Reset() {
 	*x = CollisionRaised{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[6]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +799,7 @@ func (x *CollisionRaised) String() string {
 func (*CollisionRaised) ProtoMessage() {}
 
 func (x *CollisionRaised) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[6]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +812,7 @@ func (x *CollisionRaised) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollisionRaised.ProtoReflect.Descriptor instead.
 func (*CollisionRaised) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{6}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CollisionRaised) GetLeadId() string {
@@ -800,7 +874,7 @@ type OversightEscalated struct {
 
 func (x *OversightEscalated) Reset() {
 	*x = OversightEscalated{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[7]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +886,7 @@ func (x *OversightEscalated) String() string {
 func (*OversightEscalated) ProtoMessage() {}
 
 func (x *OversightEscalated) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[7]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +899,7 @@ func (x *OversightEscalated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OversightEscalated.ProtoReflect.Descriptor instead.
 func (*OversightEscalated) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{7}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OversightEscalated) GetPool() string {
@@ -891,7 +965,7 @@ type PoolLooked struct {
 
 func (x *PoolLooked) Reset() {
 	*x = PoolLooked{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[8]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +977,7 @@ func (x *PoolLooked) String() string {
 func (*PoolLooked) ProtoMessage() {}
 
 func (x *PoolLooked) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[8]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +990,7 @@ func (x *PoolLooked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolLooked.ProtoReflect.Descriptor instead.
 func (*PoolLooked) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PoolLooked) GetPool() string {
@@ -947,7 +1021,7 @@ type MemberTokenRenewed struct {
 
 func (x *MemberTokenRenewed) Reset() {
 	*x = MemberTokenRenewed{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[9]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1033,7 @@ func (x *MemberTokenRenewed) String() string {
 func (*MemberTokenRenewed) ProtoMessage() {}
 
 func (x *MemberTokenRenewed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[9]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1046,7 @@ func (x *MemberTokenRenewed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberTokenRenewed.ProtoReflect.Descriptor instead.
 func (*MemberTokenRenewed) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{9}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MemberTokenRenewed) GetMember() string {
@@ -1003,7 +1077,7 @@ type MemberDeactivated struct {
 
 func (x *MemberDeactivated) Reset() {
 	*x = MemberDeactivated{}
-	mi := &file_baton_routing_v1_event_proto_msgTypes[10]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1089,7 @@ func (x *MemberDeactivated) String() string {
 func (*MemberDeactivated) ProtoMessage() {}
 
 func (x *MemberDeactivated) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_event_proto_msgTypes[10]
+	mi := &file_baton_routing_v1_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1102,7 @@ func (x *MemberDeactivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberDeactivated.ProtoReflect.Descriptor instead.
 func (*MemberDeactivated) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{10}
+	return file_baton_routing_v1_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MemberDeactivated) GetMember() string {
@@ -1085,7 +1159,12 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"token_hash\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\ttokenHash\x121\n" +
 	"\bpersonal\x18\x04 \x01(\v2\x15.baton.lead.v1.SealedR\bpersonal\x12\x1b\n" +
-	"\x04zone\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\"\xf3\x01\n" +
+	"\x04zone\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\"\xe8\x01\n" +
+	"\fMemberPlaced\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x127\n" +
+	"\x04team\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x04team\x12?\n" +
+	"\amanager\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\amanager\x12;\n" +
+	"\x06office\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x06office\"\xf3\x01\n" +
 	"\x13AvailabilityChanged\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x12\n" +
 	"\x04away\x18\x02 \x01(\bR\x04away\x120\n" +
@@ -1151,40 +1230,41 @@ func file_baton_routing_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_routing_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_routing_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_baton_routing_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_baton_routing_v1_event_proto_goTypes = []any{
 	(StepKind)(0),                 // 0: baton.routing.v1.StepKind
 	(*PoolAdvanced)(nil),          // 1: baton.routing.v1.PoolAdvanced
 	(*PoolStep)(nil),              // 2: baton.routing.v1.PoolStep
 	(*MemberAdded)(nil),           // 3: baton.routing.v1.MemberAdded
-	(*AvailabilityChanged)(nil),   // 4: baton.routing.v1.AvailabilityChanged
-	(*PresenceChanged)(nil),       // 5: baton.routing.v1.PresenceChanged
-	(*TurnsAdjusted)(nil),         // 6: baton.routing.v1.TurnsAdjusted
-	(*CollisionRaised)(nil),       // 7: baton.routing.v1.CollisionRaised
-	(*OversightEscalated)(nil),    // 8: baton.routing.v1.OversightEscalated
-	(*PoolLooked)(nil),            // 9: baton.routing.v1.PoolLooked
-	(*MemberTokenRenewed)(nil),    // 10: baton.routing.v1.MemberTokenRenewed
-	(*MemberDeactivated)(nil),     // 11: baton.routing.v1.MemberDeactivated
-	(v1.TurnKind)(0),              // 12: baton.lead.v1.TurnKind
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),             // 14: baton.lead.v1.Sealed
+	(*MemberPlaced)(nil),          // 4: baton.routing.v1.MemberPlaced
+	(*AvailabilityChanged)(nil),   // 5: baton.routing.v1.AvailabilityChanged
+	(*PresenceChanged)(nil),       // 6: baton.routing.v1.PresenceChanged
+	(*TurnsAdjusted)(nil),         // 7: baton.routing.v1.TurnsAdjusted
+	(*CollisionRaised)(nil),       // 8: baton.routing.v1.CollisionRaised
+	(*OversightEscalated)(nil),    // 9: baton.routing.v1.OversightEscalated
+	(*PoolLooked)(nil),            // 10: baton.routing.v1.PoolLooked
+	(*MemberTokenRenewed)(nil),    // 11: baton.routing.v1.MemberTokenRenewed
+	(*MemberDeactivated)(nil),     // 12: baton.routing.v1.MemberDeactivated
+	(v1.TurnKind)(0),              // 13: baton.lead.v1.TurnKind
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),             // 15: baton.lead.v1.Sealed
 }
 var file_baton_routing_v1_event_proto_depIdxs = []int32{
 	2,  // 0: baton.routing.v1.PoolAdvanced.steps:type_name -> baton.routing.v1.PoolStep
 	0,  // 1: baton.routing.v1.PoolStep.kind:type_name -> baton.routing.v1.StepKind
-	12, // 2: baton.routing.v1.PoolStep.turn:type_name -> baton.lead.v1.TurnKind
-	13, // 3: baton.routing.v1.PoolStep.take_by:type_name -> google.protobuf.Timestamp
-	13, // 4: baton.routing.v1.PoolStep.look_again_at:type_name -> google.protobuf.Timestamp
-	13, // 5: baton.routing.v1.PoolStep.waiting_since:type_name -> google.protobuf.Timestamp
-	13, // 6: baton.routing.v1.PoolStep.remind_at:type_name -> google.protobuf.Timestamp
-	13, // 7: baton.routing.v1.PoolStep.fallback_at:type_name -> google.protobuf.Timestamp
-	14, // 8: baton.routing.v1.MemberAdded.personal:type_name -> baton.lead.v1.Sealed
-	13, // 9: baton.routing.v1.AvailabilityChanged.until:type_name -> google.protobuf.Timestamp
-	13, // 10: baton.routing.v1.AvailabilityChanged.from:type_name -> google.protobuf.Timestamp
-	13, // 11: baton.routing.v1.CollisionRaised.other_at:type_name -> google.protobuf.Timestamp
-	13, // 12: baton.routing.v1.OversightEscalated.looked_at:type_name -> google.protobuf.Timestamp
-	13, // 13: baton.routing.v1.OversightEscalated.due_at:type_name -> google.protobuf.Timestamp
-	13, // 14: baton.routing.v1.OversightEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	13, // 2: baton.routing.v1.PoolStep.turn:type_name -> baton.lead.v1.TurnKind
+	14, // 3: baton.routing.v1.PoolStep.take_by:type_name -> google.protobuf.Timestamp
+	14, // 4: baton.routing.v1.PoolStep.look_again_at:type_name -> google.protobuf.Timestamp
+	14, // 5: baton.routing.v1.PoolStep.waiting_since:type_name -> google.protobuf.Timestamp
+	14, // 6: baton.routing.v1.PoolStep.remind_at:type_name -> google.protobuf.Timestamp
+	14, // 7: baton.routing.v1.PoolStep.fallback_at:type_name -> google.protobuf.Timestamp
+	15, // 8: baton.routing.v1.MemberAdded.personal:type_name -> baton.lead.v1.Sealed
+	14, // 9: baton.routing.v1.AvailabilityChanged.until:type_name -> google.protobuf.Timestamp
+	14, // 10: baton.routing.v1.AvailabilityChanged.from:type_name -> google.protobuf.Timestamp
+	14, // 11: baton.routing.v1.CollisionRaised.other_at:type_name -> google.protobuf.Timestamp
+	14, // 12: baton.routing.v1.OversightEscalated.looked_at:type_name -> google.protobuf.Timestamp
+	14, // 13: baton.routing.v1.OversightEscalated.due_at:type_name -> google.protobuf.Timestamp
+	14, // 14: baton.routing.v1.OversightEscalated.fired_at:type_name -> google.protobuf.Timestamp
 	15, // [15:15] is the sub-list for method output_type
 	15, // [15:15] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
@@ -1203,7 +1283,7 @@ func file_baton_routing_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_routing_v1_event_proto_rawDesc), len(file_baton_routing_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2170,6 +2170,97 @@ func (x *AddMemberResponse) GetSequence() uint64 {
 	return 0
 }
 
+// PlaceMemberRequest says where somebody works. What it leaves empty is none.
+type PlaceMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Team, as a word.
+	Team string `protobuf:"bytes,2,opt,name=team,proto3" json:"team,omitempty"`
+	// Their manager's handle.
+	Manager string `protobuf:"bytes,3,opt,name=manager,proto3" json:"manager,omitempty"`
+	// Office, as a word.
+	Office string `protobuf:"bytes,4,opt,name=office,proto3" json:"office,omitempty"`
+	// Since when; absent = now.
+	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	// Makes a repeat of this call harmless.
+	IdempotencyKey string `protobuf:"bytes,6,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *PlaceMemberRequest) Reset() {
+	*x = PlaceMemberRequest{}
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlaceMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlaceMemberRequest) ProtoMessage() {}
+
+func (x *PlaceMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlaceMemberRequest.ProtoReflect.Descriptor instead.
+func (*PlaceMemberRequest) Descriptor() ([]byte, []int) {
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *PlaceMemberRequest) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *PlaceMemberRequest) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *PlaceMemberRequest) GetManager() string {
+	if x != nil {
+		return x.Manager
+	}
+	return ""
+}
+
+func (x *PlaceMemberRequest) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
+func (x *PlaceMemberRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *PlaceMemberRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
 // RenewTokenRequest gives a person another token.
 type RenewTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2183,7 +2274,7 @@ type RenewTokenRequest struct {
 
 func (x *RenewTokenRequest) Reset() {
 	*x = RenewTokenRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[28]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2286,7 @@ func (x *RenewTokenRequest) String() string {
 func (*RenewTokenRequest) ProtoMessage() {}
 
 func (x *RenewTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[28]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2299,7 @@ func (x *RenewTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewTokenRequest.ProtoReflect.Descriptor instead.
 func (*RenewTokenRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{28}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RenewTokenRequest) GetMember() string {
@@ -2241,7 +2332,7 @@ type RenewTokenResponse struct {
 
 func (x *RenewTokenResponse) Reset() {
 	*x = RenewTokenResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[29]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +2344,7 @@ func (x *RenewTokenResponse) String() string {
 func (*RenewTokenResponse) ProtoMessage() {}
 
 func (x *RenewTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[29]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +2357,7 @@ func (x *RenewTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewTokenResponse.ProtoReflect.Descriptor instead.
 func (*RenewTokenResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{29}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RenewTokenResponse) GetMember() *Member {
@@ -2305,7 +2396,7 @@ type DeactivateMemberRequest struct {
 
 func (x *DeactivateMemberRequest) Reset() {
 	*x = DeactivateMemberRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[30]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2408,7 @@ func (x *DeactivateMemberRequest) String() string {
 func (*DeactivateMemberRequest) ProtoMessage() {}
 
 func (x *DeactivateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[30]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2421,7 @@ func (x *DeactivateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeactivateMemberRequest.ProtoReflect.Descriptor instead.
 func (*DeactivateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{30}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeactivateMemberRequest) GetMember() string {
@@ -2363,7 +2454,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[31]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2466,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[31]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2479,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{31}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{32}
 }
 
 // ListMembersResponse is the people.
@@ -2402,7 +2493,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[32]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +2505,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[32]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2427,7 +2518,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{32}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -2468,14 +2559,20 @@ type Member struct {
 	// behind.
 	Ahead map[string]int64 `protobuf:"bytes,13,rep,name=ahead,proto3" json:"ahead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Time zone of the person; empty = that of their pool.
-	Zone          string `protobuf:"bytes,14,opt,name=zone,proto3" json:"zone,omitempty"`
+	Zone string `protobuf:"bytes,14,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Team; empty = none.
+	Team string `protobuf:"bytes,15,opt,name=team,proto3" json:"team,omitempty"`
+	// Their manager's handle; empty = none.
+	Manager string `protobuf:"bytes,16,opt,name=manager,proto3" json:"manager,omitempty"`
+	// Office; empty = none.
+	Office        string `protobuf:"bytes,17,opt,name=office,proto3" json:"office,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[33]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +2584,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[33]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +2597,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{33}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Member) GetMember() string {
@@ -2601,6 +2698,27 @@ func (x *Member) GetZone() string {
 	return ""
 }
 
+func (x *Member) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Member) GetManager() string {
+	if x != nil {
+		return x.Manager
+	}
+	return ""
+}
+
+func (x *Member) GetOffice() string {
+	if x != nil {
+		return x.Office
+	}
+	return ""
+}
+
 // Leave is a span in which a person is away.
 type Leave struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2618,7 +2736,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[34]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2630,7 +2748,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[34]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2643,7 +2761,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{34}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Leave) GetLeaveId() string {
@@ -2689,7 +2807,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[35]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2701,7 +2819,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[35]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2714,7 +2832,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{35}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListQueueRequest) GetPool() string {
@@ -2751,7 +2869,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[36]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +2881,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[36]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +2894,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{36}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListQueueResponse) GetLeads() []*QueuedLead {
@@ -2818,7 +2936,7 @@ type QueuedLead struct {
 
 func (x *QueuedLead) Reset() {
 	*x = QueuedLead{}
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[37]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2830,7 +2948,7 @@ func (x *QueuedLead) String() string {
 func (*QueuedLead) ProtoMessage() {}
 
 func (x *QueuedLead) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[37]
+	mi := &file_baton_routing_v1_routing_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2843,7 +2961,7 @@ func (x *QueuedLead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuedLead.ProtoReflect.Descriptor instead.
 func (*QueuedLead) Descriptor() ([]byte, []int) {
-	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{37}
+	return file_baton_routing_v1_routing_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *QueuedLead) GetLeadId() string {
@@ -3073,7 +3191,14 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x11AddMemberResponse\x120\n" +
 	"\x06member\x18\x01 \x01(\v2\x18.baton.routing.v1.MemberR\x06member\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x1a\n" +
-	"\bsequence\x18\x03 \x01(\x04R\bsequence\"i\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\"\xd1\x02\n" +
+	"\x12PlaceMemberRequest\x12!\n" +
+	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x127\n" +
+	"\x04team\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x04team\x12?\n" +
+	"\amanager\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\amanager\x12;\n" +
+	"\x06office\x18\x04 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x06office\x12.\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x121\n" +
+	"\x0fidempotency_key\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"i\n" +
 	"\x11RenewTokenRequest\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x121\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"x\n" +
@@ -3088,7 +3213,7 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\x14\n" +
 	"\x12ListMembersRequest\"I\n" +
 	"\x13ListMembersResponse\x122\n" +
-	"\amembers\x18\x01 \x03(\v2\x18.baton.routing.v1.MemberR\amembers\"\xcd\x04\n" +
+	"\amembers\x18\x01 \x03(\v2\x18.baton.routing.v1.MemberR\amembers\"\x93\x05\n" +
 	"\x06Member\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12\x14\n" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x12\n" +
@@ -3105,7 +3230,10 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\apresent\x18\v \x01(\bR\apresent\x12/\n" +
 	"\x06leaves\x18\f \x03(\v2\x17.baton.routing.v1.LeaveR\x06leaves\x129\n" +
 	"\x05ahead\x18\r \x03(\v2#.baton.routing.v1.Member.AheadEntryR\x05ahead\x12\x12\n" +
-	"\x04zone\x18\x0e \x01(\tR\x04zone\x1a8\n" +
+	"\x04zone\x18\x0e \x01(\tR\x04zone\x12\x12\n" +
+	"\x04team\x18\x0f \x01(\tR\x04team\x12\x18\n" +
+	"\amanager\x18\x10 \x01(\tR\amanager\x12\x16\n" +
+	"\x06office\x18\x11 \x01(\tR\x06office\x1a8\n" +
 	"\n" +
 	"TurnsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3139,13 +3267,14 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\vfallback_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"fallbackAt\x12\x1c\n" +
 	"\tclaimable\x18\a \x01(\bR\tclaimable\x12\x12\n" +
-	"\x04text\x18\b \x01(\tR\x04text2\xd1\x11\n" +
+	"\x04text\x18\b \x01(\tR\x04text2\xcb\x12\n" +
 	"\x0eRoutingService\x12x\n" +
 	"\bGetOwner\x12!.baton.routing.v1.GetOwnerRequest\x1a\".baton.routing.v1.GetOwnerResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/leads/{lead_id}/owner\x12v\n" +
 	"\x06Accept\x12\x1f.baton.routing.v1.AcceptRequest\x1a .baton.routing.v1.AcceptResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/leads/{lead_id}:accept\x12v\n" +
 	"\x06Reject\x12\x1f.baton.routing.v1.RejectRequest\x1a .baton.routing.v1.RejectResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/leads/{lead_id}:reject\x12\x87\x01\n" +
 	"\x0fSetAvailability\x12(.baton.routing.v1.SetAvailabilityRequest\x1a\x18.baton.routing.v1.Member\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/api/v1/members/{member}/availability\x12p\n" +
-	"\tAddMember\x12\".baton.routing.v1.AddMemberRequest\x1a#.baton.routing.v1.AddMemberResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/members\x12\x88\x01\n" +
+	"\tAddMember\x12\".baton.routing.v1.AddMemberRequest\x1a#.baton.routing.v1.AddMemberResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/api/v1/members\x12x\n" +
+	"\vPlaceMember\x12$.baton.routing.v1.PlaceMemberRequest\x1a\x18.baton.routing.v1.Member\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/members/{member}/place\x12\x88\x01\n" +
 	"\n" +
 	"RenewToken\x12#.baton.routing.v1.RenewTokenRequest\x1a$.baton.routing.v1.RenewTokenResponse\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/members/{member}:renew-token\x12\x87\x01\n" +
 	"\x10DeactivateMember\x12).baton.routing.v1.DeactivateMemberRequest\x1a\x18.baton.routing.v1.Member\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/members/{member}:deactivate\x12s\n" +
@@ -3174,7 +3303,7 @@ func file_baton_routing_v1_routing_service_proto_rawDescGZIP() []byte {
 	return file_baton_routing_v1_routing_service_proto_rawDescData
 }
 
-var file_baton_routing_v1_routing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_baton_routing_v1_routing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_baton_routing_v1_routing_service_proto_goTypes = []any{
 	(*ClaimRequest)(nil),            // 0: baton.routing.v1.ClaimRequest
 	(*ClaimResponse)(nil),           // 1: baton.routing.v1.ClaimResponse
@@ -3204,97 +3333,101 @@ var file_baton_routing_v1_routing_service_proto_goTypes = []any{
 	(*SetAvailabilityRequest)(nil),  // 25: baton.routing.v1.SetAvailabilityRequest
 	(*AddMemberRequest)(nil),        // 26: baton.routing.v1.AddMemberRequest
 	(*AddMemberResponse)(nil),       // 27: baton.routing.v1.AddMemberResponse
-	(*RenewTokenRequest)(nil),       // 28: baton.routing.v1.RenewTokenRequest
-	(*RenewTokenResponse)(nil),      // 29: baton.routing.v1.RenewTokenResponse
-	(*DeactivateMemberRequest)(nil), // 30: baton.routing.v1.DeactivateMemberRequest
-	(*ListMembersRequest)(nil),      // 31: baton.routing.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),     // 32: baton.routing.v1.ListMembersResponse
-	(*Member)(nil),                  // 33: baton.routing.v1.Member
-	(*Leave)(nil),                   // 34: baton.routing.v1.Leave
-	(*ListQueueRequest)(nil),        // 35: baton.routing.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),       // 36: baton.routing.v1.ListQueueResponse
-	(*QueuedLead)(nil),              // 37: baton.routing.v1.QueuedLead
-	nil,                             // 38: baton.routing.v1.Member.TurnsEntry
-	nil,                             // 39: baton.routing.v1.Member.AheadEntry
-	(*timestamppb.Timestamp)(nil),   // 40: google.protobuf.Timestamp
-	(*v1.ClockRef)(nil),             // 41: baton.lead.v1.ClockRef
-	(*durationpb.Duration)(nil),     // 42: google.protobuf.Duration
-	(v1.Consequence)(0),             // 43: baton.lead.v1.Consequence
+	(*PlaceMemberRequest)(nil),      // 28: baton.routing.v1.PlaceMemberRequest
+	(*RenewTokenRequest)(nil),       // 29: baton.routing.v1.RenewTokenRequest
+	(*RenewTokenResponse)(nil),      // 30: baton.routing.v1.RenewTokenResponse
+	(*DeactivateMemberRequest)(nil), // 31: baton.routing.v1.DeactivateMemberRequest
+	(*ListMembersRequest)(nil),      // 32: baton.routing.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),     // 33: baton.routing.v1.ListMembersResponse
+	(*Member)(nil),                  // 34: baton.routing.v1.Member
+	(*Leave)(nil),                   // 35: baton.routing.v1.Leave
+	(*ListQueueRequest)(nil),        // 36: baton.routing.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),       // 37: baton.routing.v1.ListQueueResponse
+	(*QueuedLead)(nil),              // 38: baton.routing.v1.QueuedLead
+	nil,                             // 39: baton.routing.v1.Member.TurnsEntry
+	nil,                             // 40: baton.routing.v1.Member.AheadEntry
+	(*timestamppb.Timestamp)(nil),   // 41: google.protobuf.Timestamp
+	(*v1.ClockRef)(nil),             // 42: baton.lead.v1.ClockRef
+	(*durationpb.Duration)(nil),     // 43: google.protobuf.Duration
+	(v1.Consequence)(0),             // 44: baton.lead.v1.Consequence
 }
 var file_baton_routing_v1_routing_service_proto_depIdxs = []int32{
 	8,  // 0: baton.routing.v1.BulkReassignResponse.leads:type_name -> baton.routing.v1.Moved
-	40, // 1: baton.routing.v1.WhyNotRequest.from:type_name -> google.protobuf.Timestamp
-	40, // 2: baton.routing.v1.WhyNotRequest.to:type_name -> google.protobuf.Timestamp
+	41, // 1: baton.routing.v1.WhyNotRequest.from:type_name -> google.protobuf.Timestamp
+	41, // 2: baton.routing.v1.WhyNotRequest.to:type_name -> google.protobuf.Timestamp
 	12, // 3: baton.routing.v1.WhyNotResponse.reasons:type_name -> baton.routing.v1.WhyNotCount
 	13, // 4: baton.routing.v1.WhyNotResponse.decisions:type_name -> baton.routing.v1.WhyNotDecision
-	40, // 5: baton.routing.v1.WhyNotDecision.at:type_name -> google.protobuf.Timestamp
+	41, // 5: baton.routing.v1.WhyNotDecision.at:type_name -> google.protobuf.Timestamp
 	16, // 6: baton.routing.v1.ListClocksResponse.clocks:type_name -> baton.routing.v1.Clock
-	41, // 7: baton.routing.v1.Clock.ref:type_name -> baton.lead.v1.ClockRef
-	42, // 8: baton.routing.v1.Clock.limit:type_name -> google.protobuf.Duration
-	42, // 9: baton.routing.v1.Clock.spent:type_name -> google.protobuf.Duration
-	40, // 10: baton.routing.v1.Clock.due_at:type_name -> google.protobuf.Timestamp
-	40, // 11: baton.routing.v1.Clock.stopped_at:type_name -> google.protobuf.Timestamp
-	42, // 12: baton.routing.v1.Clock.first_spent:type_name -> google.protobuf.Duration
-	40, // 13: baton.routing.v1.Assignment.at:type_name -> google.protobuf.Timestamp
-	40, // 14: baton.routing.v1.Assignment.take_by:type_name -> google.protobuf.Timestamp
-	40, // 15: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
-	43, // 16: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
-	40, // 17: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
-	40, // 18: baton.routing.v1.SetAvailabilityRequest.from:type_name -> google.protobuf.Timestamp
-	33, // 19: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
-	33, // 20: baton.routing.v1.RenewTokenResponse.member:type_name -> baton.routing.v1.Member
-	33, // 21: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
-	40, // 22: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
-	38, // 23: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
-	34, // 24: baton.routing.v1.Member.leaves:type_name -> baton.routing.v1.Leave
-	39, // 25: baton.routing.v1.Member.ahead:type_name -> baton.routing.v1.Member.AheadEntry
-	40, // 26: baton.routing.v1.Leave.from:type_name -> google.protobuf.Timestamp
-	40, // 27: baton.routing.v1.Leave.until:type_name -> google.protobuf.Timestamp
-	37, // 28: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
-	40, // 29: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
-	40, // 30: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
-	40, // 31: baton.routing.v1.QueuedLead.fallback_at:type_name -> google.protobuf.Timestamp
-	19, // 32: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
-	21, // 33: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
-	23, // 34: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
-	25, // 35: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
-	26, // 36: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
-	28, // 37: baton.routing.v1.RoutingService.RenewToken:input_type -> baton.routing.v1.RenewTokenRequest
-	30, // 38: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
-	31, // 39: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
-	35, // 40: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
-	0,  // 41: baton.routing.v1.RoutingService.Claim:input_type -> baton.routing.v1.ClaimRequest
-	2,  // 42: baton.routing.v1.RoutingService.SetPresence:input_type -> baton.routing.v1.SetPresenceRequest
-	3,  // 43: baton.routing.v1.RoutingService.AdjustTurns:input_type -> baton.routing.v1.AdjustTurnsRequest
-	4,  // 44: baton.routing.v1.RoutingService.Reassign:input_type -> baton.routing.v1.ReassignRequest
-	6,  // 45: baton.routing.v1.RoutingService.BulkReassign:input_type -> baton.routing.v1.BulkReassignRequest
-	9,  // 46: baton.routing.v1.RoutingService.UndoReassign:input_type -> baton.routing.v1.UndoReassignRequest
-	10, // 47: baton.routing.v1.RoutingService.WhyNot:input_type -> baton.routing.v1.WhyNotRequest
-	14, // 48: baton.routing.v1.RoutingService.ListClocks:input_type -> baton.routing.v1.ListClocksRequest
-	17, // 49: baton.routing.v1.RoutingService.WatchAssignments:input_type -> baton.routing.v1.WatchAssignmentsRequest
-	20, // 50: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
-	22, // 51: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
-	24, // 52: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
-	33, // 53: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
-	27, // 54: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
-	29, // 55: baton.routing.v1.RoutingService.RenewToken:output_type -> baton.routing.v1.RenewTokenResponse
-	33, // 56: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
-	32, // 57: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
-	36, // 58: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
-	1,  // 59: baton.routing.v1.RoutingService.Claim:output_type -> baton.routing.v1.ClaimResponse
-	33, // 60: baton.routing.v1.RoutingService.SetPresence:output_type -> baton.routing.v1.Member
-	33, // 61: baton.routing.v1.RoutingService.AdjustTurns:output_type -> baton.routing.v1.Member
-	5,  // 62: baton.routing.v1.RoutingService.Reassign:output_type -> baton.routing.v1.ReassignResponse
-	7,  // 63: baton.routing.v1.RoutingService.BulkReassign:output_type -> baton.routing.v1.BulkReassignResponse
-	7,  // 64: baton.routing.v1.RoutingService.UndoReassign:output_type -> baton.routing.v1.BulkReassignResponse
-	11, // 65: baton.routing.v1.RoutingService.WhyNot:output_type -> baton.routing.v1.WhyNotResponse
-	15, // 66: baton.routing.v1.RoutingService.ListClocks:output_type -> baton.routing.v1.ListClocksResponse
-	18, // 67: baton.routing.v1.RoutingService.WatchAssignments:output_type -> baton.routing.v1.Assignment
-	50, // [50:68] is the sub-list for method output_type
-	32, // [32:50] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	42, // 7: baton.routing.v1.Clock.ref:type_name -> baton.lead.v1.ClockRef
+	43, // 8: baton.routing.v1.Clock.limit:type_name -> google.protobuf.Duration
+	43, // 9: baton.routing.v1.Clock.spent:type_name -> google.protobuf.Duration
+	41, // 10: baton.routing.v1.Clock.due_at:type_name -> google.protobuf.Timestamp
+	41, // 11: baton.routing.v1.Clock.stopped_at:type_name -> google.protobuf.Timestamp
+	43, // 12: baton.routing.v1.Clock.first_spent:type_name -> google.protobuf.Duration
+	41, // 13: baton.routing.v1.Assignment.at:type_name -> google.protobuf.Timestamp
+	41, // 14: baton.routing.v1.Assignment.take_by:type_name -> google.protobuf.Timestamp
+	41, // 15: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
+	44, // 16: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
+	41, // 17: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
+	41, // 18: baton.routing.v1.SetAvailabilityRequest.from:type_name -> google.protobuf.Timestamp
+	34, // 19: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
+	41, // 20: baton.routing.v1.PlaceMemberRequest.from:type_name -> google.protobuf.Timestamp
+	34, // 21: baton.routing.v1.RenewTokenResponse.member:type_name -> baton.routing.v1.Member
+	34, // 22: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
+	41, // 23: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
+	39, // 24: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
+	35, // 25: baton.routing.v1.Member.leaves:type_name -> baton.routing.v1.Leave
+	40, // 26: baton.routing.v1.Member.ahead:type_name -> baton.routing.v1.Member.AheadEntry
+	41, // 27: baton.routing.v1.Leave.from:type_name -> google.protobuf.Timestamp
+	41, // 28: baton.routing.v1.Leave.until:type_name -> google.protobuf.Timestamp
+	38, // 29: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
+	41, // 30: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
+	41, // 31: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
+	41, // 32: baton.routing.v1.QueuedLead.fallback_at:type_name -> google.protobuf.Timestamp
+	19, // 33: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
+	21, // 34: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
+	23, // 35: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
+	25, // 36: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
+	26, // 37: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
+	28, // 38: baton.routing.v1.RoutingService.PlaceMember:input_type -> baton.routing.v1.PlaceMemberRequest
+	29, // 39: baton.routing.v1.RoutingService.RenewToken:input_type -> baton.routing.v1.RenewTokenRequest
+	31, // 40: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
+	32, // 41: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
+	36, // 42: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
+	0,  // 43: baton.routing.v1.RoutingService.Claim:input_type -> baton.routing.v1.ClaimRequest
+	2,  // 44: baton.routing.v1.RoutingService.SetPresence:input_type -> baton.routing.v1.SetPresenceRequest
+	3,  // 45: baton.routing.v1.RoutingService.AdjustTurns:input_type -> baton.routing.v1.AdjustTurnsRequest
+	4,  // 46: baton.routing.v1.RoutingService.Reassign:input_type -> baton.routing.v1.ReassignRequest
+	6,  // 47: baton.routing.v1.RoutingService.BulkReassign:input_type -> baton.routing.v1.BulkReassignRequest
+	9,  // 48: baton.routing.v1.RoutingService.UndoReassign:input_type -> baton.routing.v1.UndoReassignRequest
+	10, // 49: baton.routing.v1.RoutingService.WhyNot:input_type -> baton.routing.v1.WhyNotRequest
+	14, // 50: baton.routing.v1.RoutingService.ListClocks:input_type -> baton.routing.v1.ListClocksRequest
+	17, // 51: baton.routing.v1.RoutingService.WatchAssignments:input_type -> baton.routing.v1.WatchAssignmentsRequest
+	20, // 52: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
+	22, // 53: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
+	24, // 54: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
+	34, // 55: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
+	27, // 56: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
+	34, // 57: baton.routing.v1.RoutingService.PlaceMember:output_type -> baton.routing.v1.Member
+	30, // 58: baton.routing.v1.RoutingService.RenewToken:output_type -> baton.routing.v1.RenewTokenResponse
+	34, // 59: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
+	33, // 60: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
+	37, // 61: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
+	1,  // 62: baton.routing.v1.RoutingService.Claim:output_type -> baton.routing.v1.ClaimResponse
+	34, // 63: baton.routing.v1.RoutingService.SetPresence:output_type -> baton.routing.v1.Member
+	34, // 64: baton.routing.v1.RoutingService.AdjustTurns:output_type -> baton.routing.v1.Member
+	5,  // 65: baton.routing.v1.RoutingService.Reassign:output_type -> baton.routing.v1.ReassignResponse
+	7,  // 66: baton.routing.v1.RoutingService.BulkReassign:output_type -> baton.routing.v1.BulkReassignResponse
+	7,  // 67: baton.routing.v1.RoutingService.UndoReassign:output_type -> baton.routing.v1.BulkReassignResponse
+	11, // 68: baton.routing.v1.RoutingService.WhyNot:output_type -> baton.routing.v1.WhyNotResponse
+	15, // 69: baton.routing.v1.RoutingService.ListClocks:output_type -> baton.routing.v1.ListClocksResponse
+	18, // 70: baton.routing.v1.RoutingService.WatchAssignments:output_type -> baton.routing.v1.Assignment
+	52, // [52:71] is the sub-list for method output_type
+	33, // [33:52] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_baton_routing_v1_routing_service_proto_init() }
@@ -3308,7 +3441,7 @@ func file_baton_routing_v1_routing_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_routing_v1_routing_service_proto_rawDesc), len(file_baton_routing_v1_routing_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	RoutingService_Reject_FullMethodName           = "/baton.routing.v1.RoutingService/Reject"
 	RoutingService_SetAvailability_FullMethodName  = "/baton.routing.v1.RoutingService/SetAvailability"
 	RoutingService_AddMember_FullMethodName        = "/baton.routing.v1.RoutingService/AddMember"
+	RoutingService_PlaceMember_FullMethodName      = "/baton.routing.v1.RoutingService/PlaceMember"
 	RoutingService_RenewToken_FullMethodName       = "/baton.routing.v1.RoutingService/RenewToken"
 	RoutingService_DeactivateMember_FullMethodName = "/baton.routing.v1.RoutingService/DeactivateMember"
 	RoutingService_ListMembers_FullMethodName      = "/baton.routing.v1.RoutingService/ListMembers"
@@ -58,6 +59,8 @@ type RoutingServiceClient interface {
 	// AddMember makes a person known and answers their token. Only a repeat of
 	// the same call answers it again.
 	AddMember(ctx context.Context, in *AddMemberRequest, opts ...grpc.CallOption) (*AddMemberResponse, error)
+	// PlaceMember says in which team, under whom and where somebody works.
+	PlaceMember(ctx context.Context, in *PlaceMemberRequest, opts ...grpc.CallOption) (*Member, error)
 	// RenewToken gives a person another token in place of a lost one, which ends
 	// at once. What they hold and where they stand stays.
 	RenewToken(ctx context.Context, in *RenewTokenRequest, opts ...grpc.CallOption) (*RenewTokenResponse, error)
@@ -142,6 +145,16 @@ func (c *routingServiceClient) AddMember(ctx context.Context, in *AddMemberReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AddMemberResponse)
 	err := c.cc.Invoke(ctx, RoutingService_AddMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *routingServiceClient) PlaceMember(ctx context.Context, in *PlaceMemberRequest, opts ...grpc.CallOption) (*Member, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Member)
+	err := c.cc.Invoke(ctx, RoutingService_PlaceMember_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -304,6 +317,8 @@ type RoutingServiceServer interface {
 	// AddMember makes a person known and answers their token. Only a repeat of
 	// the same call answers it again.
 	AddMember(context.Context, *AddMemberRequest) (*AddMemberResponse, error)
+	// PlaceMember says in which team, under whom and where somebody works.
+	PlaceMember(context.Context, *PlaceMemberRequest) (*Member, error)
 	// RenewToken gives a person another token in place of a lost one, which ends
 	// at once. What they hold and where they stand stays.
 	RenewToken(context.Context, *RenewTokenRequest) (*RenewTokenResponse, error)
@@ -358,6 +373,9 @@ func (UnimplementedRoutingServiceServer) SetAvailability(context.Context, *SetAv
 }
 func (UnimplementedRoutingServiceServer) AddMember(context.Context, *AddMemberRequest) (*AddMemberResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddMember not implemented")
+}
+func (UnimplementedRoutingServiceServer) PlaceMember(context.Context, *PlaceMemberRequest) (*Member, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlaceMember not implemented")
 }
 func (UnimplementedRoutingServiceServer) RenewToken(context.Context, *RenewTokenRequest) (*RenewTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenewToken not implemented")
@@ -505,6 +523,24 @@ func _RoutingService_AddMember_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RoutingServiceServer).AddMember(ctx, req.(*AddMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoutingService_PlaceMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlaceMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoutingServiceServer).PlaceMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoutingService_PlaceMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoutingServiceServer).PlaceMember(ctx, req.(*PlaceMemberRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -762,6 +798,10 @@ var RoutingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AddMember",
 			Handler:    _RoutingService_AddMember_Handler,
+		},
+		{
+			MethodName: "PlaceMember",
+			Handler:    _RoutingService_PlaceMember_Handler,
 		},
 		{
 			MethodName: "RenewToken",
