@@ -510,7 +510,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	reports := report.NewReports(store, a, a.log.Clock())
-	reports.Baseline = a.baseline
+	reports.Baseline, reports.Year = a.baseline, a.year
 	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := report.NewLeads(store, a.log, a.open)
 	leads.Current, leads.Clock = a.persons.Current, a.log.Clock()
@@ -537,6 +537,18 @@ func (a *App) baseline() (at time.Time) {
 		}
 	})
 	return at
+}
+
+// year is how the agreement in force divides figures by time.
+func (a *App) year() (y agreement.Year) {
+	a.log.Follower().View(func(v *ledger.View) {
+		if version := a.register.InForce(v.Now); version != nil {
+			y = version.Agreement.Year()
+		} else {
+			y = (&agreement.Agreement{}).Year()
+		}
+	})
+	return y
 }
 
 // releaseOutcomes gives leads the outcomes that came before them. The fold

@@ -46,7 +46,7 @@ happened by then. Where the agreement names a baseline, reports start there unle
 In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Example: `  baton report funnel
   baton report funnel --by source --from 2026-01-01 --to 2026-04-01
-  baton report response --by owner --format csv
+  baton report response --by person --format csv
   baton report definitions
   baton report fairness --pool inside --from 2026-01-01
   baton report load --historical
@@ -54,9 +54,11 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Args: exactly("NAME"),
 	}
 	flags := c.Flags()
-	by := flags.String("by", "", "split by source, campaign, country, persona, pool, owner or definition")
-	flags.String("from", "", "leads received from then on")
-	flags.String("to", "", "leads received before then")
+	by := flags.String("by", "", "split by "+strings.Join(report.Dimensions(), ", "))
+	where := flags.StringArray("where", nil, "only leads with such a value, as source=web; several of one dimension are alternatives")
+	frame := flags.String("frame", "", "what the period is about: cohort (leads received in it) or activity (what happened in it) (default cohort)")
+	flags.String("from", "", "start of the period")
+	flags.String("to", "", "end of the period, which does not belong to it")
 	flags.String("as-of", "", "what had happened by then (default now)")
 	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
 	pool := flags.String("pool", "", "only this pool, in the reports fairness and second-chance (default all)")
@@ -65,7 +67,10 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 	historical := flags.Bool("historical", false, "count imported history as well")
 	flags.String("format", formatTable, "how to answer: table, json or csv")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &feedbackv1.GetReportRequest{Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool}
+		req := &feedbackv1.GetReportRequest{
+			Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
+			Frame: *frame, Where: *where,
+		}
 		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
 			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
 		}

@@ -412,7 +412,7 @@ func (p *play) conclude(ctx context.Context, out io.Writer) (checks, error) {
 	if err != nil {
 		return nil, access.FaultOf(err)
 	}
-	response, err := reports.GetReport(p.as(ctx, ""), &feedbackv1.GetReportRequest{Report: "response", By: "owner"})
+	response, err := reports.GetReport(p.as(ctx, ""), &feedbackv1.GetReportRequest{Report: "response", By: "person"})
 	if err != nil {
 		return nil, access.FaultOf(err)
 	}

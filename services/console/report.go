@@ -29,7 +29,10 @@ var reportTitles = map[string]string{
 var personReports = []string{fairness, secondTry, load}
 
 // dimensions are what a report can be split by, in the order of the list.
-var dimensions = []string{"", "source", "campaign", "country", "persona", "pool", "owner", "definition"}
+var dimensions = []string{
+	"", "source", "campaign", "landing", "industry", "size", "country", "product", "purpose", "persona",
+	"person", "team", "manager", "office", "pool", "definition", "nurtured", "week", "month", "quarter",
+}
 
 type reportView struct {
 	Name, Title, Population string

@@ -69,7 +69,7 @@ func BenchmarkReport(b *testing.B) {
 	}
 	for _, name := range ReportNames() {
 		for _, past := range []bool{false, true} {
-			req := &feedbackv1.GetReportRequest{Report: name, By: "owner"}
+			req := &feedbackv1.GetReportRequest{Report: name, By: "person"}
 			if past {
 				req.AsOf = timestamppb.New(start.Add(2 * time.Hour))
 			}

@@ -43,6 +43,10 @@ type leadRow struct {
 	firstSequence, lastSequence       uint64
 	lastRecordedAt                    time.Time
 	assignment                        *assignmentRow // the active one
+
+	purpose, landing, dealStage  string
+	nurturedAt, toldAt, inTimeAt time.Time
+	takeBy                       time.Time // of the standing offer
 }
 
 type historyRow struct {
@@ -103,6 +107,10 @@ type changes struct {
 	turns       []*turnRow
 	adjustments []*adjustmentRow
 	members     []*memberRow
+	touches     []*touchRow
+	rejections  []*rejectionRow
+	feedback    []*feedbackRow
+	singles     []single
 	sets        []*setRow
 	known       map[string]bool // sets that are stored, by their ids
 	last        map[string]*lastSeats
@@ -123,6 +131,7 @@ func (c *changes) keep(a *assignmentRow) {
 // fold takes one event of the lead in.
 func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	before := r.standing()
+	r.takeBy = r.s.TakeBy
 	r.s.Evolve(e.Body, e.Occurred, e.Recorded)
 	if r.firstSequence == 0 {
 		r.firstSequence = e.Seq
@@ -131,6 +140,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	r.instants(e, c)
 	r.nurture(e)
 	r.assign(e, c)
+	r.told(e, c)
 	r.features()
 	if after := r.standing(); after != before {
 		c.history = append(c.history, &historyRow{
@@ -319,6 +329,7 @@ func (r *leadRow) features() {
 	if !r.s.First.At.IsZero() {
 		a := r.s.First.Attribution
 		r.utmSource, r.utmMedium, r.campaign = a.GetSource(), a.GetMedium(), a.GetCampaign()
+		r.landing = a.GetLanding()
 	}
 	r.s.Features = nil
 }

@@ -1,8 +1,8 @@
 package report
 
 import (
+	"fmt"
 	"math"
-	"slices"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 )
@@ -15,14 +15,126 @@ type Metric struct {
 	ID string
 	// Report and Name say where it stands.
 	Report, Name string
-	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money".
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money" and
+	// others that say what is counted.
 	Unit string
 	// Formula and Population, in words.
 	Formula, Population string
 	// Owner is the party that answers for the figure: "marketing", "sales" or "both".
 	Owner string
 
-	value func(*tally) (v float64, known bool)
+	// measure computes it over the report's cases; the zero one is of a report that is
+	// counted by hand, by value.
+	measure measure
+	value   func(*tally) (v float64, known bool)
+}
+
+// SQL is the formula over the report's cases, in standard SQL; empty for a report that
+// is not made of cases.
+func (m Metric) SQL() string { return m.measure.sql() }
+
+// aggregate is how a measure makes one figure of many cases.
+type aggregate int
+
+const (
+	_ aggregate = iota
+	byCount
+	bySum
+	byMean
+	byMedian
+	byP90
+	byShare // the cases that hold, of those that could
+	byLow   // the bounds of a share
+	byHigh
+	byQuotient // a sum over a number
+	byDistinct
+)
+
+// measure is a formula: what is taken of the cases for which where holds. Of a share or
+// quotient, of is the condition or column on top, and where what is below.
+type measure struct {
+	by        aggregate
+	of, where string
+}
+
+func (m measure) sql() string {
+	filter := " FILTER (WHERE " + m.where + ")"
+	switch m.by {
+	case byCount:
+		return "COUNT(*)" + filter
+	case byDistinct:
+		return "COUNT(DISTINCT " + m.of + ")" + filter
+	case bySum:
+		return "COALESCE(SUM(" + m.of + ")" + filter + ", 0)"
+	case byMean:
+		return "AVG(" + m.of + ")" + filter
+	case byMedian:
+		return "PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY " + m.of + ")" + filter
+	case byP90:
+		return "PERCENTILE_DISC(0.9) WITHIN GROUP (ORDER BY " + m.of + ")" + filter
+	case byShare:
+		return "COUNT(*) FILTER (WHERE (" + m.where + ") AND (" + m.of + ")) * 1.0 / NULLIF(COUNT(*)" + filter + ", 0)"
+	case byLow:
+		return "the lower bound of the Wilson score interval of " + measure{byShare, m.of, m.where}.sql()
+	case byHigh:
+		return "the upper bound of the Wilson score interval of " + measure{byShare, m.of, m.where}.sql()
+	case byQuotient:
+		return "SUM(" + m.of + ") * 1.0 / NULLIF(COUNT(*)" + filter + ", 0)"
+	}
+	return ""
+}
+
+// sample says whether the figure needs the values themselves.
+func (m measure) sample() bool { return m.by == byMean || m.by == byMedian || m.by == byP90 }
+
+// listed says whether it can be asked which cases a figure is made of.
+func (m measure) listed() bool {
+	return m.by != 0 && m.by != byLow && m.by != byHigh && m.by != byDistinct
+}
+
+// counts are the whole numbers that a measure is made of, as SQL.
+func (m measure) counts() []string {
+	const one = "CAST(COALESCE(SUM(CASE WHEN %s THEN %s ELSE 0 END), 0) AS BIGINT)"
+	switch m.by {
+	case byCount:
+		return []string{fmt.Sprintf(one, m.where, "1")}
+	case byDistinct:
+		return []string{fmt.Sprintf("COUNT(DISTINCT CASE WHEN %s THEN %s END)", m.where, m.of)}
+	case bySum:
+		return []string{fmt.Sprintf(one, m.where, m.of)}
+	case byShare, byLow, byHigh:
+		return []string{fmt.Sprintf(one, "("+m.where+") AND ("+m.of+")", "1"), fmt.Sprintf(one, m.where, "1")}
+	case byQuotient:
+		return []string{fmt.Sprintf(one, "TRUE", m.of), fmt.Sprintf(one, m.where, "1")}
+	}
+	return nil
+}
+
+// figure makes the figure of its numbers or its sample, in order.
+func (m measure) figure(numbers []int64, sorted []float64) (v float64, known bool) {
+	switch m.by {
+	case byCount, bySum, byDistinct:
+		return float64(numbers[0]), true
+	case byShare, byQuotient:
+		return ratio(numbers[0], numbers[1])
+	case byLow:
+		low, _ := wilson(numbers[0], numbers[1])
+		return low, numbers[1] > 0
+	case byHigh:
+		_, high := wilson(numbers[0], numbers[1])
+		return high, numbers[1] > 0
+	}
+	if len(sorted) == 0 {
+		return 0, false
+	}
+	switch m.by {
+	case byMean:
+		return mean(sorted), true
+	case byMedian:
+		return median(sorted), true
+	default:
+		return p90(sorted), true
+	}
 }
 
 // Parties that answer for figures.
@@ -52,9 +164,51 @@ const (
 	reportLoad         = "load"
 )
 
+// info is a report: what it answers and what its cases are.
+type info struct {
+	name, text string
+	// cases is what a case is; empty = the report is counted by hand.
+	cases string
+	// only is the condition that makes a case one of the report's; empty = all are.
+	only    string
+	metrics []Metric
+	// population is what is said of the cases besides the period.
+	population func(q Question) string
+	// benchmarks are published figures to hold some of these against.
+	benchmarks []*feedbackv1.Benchmark
+	// remarks says in plain words what stands out; nil = nothing is said.
+	remarks func(total figures) []string
+}
+
+// figures are the figures of a row by their names; what is unknown is missing.
+type figures map[string]float64
+
+// reports are all of them in their order.
+var reports = []*info{
+	funnelReport(), responseReport(),
+	{name: reportDefinitions, text: "What each version of the agreement brought, and before and after each change.", metrics: definitionMetrics()},
+	{name: reportFairness, text: "Whom each pool's leads were given to beside who was there.", metrics: fairnessMetrics()},
+	{name: reportSecondChance, text: "Leads that one person declined and another took.", metrics: secondChanceMetrics()},
+	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
+}
+
 // ReportNames lists the reports there are.
 func ReportNames() []string {
-	return []string{reportFunnel, reportResponse, reportDefinitions, reportFairness, reportSecondChance, reportLoad}
+	out := make([]string, len(reports))
+	for i, r := range reports {
+		out[i] = r.name
+	}
+	return out
+}
+
+// infoOf is the report of that name; nil = there is none.
+func infoOf(name string) *info {
+	for _, r := range reports {
+		if r.name == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // byPerson says whether a report is by person always, and by nothing else.
@@ -63,101 +217,19 @@ func byPerson(report string) bool {
 }
 
 // Catalogue lists every figure of every report, in the order of the columns.
-func Catalogue() []Metric { return catalogue }
-
-func metricsOf(report string) []Metric {
+func Catalogue() []Metric {
 	var out []Metric
-	for _, m := range catalogue {
-		if m.Report == report {
-			out = append(out, m)
-		}
+	for _, r := range reports {
+		out = append(out, r.metrics...)
 	}
 	return out
 }
 
-var catalogue = slices.Concat(funnelMetrics(), responseMetrics(), definitionMetrics(), fairnessMetrics(), secondChanceMetrics(), loadMetrics())
-
-func funnelMetrics() []Metric {
-	const (
-		received  = "leads received in the period and not refused at the door"
-		qualified = "leads received in the period that reached MQL"
-		offered   = "leads received in the period that were offered to a member"
-		closed    = "leads received in the period that are won or lost"
-	)
-	count := func(name, owner, formula, population string, of func(*tally) int64) Metric {
-		return Metric{Report: reportFunnel, Name: name, Unit: unitLeads, Owner: owner, Formula: formula, Population: population, value: whole(of)}
+func metricsOf(report string) []Metric {
+	if r := infoOf(report); r != nil {
+		return r.metrics
 	}
-	out := []Metric{
-		count("received", ownerMarketing, "leads received, those refused at the door not counted", received, func(t *tally) int64 { return t.received }),
-		count("refused", ownerMarketing, "leads kept but refused at the door as spam or test", "leads received in the period", func(t *tally) int64 { return t.refused }),
-		{
-			Report: reportFunnel, Name: "duplicates", Unit: unitDeliveries, Owner: ownerMarketing,
-			Formula:    "further deliveries of submissions that were kept already: repeats, revisions, and equal forms that joined a lead",
-			Population: "deliveries that belong to leads received in the period, refused ones included",
-			value:      whole(func(t *tally) int64 { return t.duplicates }),
-		},
-		count("mql", ownerMarketing, "leads that reached the stage MQL or a later one", received, func(t *tally) int64 { return t.mql }),
-		count("sal", ownerSales, "leads that reached the stage SAL or a later one", received, func(t *tally) int64 { return t.sal }),
-		count("sql", ownerSales, "leads that reached the stage SQL", received, func(t *tally) int64 { return t.sql }),
-		count("offered", ownerSales, "leads offered to a member at least once", received, func(t *tally) int64 { return t.offered }),
-		count("accepted", ownerSales, "leads accepted by a member at least once", received, func(t *tally) int64 { return t.accepted }),
-		count("rejected", ownerSales, "leads rejected by a member at least once, whatever came of them later", received, func(t *tally) int64 { return t.rejected }),
-		count("won", ownerSales, "leads whose deal is won", received, func(t *tally) int64 { return t.won }),
-		count("lost", ownerSales, "leads whose deal is lost, or that are out by an agreed reason", received, func(t *tally) int64 { return t.lost }),
-		count("open", ownerBoth, "leads that are neither won nor lost: received = open + won + lost", received, func(t *tally) int64 { return t.open }),
-	}
-	rate := func(name, owner, formula, population string, of func(*tally) (k, n int64)) {
-		out = append(out, rates(Metric{Report: reportFunnel, Name: name, Unit: unitRatio, Owner: owner, Formula: formula, Population: population}, of)...)
-	}
-	rate("mql_rate", ownerMarketing, "mql divided by received", received, func(t *tally) (int64, int64) { return t.mql, t.received })
-	rate("sal_rate", ownerBoth, "sal divided by mql", qualified, func(t *tally) (int64, int64) { return t.sal, t.mql })
-	rate("sql_rate", ownerBoth, "sql divided by mql", qualified, func(t *tally) (int64, int64) { return t.sql, t.mql })
-	rate("accept_rate", ownerSales, "leads offered and accepted divided by offered", offered, func(t *tally) (int64, int64) { return t.offeredAccepted, t.offered })
-	rate("reject_rate", ownerSales, "leads offered and rejected at least once divided by offered", offered, func(t *tally) (int64, int64) { return t.offeredRejected, t.offered })
-	rate("win_rate", ownerSales, "won divided by won and lost together", closed, func(t *tally) (int64, int64) { return t.won, t.won + t.lost })
-	return identified(out)
-}
-
-func responseMetrics() []Metric {
-	const (
-		all      = "leads received in the period and not refused at the door"
-		answered = "leads received in the period and answered within the horizon"
-	)
-	share := func(name, formula string, of func(*tally) int64) []Metric {
-		return []Metric{
-			{Report: reportResponse, Name: name, Unit: unitLeads, Owner: ownerSales, Formula: formula, Population: all, value: whole(of)},
-			{
-				Report: reportResponse, Name: name + "_share", Unit: unitRatio, Owner: ownerSales,
-				Formula: name + " divided by leads", Population: all,
-				value: func(t *tally) (float64, bool) { return ratio(of(t), t.received) },
-			},
-		}
-	}
-	out := []Metric{{
-		Report: reportResponse, Name: "leads", Unit: unitLeads, Owner: ownerMarketing,
-		Formula: "leads received, those refused at the door not counted", Population: all,
-		value: whole(func(t *tally) int64 { return t.received }),
-	}}
-	out = append(out, share("up_to_1h", "leads first answered by sales within one hour of receipt, clock time", func(t *tally) int64 { return t.upTo1h })...)
-	out = append(out, share("from_1h_to_24h", "leads first answered after more than one hour and within 24 hours", func(t *tally) int64 { return t.from1hTo24h })...)
-	out = append(out, share("over_24h", "leads first answered after more than 24 hours and within the horizon", func(t *tally) int64 { return t.over24h })...)
-	out = append(out, share("never", "leads not answered within the horizon, which is over for them", func(t *tally) int64 { return t.never })...)
-	out = append(out, share("open", "leads not answered yet whose horizon is not over", func(t *tally) int64 { return t.unanswered })...)
-	seconds := func(name, formula string, of func(sorted []float64) float64) {
-		out = append(out, Metric{
-			Report: reportResponse, Name: name, Unit: unitSeconds, Owner: ownerSales, Formula: formula, Population: answered,
-			value: func(t *tally) (float64, bool) {
-				if len(t.seconds) == 0 {
-					return 0, false
-				}
-				return of(t.sorted()), true
-			},
-		})
-	}
-	seconds("mean_seconds", "mean of the seconds from receipt to first answer", mean)
-	seconds("median_seconds", "median of the seconds from receipt to first answer; of an even number the mean of the two in the middle", median)
-	seconds("p90_seconds", "seconds within which nine of ten answered leads were answered: the value at the rank 0.9 times their number, rounded up", p90)
-	return identified(out)
+	return nil
 }
 
 func definitionMetrics() []Metric {
@@ -268,7 +340,9 @@ func wilson(k, n int64) (low, high float64) {
 func columnsOf(ms []Metric) []*feedbackv1.Column {
 	out := make([]*feedbackv1.Column, 0, len(ms))
 	for _, m := range ms {
-		out = append(out, &feedbackv1.Column{Name: m.Name, Unit: m.Unit, Formula: m.Formula})
+		out = append(out, &feedbackv1.Column{
+			Id: m.ID, Name: m.Name, Unit: m.Unit, Formula: m.Formula, Population: m.Population, Owner: m.Owner, Sql: m.SQL(), Listed: m.measure.listed(),
+		})
 	}
 	return out
 }

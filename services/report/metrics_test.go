@@ -21,7 +21,7 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 		if !slices.Contains(ReportNames(), m.Report) || m.ID != m.Report+"."+m.Name {
 			t.Errorf("%s belongs to no report", m.ID)
 		}
-		if m.Formula == "" || m.Population == "" || m.value == nil {
+		if m.Formula == "" || m.Population == "" || (m.value == nil) == (m.measure.by == 0) {
 			t.Errorf("%s has no formula or no population", m.ID)
 		}
 		if !slices.Contains([]string{ownerMarketing, ownerSales, ownerBoth}, m.Owner) {

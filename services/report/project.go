@@ -69,7 +69,8 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 }
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
-	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members"} {
+	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
+		"touches", "rejections", "feedback", "disputes", "member_places"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
@@ -150,6 +151,7 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 				c.pool(e, b)
 			}
 			c.person(e)
+			c.placed(e)
 			continue
 		}
 		r := s.rows[id]
@@ -274,6 +276,20 @@ func (s *Store) store(ctx context.Context, tx *sql.Tx, c *changes) error {
 	if err := put(ctx, tx, st.last, c.changed); err != nil {
 		return err
 	}
+	if err := put(ctx, tx, st.touches, c.touches); err != nil {
+		return err
+	}
+	if err := put(ctx, tx, st.rejections, c.rejections); err != nil {
+		return err
+	}
+	if err := put(ctx, tx, st.feedback, c.feedback); err != nil {
+		return err
+	}
+	for _, one := range c.singles {
+		if _, err := tx.ExecContext(ctx, s.dialect.places(one.query), one.args...); err != nil {
+			return err
+		}
+	}
 	return s.putMembers(ctx, tx, c.members)
 }
 
@@ -342,6 +358,7 @@ type upsert struct{ one, many *sql.Stmt }
 type statements struct {
 	leads, history, assignments, duplicates upsert
 	turns, adjustments, sets, last          upsert
+	touches, rejections, feedback           upsert
 	selectLeads, selectAssignments          *sql.Stmt
 
 	all []*sql.Stmt
@@ -380,6 +397,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	st.history = both("stage_history", byEvent, names(new(historyRow).columns()))
 	st.assignments = both("assignments", byEvent, assignmentColumns)
 	st.duplicates = both("duplicates", byEvent, names(new(duplicateRow).columns()))
+	st.touches = both("touches", byEvent, names(new(touchRow).columns()))
+	st.rejections = both("rejections", byEvent, names(new(rejectionRow).columns()))
+	st.feedback = both("feedback", byEvent, names(new(feedbackRow).columns()))
 	byStep := []string{"sequence", "step"}
 	st.turns = both("turns", byStep, names(new(turnRow).columns()))
 	st.adjustments = both("turn_adjustments", byStep, names(new(adjustmentRow).columns()))

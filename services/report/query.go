@@ -2,12 +2,17 @@ package report
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/fault"
 )
 
 // Reports answers reports from the read model: the ReportService.
@@ -19,6 +24,8 @@ type Reports struct {
 	// Baseline is the instant that is agreed for reports to start at; zero, or nil =
 	// none is.
 	Baseline func() time.Time
+	// Year cuts weeks, months and quarters; nil = years start in January, in UTC.
+	Year func() agreement.Year
 }
 
 // NewReports makes the ReportService.
@@ -28,16 +35,9 @@ func NewReports(store *Store, status Status, c clock.Clock) *Reports {
 
 // GetReport computes one report.
 func (r *Reports) GetReport(ctx context.Context, req *feedbackv1.GetReportRequest) (*feedbackv1.Report, error) {
-	q, err := question(req, r.clock.Now())
+	q, baseline, err := r.asked(ctx, req)
 	if err != nil {
 		return nil, err
-	}
-	var baseline time.Time
-	if r.Baseline != nil {
-		baseline = r.Baseline()
-	}
-	if !req.GetEarlier() {
-		q.startAt(baseline)
 	}
 	out, err := r.store.Report(ctx, q)
 	if err != nil {
@@ -45,6 +45,61 @@ func (r *Reports) GetReport(ctx context.Context, req *feedbackv1.GetReportReques
 	}
 	if out.AtBaseline = q.AtBaseline; !baseline.IsZero() {
 		out.Baseline = timestamppb.New(baseline)
+	}
+	return out, nil
+}
+
+// asked is the question that a request asks, by whoever asks it, and the baseline.
+func (r *Reports) asked(ctx context.Context, req *feedbackv1.GetReportRequest) (q Question, baseline time.Time, err error) {
+	if q, err = question(req, r.clock.Now()); err != nil {
+		return q, baseline, err
+	}
+	if r.Baseline != nil {
+		baseline = r.Baseline()
+	}
+	if !req.GetEarlier() {
+		q.startAt(baseline)
+	}
+	if r.Year != nil {
+		q.Year = r.Year()
+	}
+	// Reports look at what happened, not at whom to blame: people by their names are
+	// for those who lead them, and for themselves.
+	if actor, ok := access.From(ctx); ok && !actor.Has(access.Manager, access.Operator, access.Auditor, access.Arbiter) {
+		q.Viewer = actor.Handle
+	}
+	return q, baseline, nil
+}
+
+// ListReportLeads lists what one figure of a report counted.
+func (r *Reports) ListReportLeads(ctx context.Context, req *feedbackv1.ListReportLeadsRequest) (*feedbackv1.ListReportLeadsResponse, error) {
+	ask := &feedbackv1.GetReportRequest{}
+	if req.GetQuestion() != nil {
+		ask = proto.CloneOf(req.GetQuestion())
+	}
+	ask.Report = req.GetReport()
+	q, _, err := r.asked(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	return r.store.counted(ctx, q, req.GetName(), req.GetKey(), pageSize(req.GetPageSize()), req.GetPageToken())
+}
+
+// ListMetrics answers the catalogue.
+func (r *Reports) ListMetrics(_ context.Context, req *feedbackv1.ListMetricsRequest) (*feedbackv1.ListMetricsResponse, error) {
+	out := &feedbackv1.ListMetricsResponse{}
+	for _, one := range reports {
+		if req.GetReport() != "" && one.name != req.GetReport() {
+			continue
+		}
+		info := &feedbackv1.ReportInfo{Report: one.name, Text: one.text, Columns: columnsOf(one.metrics), Cases: one.cases}
+		if !byPerson(one.name) {
+			info.Dimensions = Dimensions()
+		}
+		out.Reports = append(out.Reports, info)
+	}
+	if len(out.Reports) == 0 {
+		return nil, fault.New(fault.Invalid, "report: there is no report %q; there are %s", req.GetReport(), strings.Join(ReportNames(), ", "))
 	}
 	return out, nil
 }

@@ -281,12 +281,12 @@ func TestGetReportChecksWhatIsAsked(t *testing.T) {
 	r := NewReports(openStore(t), fixedStatus{}, clock.NewVirtual(start))
 	for name, req := range map[string]*feedbackv1.GetReportRequest{
 		"there is no report":            {Report: "weather"},
-		"cannot be split by":            {Report: "funnel", By: "owner; DROP TABLE leads"},
+		"cannot be split by":            {Report: "funnel", By: "person; DROP TABLE leads"},
 		"before it begins":              {Report: "funnel", From: timestamppb.New(start), To: timestamppb.New(start)},
 		"counted from 1":                {Report: "funnel", Definition: -1},
 		"between 1 and 3650":            {Report: "response", HorizonDays: 4000},
 		"funnel, response, definitions": {Report: ""},
-		"persona, pool, owner, ":        {Report: "response", By: "company"},
+		"persona, person, team, ":       {Report: "response", By: "company"},
 	} {
 		_, err := r.GetReport(context.Background(), req)
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), name) {

@@ -110,6 +110,12 @@ func (r *leadRow) columns() []column {
 		{"returned_at", (*instantColumn)(&r.returnedAt)},
 		{"points", &r.points},
 		{"points_needed", &r.pointsNeeded},
+		{"purpose", &r.purpose},
+		{"landing", &r.landing},
+		{"deal_stage", &r.dealStage},
+		{"nurtured_at", (*instantColumn)(&r.nurturedAt)},
+		{"told_at", (*instantColumn)(&r.toldAt)},
+		{"in_time_at", (*instantColumn)(&r.inTimeAt)},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -173,37 +174,34 @@ func (s *Store) decidedLeads(ctx context.Context, tx *sql.Tx, q Question, each f
 	// Here the version that decided first is what counts, not the one that qualified.
 	limit := q.Definition
 	q.Definition = 0
-	sel := q.selection()
-	key := sel.key
-	if q.By == "" {
-		key = "CAST(l.decided_by AS TEXT)"
+	key := "CAST(c.decided_by AS TEXT)"
+	if q.By != "" && !timed(q.By) {
+		key = "c." + q.By
 	}
-	query := "SELECT " + key + ", l.decided_by, l.received_at, l.mql_at, l.sal_at, l.sql_at, l.returned_at, l.offered_at, l.accepted_at FROM " + sel.from +
-		" WHERE " + sel.where + " AND " + q.state() + " <> 'refused' AND l.decided_by > 0 AND l.decided_at <= ?"
-	args := append(sel.args, sel.until)
+	b := &query{}
+	b.add("SELECT " + key + ", c.decided_by, c.received_at, c.mql_at, c.sal_at, c.sql_at, c.returned_at, c.offered_at, c.accepted_at FROM (")
+	b.cases(&info{cases: casesLeads}, q)
+	b.add(") c WHERE c.decided_at IS NOT NULL")
 	if limit != 0 {
-		query += " AND l.decided_by = ?"
-		args = append(args, limit)
+		b.add(fmt.Sprintf(" AND c.decided_by = %d", limit))
 	}
-	rows, err := tx.QueryContext(ctx, s.dialect.places(query), args...)
+	rows, err := tx.QueryContext(ctx, s.dialect.places(b.text.String()), b.args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var l decidedLead
-		instants := []*time.Time{&l.received, &l.mql, &l.sal, &l.sql, &l.returned, &l.offered, &l.accepted}
 		at := []any{&l.key, &l.version}
-		for _, i := range instants {
+		for _, i := range []*time.Time{&l.received, &l.mql, &l.sal, &l.sql, &l.returned, &l.offered, &l.accepted} {
 			at = append(at, (*instantColumn)(i))
 		}
 		if err := rows.Scan(at...); err != nil {
 			return err
 		}
-		for _, i := range instants[1:] {
-			if nanos(*i) > sel.until {
-				*i = time.Time{}
-			}
+		if timed(q.By) {
+			from, _ := q.Year.Begin(l.received, q.By)
+			l.key = periodName(q, from)
 		}
 		each(&l)
 	}

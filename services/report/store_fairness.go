@@ -38,8 +38,8 @@ func (s *Store) fairness(ctx context.Context, tx *sql.Tx, q Question, out *feedb
 	return nil
 }
 
-// until is the instant up to which turns count.
-func (q Question) until() (before int64) {
+// turnsUntil is the instant up to which turns count.
+func (q Question) turnsUntil() (before int64) {
 	before = nanos(q.AsOf)
 	if !q.To.IsZero() {
 		before = min(before, nanos(q.To)-1)
@@ -63,7 +63,7 @@ func (s *Store) poolBooks(ctx context.Context, tx *sql.Tx, q Question) (map[stri
 	if err != nil {
 		return nil, err
 	}
-	until := q.until()
+	until := q.turnsUntil()
 	where, args := " WHERE t.at <= ?", []any{until}
 	if q.Pool != "" {
 		where += " AND t.pool = ?"

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
@@ -34,6 +36,14 @@ type Question struct {
 	Historical bool
 	// Pool limits the reports on turns to one; empty = all.
 	Pool string
+	// Frame is what the period is about: frameCohort or frameActivity.
+	Frame string
+	// Where limits the cases to those whose dimensions have one of these values.
+	Where map[string][]string
+	// Viewer is who may see no person's name but their own; empty = all are seen.
+	Viewer string
+	// Year cuts weeks, months and quarters.
+	Year agreement.Year
 }
 
 const (
@@ -42,49 +52,48 @@ const (
 	noneKey            = "(none)"
 )
 
-// dimension is something a report can be split by. Moving ones change while a
-// lead is worked, so a report on the past reads them from the history.
-type dimension struct {
-	column string
-	moving bool
-}
-
-var dimensions = map[string]dimension{
-	"source":     {column: "source"},
-	"campaign":   {column: "campaign"},
-	"country":    {column: "country"},
-	"persona":    {column: "persona", moving: true},
-	"pool":       {column: "pool", moving: true},
-	"owner":      {column: "owner", moving: true},
-	"definition": {column: "definition", moving: true},
-}
-
-// Dimensions lists what reports can be split by.
-func Dimensions() []string {
-	return []string{"source", "campaign", "country", "persona", "pool", "owner", "definition"}
-}
-
 // question checks a request and fills in what it leaves open.
 func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error) {
 	q := Question{
 		Report: req.GetReport(), By: req.GetBy(), AsOf: now,
 		Definition: req.GetDefinition(), Historical: req.GetHistorical(), Pool: req.GetPool(),
+		Year: agreement.Year{Starts: time.January, Zone: time.UTC},
 	}
 	if !slices.Contains(ReportNames(), q.Report) {
 		return q, fault.New(fault.Invalid, "report: there is no report %q; there are %s", q.Report, strings.Join(ReportNames(), ", "))
 	}
-	if _, ok := dimensions[q.By]; q.By != "" && !ok {
+	if q.By != "" && !slices.Contains(dimensionNames, q.By) {
 		return q, fault.New(fault.Invalid, "by: reports cannot be split by %q; they can by %s", q.By, strings.Join(Dimensions(), ", "))
 	}
 	switch {
 	case byPerson(q.Report) && q.By != "":
 		return q, fault.New(fault.Invalid, "by: the report %s is by person and is not split further", q.Report)
+	case infoOf(q.Report).cases == "" && req.GetFrame() == frameActivity:
+		return q, fault.New(fault.Invalid, "frame: the report %s counts cohorts only", q.Report)
+	case infoOf(q.Report).cases == "" && len(req.GetWhere()) > 0 && q.Report != reportDefinitions:
+		return q, fault.New(fault.Invalid, "where: the report %s counts all leads; others are limited by it", q.Report)
 	case q.Report == reportFairness && q.Definition != 0:
 		return q, fault.New(fault.Invalid, "definition: the report %s counts turns, whatever qualified their leads", q.Report)
 	case q.Report == reportFairness && q.Historical:
 		return q, fault.New(fault.Invalid, "historical: imported history had no turns")
 	case q.Pool != "" && q.Report != reportFairness && q.Report != reportSecondChance:
 		return q, fault.New(fault.Invalid, "pool: only the reports %s and %s are limited to one; others are split by it", reportFairness, reportSecondChance)
+	}
+	if q.Frame = req.GetFrame(); q.Frame == "" {
+		q.Frame = frameCohort
+	}
+	if q.Frame != frameCohort && q.Frame != frameActivity {
+		return q, fault.New(fault.Invalid, "frame: %q is none; write cohort or activity", q.Frame)
+	}
+	for _, w := range req.GetWhere() {
+		name, value, ok := strings.Cut(w, "=")
+		if !ok || !slices.Contains(dimensionNames, name) || timed(name) {
+			return q, fault.New(fault.Invalid, "where: %q is no condition; write a dimension and its value, such as source=web; dimensions are %s", w, strings.Join(dimensionNames[:len(dimensionNames)-len(units)], ", "))
+		}
+		if q.Where == nil {
+			q.Where = map[string][]string{}
+		}
+		q.Where[name] = append(q.Where[name], value)
 	}
 	if req.GetFrom() != nil {
 		q.From = req.GetFrom().AsTime()
@@ -126,7 +135,7 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 	ms := metricsOf(q.Report)
 	out := &feedbackv1.Report{
 		Report: q.Report, AsOf: timestamppb.New(q.AsOf), Definition: q.Definition,
-		Columns: columnsOf(ms), Population: q.population(),
+		Columns: columnsOf(ms), Population: q.population(), Frame: q.Frame, Zone: q.Year.Zone.String(),
 	}
 	if !q.From.IsZero() {
 		out.From = timestamppb.New(q.From)
@@ -135,9 +144,11 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 		out.To = timestamppb.New(q.To)
 	}
 	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
-		if _, out.Sequence, err = s.position(ctx, tx); err != nil {
+		var log string
+		if log, out.Sequence, err = s.position(ctx, tx); err != nil {
 			return err
 		}
+		out.EventSet = fmt.Sprintf("%s@%d", log, out.Sequence)
 		switch q.Report {
 		case reportFairness:
 			return s.fairness(ctx, tx, q, out)
@@ -146,20 +157,15 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 		case reportLoad:
 			return s.loads(ctx, tx, q, out)
 		}
-		tallies := map[string]*tally{}
-		switch q.Report {
-		case reportResponse:
-			err = s.response(ctx, tx, q, tallies)
-		case reportDefinitions:
-			err = s.definitions(ctx, tx, q, tallies, out)
-		default:
-			err = s.funnel(ctx, tx, q, tallies)
+		if r := infoOf(q.Report); r.cases != "" {
+			return s.measured(ctx, tx, r, q, out)
 		}
-		if err != nil {
+		tallies := map[string]*tally{}
+		if err = s.definitions(ctx, tx, q, tallies, out); err != nil {
 			return err
 		}
 		total := &tally{}
-		for _, key := range sortedKeys(tallies) {
+		for _, key := range sortedKeys(tallies, q.By) {
 			total.add(tallies[key])
 			if q.split() {
 				out.Rows = append(out.Rows, rowOf(key, ms, tallies[key]))
@@ -182,32 +188,36 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 func (q Question) split() bool { return q.By != "" || q.Report == reportDefinitions }
 
 // sortedKeys puts numbers in their own order and "(none)" last.
-func sortedKeys(tallies map[string]*tally) []string {
+func sortedKeys(tallies map[string]*tally, by string) []string {
 	keys := make([]string, 0, len(tallies))
-	for k := range tallies {
+	for k := range tallies { // any order: they are sorted
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b string) int {
-		if (a == noneKey) != (b == noneKey) {
-			if a == noneKey {
-				return 1
-			}
-			return -1
-		}
-		x, errX := strconv.ParseInt(a, 10, 64)
-		y, errY := strconv.ParseInt(b, 10, 64)
-		if errX == nil && errY == nil && x != y {
-			return int(max(-1, min(1, x-y)))
-		}
-		return strings.Compare(a, b)
-	})
+	sortKeys(keys, by)
 	return keys
+}
+
+// compareKeys puts numbers in their own order, before words.
+func compareKeys(a, b string) int {
+	x, errX := strconv.ParseInt(a, 10, 64)
+	y, errY := strconv.ParseInt(b, 10, 64)
+	if errX == nil && errY == nil && x != y {
+		return cmp.Compare(x, y)
+	}
+	return strings.Compare(a, b)
 }
 
 // population says in words which leads the report counts.
 func (q Question) population() string {
 	var b strings.Builder
-	b.WriteString(map[bool]string{true: "Turns of pools", false: "Leads received"}[q.Report == reportFairness])
+	switch {
+	case q.Report == reportFairness:
+		b.WriteString("Turns of pools")
+	case q.Frame == frameActivity:
+		b.WriteString("What happened")
+	default:
+		b.WriteString("Leads received")
+	}
 	switch {
 	case !q.From.IsZero() && !q.To.IsZero():
 		fmt.Fprintf(&b, " from %s until before %s", moment(q.From), moment(q.To))
@@ -222,6 +232,9 @@ func (q Question) population() string {
 	case q.Definition != 0:
 		fmt.Fprintf(&b, " that version %d of the agreement qualified first", q.Definition)
 	}
+	for _, name := range sortedFilters(q.Where) {
+		fmt.Fprintf(&b, ", only with %s %s", name, strings.Join(q.Where[name], " or "))
+	}
 	if q.AtBaseline {
 		b.WriteString(" (the agreed baseline; what came before it counts only when asked for)")
 	}
@@ -233,9 +246,8 @@ func (q Question) population() string {
 		b.WriteString(", imported history left out")
 	}
 	b.WriteString(personsText[q.Report])
-	if q.Report == reportResponse {
-		days := int64(q.Horizon / (24 * time.Hour))
-		fmt.Fprintf(&b, ", refused ones left out. First answer: the first touch of the person by sales, in clock time from receipt; it counts within %d days. Mean, median and p90 are over the leads answered within that horizon only", days)
+	if r := infoOf(q.Report); r != nil && r.population != nil {
+		b.WriteString(r.population(q))
 	}
 	if q.Report == reportDefinitions {
 		b.WriteString(", refused ones and those that nothing decided yet left out. A lead belongs to the version that decided it first, whatever later ones made of it, so that no lead counts twice. Leads of an older version have had more time to get on")
@@ -255,13 +267,12 @@ var personsText = map[string]string{
 	reportLoad:         ", and whoever had them. Everybody of sales is listed, also who had none. In the total a lead counts once, however many had it",
 }
 
-// selection is the part of a query that all reports share: which leads, how
-// they stood, and what they are split by. It counts a lead that was not refused
-// as received.
+// selection is the part of a query that the reports share that are counted by hand:
+// which leads, and how they stood. It counts a lead that was not refused as received.
 type selection struct {
-	key, from, where string
-	args             []any
-	until            int64 // instants after it have not happened
+	from, where string
+	args        []any
+	until       int64 // instants after it have not happened
 }
 
 func (q Question) selection() selection {
@@ -295,16 +306,6 @@ func (q Question) selection() selection {
 		where = append(where, "NOT l.historical")
 	}
 	sel.where = strings.Join(where, " AND ")
-	switch d := dimensions[q.By]; {
-	case q.By == "":
-		sel.key = "CAST('' AS TEXT)"
-	case q.By == "definition":
-		sel.key = "CASE WHEN " + now + ".definition = 0 THEN '" + noneKey + "' ELSE CAST(" + now + ".definition AS TEXT) END"
-	case d.moving:
-		sel.key = "COALESCE(NULLIF(" + now + "." + d.column + ", ''), '" + noneKey + "')"
-	default:
-		sel.key = "COALESCE(NULLIF(l." + d.column + ", ''), '" + noneKey + "')"
-	}
 	return sel
 }
 
@@ -314,89 +315,4 @@ func (q Question) state() string {
 		return "h.state"
 	}
 	return "l.state"
-}
-
-func (s *Store) funnel(ctx context.Context, tx *sql.Tx, q Question, into map[string]*tally) error {
-	sel := q.selection()
-	st := q.state()
-	var args []any
-	happened := func(columns ...string) string {
-		var conditions []string
-		for _, c := range columns {
-			conditions = append(conditions, "l."+c+" <= ?")
-			args = append(args, sel.until)
-		}
-		return strings.Join(conditions, " AND ")
-	}
-	sum := func(value string) string { return "CAST(COALESCE(SUM(" + value + "), 0) AS BIGINT)" }
-	count := func(condition string) string { return sum("CASE WHEN " + condition + " THEN 1 ELSE 0 END") }
-	kept := st + " <> 'refused' AND "
-	duplicates := "l.repeats + l.revisions + l.joined"
-	columns := []string{
-		count(st + " <> 'refused'"),
-		count(st + " = 'refused'"),
-	}
-	if q.Past {
-		duplicates = "(SELECT COUNT(*) FROM duplicates d WHERE d.lead_id = l.lead_id AND d.occurred_at <= ?)"
-		args = append(args, sel.until)
-	}
-	columns = append(columns,
-		sum(duplicates),
-		count(kept+happened("mql_at")),
-		count(kept+happened("sal_at")),
-		count(kept+happened("sql_at")),
-		count(kept+happened("offered_at")),
-		count(kept+happened("accepted_at")),
-		count(kept+happened("rejected_at")),
-		count(kept+happened("offered_at", "accepted_at")),
-		count(kept+happened("offered_at", "rejected_at")),
-		count(st+" = 'won'"),
-		count(st+" = 'lost'"),
-		count(st+" NOT IN ('refused', 'won', 'lost')"),
-	)
-	query := "SELECT " + sel.key + ", " + strings.Join(columns, ", ") +
-		" FROM " + sel.from + " WHERE " + sel.where
-	if q.By != "" {
-		query += " GROUP BY 1" // without a split there is nothing to sort by
-	}
-	rows, err := tx.QueryContext(ctx, s.dialect.places(query), append(args, sel.args...)...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key string
-		t := &tally{}
-		if err := rows.Scan(&key, &t.received, &t.refused, &t.duplicates, &t.mql, &t.sal, &t.sql, &t.offered, &t.accepted, &t.rejected,
-			&t.offeredAccepted, &t.offeredRejected, &t.won, &t.lost, &t.open); err != nil {
-			return err
-		}
-		into[key] = t
-	}
-	return rows.Err()
-}
-
-func (s *Store) response(ctx context.Context, tx *sql.Tx, q Question, into map[string]*tally) error {
-	sel := q.selection()
-	query := "SELECT " + sel.key + ", l.received_at, l.first_touch_at FROM " + sel.from +
-		" WHERE " + sel.where + " AND " + q.state() + " <> 'refused'"
-	rows, err := tx.QueryContext(ctx, s.dialect.places(query), sel.args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key string
-		var received, touch instantColumn
-		if err := rows.Scan(&key, &received, &touch); err != nil {
-			return err
-		}
-		t := into[key]
-		if t == nil {
-			t = &tally{}
-			into[key] = t
-		}
-		t.answer(time.Time(received), time.Time(touch), q.AsOf, q.Horizon)
-	}
-	return rows.Err()
 }

@@ -318,5 +318,10 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"pool_seats":    dump(t, s, "pool_seats", "pool"),
 		"adjustments":   dump(t, s, "turn_adjustments", "sequence, step"),
 		"members":       dump(t, s, "members", "member"),
+		"touches":       dump(t, s, "touches", "sequence"),
+		"rejections":    dump(t, s, "rejections", "sequence"),
+		"feedback":      dump(t, s, "feedback", "sequence"),
+		"disputes":      dump(t, s, "disputes", "dispute_id"),
+		"places":        dump(t, s, "member_places", "member, from_at"),
 	}
 }

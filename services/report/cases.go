@@ -1,0 +1,267 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A report counts cases: leads, or what happened to leads. Its figures are written over
+// the columns of the cases, so that one condition serves the count, the catalogue and
+// the list of what was counted. The cases know the question: what had not happened by
+// its instant, or not in its period where it is about activity, is NULL there.
+
+// What a case is.
+const (
+	casesLeads      = "lead"
+	casesRejections = "rejection"
+	casesFeedback   = "feedback"
+	casesTouches    = "touch"
+	casesDisputes   = "dispute"
+)
+
+// The frames of a period.
+const (
+	frameCohort   = "cohort"
+	frameActivity = "activity"
+)
+
+// dimensions are what cases can be split by, in the order in which they are listed.
+// Those of time are cut by the agreed year.
+var dimensionNames = []string{
+	"source", "campaign", "landing", "industry", "size", "country", "product", "purpose", "persona",
+	"person", "team", "manager", "office", "pool", "definition", "nurtured", "week", "month", "quarter",
+}
+
+// units are the dimensions of time.
+var units = []string{"week", "month", "quarter"}
+
+// Dimensions lists what reports can be split by.
+func Dimensions() []string { return append([]string(nil), dimensionNames...) }
+
+// sizeBands are bands of a company's size, each with the most employees that it holds.
+var sizeBands = []struct {
+	name string
+	most int64
+}{{"1-9", 9}, {"10-49", 49}, {"50-249", 249}, {"250-999", 999}, {"1000+", math.MaxInt64}}
+
+// query is SQL with its arguments, in the order in which they stand in it. Instants and
+// other whole numbers are written into the text; words never are.
+type query struct {
+	text strings.Builder
+	args []any
+}
+
+func (b *query) add(text string, args ...any) {
+	b.text.WriteString(text)
+	b.args = append(b.args, args...)
+}
+
+// happened is a condition: the instant was by the question's, and where the question is
+// about activity within its period.
+func (q Question) happened(instant string) string {
+	condition := fmt.Sprintf("%s <= %d", instant, q.until())
+	if q.Frame != frameActivity {
+		return condition
+	}
+	return condition + q.within(instant)
+}
+
+// within is what a condition goes on with for an instant to be in the period.
+func (q Question) within(instant string) (more string) {
+	if !q.From.IsZero() {
+		more += fmt.Sprintf(" AND %s >= %d", instant, nanos(q.From))
+	}
+	if !q.To.IsZero() {
+		more += fmt.Sprintf(" AND %s < %d", instant, nanos(q.To))
+	}
+	return more
+}
+
+// until is the question's instant in the tables' own measure.
+func (q Question) until() int64 {
+	if q.Past {
+		return nanos(q.AsOf)
+	}
+	return math.MaxInt64
+}
+
+// instants of a lead that are NULL until they have happened; of a refused lead all are.
+var instants = []string{"mql_at", "sal_at", "sql_at", "offered_at", "told_at", "in_time_at", "accepted_at", "rejected_at", "returned_at", "nurtured_at", "first_touch_at", "decided_at"}
+
+// leadCases writes the leads that a question is about, with how they stood.
+func (b *query) leadCases(q Question) {
+	now, from := "l", " FROM leads l"
+	if q.Past {
+		now = "h"
+		from += fmt.Sprintf(" JOIN stage_history h ON h.lead_id = l.lead_id AND h.sequence ="+
+			" (SELECT MAX(x.sequence) FROM stage_history x WHERE x.lead_id = l.lead_id AND x.occurred_at <= %d)", q.until())
+	}
+	word := func(column string) string { return "COALESCE(NULLIF(" + column + ", ''), '" + noneKey + "')" }
+	b.add("SELECT l.lead_id AS lead_id, " + now + ".state AS state, l.received_at AS received_at, l.decided_by AS decided_by")
+	for _, d := range []string{"source", "campaign", "landing", "industry", "country", "product", "purpose"} {
+		b.add(", " + word("l."+d) + " AS " + d)
+	}
+	for _, d := range []string{"persona", "pool"} {
+		b.add(", " + word(now+"."+d) + " AS " + d)
+	}
+	b.add(", CASE WHEN l.employees <= 0 THEN '" + noneKey + "'")
+	for _, band := range sizeBands[:len(sizeBands)-1] {
+		b.add(fmt.Sprintf(" WHEN l.employees <= %d THEN '%s'", band.most, band.name))
+	}
+	b.add(" ELSE '" + sizeBands[len(sizeBands)-1].name + "' END AS size")
+	b.add(", CASE WHEN " + now + ".definition = 0 THEN '" + noneKey + "' ELSE CAST(" + now + ".definition AS TEXT) END AS definition")
+	b.person(q, now+".owner")
+	for _, d := range []string{"team", "manager", "office"} {
+		b.add(", " + word("w."+d) + " AS " + d)
+	}
+	b.add(fmt.Sprintf(", CASE WHEN l.nurtured_at <= %d AND (l.offered_at IS NULL OR l.nurtured_at < l.offered_at) THEN 'nurtured' ELSE 'direct' END AS nurtured", q.until()))
+	kept := now + ".state <> 'refused'"
+	instant := func(name, condition, column string) {
+		b.add(", CASE WHEN " + condition + " AND " + q.happened(column) + " THEN " + column + " END AS " + name)
+	}
+	instant("came_at", "TRUE", "l.received_at")
+	for _, name := range instants {
+		instant(name, kept, "l."+name)
+	}
+	instant("won_at", now+".state = 'won'", "l.won_at")
+	instant("lost_at", now+".state = 'lost'", "l.lost_at")
+	b.add(", l.value_minor AS value_minor, l.currency AS currency")
+	b.duplicates(q)
+	b.answer(q, kept)
+	b.add(from)
+	b.add(fmt.Sprintf(" LEFT JOIN member_places w ON w.member = %[1]s.owner AND w.from_at = (SELECT MAX(y.from_at) FROM member_places y WHERE y.member = %[1]s.owner AND y.from_at <= %[2]d)", now, q.until()))
+	b.add(" WHERE l.received_at IS NOT NULL")
+	if q.Past {
+		b.add(fmt.Sprintf(" AND l.received_at <= %d", q.until()))
+	}
+	if q.Frame != frameActivity {
+		b.add(q.within("l.received_at"))
+	}
+	if q.Definition != 0 {
+		b.add(fmt.Sprintf(" AND %s.definition = %d", now, q.Definition))
+	}
+	if !q.Historical {
+		b.add(" AND NOT l.historical")
+	}
+}
+
+// person names who has the lead. Who may not see others sees them as one.
+func (b *query) person(q Question, column string) {
+	if q.Viewer == "" {
+		b.add(", COALESCE(NULLIF(" + column + ", ''), '" + noneKey + "') AS person")
+		return
+	}
+	b.add(", CASE WHEN "+column+" = '' THEN '"+noneKey+"' WHEN "+column+" = ? THEN "+column+" ELSE '"+othersKey+"' END AS person", q.Viewer)
+}
+
+// othersKey is the row of everybody else, for those who see no names but their own.
+const othersKey = "(others)"
+
+// duplicates counts further deliveries.
+func (b *query) duplicates(q Question) {
+	if !q.Past && q.Frame != frameActivity {
+		b.add(", l.repeats + l.revisions + l.joined AS duplicates")
+		return
+	}
+	b.add(", (SELECT COUNT(*) FROM duplicates d WHERE d.lead_id = l.lead_id AND " + q.happened("d.occurred_at") + ") AS duplicates")
+}
+
+// answer says how soon sales first answered: a word, and the seconds. In a report on
+// activity an answer belongs to the period of the touch, none at all to the period in
+// which the horizon was over.
+func (b *query) answer(q Question, kept string) {
+	now, horizon := nanos(q.AsOf), int64(q.Horizon)
+	took := "(l.first_touch_at - l.received_at)"
+	answered := fmt.Sprintf("l.first_touch_at <= %d AND %s <= %d", now, took, horizon)
+	bucket := fmt.Sprintf("CASE WHEN %s <= %d THEN 'up_to_1h' WHEN %[1]s <= %[3]d THEN 'from_1h_to_24h' ELSE 'over_24h' END",
+		took, min(int64(time.Hour), horizon), min(int64(24*time.Hour), horizon))
+	if q.Frame == frameActivity {
+		in := func(instant, word string) string {
+			return "CASE WHEN TRUE" + q.within(instant) + " THEN " + word + " END"
+		}
+		b.add(fmt.Sprintf(", CASE WHEN NOT (%s) THEN NULL WHEN %s THEN %s WHEN l.first_touch_at <= %d OR l.received_at + %d <= %[4]d THEN %[6]s ELSE %[7]s END AS answer",
+			kept, answered, in("l.first_touch_at", bucket), now, horizon, in(fmt.Sprintf("(l.received_at + %d)", horizon), "'never'"), in("l.received_at", "'open'")))
+	} else {
+		b.add(fmt.Sprintf(", CASE WHEN NOT (%s) THEN NULL WHEN %s THEN %s WHEN l.first_touch_at <= %d OR l.received_at + %d <= %[4]d THEN 'never' ELSE 'open' END AS answer",
+			kept, answered, bucket, now, horizon))
+	}
+	b.add(fmt.Sprintf(", CASE WHEN l.first_touch_at <= %d THEN (CASE WHEN %s < 0 THEN 0 ELSE %[2]s END) / 1000000000.0 END AS answer_seconds", now, took))
+}
+
+// ofLeads are what happened to leads, by what a case is: the table, its instant and the
+// columns that a case has besides those of its lead. Where a row names a person or a
+// pool, the case is theirs.
+var ofLeads = map[string]struct {
+	table, at    string
+	columns      string
+	person, pool string
+	latest       bool
+}{
+	casesRejections: {table: "rejections", at: "t.at", columns: "t.reason AS reason, t.consequence AS consequence", person: "t.member", pool: "t.pool"},
+	casesFeedback: {
+		table: "feedback", at: "t.at", person: "t.member", latest: true,
+		columns: "t.interest AS interest, t.ease AS ease, t.talk AS talk, t.vertical AS vertical, t.why AS why, t.missing AS missing, t.phrases AS phrases",
+	},
+	casesTouches:  {table: "touches", at: "t.at", columns: "t.channel AS channel, t.direction AS direction, t.disposition AS disposition, t.reached AS reached, t.minutes AS minutes", person: "t.member"},
+	casesDisputes: {table: "disputes", at: "t.opened_at", columns: "t.party AS party, t.claim AS claim, t.verdict AS verdict, t.finding AS finding, t.decided_at AS decided_at"},
+}
+
+// cases writes the cases of a report, those of the question's conditions alone.
+func (b *query) cases(r *info, q Question) {
+	b.add("SELECT * FROM (")
+	if r.cases == casesLeads {
+		b.leadCases(q)
+	} else {
+		b.happenings(r.cases, q)
+	}
+	b.add(") k WHERE TRUE")
+	if r.only != "" {
+		b.add(" AND (" + r.only + ")")
+	}
+	for _, name := range sortedFilters(q.Where) {
+		values := q.Where[name]
+		b.add(" AND k." + name + " IN (?" + strings.Repeat(", ?", len(values)-1) + ")")
+		for _, v := range values {
+			b.args = append(b.args, v)
+		}
+	}
+}
+
+// happenings writes what happened to the leads that a question is about.
+func (b *query) happenings(kind string, q Question) {
+	t := ofLeads[kind]
+	b.add("SELECT ")
+	for _, d := range dimensionNames {
+		switch {
+		case slices.Contains(units, d):
+			continue
+		case d == "pool" && t.pool != "":
+			b.add("COALESCE(NULLIF(" + t.pool + ", ''), '" + noneKey + "') AS pool, ")
+		case t.person != "" && slices.Contains([]string{"team", "manager", "office"}, d):
+			b.add("COALESCE(NULLIF(v." + d + ", ''), '" + noneKey + "') AS " + d + ", ")
+		case d == "person" && t.person != "":
+		default:
+			b.add("c." + d + ", ")
+		}
+	}
+	b.add("c.lead_id, c.state, c.received_at, " + t.at + " AS came_at, " + t.columns)
+	if t.person != "" {
+		b.person(q, t.person)
+	}
+	b.add(" FROM (")
+	b.leadCases(q)
+	b.add(") c JOIN " + t.table + " t ON t.lead_id = c.lead_id AND " + q.happened(t.at))
+	if t.latest {
+		b.add(fmt.Sprintf(" AND t.sequence = (SELECT MAX(z.sequence) FROM %s z WHERE z.lead_id = t.lead_id AND z.member = t.member AND z.at <= %d)", t.table, q.until()))
+	}
+	if t.person != "" {
+		b.add(fmt.Sprintf(" LEFT JOIN member_places v ON v.member = %[1]s AND v.from_at = (SELECT MAX(u.from_at) FROM member_places u WHERE u.member = %[1]s AND u.from_at <= %[2]d)", t.person, q.until()))
+	}
+}
+
+// sortedFilters are the dimensions of a question's conditions, in order.
+func sortedFilters(where map[string][]string) []string { return slices.Sorted(maps.Keys(where)) }

@@ -1,0 +1,123 @@
+package report
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/internal/fault"
+)
+
+// counted lists what one figure of a report counted: the figure's own condition over
+// the very cases, so that the list adds up to the figure.
+func (s *Store) counted(ctx context.Context, q Question, name, key string, size int, after string) (*feedbackv1.ListReportLeadsResponse, error) {
+	r := infoOf(q.Report)
+	metric, ok := find(r.metrics, name)
+	switch {
+	case !ok:
+		return nil, fault.New(fault.Invalid, "name: the report %s has no figure %q", q.Report, name)
+	case r.cases == "" || !metric.measure.listed():
+		return nil, fault.New(fault.Invalid, "name: %s is not made of single leads; choose a count of the same report", metric.ID)
+	case key == totalKey:
+		key = ""
+	}
+	of, where := metric.measure.of, metric.measure.where
+	if metric.measure.by == byCount || metric.measure.by == byShare {
+		of = "1"
+	}
+	if metric.measure.by == byShare {
+		where = "(" + metric.measure.where + ") AND (" + metric.measure.of + ")"
+	}
+	by := q.By
+	if timed(by) && key != "" {
+		from, to, err := periodOf(q, key)
+		if err != nil {
+			return nil, err
+		}
+		q.From, q.To = later(q.From, from), earlier(q.To, to)
+	}
+	b := &query{}
+	b.add("SELECT c.lead_id, MIN(c.state), MIN(c.received_at), MIN(c.person), SUM(" + of + ") * 1.0 FROM (")
+	b.cases(r, q)
+	b.add(") c WHERE (" + where + ") AND c.lead_id > ?")
+	b.args = append(b.args, after)
+	if key != "" && by != "" && !timed(by) {
+		b.add(" AND c." + by + " = ?")
+		b.args = append(b.args, key)
+	}
+	b.add(" GROUP BY c.lead_id ORDER BY c.lead_id LIMIT ?")
+	b.args = append(b.args, size+1)
+	out := &feedbackv1.ListReportLeadsResponse{}
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, s.dialect.places(b.text.String()), b.args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			l := &feedbackv1.CountedLead{}
+			var received instantColumn
+			if err := rows.Scan(&l.LeadId, &l.State, &received, &l.Owner, &l.Value); err != nil {
+				return err
+			}
+			l.ReceivedAt = timestamppb.New(time.Time(received))
+			l.Owner = strings.TrimPrefix(l.Owner, noneKey)
+			out.Leads = append(out.Leads, l)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, s.fault("read", err)
+	}
+	if len(out.Leads) > size {
+		out.Leads = out.Leads[:size]
+		out.NextPageToken = out.Leads[size-1].GetLeadId()
+	}
+	return out, nil
+}
+
+func find(metrics []Metric, name string) (Metric, bool) {
+	for _, m := range metrics {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Metric{}, false
+}
+
+// timed says whether a dimension is one of time.
+func timed(by string) bool { return slices.Contains(units, by) }
+
+// periodOf reads the key of a row by time.
+func periodOf(q Question, key string) (from, to time.Time, err error) {
+	layout := map[string]string{"week": time.DateOnly, "month": "2006-01"}[q.By]
+	if layout == "" {
+		return q.Year.Bounds(key)
+	}
+	day, err := time.ParseInLocation(layout+" 15", key+" 12", q.Year.Zone)
+	if err != nil {
+		return from, to, fault.New(fault.Invalid, "key: %q is no %s; copy it from a row of the report", key, q.By)
+	}
+	from, to = q.Year.Begin(day, q.By)
+	return from, to, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// earlier is the one that comes first; zero = none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}

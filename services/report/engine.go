@@ -1,0 +1,352 @@
+package report
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/internal/fault"
+)
+
+// mostPeriods bounds how many rows a report by time has.
+const mostPeriods = 600
+
+// measured computes a report that is made of cases: a row for each value of the
+// dimension, and the total.
+func (s *Store) measured(ctx context.Context, tx *sql.Tx, r *info, q Question, out *feedbackv1.Report) error {
+	currency, err := s.currency(ctx, tx, r, q)
+	if err != nil {
+		return err
+	}
+	out.Currency = currency
+	m := measuring{store: s, tx: tx, info: r, currency: currency}
+	total, err := m.rows(ctx, q, "")
+	if err != nil {
+		return err
+	}
+	all := total[""]
+	if all == nil {
+		all = m.empty()
+	}
+	out.Total = m.row(totalKey, all)
+	out.Benchmarks = r.benchmarks
+	if r.remarks != nil {
+		out.Remarks = r.remarks(numbersOf(out.Total))
+	}
+	switch {
+	case q.By == "":
+		return nil
+	case slices.Contains(units, q.By):
+		return m.byTime(ctx, q, out)
+	}
+	rows, err := m.rows(ctx, q, q.By)
+	if err != nil {
+		return err
+	}
+	keys := make([]string, 0, len(rows))
+	for k := range rows { // any order: they are sorted
+		keys = append(keys, k)
+	}
+	sortKeys(keys, q.By)
+	for _, k := range keys {
+		out.Rows = append(out.Rows, m.row(k, rows[k]))
+	}
+	return nil
+}
+
+// measuring is one computation of a report.
+type measuring struct {
+	store    *Store
+	tx       *sql.Tx
+	info     *info
+	currency string
+}
+
+// measuredRow is what a row is made of.
+type measuredRow struct {
+	cases   int64
+	numbers map[string]int64
+	samples map[[2]string][]float64
+}
+
+func (m *measuring) empty() *measuredRow {
+	return &measuredRow{numbers: map[string]int64{}, samples: map[[2]string][]float64{}}
+}
+
+// byTime makes a row for each week, month or quarter: that of a cohort for the leads
+// received in it, that of activity for what happened in it.
+func (m *measuring) byTime(ctx context.Context, q Question, out *feedbackv1.Report) error {
+	first, last, err := m.span(ctx, q)
+	if err != nil || first.IsZero() {
+		return err
+	}
+	for n := 0; !first.After(last); n++ {
+		if n == mostPeriods {
+			return fault.New(fault.Invalid, "by: there are more than %d %ss from %s to %s; choose a longer unit, or bound the period with from and to", mostPeriods, q.By, moment(first), moment(last))
+		}
+		from, to := q.Year.Begin(first, q.By)
+		part := q
+		part.By = ""
+		if part.From.Before(from) {
+			part.From = from
+		}
+		if part.To.IsZero() || to.Before(part.To) {
+			part.To = to
+		}
+		rows, err := m.rows(ctx, part, "")
+		if err != nil {
+			return err
+		}
+		if rows[""] == nil {
+			rows[""] = m.empty()
+		}
+		row := m.row(periodName(q, from), rows[""])
+		row.From, row.To = timestamp(from), timestamp(to)
+		out.Rows = append(out.Rows, row)
+		first = to
+	}
+	return nil
+}
+
+// periodName names a period: a week by its Monday, a month, or a quarter of the agreed
+// year.
+func periodName(q Question, from time.Time) string {
+	local := from.In(q.Year.Zone)
+	switch q.By {
+	case "week":
+		return local.Format(time.DateOnly)
+	case "month":
+		return local.Format("2006-01")
+	}
+	return q.Year.Quarter(from)
+}
+
+// span is the first and the last instant of the cases.
+func (m *measuring) span(ctx context.Context, q Question) (first, last time.Time, err error) {
+	b := &query{}
+	columns := []string{"came_at"}
+	if q.Frame == frameActivity && m.info.cases == casesLeads {
+		columns = append(columns, append([]string{"won_at", "lost_at"}, instants...)...)
+	}
+	var lows, highs []string
+	for _, c := range columns {
+		lows, highs = append(lows, "MIN("+c+")"), append(highs, "MAX("+c+")")
+	}
+	b.add("SELECT " + strings.Join(append(lows, highs...), ", ") + " FROM (")
+	b.cases(m.info, q)
+	b.add(") c")
+	at := make([]instantColumn, 2*len(columns))
+	to := make([]any, len(at))
+	for i := range at {
+		to[i] = &at[i]
+	}
+	if err := m.tx.QueryRowContext(ctx, m.store.dialect.places(b.text.String()), b.args...).Scan(to...); err != nil {
+		return first, last, err
+	}
+	for i, t := range at {
+		t := time.Time(t)
+		if t.IsZero() {
+			continue
+		}
+		if i < len(columns) && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+		if t.After(last) {
+			last = t
+		}
+	}
+	// A period that was asked for is shown whole, also where nothing happened.
+	if !q.From.IsZero() && !first.IsZero() {
+		first = q.From
+	}
+	if !q.To.IsZero() && !first.IsZero() {
+		last = q.To.Add(-1)
+	}
+	if last.After(q.AsOf) {
+		last = q.AsOf
+	}
+	return first, last, nil
+}
+
+// rows counts the cases by the values of a dimension; none = all under "".
+func (m *measuring) rows(ctx context.Context, q Question, by string) (map[string]*measuredRow, error) {
+	var columns []string
+	for _, metric := range m.info.metrics {
+		for _, c := range metric.measure.counts() {
+			if !slices.Contains(columns, c) {
+				columns = append(columns, c)
+			}
+		}
+	}
+	key := "CAST('' AS TEXT)"
+	if by != "" {
+		key = "c." + by
+	}
+	b := &query{}
+	b.add("SELECT " + key + ", COUNT(*)")
+	for _, c := range columns {
+		b.add(", " + c)
+	}
+	b.add(" FROM (")
+	b.cases(m.info, q)
+	b.add(") c")
+	if by != "" {
+		b.add(" GROUP BY 1") // without a split there is nothing to sort by
+	}
+	out := map[string]*measuredRow{}
+	rows, err := m.tx.QueryContext(ctx, m.store.dialect.places(b.text.String()), b.args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.info.name, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key string
+		row := m.empty()
+		numbers := make([]int64, len(columns))
+		at := []any{&key, &row.cases}
+		for i := range numbers {
+			at = append(at, &numbers[i])
+		}
+		if err := rows.Scan(at...); err != nil {
+			return nil, err
+		}
+		for i, c := range columns {
+			row.numbers[c] = numbers[i]
+		}
+		out[key] = row
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return out, m.samples(ctx, q, key, out)
+}
+
+// samples reads the values of which means and medians are made.
+func (m *measuring) samples(ctx context.Context, q Question, key string, into map[string]*measuredRow) error {
+	var done [][2]string
+	for _, metric := range m.info.metrics {
+		name := [2]string{metric.measure.of, metric.measure.where}
+		if !metric.measure.sample() || slices.Contains(done, name) {
+			continue
+		}
+		done = append(done, name)
+		b := &query{}
+		b.add("SELECT " + key + ", c." + name[0] + " FROM (")
+		b.cases(m.info, q)
+		b.add(") c WHERE (" + name[1] + ") AND c." + name[0] + " IS NOT NULL ORDER BY 2")
+		if err := m.sample(ctx, b, name, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *measuring) sample(ctx context.Context, b *query, name [2]string, into map[string]*measuredRow) error {
+	rows, err := m.tx.QueryContext(ctx, m.store.dialect.places(b.text.String()), b.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key string
+		var v float64
+		if err := rows.Scan(&key, &v); err != nil {
+			return err
+		}
+		if row := into[key]; row != nil {
+			row.samples[name] = append(row.samples[name], v)
+		}
+	}
+	return rows.Err()
+}
+
+// row makes the figures of a row.
+func (m *measuring) row(key string, r *measuredRow) *feedbackv1.ReportRow {
+	out := &feedbackv1.ReportRow{Key: key, Cases: r.cases}
+	for _, metric := range m.info.metrics {
+		var numbers []int64
+		for _, c := range metric.measure.counts() {
+			numbers = append(numbers, r.numbers[c])
+		}
+		var v float64
+		known := false
+		if metric.Unit != unitMoney || m.currency != "" {
+			v, known = metric.measure.figure(numbers, r.samples[[2]string{metric.measure.of, metric.measure.where}])
+		}
+		out.Figures = append(out.Figures, &feedbackv1.Figure{Name: metric.Name, Value: v, Unknown: !known})
+	}
+	return out
+}
+
+// currency is the one in which the report's money is: none where there is none, or
+// where it is in several, which are not added up.
+func (s *Store) currency(ctx context.Context, tx *sql.Tx, r *info, q Question) (string, error) {
+	if r.cases != casesLeads || !slices.ContainsFunc(r.metrics, func(m Metric) bool { return m.Unit == unitMoney }) {
+		return "", nil
+	}
+	b := &query{}
+	b.add("SELECT DISTINCT c.currency FROM (")
+	b.cases(r, q)
+	b.add(") c WHERE c.won_at IS NOT NULL AND c.value_minor <> 0 ORDER BY 1")
+	rows, err := tx.QueryContext(ctx, s.dialect.places(b.text.String()), b.args...)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	var found []string
+	for rows.Next() {
+		var c string
+		if err := rows.Scan(&c); err != nil {
+			return "", err
+		}
+		found = append(found, c)
+	}
+	if len(found) != 1 {
+		return "", rows.Err()
+	}
+	return found[0], rows.Err()
+}
+
+func numbersOf(row *feedbackv1.ReportRow) figures {
+	out := figures{}
+	for _, f := range row.GetFigures() {
+		if !f.GetUnknown() {
+			out[f.GetName()] = f.GetValue()
+		}
+	}
+	return out
+}
+
+// sortKeys puts numbers and bands in their own order, and what is none last.
+func sortKeys(keys []string, by string) {
+	rank := func(k string) int {
+		switch {
+		case k == noneKey:
+			return 2
+		case k == othersKey:
+			return 1
+		}
+		return 0
+	}
+	band := func(k string) int {
+		for i, b := range sizeBands {
+			if b.name == k {
+				return i
+			}
+		}
+		return len(sizeBands)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		if x, y := rank(a), rank(b); x != y {
+			return x - y
+		}
+		if by == "size" {
+			return band(a) - band(b)
+		}
+		return compareKeys(a, b)
+	})
+}
