@@ -97,27 +97,44 @@ func imported[Row, Result any](ctx context.Context, o *Outcomes, rows []Row, tak
 	return out, nil
 }
 
+// unsafeID refuses a row.
+const unsafeID = "the lead's id has lower-case letters, digits and hyphens only"
+
+// working are leads as the rows so far have moved them on.
+type working struct {
+	leads func(string) (*lead.State, error)
+	moved map[string]*lead.State
+}
+
+func (w working) of(id string) (*lead.State, error) {
+	if w.moved[id] == nil {
+		folded, err := w.leads(id)
+		if err != nil {
+			return nil, err
+		}
+		w.moved[id] = folded.Clone()
+	}
+	return w.moved[id], nil
+}
+
 // taken says what becomes of rows; each sees the ones before it.
 func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error), source, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
 	var results []*feedbackv1.OutcomeResult
 	var drafts []ledger.Draft
-	states, waits := map[string]*lead.State{}, map[string]bool{}
+	states, waits := working{leads, map[string]*lead.State{}}, map[string]bool{}
 	for _, row := range rows {
 		result := &feedbackv1.OutcomeResult{Line: row.GetLine()}
 		results = append(results, result)
 		id, cause := row.GetLeadId(), importCause(row.GetLeadId(), row.GetKey())
 		if !lead.Safe(id) {
-			result.Outcome, result.Text = "refused", "the lead's id has lower-case letters, digits and hyphens only"
+			result.Outcome, result.Text = "refused", unsafeID
 			continue
 		}
-		if states[id] == nil {
-			folded, err := leads(id)
-			if err != nil {
-				return nil, nil, err
-			}
-			states[id] = folded.Clone()
+		s, err := states.of(id)
+		if err != nil {
+			return nil, nil, err
 		}
-		s, occurred := states[id], row.GetOccurredAt().AsTime()
+		occurred := row.GetOccurredAt().AsTime()
 		stated := &leadv1.OutcomeRecorded{
 			Kind: row.GetKind(), Member: row.GetMember(), Channel: row.GetChannel(), Reason: row.GetReason(),
 			ValueMinor: row.GetValueMinor(), Currency: row.GetCurrency(),

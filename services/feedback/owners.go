@@ -50,23 +50,20 @@ func (o *Outcomes) ImportOwners(ctx context.Context, req *feedbackv1.ImportOwner
 func owned(now time.Time, leads func(string) (*lead.State, error), batch, actor string, rows []*feedbackv1.OwnerRow) ([]*feedbackv1.OwnerResult, []ledger.Draft, error) {
 	var results []*feedbackv1.OwnerResult
 	var drafts []ledger.Draft
-	states := map[string]*lead.State{}
+	states := working{leads, map[string]*lead.State{}}
 	for _, row := range rows {
 		result := &feedbackv1.OwnerResult{Line: row.GetLine(), Outcome: "there"}
 		results = append(results, result)
 		id, cause := row.GetLeadId(), importCause(row.GetLeadId(), "owner:"+row.GetKey())
 		if !lead.Safe(id) {
-			result.Outcome, result.Text = "refused", "the lead's id has lower-case letters, digits and hyphens only"
+			result.Outcome, result.Text = "refused", unsafeID
 			continue
 		}
-		if states[id] == nil {
-			folded, err := leads(id)
-			if err != nil {
-				return nil, nil, err
-			}
-			states[id] = folded.Clone()
+		s, err := states.of(id)
+		if err != nil {
+			return nil, nil, err
 		}
-		s, at := states[id], row.GetOccurredAt().AsTime()
+		at := row.GetOccurredAt().AsTime()
 		if _, done := s.Done(cause); done {
 			continue
 		}

@@ -73,13 +73,9 @@ func (r *Routing) claim(leads folds, b *batch, item *ledger.Item, cmd *claim) er
 		return nil
 	}
 	if item.Lead != "" {
-		folded, err := leads(item.Lead)
-		if err != nil {
+		folded, err := commanded(leads, item)
+		if folded == nil {
 			return err
-		}
-		if folded.ID == "" {
-			item.Err = fault.New(fault.NotFound, "there is no lead %s", item.Lead)
-			return nil
 		}
 		s := b.turn.Lead(folded)
 		said, _, why := b.turn.Claim(s, cmd.member)
