@@ -3064,7 +3064,8 @@ type Candidate struct {
 	// about to end), "absent" (not signed in), "full", "capped" (as many as agreed for
 	// the period), "lacks" (a language or skill), "declined", "timed-out",
 	// "returned", "excluded" (by who moved the lead), "not-known", "later" (somebody
-	// comes first in the agreed order).
+	// comes first in the agreed order), "not-in-group" (the lead is theirs, and no pool of
+	// its group is).
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why not, in plain words.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
