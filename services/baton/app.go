@@ -356,8 +356,12 @@ func (a *App) departments() []string {
 // nudged opens a desk that hears nothing: the fold nudges it when something became
 // possible. nudge tells the fold whom to wake.
 func (a *App) nudged(name string, d ledger.Decider, nudge func(func())) (*ledger.Desk, error) {
+	return a.nudgedBy(name, d, nudge, ledger.DeskConfig{})
+}
+
+func (a *App) nudgedBy(name string, d ledger.Decider, nudge func(func()), cfg ledger.DeskConfig) (*ledger.Desk, error) {
 	ctx, cancel := context.WithCancel(a.run)
-	desk, err := a.log.Desk(ctx, d, ledger.DeskConfig{})
+	desk, err := a.log.Desk(ctx, d, cfg)
 	if err != nil {
 		cancel()
 		return nil, err

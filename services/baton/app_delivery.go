@@ -41,11 +41,17 @@ func (a *App) startDelivery(ctx context.Context, writable bool) error {
 	if err := delivery.Declare(ctx, a.log, a.book, a.cfg.SMTPURL != ""); err != nil {
 		return err
 	}
+	var turns ledger.DeskConfig
+	if a.log.Shared() {
+		// Of several processes one sends. By its consumer they know whose turn it is, and
+		// by nothing else: it hears nothing.
+		turns = ledger.DeskConfig{Durable: delivery.Name, Single: true}
+	}
 	var err error
-	if a.tellDesk, err = a.nudged(delivery.Name, &delivery.Delivery{Book: a.book}, func(wake func()) { a.book.Nudge(a.log.Follower(), wake) }); err != nil {
+	if a.tellDesk, err = a.nudgedBy(delivery.Name, &delivery.Delivery{Book: a.book}, func(wake func()) { a.book.Nudge(a.log.Follower(), wake) }, turns); err != nil {
 		return err
 	}
-	a.teller = &delivery.Worker{Log: a.log, Book: a.book, Make: a.maker, Senders: senders, Customers: customers, Metrics: a.tel.Metrics(), Logger: a.logger}
+	a.teller = &delivery.Worker{Log: a.log, Book: a.book, Make: a.maker, Senders: senders, Customers: customers, Active: a.tellDesk.Active, Metrics: a.tel.Metrics(), Logger: a.logger}
 	a.background("sending notices", a.teller.Keep)
 	a.undo("age of notices", discard(a.tel.Metrics().OnOldestNotice(func() (age time.Duration) {
 		a.log.Follower().View(func(v *ledger.View) { age = a.book.OldestAge(v.Now) })
