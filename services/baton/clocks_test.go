@@ -509,7 +509,7 @@ func TestClockCommands(t *testing.T) {
 			}
 		}
 	}
-	holds("lead clocks", show("lead", "clocks", id), "Taken", "sales", "4:00 h of work", "2026-03-02T13:00:00Z", "runs")
+	holds("lead clocks", show("lead", "clocks", id), "Taken", "sales", "4:00 h of work", "2026-03-02T13:00:00Z", "runs", "Waited with marketing 0:00, with sales 0:00.")
 	holds("clock list --breached", show("clock", "list", "--breached"), "No clock runs that will run out.")
 	h.forward(5 * time.Hour)
 	list := show("clock", "list", "--breached")
@@ -518,7 +518,8 @@ func TestClockCommands(t *testing.T) {
 		t.Errorf("clock list --breached shows a lead on which nothing has run out:\n%s", list)
 	}
 	holds("clock list", show("clock", "list"), id, other, "First touch", "Follow-up")
-	holds("lead clocks of the taken one", show("lead", "clocks", other), "Taken", "stopped 2026-03-02T09:00:00Z", "First touch")
+	// First touch (8 hours of work) and follow-up (48 hours) run at once, and are one wait.
+	holds("lead clocks of the taken one", show("lead", "clocks", other), "Taken", "stopped 2026-03-02T09:00:00Z", "First touch", "Waited with marketing 0:00, with sales 5:00.")
 	holds("as JSON", show("lead", "clocks", other, "--format", "json"), `"limit":`, `"department":`)
 }
 

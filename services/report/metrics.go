@@ -15,7 +15,7 @@ type Metric struct {
 	ID string
 	// Report and Name say where it stands.
 	Report, Name string
-	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money".
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "turns", "money".
 	Unit string
 	// Formula and Population, in words.
 	Formula, Population string
@@ -39,6 +39,7 @@ const (
 	unitRatio      = "ratio"
 	unitNumber     = "number"
 	unitPeople     = "people"
+	unitTurns      = "turns"
 	unitMoney      = "money"
 )
 
