@@ -61,7 +61,7 @@ type routed struct {
 
 func newRelay(t *testing.T, redis string) *relay {
 	t.Helper()
-	r := &relay{storm: newStorm(t, uint64(time.Now().UnixNano()))}
+	r := &relay{storm: newStorm(t, uint64(time.Now().UnixNano()), stormBuild(t))}
 	r.agreed = map[string]string{"calendar: office\n    take_within: 2h\n    remind_before: 15m\n": "calendar: office\n    take_within: 1m\n"}
 	root := t.TempDir()
 	url, keys := ledgertest.Serve(t, filepath.Join(root, "nats")), filepath.Join(root, "keys")
