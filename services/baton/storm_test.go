@@ -796,8 +796,10 @@ func (v *stormVerdict) fold(e *ledger.Event) {
 	case *leadv1.LeadNurtured:
 		l.owner, l.offeredTo = "", ""
 	case *leadv1.OutcomeRecorded:
-		v.closed++
-		l.owner, l.offeredTo = "", ""
+		if kind := body.GetKind(); kind == leadv1.OutcomeKind_OUTCOME_KIND_WON || kind == leadv1.OutcomeKind_OUTCOME_KIND_LOST {
+			v.closed++
+			l.owner, l.offeredTo = "", ""
+		}
 	}
 }
 
