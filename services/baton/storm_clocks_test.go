@@ -30,11 +30,10 @@ import (
 // clockSlack is how long after its instant a clock may say that it was due.
 const clockSlack = time.Second
 
-// clockLead is how long before something is due the program is started.
-const clockLead = 1500 * time.Millisecond
-
-// stormClocked are clocks as short as an agreement may have them: whatever is
-// running out at the hour is on duty, so that each reading has its instant.
+// stormClocked are clocks as short as an agreement may have them. Everybody is on duty
+// at any hour, so that each reading has its instant. Whoever hears of a lead that nobody
+// takes is named: a manager is one of a pool, and a lead that was only just qualified is
+// in none, so that the step would be passed over, and its time with it.
 const stormClocked = `
 clocks:
   - id: take
@@ -275,9 +274,11 @@ func (c *clockStorm) next(t time.Time) time.Time {
 	return c.due[c.rng.IntN(min(len(c.due), 100))]
 }
 
-// pass lets time go on to a moment before an instant: long enough for a start.
+// pass lets time go on to a moment before an instant: long enough for a start, as long
+// as the last one took.
 func (c *clockStorm) pass(at time.Time) {
-	c.skip += max(0, at.Sub(c.now())-clockLead)
+	last := c.watches[len(c.watches)-1]
+	c.skip += max(0, at.Sub(c.now())-last.ready.Sub(last.launched)-500*time.Millisecond)
 }
 
 // past lets time go on to where the log is.
@@ -417,7 +418,7 @@ func TestClocksInAKillStorm(t *testing.T) {
 		c.pass(due)
 		c.run(t, off)
 		moment := time.Duration(200+c.rng.IntN(2500)) * time.Millisecond
-		if n%3 != 0 {
+		if n%3 != 2 {
 			moment = due.Sub(c.now()) + time.Duration(c.rng.IntN(100)-30)*time.Millisecond
 		}
 		stormWait(t.Context(), moment)
@@ -469,7 +470,7 @@ func (c *clockStorm) judge(t *testing.T, v *stormVerdict) {
 		t.Error(what)
 	}
 	var prompt, after []time.Duration
-	ahead, behind, around := 0, 0, 0
+	ahead, around := 0, 0
 	for _, f := range v.clocks.fired {
 		if by, ok := c.seen(f.due); ok && f.at.After(by) {
 			t.Errorf("what was due at %v was said at %v; the program must have seen it by %v", f.due, f.at, by)
@@ -478,9 +479,7 @@ func (c *clockStorm) judge(t *testing.T, v *stormVerdict) {
 			return !f.at.Before(w.launched.Add(w.off)) && !f.at.After(w.ended.Add(w.off+clockSlack))
 		})
 		switch {
-		case i < 0 || !c.watches[i].right && c.watches[i].off <= 0:
-			behind++
-		case c.watches[i].off > 0:
+		case i < 0 || !c.watches[i].right:
 			ahead++
 		case f.due.Before(c.watches[i].ready):
 			after = append(after, f.at.Sub(c.watches[i].launched))
@@ -491,9 +490,9 @@ func (c *clockStorm) judge(t *testing.T, v *stormVerdict) {
 			around++
 		}
 	}
-	t.Logf("%d readings, each once: %d while the program ran and its clock was right, %s after they were due; %d that were due while it was dead, %s after it was started; %d by a clock an hour ahead; %d while its clock was behind the log; %d were due within 100 ms of a kill",
-		len(v.clocks.fired), len(prompt), spread(prompt), len(after), spread(after), ahead, behind, around)
-	if len(prompt) < 20 || len(after) < 20 || ahead == 0 || around == 0 {
+	t.Logf("%d readings, each once: %d while the program ran and its clock was right, %s after they were due; %d that were due while it was dead, %s after it was started; %d by a clock an hour ahead, or while the log was; %d were due within 100 ms of a kill",
+		len(v.clocks.fired), len(prompt), spread(prompt), len(after), spread(after), ahead, around)
+	if len(prompt) < 10 || len(after) < 10 || ahead < 10 {
 		t.Error("that is too little to show anything")
 	}
 }

@@ -660,6 +660,7 @@ type stormVerdict struct {
 	offers, accepts, rejects, closed int
 	peak                             int
 	clocks                           stormClocks
+	last                             time.Time // The last event was recorded then.
 	wrong                            []string
 }
 
@@ -744,6 +745,7 @@ func (s *storm) verify(t *testing.T) *stormVerdict {
 
 // fold holds one event against those before it.
 func (v *stormVerdict) fold(e *ledger.Event) {
+	v.last = e.Recorded
 	if body, ok := e.Body.(*routingv1.PoolAdvanced); ok {
 		v.steps(e.Seq, body)
 	}
