@@ -62,7 +62,12 @@ type routed struct {
 func newRelay(t *testing.T, redis string) *relay {
 	t.Helper()
 	r := &relay{storm: newStorm(t, uint64(time.Now().UnixNano()), stormBuild(t))}
-	r.agreed = map[string]string{"calendar: office\n    take_within: 2h\n    remind_before: 15m\n": "calendar: office\n    take_within: 1m\n"}
+	r.agreed = map[string]string{}
+	// All that the one who never answers holds runs out within the test, whatever she is
+	// offered first.
+	for _, hours := range []string{"2h", "4h"} {
+		r.agreed["calendar: office\n    take_within: "+hours+"\n    remind_before: 15m\n"] = "calendar: office\n    take_within: 1m\n"
+	}
 	root := t.TempDir()
 	url, keys := ledgertest.Serve(t, filepath.Join(root, "nats")), filepath.Join(root, "keys")
 	one := func(name, http string, services ...string) *part {
