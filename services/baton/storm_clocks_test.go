@@ -308,6 +308,19 @@ func (c *clockStorm) end(t *testing.T) {
 	c.kill(t)
 }
 
+// slack is how long after its instant a clock may say that it was due: a second, or as
+// long as the slowest start took where that is more. A start takes half a second; on a
+// machine that is so busy that it takes longer, nothing is on time.
+func (c *clockStorm) slack() time.Duration { return max(clockSlack, c.slowest()) }
+
+// slowest is how long the slowest start took.
+func (c *clockStorm) slowest() (d time.Duration) {
+	for _, w := range c.watches {
+		d = max(d, w.ready.Sub(w.launched))
+	}
+	return d
+}
+
 // seen answers by when somebody who looked at the right clock must have seen, and
 // said, that something was due.
 func (c *clockStorm) seen(due time.Time) (time.Time, bool) {
@@ -316,7 +329,7 @@ func (c *clockStorm) seen(due time.Time) (time.Time, bool) {
 		if due.After(by) {
 			by = due
 		}
-		if by = by.Add(clockSlack); w.right && !by.After(w.ended) {
+		if by = by.Add(c.slack()); w.right && !by.After(w.ended) {
 			return by, true
 		}
 	}
@@ -376,7 +389,7 @@ func (c *clockStorm) answers(ctx context.Context, n int, member string) {
 // instants at which clocks are due, and starts it again later, now and then with its
 // clock an hour ahead or an hour behind. Every reading is said once, none before it
 // is due, none is lost; and where the program ran and its clock was right, within a
-// second.
+// second, as far as the machine has time for it.
 //
 //	BATON_STORM_KILLS  how often it is killed (5)
 //	BATON_STORM_SEED   repeats the moments and what people do, though not the
@@ -437,7 +450,7 @@ func TestClocksInAKillStorm(t *testing.T) {
 		c.end(t)
 		c.pass(c.next(c.now()))
 		c.run(t, 0)
-		stormWait(t.Context(), 2500*time.Millisecond)
+		stormWait(t.Context(), 1500*time.Millisecond+c.slack())
 	}
 	c.end(t)
 	// More than enough time for everything that can still be due.
@@ -450,7 +463,7 @@ func TestClocksInAKillStorm(t *testing.T) {
 		if at != last {
 			last, calmSince = at, c.now()
 		}
-		return c.now().Sub(calmSince) > clockSlack, fmt.Sprintf("%d events", at)
+		return c.now().Sub(calmSince) > c.slack(), fmt.Sprintf("%d events", at)
 	})
 	c.settle(t)
 	c.watches[len(c.watches)-1].ended = c.now()
@@ -497,8 +510,8 @@ func (c *clockStorm) judge(t *testing.T, v *stormVerdict) {
 			around++
 		}
 	}
-	t.Logf("%d readings, each once: %d while the program ran and its clock was right, %s after they were due; %d that were due while it was dead, %s after it was started; %d by a clock an hour ahead, or while the log was; %d were due within 100 ms of a kill",
-		len(v.clocks.fired), len(prompt), spread(prompt), len(after), spread(after), ahead, around)
+	t.Logf("%d readings, each once: %d while the program ran and its clock was right, %s after they were due; %d that were due while it was dead, %s after it was started; %d by a clock an hour ahead, or while the log was; %d were due within 100 ms of a kill; the slowest start took %v",
+		len(v.clocks.fired), len(prompt), spread(prompt), len(after), spread(after), ahead, around, c.slowest().Round(time.Millisecond))
 	if len(prompt) < 10 || len(after) < 10 || ahead < 10 {
 		t.Error("that is too little to show anything")
 	}
