@@ -299,7 +299,9 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 		if writable {
 			a.scorer = scorer
 			a.background("training the score", scorer.Keep)
-			return a.endOverlays()
+			var err error
+			a.agreeDesk, err = a.nudged(name, &agreement.Endings{Register: a.register}, a.register.Nudge)
+			return err
 		}
 	case routing.Name:
 		a.people.Desk = closed{a.log}
@@ -314,7 +316,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 			}
 			routes.Store(desk)
 			a.routeDesk, a.people.Desk = desk, desk
-			if err := a.runClocks(); err != nil {
+			if a.clockDesk, err = a.nudged("clocks", a.clocks, a.clocks.Nudge); err != nil {
 				return err
 			}
 		}
@@ -352,24 +354,27 @@ func (a *App) departments() []string {
 	return out
 }
 
-// endOverlays records that exceptions of the agreement have ended. The fold nudges
-// the desk, so that it need not hear every event.
-func (a *App) endOverlays() error {
+// nudged opens a desk that hears nothing: the fold nudges it when something became
+// possible. nudge tells the fold whom to wake.
+func (a *App) nudged(name string, d ledger.Decider, nudge func(func())) (*ledger.Desk, error) {
+	return a.nudgedBy(name, d, nudge, ledger.DeskConfig{})
+}
+
+func (a *App) nudgedBy(name string, d ledger.Decider, nudge func(func()), cfg ledger.DeskConfig) (*ledger.Desk, error) {
 	ctx, cancel := context.WithCancel(a.run)
-	desk, err := a.log.Desk(ctx, &agreement.Endings{Register: a.register}, ledger.DeskConfig{})
+	desk, err := a.log.Desk(ctx, d, cfg)
 	if err != nil {
 		cancel()
-		return err
+		return nil, err
 	}
-	a.agreeDesk = desk
-	a.register.Nudge(desk.Nudge)
+	nudge(desk.Nudge)
 	desk.Nudge() // for what came while nobody was nudged
-	a.undo(agreement.Name, func(ctx context.Context) error {
-		a.register.Nudge(func() {})
+	a.undo(name, func(ctx context.Context) error {
+		nudge(func() {})
 		cancel()
-		return wait(ctx, agreement.Name, desk.Stopped())
+		return wait(ctx, name, desk.Stopped())
 	})
-	return nil
+	return desk, nil
 }
 
 // desk opens a deciding service's desk; single = of several processes one works
@@ -503,7 +508,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	a.background("projection", func(ctx context.Context) { a.project(ctx, at) })
 	outcomes := feedback.NewOutcomes(a.log, writer{a.log}, a.keys.Seal, a.log.Clock())
 	if writable {
-		if err := a.releaseOutcomes(); err != nil {
+		if a.outcomeDesk, err = a.nudged("outcomes that wait", &feedback.Releaser{Waiting: a.waiting}, a.waiting.Nudge); err != nil {
 			return err
 		}
 		outcomes.Imports(a.log, a.waiting)
@@ -549,26 +554,6 @@ func (a *App) year() (y agreement.Year) {
 		}
 	})
 	return y
-}
-
-// releaseOutcomes gives leads the outcomes that came before them. The fold
-// nudges the desk, so that it need not hear every event.
-func (a *App) releaseOutcomes() error {
-	ctx, cancel := context.WithCancel(a.run)
-	desk, err := a.log.Desk(ctx, &feedback.Releaser{Waiting: a.waiting}, ledger.DeskConfig{})
-	if err != nil {
-		cancel()
-		return err
-	}
-	a.outcomeDesk = desk
-	a.waiting.Nudge(desk.Nudge)
-	desk.Nudge() // for what came while nobody was nudged
-	a.undo("outcomes that wait", func(ctx context.Context) error {
-		a.waiting.Nudge(func() {})
-		cancel()
-		return wait(ctx, feedback.Name, desk.Stopped())
-	})
-	return nil
 }
 
 // project folds the log into the read model, for ever; what stops it is logged

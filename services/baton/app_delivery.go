@@ -41,35 +41,22 @@ func (a *App) startDelivery(ctx context.Context, writable bool) error {
 	if err := delivery.Declare(ctx, a.log, a.book, a.cfg.SMTPURL != ""); err != nil {
 		return err
 	}
-	if err := a.queueNotices(); err != nil {
+	var turns ledger.DeskConfig
+	if a.log.Shared() {
+		// Of several processes one sends. By its consumer they know whose turn it is, and
+		// by nothing else: it hears nothing.
+		turns = ledger.DeskConfig{Durable: delivery.Name, Single: true}
+	}
+	var err error
+	if a.tellDesk, err = a.nudgedBy(delivery.Name, &delivery.Delivery{Book: a.book}, func(wake func()) { a.book.Nudge(a.log.Follower(), wake) }, turns); err != nil {
 		return err
 	}
-	a.teller = &delivery.Worker{Log: a.log, Book: a.book, Make: a.maker, Senders: senders, Customers: customers, Metrics: a.tel.Metrics(), Logger: a.logger}
+	a.teller = &delivery.Worker{Log: a.log, Book: a.book, Make: a.maker, Senders: senders, Customers: customers, Active: a.tellDesk.Active, Metrics: a.tel.Metrics(), Logger: a.logger}
 	a.background("sending notices", a.teller.Keep)
 	a.undo("age of notices", discard(a.tel.Metrics().OnOldestNotice(func() (age time.Duration) {
 		a.log.Follower().View(func(v *ledger.View) { age = a.book.OldestAge(v.Now) })
 		return age
 	})))
-	return nil
-}
-
-// queueNotices opens the desk that queues what is called for. The fold nudges it, so that
-// it need not hear every event.
-func (a *App) queueNotices() error {
-	ctx, cancel := context.WithCancel(a.run)
-	desk, err := a.log.Desk(ctx, &delivery.Delivery{Book: a.book}, ledger.DeskConfig{})
-	if err != nil {
-		cancel()
-		return err
-	}
-	a.tellDesk = desk
-	a.book.Nudge(a.log.Follower(), desk.Nudge)
-	desk.Nudge() // for what came while nobody was nudged
-	a.undo(delivery.Name, func(ctx context.Context) error {
-		a.book.Nudge(a.log.Follower(), func() {})
-		cancel()
-		return wait(ctx, delivery.Name, desk.Stopped())
-	})
 	return nil
 }
 

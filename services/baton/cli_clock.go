@@ -54,7 +54,8 @@ func leadClocks() *cobra.Command {
 		Short: "The clocks of one lead: what ran, what runs, and until when",
 		Long: `Shows every run of every clock on one lead: the time on it, when it runs out or ran
 out, and when it stopped. Where something became known late, FIRST is what the
-clock had read before.`,
+clock had read before. Below is how long the lead has waited with marketing and with
+sales: the time in which at least one clock of theirs counted, several at once as one.`,
 		Example: `  baton lead clocks l2c4q…`,
 		Args:    exactly("ID"),
 		RunE: client(func(c *call) error {
@@ -98,7 +99,11 @@ func writeClocks(w io.Writer, list *routingv1.ListClocksResponse, leads bool, no
 		}
 		t.add(row...)
 	}
-	return t.write(w)
+	if err := t.write(w); err != nil || leads {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nWaited with marketing %s, with sales %s.\n", onClock(list.GetWaitedMarketing()), onClock(list.GetWaitedSales()))
+	return err
 }
 
 // onClock is a time in hours and minutes; empty = none is said.

@@ -226,69 +226,69 @@ func (im *importer) leadsOfRows(rows []waiting, places []int) (map[int]*intakev1
 }
 
 func (im *importer) sendOutcomes(rows []waiting, places []int, answers []answer) error {
-	leads, err := im.leadsOfRows(rows, places)
-	if err != nil {
-		return err
-	}
-	req := &feedbackv1.ImportOutcomesRequest{Source: im.source}
-	for _, i := range places {
-		row := rows[i].message.(*feedbackv1.OutcomeRow)
-		row.LeadId = leads[i].GetLeadId()
-		req.Rows = append(req.Rows, row)
-	}
-	res, err := im.system.outcomes.ImportOutcomes(im.ctx, req)
-	if err == nil {
-		err = answeredAll(len(res.GetResults()), len(places))
-	}
-	if err != nil {
-		return err
-	}
-	for n, r := range res.GetResults() {
-		switch a := &answers[places[n]]; r.GetOutcome() {
-		case "recorded":
-			a.fate = fateNew
-		case "waiting":
-			a.fate = fateWaiting
-		case "repeat":
-			a.fate = fateThere
-		default:
-			a.no = &refusal{reason: r.GetText()}
-		}
-	}
-	return nil
+	return sendAbout(im, rows, places, answers,
+		func(row *feedbackv1.OutcomeRow, lead string) { row.LeadId = lead },
+		func(about []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, error) {
+			res, err := im.system.outcomes.ImportOutcomes(im.ctx, &feedbackv1.ImportOutcomesRequest{Source: im.source, Rows: about})
+			return res.GetResults(), err
+		})
 }
 
 // sendOwners records who had leads of the past. A row by which nothing changed is
 // there already.
 func (im *importer) sendOwners(rows []waiting, places []int, answers []answer) error {
+	return sendAbout(im, rows, places, answers,
+		func(row *feedbackv1.OwnerRow, lead string) { row.LeadId = lead },
+		func(about []*feedbackv1.OwnerRow) ([]*feedbackv1.OwnerResult, error) {
+			res, err := im.system.outcomes.ImportOwners(im.ctx, &feedbackv1.ImportOwnersRequest{BatchId: im.batchID(), Rows: about})
+			return res.GetResults(), err
+		})
+}
+
+// became is what the system answers for a row.
+type became interface {
+	GetOutcome() string
+	GetText() string
+}
+
+// fates are the system's words for what became of a row; another word refuses it.
+var fates = map[string]fate{
+	"new": fateNew, "changed": fateNew, "recorded": fateNew, "waiting": fateWaiting, "repeat": fateThere, "there": fateThere,
+}
+
+// fillIn says what became of rows, in their order.
+func fillIn[R became](answers []answer, places []int, results []R) error {
+	if err := answeredAll(len(results), len(places)); err != nil {
+		return err
+	}
+	for n, r := range results {
+		fate, known := fates[r.GetOutcome()]
+		if !known {
+			answers[places[n]].no = &refusal{reason: r.GetText()}
+			continue
+		}
+		answers[places[n]].fate = fate
+	}
+	return nil
+}
+
+// sendAbout sends rows that are about leads, once it is known about which.
+func sendAbout[Row any, R became](im *importer, rows []waiting, places []int, answers []answer, about func(row Row, lead string), send func([]Row) ([]R, error)) error {
 	leads, err := im.leadsOfRows(rows, places)
 	if err != nil {
 		return err
 	}
-	req := &feedbackv1.ImportOwnersRequest{BatchId: im.batchID()}
+	var all []Row
 	for _, i := range places {
-		row := rows[i].message.(*feedbackv1.OwnerRow)
-		row.LeadId = leads[i].GetLeadId()
-		req.Rows = append(req.Rows, row)
+		row := rows[i].message.(Row)
+		about(row, leads[i].GetLeadId())
+		all = append(all, row)
 	}
-	res, err := im.system.outcomes.ImportOwners(im.ctx, req)
-	if err == nil {
-		err = answeredAll(len(res.GetResults()), len(places))
-	}
+	results, err := send(all)
 	if err != nil {
 		return err
 	}
-	for n, r := range res.GetResults() {
-		switch a := &answers[places[n]]; r.GetOutcome() {
-		case "recorded":
-			a.fate = fateNew
-		case "there":
-			a.fate = fateThere
-		default:
-			a.no = &refusal{reason: r.GetText()}
-		}
-	}
-	return nil
+	return fillIn(answers, places, results)
 }
 
 // batchID names what a file brings; the same file has the same name when it is
@@ -369,21 +369,8 @@ func (im *importer) sendAccounts(rows []waiting, places []int, answers []answer)
 		req.Accounts = append(req.Accounts, rows[i].message.(*intakev1.AccountRow))
 	}
 	res, err := im.system.intake.DeclareAccounts(im.ctx, req)
-	if err == nil {
-		err = answeredAll(len(res.GetResults()), len(places))
-	}
 	if err != nil {
 		return err
 	}
-	for n, r := range res.GetResults() {
-		switch a := &answers[places[n]]; r.GetOutcome() {
-		case "new", "changed":
-			a.fate = fateNew
-		case "there":
-			a.fate = fateThere
-		default:
-			a.no = &refusal{reason: r.GetText()}
-		}
-	}
-	return nil
+	return fillIn(answers, places, res.GetResults())
 }

@@ -46,10 +46,7 @@ up.
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		req := &intakev1.GetIntakeLedgerRequest{Source: *source}
 		var err error
-		if req.From, err = instantFlag(cmd, "from"); err != nil {
-			return err
-		}
-		if req.To, err = instantFlag(cmd, "to"); err != nil {
+		if req.From, req.To, err = spanFlags(cmd); err != nil {
 			return err
 		}
 		return client(func(c *call) error {

@@ -371,10 +371,7 @@ days.`,
 			req.Member = args[0]
 		}
 		var err error
-		if req.From, err = instantFlag(cmd, "from"); err != nil {
-			return err
-		}
-		if req.To, err = instantFlag(cmd, "to"); err != nil {
+		if req.From, req.To, err = spanFlags(cmd); err != nil {
 			return err
 		}
 		return client(func(c *call) error { return c.whyNot(req) })(cmd, args)

@@ -182,6 +182,14 @@ func instantFlag(cmd *cobra.Command, flag string) (*timestamppb.Timestamp, error
 	return instant(cmd, flag, text)
 }
 
+// spanFlags reads the flags that bound a span of time; nil where one is empty.
+func spanFlags(cmd *cobra.Command) (from, to *timestamppb.Timestamp, err error) {
+	if from, err = instantFlag(cmd, "from"); err == nil {
+		to, err = instantFlag(cmd, "to")
+	}
+	return from, to, err
+}
+
 // messageJSON is a message in the names of its contract, with every field.
 func messageJSON(m proto.Message) (json.RawMessage, error) {
 	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)

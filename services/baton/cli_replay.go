@@ -36,11 +36,7 @@ sealed. A record that cannot be read is named, and the status is 1.`,
 	flags.String("from", "", "recorded from then on")
 	flags.String("to", "", "recorded before then")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		from, err := instantFlag(cmd, "from")
-		if err != nil {
-			return err
-		}
-		to, err := instantFlag(cmd, "to")
+		from, to, err := spanFlags(cmd)
 		if err != nil {
 			return err
 		}

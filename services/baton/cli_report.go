@@ -75,10 +75,7 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
 		}
 		var err error
-		if req.From, err = instantFlag(cmd, "from"); err != nil {
-			return err
-		}
-		if req.To, err = instantFlag(cmd, "to"); err != nil {
+		if req.From, req.To, err = spanFlags(cmd); err != nil {
 			return err
 		}
 		if req.AsOf, err = instantFlag(cmd, "as-of"); err != nil {

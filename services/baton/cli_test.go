@@ -16,11 +16,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"baton": func() { os.Exit(execute(os.Args[1:])) },
-	})
+// programs are what the tests start as processes of their own, by name.
+var programs = map[string]func(){
+	"baton": func() { os.Exit(execute(os.Args[1:])) },
 }
+
+func TestMain(m *testing.M) { testscript.Main(m, programs) }
 
 // TestCommandLine runs the program as people do, without a running system.
 func TestCommandLine(t *testing.T) {

@@ -64,11 +64,7 @@ What only the new document asks for was not recorded of past leads, and is unkno
 		case len(args) == 0 && (flags.Changed("source") || flags.Changed("map")):
 			return misused(cmd, "--source and --map say how FILE is read; there is none")
 		}
-		from, err := instantFlag(cmd, "from")
-		if err != nil {
-			return err
-		}
-		to, err := instantFlag(cmd, "to")
+		from, to, err := spanFlags(cmd)
 		if err != nil {
 			return err
 		}

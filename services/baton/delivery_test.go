@@ -34,6 +34,7 @@ import (
 	deliveryv1 "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/delivery"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
@@ -678,6 +679,74 @@ func TestKilledBetweenSendingAndSayingSo(t *testing.T) {
 	n := h.notices("crm")
 	same(t, "notices", []any{len(n), n[0].GetState(), len(n[0].GetAttempts())}, []any{1, "delivered", 1})
 	whole(t, h)
+}
+
+// Of two processes that tell one sends, and the other takes over when it stops.
+//
+// Goes red if: the one that stands by sends as well (Worker.Active), or does not send
+// when it is its turn (Delivery.Wake).
+func TestOfTwoThatTellOneSends(t *testing.T) {
+	came, release := make(chan string, 10), make(chan struct{})
+	works := openReceiver(t, func(_ http.ResponseWriter, r *http.Request, _ int) {
+		came <- r.Header.Get("webhook-id")
+		select {
+		case <-release:
+		case <-r.Context().Done(): // whoever sent it stops
+		}
+	})
+	comes := func() string {
+		t.Helper()
+		select {
+		case id := <-came:
+			return id
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing is sent")
+			return ""
+		}
+	}
+	root := t.TempDir()
+	front := start(t, Config{
+		Services: slices.DeleteFunc(slices.Clone(allServices), func(name string) bool { return name == delivery.Name }),
+		Data:     filepath.Join(root, "front"), Keys: filepath.Join(root, "keys"), NATSListen: "127.0.0.1:-1",
+	})
+	tells := func(data string) *house {
+		return start(t, Config{
+			Services: []string{delivery.Name}, Data: filepath.Join(root, data), Keys: filepath.Join(root, "keys"), HTTP: "-",
+			NATSURL: front.App.log.Address(), Peers: []string{"routing=" + front.GRPCAddr}, clock: front.time,
+		})
+	}
+	sends, stands := tells("one"), tells("two")
+	front.parts = []*App{front.App, sends.App, stands.App}
+	front.team("ana", "ben")
+	front.agree(front.document())
+	sends.webhook("crm", works.URL, "LeadOffered")
+	front.settle()
+	if stands.tellDesk.Active() {
+		sends, stands = stands, sends
+	}
+	same(t, "at work", []bool{sends.tellDesk.Active(), stands.tellDesk.Active()}, []bool{true, false})
+
+	front.submit("k-1", filled(1))
+	first := comes()
+	still := make(chan error, 1)
+	go func() { still <- stands.Settle(t.Context()) }()
+	select {
+	case <-came:
+		t.Error("the one that stands by sends as well")
+	case err := <-still:
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	// It stops before it has heard an answer: the other one sends that again.
+	front.parts = []*App{front.App, stands.App}
+	sends.stop()
+	same(t, "what the other one sends", comes(), first)
+	close(release)
+	front.submit("k-2", filled(2))
+	front.settle()
+	same(t, "calls", len(works.heard()), 3)
+	same(t, "at work after that", stands.tellDesk.Active(), true)
 }
 
 // Whoever the lead is offered to opens its page; nobody else's look counts, and no

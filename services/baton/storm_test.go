@@ -71,7 +71,7 @@ func TestKillStorm(t *testing.T) {
 	seed := uint64(stormNumber(t, "BATON_STORM_SEED", int(time.Now().UnixNano()&0x7fffffff)))
 	t.Logf("%d kills, BATON_STORM_SEED=%d", kills, seed)
 
-	s := newStorm(t, seed)
+	s := newStorm(t, seed, stormBuild(t))
 	s.start(t)
 	s.open(t)
 	s.agree(t)
@@ -155,12 +155,18 @@ type storm struct {
 	exited  chan stormExit
 	killed  int
 
-	// agreed are further changes of the starter agreement.
-	agreed map[string]string
+	// more are further arguments at each start.
+	more []string
 
-	// offered are the leads offered to each member, as watched up to seen.
+	// agreed are further changes of the starter agreement, clocks what is added to it.
+	agreed map[string]string
+	clocks string
+
+	// offered are the leads offered to each member, as watched up to seen; heard is
+	// told of every event that is watched.
 	offered map[string]chan string
 	seen    uint64
+	heard   func(*leadv1.HistoryEntry)
 
 	// What the clients know of what they did.
 	forms, acknowledged, repeats, unanswered, accepted, rejected, closed atomic.Int64
@@ -176,19 +182,25 @@ type stormExit struct{ err error }
 // stormAck is one 200 as a sender noted it.
 type stormAck struct{ submission, delivery string }
 
-func newStorm(t *testing.T, seed uint64) *storm {
+// stormBuild builds the program.
+func stormBuild(t *testing.T) (binary string) {
 	t.Helper()
-	dir := t.TempDir()
+	binary = filepath.Join(t.TempDir(), "baton")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("the program cannot be built: %v\n%s", err, out)
+	}
+	return binary
+}
+
+func newStorm(t *testing.T, seed uint64, binary string) *storm {
+	t.Helper()
 	s := &storm{
-		binary: filepath.Join(dir, "baton"), data: filepath.Join(dir, "data"), seed: seed,
+		binary: binary, data: filepath.Join(t.TempDir(), "data"), seed: seed, heard: func(*leadv1.HistoryEntry) {},
 		httpAddr: stormPort(t), gRPC: stormPort(t), tokens: map[string]string{}, offered: map[string]chan string{},
 	}
 	for _, member := range stormMembers {
 		s.offered[member] = make(chan string, 1<<16)
-	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the program cannot be built: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
 		if s.process != nil {
@@ -242,7 +254,8 @@ func (o *stormTail) String() string {
 // launch starts the program and does not wait for it.
 func (s *storm) launch(t *testing.T) {
 	t.Helper()
-	s.process, s.said, s.exited = stormRun(t, s.binary, "--data", s.data, "--http", s.httpAddr, "--grpc", s.gRPC, "--console", "-", "--metrics", "-", "--free-floor", "1")
+	args := []string{"--data", s.data, "--http", s.httpAddr, "--grpc", s.gRPC, "--console", "-", "--metrics", "-", "--free-floor", "1"}
+	s.process, s.said, s.exited = stormRun(t, s.binary, append(args, s.more...)...)
 }
 
 // stormRun runs `baton up` and does not wait for it.
@@ -380,7 +393,7 @@ func (s *storm) agree(t *testing.T) {
 		}
 		doc = bytes.Replace(doc, []byte(old), []byte(replacement), 1)
 	}
-	doc = bytes.ReplaceAll(doc, []byte("09:00-17:00"), []byte("00:00-24:00"))
+	doc = append(bytes.ReplaceAll(doc, []byte("09:00-17:00"), []byte("00:00-24:00")), s.clocks...)
 	service := agreementv1.NewAgreementServiceClient(s.conn)
 	proposed, err := service.Propose(s.as(t.Context(), ""), &agreementv1.ProposeRequest{Document: doc})
 	if err != nil {
@@ -500,6 +513,7 @@ func (s *storm) watch(ctx context.Context) {
 				s.mistake("event %d was watched after %d", e.GetSequence(), s.seen)
 			}
 			s.seen = e.GetSequence()
+			s.heard(e)
 			if e.GetType() == "baton.lead.v1.LeadOffered" {
 				var o leadv1.LeadOffered
 				if err := protojson.Unmarshal([]byte(e.GetJson()), &o); err != nil {
@@ -645,6 +659,8 @@ type stormVerdict struct {
 	load                             map[string]int
 	offers, accepts, rejects, closed int
 	peak                             int
+	clocks                           stormClocks
+	last                             time.Time // The last event was recorded then.
 	wrong                            []string
 }
 
@@ -729,6 +745,7 @@ func (s *storm) verify(t *testing.T) *stormVerdict {
 
 // fold holds one event against those before it.
 func (v *stormVerdict) fold(e *ledger.Event) {
+	v.last = e.Recorded
 	if body, ok := e.Body.(*routingv1.PoolAdvanced); ok {
 		v.steps(e.Seq, body)
 	}
@@ -742,6 +759,7 @@ func (v *stormVerdict) fold(e *ledger.Event) {
 		v.leads[id] = l
 	}
 	l.folded.Evolve(e.Body, e.Occurred, e.Recorded)
+	v.clocks.fold(v, id, e)
 	switch body := e.Body.(type) {
 	case *leadv1.LeadReceived:
 		v.received[body.GetSubmissionId()]++
@@ -780,8 +798,10 @@ func (v *stormVerdict) fold(e *ledger.Event) {
 	case *leadv1.LeadNurtured:
 		l.owner, l.offeredTo = "", ""
 	case *leadv1.OutcomeRecorded:
-		v.closed++
-		l.owner, l.offeredTo = "", ""
+		if kind := body.GetKind(); kind == leadv1.OutcomeKind_OUTCOME_KIND_WON || kind == leadv1.OutcomeKind_OUTCOME_KIND_LOST {
+			v.closed++
+			l.owner, l.offeredTo = "", ""
+		}
 	}
 }
 

@@ -61,8 +61,13 @@ type routed struct {
 
 func newRelay(t *testing.T, redis string) *relay {
 	t.Helper()
-	r := &relay{storm: newStorm(t, uint64(time.Now().UnixNano()))}
-	r.agreed = map[string]string{"calendar: office\n    take_within: 2h\n    remind_before: 15m\n": "calendar: office\n    take_within: 1m\n"}
+	r := &relay{storm: newStorm(t, uint64(time.Now().UnixNano()), stormBuild(t))}
+	r.agreed = map[string]string{}
+	// All that the one who never answers holds runs out within the test, whatever she is
+	// offered first.
+	for _, hours := range []string{"2h", "4h"} {
+		r.agreed["calendar: office\n    take_within: "+hours+"\n    remind_before: 15m\n"] = "calendar: office\n    take_within: 1m\n"
+	}
 	root := t.TempDir()
 	url, keys := ledgertest.Serve(t, filepath.Join(root, "nats")), filepath.Join(root, "keys")
 	one := func(name, http string, services ...string) *part {
@@ -229,6 +234,7 @@ func TestRouterIsTakenOver(t *testing.T) {
 	kills := stormNumber(t, "BATON_TAKEOVERS", 3)
 	server := cachetest.Serve(t, false)
 	r := newRelay(t, server.URL(t))
+	r.clocks = stormClocked
 	began := time.Now()
 	calm := r.load(t)
 	r.after(t, began)
@@ -274,9 +280,30 @@ func TestRouterIsTakenOver(t *testing.T) {
 	if late > takenOver {
 		t.Errorf("an offer ran out %v before somebody said so", late)
 	}
+	r.clocked(t, v)
 	slices.Sort(took)
 	t.Logf("%d kills: routing went on after %v median, %v slowest (%v); %d offers ran out, the latest said %v after its instant; %d leads, %d offers, %d accepted; fullest load %d of %d; %d decisions derived again, %d differ",
 		kills, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), took, ran, late.Round(time.Millisecond), len(v.received), v.offers, v.accepts, v.peak, stormCapacity, v.result.Decisions, v.result.Differ)
+}
+
+// clocked holds what the clocks said against when it was due: both routers say it, and
+// the log takes it once.
+func (r *relay) clocked(t *testing.T, v *stormVerdict) {
+	t.Helper()
+	for _, what := range v.clocks.missing(v.last, func(due time.Time) (time.Time, bool) {
+		by := due.Add(takenOver)
+		return by, !by.After(v.last)
+	}) {
+		t.Error(what)
+	}
+	var late []time.Duration
+	for _, f := range v.clocks.fired {
+		late = append(late, f.at.Sub(f.due))
+	}
+	t.Logf("%d readings of clocks, each once, %s after they were due", len(late), spread(late))
+	if len(late) < 10 || late[len(late)-1] > takenOver {
+		t.Errorf("that is too little, or too late")
+	}
 }
 
 // TestRedisIsLostWhileLeadsFlow empties, kills and rolls back the Redis that

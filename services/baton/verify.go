@@ -62,11 +62,7 @@ read-only.`,
 }
 
 func verifyOptions(cmd *cobra.Command) (opt audit.Options, err error) {
-	from, err := instantFlag(cmd, "from")
-	if err != nil {
-		return opt, err
-	}
-	to, err := instantFlag(cmd, "to")
+	from, to, err := spanFlags(cmd)
 	if err != nil {
 		return opt, err
 	}

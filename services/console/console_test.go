@@ -178,7 +178,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	s.get("/reports/definitions").has(t, 200, "1 in force from 2026-01-23 10:15:30 UTC to 2026-02-22 10:15:30 UTC 1,310 6.25 1 h 12 min", "Version 1 to version 2",
 		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
-	s.get("/reports/fairness?pool=north").has(t, 200, "Is it explained by who was there?", "north: How many Not explained by who was there: ana got 189.5 leads more than their share.",
+	s.get("/reports/fairness?pool=north").has(t, 200, "Is it explained by who was there?", "north: How many Not explained by who was there: ana got 189.5 turns more than their share.",
 		"north: Which ones Explained by who was there", "north/ana 440 250.50 180 40.9 %", "at most one report in a hundred")
 	if last := s.fixed.reports[len(s.fixed.reports)-1]; last.GetPool() != "north" {
 		t.Errorf("asked for the pool %q; want north", last.GetPool())

@@ -18,6 +18,7 @@ const (
 	unitRatio      = "ratio"
 	unitNumber     = "number"
 	unitPeople     = "people"
+	unitTurns      = "turns"
 	unitMoney      = "money"
 )
 
@@ -127,7 +128,7 @@ func shown(v float64, unit string) template.HTML {
 	machine := strconv.FormatFloat(v, 'f', -1, 64)
 	human := machine
 	switch unit {
-	case unitLeads, unitDeliveries, unitPeople:
+	case unitLeads, unitDeliveries, unitPeople, unitTurns:
 		human = grouped(strconv.FormatFloat(v, 'f', 0, 64))
 	case unitSeconds:
 		human = span(time.Duration(v * float64(time.Second)))

@@ -306,15 +306,15 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		}}
 	case "fairness":
 		out.Columns = []*feedbackv1.Column{
-			{Name: "offered", Unit: "leads", Formula: "leads offered to the person"},
+			{Name: "offered", Unit: "turns", Formula: "turns that were the person's"},
 			{Name: "share", Unit: "number", Formula: "sum of the weights"},
-			{Name: "by_override", Unit: "leads", Formula: "by hand"},
+			{Name: "by_override", Unit: "turns", Formula: "by hand"},
 			{Name: "by_override_share", Unit: "ratio", Formula: "by_override divided by offered"},
 		}
 		out.Rows = []*feedbackv1.ReportRow{rowFrom("north/ana", out.Columns, 440, 250.5, 180, 0.409), rowFrom("north/ben", out.Columns, 160, 349.5, 0, 0)}
 		out.Total = rowFrom("total", out.Columns, 600, 600, 180, 0.3)
 		out.Findings = []*feedbackv1.Finding{
-			{Pool: "north", Test: "share", Verdict: "not-explained", Member: "ana", Text: "Not explained by who was there: ana got 189.5 leads more than their share."},
+			{Pool: "north", Test: "share", Verdict: "not-explained", Member: "ana", Text: "Not explained by who was there: ana got 189.5 turns more than their share."},
 			{Pool: "north", Test: "good-leads", Verdict: "explained", Text: "Explained by who was there: the better leads went to all alike."},
 		}
 	case "second-chance":

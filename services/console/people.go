@@ -36,7 +36,6 @@ type personRow struct {
 	member
 	Roles   string
 	Present bool
-	Zone    string
 	Pools   []share
 	Leaves  []leave
 	// Sells says that leads can go to them at all.
@@ -84,7 +83,7 @@ func (c *console) showPeople(w http.ResponseWriter, r *http.Request, v *visit) e
 }
 
 func personOf(m *routingv1.Member, pools titles) personRow {
-	row := personRow{member: memberOf(m, pools), Roles: strings.Join(m.GetRoles(), ", "), Present: m.GetPresent(), Zone: m.GetZone()}
+	row := personRow{member: memberOf(m, pools), Roles: strings.Join(m.GetRoles(), ", "), Present: m.GetPresent()}
 	row.Sells = slices.Contains(m.GetRoles(), access.Sales) || slices.Contains(m.GetRoles(), access.Qualifier)
 	for _, pool := range slices.Sorted(maps.Keys(m.GetTurns())) {
 		s := share{Pool: pools.of(pool), Turns: m.GetTurns()[pool]}

@@ -44,8 +44,10 @@ func (d *Delivery) Service() string { return Name }
 // Due implements ledger.Decider: when something is sent is the worker's.
 func (d *Delivery) Due(*ledger.View) time.Time { return time.Time{} }
 
-// Wake answers the leads for which something is to be queued.
+// Wake answers the leads for which something is to be queued. It is asked only of the
+// process whose turn it is, which sends what is due as well.
 func (d *Delivery) Wake(*ledger.View) []*ledger.Item {
+	d.Book.worker()
 	var items []*ledger.Item
 	for _, id := range d.Book.called(atOnce) {
 		items = append(items, &ledger.Item{Lead: id, Cause: "call:" + d.Book.calls[id][0].ID})

@@ -22,7 +22,8 @@ type Metrics interface {
 // Worker sends what is due and says what came of it.
 //
 // Sending is an effect, so it stands outside of decisions: an attempt is made, then
-// said. Who is killed in between makes it again, under the same id.
+// said. Who is killed in between makes it again, under the same id. Of several processes
+// one sends, and the others stand by.
 type Worker struct {
 	Log  *ledger.Ledger
 	Book *Book
@@ -31,6 +32,9 @@ type Worker struct {
 	Senders map[deliveryv1.ChannelKind]Sender
 	// Customers are written to.
 	Customers *Customers
+	// Active says whether it is this process's turn to send; nil = always. When it becomes
+	// so, Delivery.Wake is asked, and wakes the worker.
+	Active func() bool
 	// Metrics hears of each attempt; nil = nobody does.
 	Metrics Metrics
 	// Logger takes what an operator should know; nil = nothing is logged.
@@ -130,6 +134,9 @@ func (w *Worker) take() (due [][]Notice, next time.Time) {
 
 // ready answers what can be sent now; mu is held.
 func (w *Worker) ready(now time.Time) (due [][]Notice, next time.Time) {
+	if w.Active != nil && !w.Active() {
+		return nil, time.Time{}
+	}
 	for _, c := range w.Book.order {
 		if c.Set.GetPaused() && !c.Set.GetRemoved() {
 			continue

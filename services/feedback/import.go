@@ -2,6 +2,7 @@ package feedback
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,51 +63,78 @@ func DecideImported(s *lead.State, stated *leadv1.OutcomeRecorded, occurred, now
 // ImportOutcomes records what another system says became of leads. A row whose
 // lead is not here yet waits for it; a row that was taken before is a repeat.
 func (o *Outcomes) ImportOutcomes(ctx context.Context, req *feedbackv1.ImportOutcomesRequest) (*feedbackv1.ImportOutcomesResponse, error) {
+	results, err := imported(ctx, o, req.GetRows(), func(v *ledger.View, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
+		return o.taken(v.Now, v.Lead, req.GetSource(), actor, rows)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &feedbackv1.ImportOutcomesResponse{Results: results}, nil
+}
+
+// imported writes rows of a file, so many at a time, each part on top of the one before
+// it, and answers what became of each.
+func imported[Row, Result any](ctx context.Context, o *Outcomes, rows []Row, take func(v *ledger.View, actor string, rows []Row) ([]Result, []ledger.Draft, error)) ([]Result, error) {
 	actor, ok := access.From(ctx)
 	if !ok {
-		return nil, fault.New(fault.Unauthenticated, "an outcome is recorded by somebody: sign in")
+		return nil, fault.New(fault.Unauthenticated, "a file is imported by somebody: sign in")
 	}
 	if o.batch == nil {
 		return nil, fault.New(fault.State, "this process takes nothing new")
 	}
-	out := &feedbackv1.ImportOutcomesResponse{}
-	for rows := req.GetRows(); len(rows) > 0; {
-		n := min(len(rows), atOnce)
-		var results []*feedbackv1.OutcomeResult
+	var out []Result
+	for part := range slices.Chunk(rows, atOnce) {
+		var results []Result
 		_, err := o.batch.Write(ctx, Name, func(v *ledger.View) (drafts []ledger.Draft, err error) {
-			results, drafts, err = o.taken(v.Now, v.Lead, req.GetSource(), actor.Handle, rows[:n])
+			results, drafts, err = take(v, actor.Handle, part)
 			return drafts, err
 		})
 		if err != nil {
 			return nil, err
 		}
-		out.Results = append(out.Results, results...)
-		rows = rows[n:]
+		out = append(out, results...)
 	}
 	return out, nil
+}
+
+// unsafeID refuses a row.
+const unsafeID = "the lead's id has lower-case letters, digits and hyphens only"
+
+// working are leads as the rows so far have moved them on.
+type working struct {
+	leads func(string) (*lead.State, error)
+	moved map[string]*lead.State
+}
+
+func (w working) of(id string) (*lead.State, error) {
+	if w.moved[id] == nil {
+		folded, err := w.leads(id)
+		if err != nil {
+			return nil, err
+		}
+		w.moved[id] = folded.Clone()
+	}
+	return w.moved[id], nil
 }
 
 // taken says what becomes of rows; each sees the ones before it.
 func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error), source, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
 	var results []*feedbackv1.OutcomeResult
 	var drafts []ledger.Draft
-	states, waits := map[string]*lead.State{}, map[string]bool{}
+	states, waits := working{leads, map[string]*lead.State{}}, map[string]bool{}
 	for _, row := range rows {
 		result := &feedbackv1.OutcomeResult{Line: row.GetLine()}
 		results = append(results, result)
 		id, cause := row.GetLeadId(), importCause(row.GetLeadId(), row.GetKey())
 		if !lead.Safe(id) {
-			result.Outcome, result.Text = "refused", "the lead's id has lower-case letters, digits and hyphens only"
+			result.Outcome, result.Text = "refused", unsafeID
 			continue
 		}
-		if states[id] == nil {
-			folded, err := leads(id)
-			if err != nil {
-				return nil, nil, err
-			}
-			states[id] = folded.Clone()
+		s, err := states.of(id)
+		if err != nil {
+			return nil, nil, err
 		}
-		s, occurred := states[id], row.GetOccurredAt().AsTime()
+		occurred := row.GetOccurredAt().AsTime()
 		stated := &leadv1.OutcomeRecorded{
 			Kind: row.GetKind(), Member: row.GetMember(), Channel: row.GetChannel(), Reason: row.GetReason(),
 			ValueMinor: row.GetValueMinor(), Currency: row.GetCurrency(),

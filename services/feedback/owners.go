@@ -6,7 +6,6 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
-	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -38,51 +37,33 @@ func DecideOwner(s *lead.State, member, batch string, at, now time.Time) (*leadv
 
 // ImportOwners records who had leads of the past, and from when.
 func (o *Outcomes) ImportOwners(ctx context.Context, req *feedbackv1.ImportOwnersRequest) (*feedbackv1.ImportOwnersResponse, error) {
-	actor, ok := access.From(ctx)
-	if !ok {
-		return nil, fault.New(fault.Unauthenticated, "history is imported by somebody: sign in")
+	results, err := imported(ctx, o, req.GetRows(), func(v *ledger.View, actor string, rows []*feedbackv1.OwnerRow) ([]*feedbackv1.OwnerResult, []ledger.Draft, error) {
+		return owned(v.Now, v.Lead, req.GetBatchId(), actor, rows)
+	})
+	if err != nil {
+		return nil, err
 	}
-	if o.batch == nil {
-		return nil, fault.New(fault.State, "this process takes nothing new")
-	}
-	out := &feedbackv1.ImportOwnersResponse{}
-	for rows := req.GetRows(); len(rows) > 0; {
-		n := min(len(rows), atOnce)
-		var results []*feedbackv1.OwnerResult
-		_, err := o.batch.Write(ctx, Name, func(v *ledger.View) (drafts []ledger.Draft, err error) {
-			results, drafts, err = owned(v.Now, v.Lead, req.GetBatchId(), actor.Handle, rows[:n])
-			return drafts, err
-		})
-		if err != nil {
-			return nil, err
-		}
-		out.Results = append(out.Results, results...)
-		rows = rows[n:]
-	}
-	return out, nil
+	return &feedbackv1.ImportOwnersResponse{Results: results}, nil
 }
 
 // owned says what becomes of rows; each sees the ones before it.
 func owned(now time.Time, leads func(string) (*lead.State, error), batch, actor string, rows []*feedbackv1.OwnerRow) ([]*feedbackv1.OwnerResult, []ledger.Draft, error) {
 	var results []*feedbackv1.OwnerResult
 	var drafts []ledger.Draft
-	states := map[string]*lead.State{}
+	states := working{leads, map[string]*lead.State{}}
 	for _, row := range rows {
 		result := &feedbackv1.OwnerResult{Line: row.GetLine(), Outcome: "there"}
 		results = append(results, result)
 		id, cause := row.GetLeadId(), importCause(row.GetLeadId(), "owner:"+row.GetKey())
 		if !lead.Safe(id) {
-			result.Outcome, result.Text = "refused", "the lead's id has lower-case letters, digits and hyphens only"
+			result.Outcome, result.Text = "refused", unsafeID
 			continue
 		}
-		if states[id] == nil {
-			folded, err := leads(id)
-			if err != nil {
-				return nil, nil, err
-			}
-			states[id] = folded.Clone()
+		s, err := states.of(id)
+		if err != nil {
+			return nil, nil, err
 		}
-		s, at := states[id], row.GetOccurredAt().AsTime()
+		at := row.GetOccurredAt().AsTime()
 		if _, done := s.Done(cause); done {
 			continue
 		}

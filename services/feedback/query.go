@@ -59,12 +59,11 @@ func (o *Outcomes) RecordOutcome(ctx context.Context, req *feedbackv1.RecordOutc
 		return nil, err
 	}
 	seq, err := o.writer.Say(ctx, func(s *lead.State, _ uint64) ([]ledger.Draft, error) {
-		now := o.clock.Now()
-		bodies, err := DecideOutcome(s, req, actor, now, note)
+		bodies, err := DecideOutcome(s, req, actor, o.clock.Now(), note)
 		if err != nil {
 			return nil, err
 		}
-		return drafts(req, actor, now, bodies), nil
+		return drafts(req, actor, bodies), nil
 	}, req.GetLeadId())
 	if err != nil {
 		// The same call may have been under way twice, or have gone through
@@ -109,9 +108,11 @@ func (o *Outcomes) note(ctx context.Context, req *feedbackv1.RecordOutcomeReques
 // NoteContext is what a note's seal is bound to: it opens on its own lead only.
 func NoteContext(leadID string) []byte { return []byte("baton outcome note\x00" + leadID) }
 
-// drafts makes events of what was decided.
-func drafts(req *feedbackv1.RecordOutcomeRequest, actor access.Actor, now time.Time, bodies []proto.Message) []ledger.Draft {
-	occurred := now
+// drafts makes events of what was decided. Where nobody says when it happened, it did
+// when it was recorded: this process's own clock may be behind the log, and what was
+// just done would lie before what led to it.
+func drafts(req *feedbackv1.RecordOutcomeRequest, actor access.Actor, bodies []proto.Message) []ledger.Draft {
+	var occurred time.Time
 	if at := req.GetOccurredAt(); at != nil {
 		occurred = at.AsTime()
 	}

@@ -8,10 +8,6 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 )
 
-// ByCover is how an offer was found that goes to somebody in place of the previous
-// owner, whose the person stays.
-const ByCover = "cover"
-
 // had is who had a lead as their own, and when they last acted on it.
 type had struct {
 	member string
@@ -29,7 +25,7 @@ func (p *People) act(id string, occurred time.Time, body proto.Message) {
 	}
 	switch e := body.(type) {
 	case *leadv1.LeadOffered:
-		if delete(p.covered, id); e.GetChosenBy() == ByCover {
+		if delete(p.covered, id); e.GetCovers() != "" {
 			p.covered[id] = true
 		}
 	case *leadv1.OfferAccepted:

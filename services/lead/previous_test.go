@@ -17,7 +17,9 @@ import (
 // somebody else counts as theirs, or a merge hides what the other had.
 func TestPreviousOwner(t *testing.T) {
 	t.Parallel()
-	offered := func(by string) proto.Message { return &leadv1.LeadOffered{Member: "x", ChosenBy: by} }
+	offered := func(covers string) proto.Message {
+		return &leadv1.LeadOffered{Member: "x", ChosenBy: "rotation", Covers: covers}
+	}
 	accepted := func(m string) proto.Message { return &leadv1.OfferAccepted{Member: m} }
 	type act struct {
 		lead string
@@ -28,8 +30,8 @@ func TestPreviousOwner(t *testing.T) {
 		member string
 		hour   int
 	}{
-		"nobody":                  {acts: []act{{"a", offered("rotation")}}},
-		"who accepted":            {[]act{{"a", offered("rotation")}, {"a", accepted("ana")}}, "ana", 1},
+		"nobody":                  {acts: []act{{"a", offered("")}}},
+		"who accepted":            {[]act{{"a", offered("")}, {"a", accepted("ana")}}, "ana", 1},
 		"who accepted last":       {[]act{{"a", accepted("ana")}, {"b", accepted("ben")}}, "ben", 1},
 		"a later act of theirs":   {[]act{{"a", accepted("ana")}, {"b", accepted("ben")}, {"a", &leadv1.CallRecorded{Member: "ana"}}}, "ana", 2},
 		"an act of another":       {[]act{{"a", accepted("ana")}, {"a", &leadv1.OutcomeRecorded{Member: "ben"}}}, "ana", 0},
@@ -37,8 +39,8 @@ func TestPreviousOwner(t *testing.T) {
 		"back with marketing":     {[]act{{"a", accepted("ana")}, {"a", &leadv1.LeadNurtured{}}}, "ana", 0},
 		"rejected":                {[]act{{"a", accepted("ana")}, {"a", &leadv1.OfferRejected{Member: "ana"}}}, "", 0},
 		"rejected by another":     {[]act{{"a", accepted("ana")}, {"a", &leadv1.OfferRejected{Member: "ben"}}}, "ana", 0},
-		"covered":                 {[]act{{"a", accepted("ana")}, {"b", offered(ByCover)}, {"b", accepted("ben")}}, "ana", 0},
-		"offered anew after that": {[]act{{"b", offered(ByCover)}, {"b", offered("rotation")}, {"b", accepted("ben")}}, "ben", 2},
+		"covered":                 {[]act{{"a", accepted("ana")}, {"b", offered("ana")}, {"b", accepted("ben")}}, "ana", 0},
+		"offered anew after that": {[]act{{"b", offered("ana")}, {"b", offered("")}, {"b", accepted("ben")}}, "ben", 2},
 		"imported with the lead":  {[]act{{"a", &leadv1.LeadReassigned{Reason: ReasonImported, To: "zoe"}}}, "zoe", 0},
 		"moved, not yet taken":    {[]act{{"a", accepted("ana")}, {"a", &leadv1.LeadReassigned{Reason: "left", From: "ana", To: "zoe"}}}, "ana", 0},
 		"history":                 {[]act{{"a", &leadv1.OutcomeRecorded{Historical: true, Member: "zoe"}}}, "zoe", 0},

@@ -88,9 +88,10 @@ type State struct {
 	Offers    int32
 	OfferedTo string
 	TakeBy    time.Time
-	// ChosenBy and Turn say how the latest offer was found and what kind of turn it was.
-	ChosenBy string
-	Turn     leadv1.TurnKind
+	// Covers is in whose place the latest offer was made, whose the person stays; empty =
+	// in nobody's. Turn says what kind of turn it was.
+	Covers string
+	Turn   leadv1.TurnKind
 	// RemindAt is when whoever has the offer is reminded; zero = they have been, or
 	// are not.
 	RemindAt time.Time
@@ -281,7 +282,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		s.AgreementVersion = e.GetAgreementVersion()
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
 		s.Offers, s.OfferedTo, s.TakeBy, s.RemindAt = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime(), instant(e.GetRemindAt())
-		s.ChosenBy, s.Turn = e.GetChosenBy(), e.GetTurn()
+		s.Covers, s.Turn = e.GetCovers(), e.GetTurn()
 		s.RoutingSummary, s.Considered, s.Counts = e.GetSummary(), e.GetConsidered(), e.GetCounts()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
 		s.WaitingSince, s.LookAgainAt, s.MoveTo = time.Time{}, time.Time{}, ""

@@ -67,6 +67,8 @@ func WhyNot(reason string) string {
 		return "they were away"
 	case "deactivated":
 		return "they had left every pool"
+	case "not-in-group":
+		return "no pool of its group is theirs"
 	case "off-duty":
 		return "they were off duty"
 	case "ending":

@@ -232,7 +232,7 @@ func TestOutsider(t *testing.T) {
 	if got := found(fs); !slices.Contains(got, testShare+" cy") {
 		t.Fatalf("found %v; want cy", got)
 	}
-	if want := "cy got 40.0 leads more than their share among those who were there (40 of 400 turns; 0.0 were to be expected). Of these by override +40.0."; !strings.Contains(fs[slices.IndexFunc(fs, func(f *feedbackv1.Finding) bool { return f.GetMember() == "cy" })].GetText(), want) {
+	if want := "cy got 40.0 turns more than their share among those who were there (40 of 400 turns; 0.0 were to be expected). Of these by override +40.0."; !strings.Contains(fs[slices.IndexFunc(fs, func(f *feedbackv1.Finding) bool { return f.GetMember() == "cy" })].GetText(), want) {
 		t.Errorf("said is %q; want %q in it", fs[0].GetText(), want)
 	}
 }

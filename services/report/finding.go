@@ -17,7 +17,7 @@ import (
 const FalseAlarms = 0.01
 
 const (
-	// fewest is the number of leads that somebody must have had to expect before a pool
+	// fewest is the number of turns, or good leads, that somebody must have had to expect before a pool
 	// without a finding is said to be explained.
 	fewest = 5
 	// leastLeads is the smallest distance that is worth a word.
@@ -148,7 +148,7 @@ func verdicts(books *poolBooks, test, pool string, turns int, all []*seen) []*fe
 	case !choice:
 		f.Verdict, f.Text = verdictTooFew, "Nothing to compare: no two people were there at the same turns with leads that were better and worse."
 	case !enough:
-		f.Verdict, f.Text = verdictTooFew, fmt.Sprintf("Too few to say: nobody had %d %s to expect.", fewest, map[string]string{testShare: "leads", testGood: "of the better leads"}[test])
+		f.Verdict, f.Text = verdictTooFew, fmt.Sprintf("Too few to say: nobody had %d %s to expect.", fewest, map[string]string{testShare: "turns", testGood: "of the better leads"}[test])
 	case test == testShare:
 		f.Text = fmt.Sprintf("Explained by who was there: over %s nobody is further from their share than chance alone takes people. Furthest is %s, %s.", turnsText(turns), furthest.member, aheadText(furthest.leads(), ""))
 	default:
@@ -175,10 +175,10 @@ func notExplained(books *poolBooks, test string, s *seen) string {
 		by = " Of these " + strings.Join(kinds, ", ") + "."
 	}
 	return fmt.Sprintf("Not explained by who was there: %s got %s than their share among those who were there (%d of %s; %.1f were to be expected).%s %s",
-		s.member, moreText(s.leads(), " leads"), s.got, turnsText(s.of), s.expected, by, rare)
+		s.member, moreText(s.leads(), " turns"), s.got, turnsText(s.of), s.expected, by, rare)
 }
 
-// moreText is a number of leads as "12.3 leads more" or "12.3 fewer".
+// moreText is a number of turns as "12.3 turns more" or "12.3 fewer".
 func moreText(leads float64, noun string) string {
 	word := " more"
 	if leads < 0 {

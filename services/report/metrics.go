@@ -15,7 +15,7 @@ type Metric struct {
 	ID string
 	// Report and Name say where it stands.
 	Report, Name string
-	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money" and
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "turns", "money" and
 	// others that say what is counted.
 	Unit string
 	// Formula and Population, in words.
@@ -151,6 +151,7 @@ const (
 	unitRatio      = "ratio"
 	unitNumber     = "number"
 	unitPeople     = "people"
+	unitTurns      = "turns"
 	unitMoney      = "money"
 )
 

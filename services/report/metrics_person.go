@@ -7,15 +7,15 @@ import "math"
 func fairnessMetrics() []Metric {
 	const (
 		there  = "turns in the period at which the person was there"
-		got    = "leads that the pool gave to the person in the period"
+		got    = "turns of the pool in the period that were the person's"
 		books  = "turns in the period that the pool's rotation counts"
 		allOf  = "all turns of the pool that its rotation counts, until the end of the period"
 		change = "changes of the person's books in the period"
 	)
 	var out []Metric
-	count := func(name, formula, population string, of func(*turnBooks) int64) {
+	count := func(name, unit, formula, population string, of func(*turnBooks) int64) {
 		out = append(out, Metric{
-			Report: reportFairness, Name: name, Unit: unitLeads, Owner: ownerSales, Formula: formula, Population: population,
+			Report: reportFairness, Name: name, Unit: unit, Owner: ownerSales, Formula: formula, Population: population,
 			value: whole(func(t *tally) int64 { return of(&t.turns) }),
 		})
 	}
@@ -29,25 +29,25 @@ func fairnessMetrics() []Metric {
 		})
 	}
 	kind := func(name string, of func(*turnBooks) int64) {
-		count("by_"+name, "leads given by turns of the kind "+name, got, of)
+		count("by_"+name, unitTurns, "turns of the kind "+name+" that were the person's", got, of)
 		out = append(out, Metric{
 			Report: reportFairness, Name: "by_" + name + "_share", Unit: unitRatio, Owner: ownerSales, Formula: "by_" + name + " divided by offered", Population: got,
 			value: func(t *tally) (float64, bool) { return ratio(of(&t.turns), t.turns.offered) },
 		})
 	}
-	count("eligible", "turns at which the person could have been given the lead", there, func(b *turnBooks) int64 { return b.eligible })
-	count("offered", "leads offered to the person, by turns of every kind", got, func(b *turnBooks) int64 { return b.offered })
+	count("eligible", unitTurns, "turns at which the person could have been given the lead", there, func(b *turnBooks) int64 { return b.eligible })
+	count("offered", unitTurns, "turns that were the person's, of every kind: offers of a lead to them, each time it is offered", got, func(b *turnBooks) int64 { return b.offered })
 	number("share", "sum over the turns of the person's weight divided by the weights of all who were there: what they would get on average where every turn went at random by weight", there, func(b *turnBooks) float64 { return b.share })
 	number("ahead", "offered less share; below 0: behind", there, func(b *turnBooks) float64 { return float64(b.offered) - b.share })
-	count("accepted", "leads offered to the person and accepted by them", got, func(b *turnBooks) int64 { return b.accepted })
-	count("declined", "leads offered to the person and declined by them", got, func(b *turnBooks) int64 { return b.declined })
-	count("timed_out", "leads offered to the person whose offer ran out", got, func(b *turnBooks) int64 { return b.timedOut })
+	count("accepted", unitTurns, "of offered, the turns whose offer the person accepted", got, func(b *turnBooks) int64 { return b.accepted })
+	count("declined", unitTurns, "of offered, the turns whose offer the person declined", got, func(b *turnBooks) int64 { return b.declined })
+	count("timed_out", unitTurns, "of offered, the turns whose offer ran out", got, func(b *turnBooks) int64 { return b.timedOut })
 	kind("rotation", func(b *turnBooks) int64 { return b.rotation })
 	kind("ownership", func(b *turnBooks) int64 { return b.ownership })
 	kind("override", func(b *turnBooks) int64 { return b.override })
 	kind("credit", func(b *turnBooks) int64 { return b.credit })
-	count("credits", "leads that the person is owed for bad ones", change, func(b *turnBooks) int64 { return b.credits })
-	count("adjustments", "leads that the person is owed by calibration; below 0: that they are ahead", change, func(b *turnBooks) int64 { return b.adjustments })
+	count("credits", unitLeads, "leads that the person is owed for bad ones", change, func(b *turnBooks) int64 { return b.credits })
+	count("adjustments", unitLeads, "leads that the person is owed by calibration; below 0: that they are ahead", change, func(b *turnBooks) int64 { return b.adjustments })
 	number("quota", "sum over the turns that the rotation counts of the person's weight divided by the weights of all with a share of the turn, those on leave whose share is kept among them", books, func(b *turnBooks) float64 { return b.quota })
 	number("off_quota", "turns that the rotation counts and the person got, less quota and less what credits and adjustments changed in their books, also those of others; below 0: behind", books, func(b *turnBooks) float64 {
 		return float64(b.counted) - b.quota - b.granted

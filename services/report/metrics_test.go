@@ -27,7 +27,7 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 		if !slices.Contains([]string{ownerMarketing, ownerSales, ownerBoth}, m.Owner) {
 			t.Errorf("%s has no owner: %q", m.ID, m.Owner)
 		}
-		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitMoney}, m.Unit) {
+		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitTurns, unitMoney}, m.Unit) {
 			t.Errorf("%s has no unit: %q", m.ID, m.Unit)
 		}
 	}
@@ -70,6 +70,24 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 	}
 	if shown != len(byID) {
 		t.Errorf("the catalogue has %d figures, the reports show %d", len(byID), shown)
+	}
+}
+
+// A lead that is offered twice to one person is two turns: what counts turns says so,
+// and only what somebody is owed is in leads.
+func TestFairnessCountsTurns(t *testing.T) {
+	inLeads := []string{}
+	turns := 0
+	for _, m := range metricsOf(reportFairness) {
+		switch m.Unit {
+		case unitLeads:
+			inLeads = append(inLeads, m.Name)
+		case unitTurns:
+			turns++
+		}
+	}
+	if !slices.Equal(inLeads, []string{"credits", "adjustments"}) || turns != 9 {
+		t.Errorf("in leads are %q, and %d figures are in turns", inLeads, turns)
 	}
 }
 

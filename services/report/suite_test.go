@@ -328,7 +328,7 @@ func checkRow(t *rapid.T, where string, row *feedbackv1.ReportRow, want counted)
 // addUp holds that every count of the rows adds up to the total's.
 func addUp(t *rapid.T, r *feedbackv1.Report) {
 	for _, c := range r.GetColumns() {
-		if c.GetUnit() != unitLeads && c.GetUnit() != unitDeliveries {
+		if !slices.Contains([]string{unitLeads, unitTurns, unitDeliveries}, c.GetUnit()) {
 			continue
 		}
 		sum := 0.0

@@ -9,7 +9,6 @@ import (
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
-	"github.com/leadbaton/baton/services/lead"
 )
 
 // How the next person is found among those who can take a lead.
@@ -19,6 +18,8 @@ const (
 	byActiveOwner   = "active-owner"
 	byAccountOwner  = "account-owner"
 	byPreviousOwner = "previous-owner"
+	// byCover is by the pool's own way, in place of the previous owner.
+	byCover = "cover"
 )
 
 // round is one lead before one pool, and everybody as they stand to it.
@@ -84,13 +85,21 @@ func (r *round) choose() choice {
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, windows[chosen].To)
 	}
 	if able == 1 {
-		c.why = fmt.Sprintf("the only one of %d in pool %s who can take it now.", len(r.considered), r.pool.Title)
+		c.why = fmt.Sprintf("the only one of %d in pool %s who can take it now.", len(r.pool.Members), r.pool.Title)
 	}
 	if r.covers != nil {
-		c.by = lead.ByCover
-		c.why += fmt.Sprintf(" In place of %s, who had this person before and %s; the person stays theirs.", r.covers.GetMember(), r.covers.GetText())
+		c.by = byCover
 	}
+	c.why += r.inPlace()
 	return c
+}
+
+// inPlace says in whose place somebody gets the lead; empty = in nobody's.
+func (r *round) inPlace() string {
+	if r.covers == nil {
+		return ""
+	}
+	return fmt.Sprintf(" In place of %s, who had this person before and %s; the person stays theirs.", r.covers.GetMember(), r.covers.GetText())
 }
 
 // windowed are the eligible whose windows are told: all, or those who are named.

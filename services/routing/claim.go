@@ -30,7 +30,7 @@ type claim struct{ member string }
 // forClaim lets a lead wait for somebody to take it.
 func (r *round) forClaim() *Said {
 	return queue(r.in, r.pool, r.rule, r.considered, agreement.ByClaim,
-		fmt.Sprintf("It waits in pool %s for somebody to claim it; %d of %d can now.", r.pool.Title, len(r.eligible), len(r.considered)), time.Time{})
+		fmt.Sprintf("It waits in pool %s for somebody to claim it; %d of %d can now.", r.pool.Title, len(r.eligible), len(r.pool.Members)), time.Time{})
 }
 
 // Claim answers the offer by which a member takes a waiting lead, or why they may not:
@@ -57,7 +57,7 @@ func (t *Turn) Claim(s *lead.State, member string) (said *Said, reason, why stri
 	if c := r.considered[at]; !c.GetEligible() {
 		return nil, c.GetReason(), fmt.Sprintf("%s %s", member, c.GetText())
 	}
-	why = fmt.Sprintf("claimed from pool %s, where %d of %d could take it.", r.pool.Title, len(r.eligible), len(r.considered))
+	why = fmt.Sprintf("claimed from pool %s, where %d of %d could take it.", r.pool.Title, len(r.eligible), len(r.pool.Members)) + r.inPlace()
 	return r.offer(choice{member: member, by: agreement.ByClaim, turn: leadv1.TurnKind_TURN_KIND_ROTATION, why: why}), "", ""
 }
 
@@ -73,13 +73,9 @@ func (r *Routing) claim(leads folds, b *batch, item *ledger.Item, cmd *claim) er
 		return nil
 	}
 	if item.Lead != "" {
-		folded, err := leads(item.Lead)
-		if err != nil {
+		folded, err := commanded(leads, item)
+		if folded == nil {
 			return err
-		}
-		if folded.ID == "" {
-			item.Err = fault.New(fault.NotFound, "there is no lead %s", item.Lead)
-			return nil
 		}
 		s := b.turn.Lead(folded)
 		said, _, why := b.turn.Claim(s, cmd.member)

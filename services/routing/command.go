@@ -22,6 +22,20 @@ type reject struct {
 	note           *leadv1.Sealed
 }
 
+// commanded is the lead that a command is about; nil = there is none, and the item says
+// so, or it cannot be read.
+func commanded(leads folds, item *ledger.Item) (*lead.State, error) {
+	folded, err := leads(item.Lead)
+	if err != nil {
+		return nil, err
+	}
+	if folded.ID == "" {
+		item.Err = fault.New(fault.NotFound, "there is no lead %s", item.Lead)
+		return nil, nil
+	}
+	return folded, nil
+}
+
 // command carries out one command on the batch, or refuses it.
 func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 	if cmd, ok := item.Command.(*member); ok {
@@ -34,13 +48,9 @@ func (r *Routing) command(leads folds, b *batch, item *ledger.Item) error {
 		r.move(leads, b, item, cmd)
 		return nil
 	}
-	folded, err := leads(item.Lead)
-	if err != nil {
+	folded, err := commanded(leads, item)
+	if folded == nil {
 		return err
-	}
-	if folded.ID == "" {
-		item.Err = fault.New(fault.NotFound, "there is no lead %s", item.Lead)
-		return nil
 	}
 	if seq, done := folded.Done(item.Cause); done {
 		item.Answer(seq)

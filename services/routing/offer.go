@@ -51,7 +51,7 @@ func (r *round) offer(c choice) *Said {
 	}
 	// Earlier logics knew rotation only, and did not say so.
 	if !r.in.old() {
-		body.ChosenBy = c.by
+		body.ChosenBy, body.Covers = c.by, r.covers.GetMember()
 		step.Counted = counts(r.pool, c.turn)
 		step.Periods = periods(r.in, r.pool, c.member)
 		if step.Counted {

@@ -12,20 +12,24 @@ import (
 // Whose a lead is before the pool's own way counts: who has another open lead of the
 // person, who owns the company, who had the person before.
 
+// notInGroup is why somebody whose a lead is does not get it: no pool of its group is
+// theirs, and a lead changes its group by a rule of the agreement only.
+const notInGroup = "not-in-group"
+
 // belongs offers a lead to whose it is, if they can take it, or lets it wait for the
 // previous owner as long as agreed; nil = the pool's own way decides.
 func (r *round) belongs() *Said {
 	if r.in.old() {
 		return nil
 	}
-	if member := r.activeOwner(); r.takes(member) {
+	if member := r.activeOwner(); r.takes(member, "has another open lead of this person") {
 		return r.owned(member, byActiveOwner, "another open lead of this person is with them.")
 	}
-	if member := r.accountOwner(); r.takes(member) {
+	if member := r.accountOwner(); r.takes(member, "is the account owner") {
 		return r.owned(member, byAccountOwner, "the company is theirs.")
 	}
 	member, acted := r.previousOwner()
-	if r.takes(member) {
+	if r.takes(member, "had this person before") {
 		return r.owned(member, byPreviousOwner, "they had this person before, until "+stamp(acted)+".")
 	}
 	return r.covered(member)
@@ -75,8 +79,9 @@ func (r *round) previousOwner() (member string, acted time.Time) {
 
 // takes says whether somebody whose the lead is can take it, and has not had it. Who
 // is not of the pool is looked at by their place in another pool of the group, whose
-// load and limits are the same.
-func (r *round) takes(member string) bool {
+// load and limits are the same; who is of none of them is told among the others, with
+// what makes the lead theirs.
+func (r *round) takes(member, theirs string) bool {
 	if member == "" || r.in.had(member) {
 		return false
 	}
@@ -86,6 +91,8 @@ func (r *round) takes(member string) bool {
 			considered, _, _ := consider(r.in, pool, r.calendar, r.counts, r.rotation)
 			considered[0].Weight = 0
 			r.considered = append(r.considered, considered[0])
+		} else {
+			r.considered = append(r.considered, &leadv1.Candidate{Member: member, Reason: notInGroup, Text: fmt.Sprintf("%s, but is of no pool of group %s", theirs, r.pool.Group)})
 		}
 	}
 	return r.can(member)

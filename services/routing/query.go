@@ -223,9 +223,11 @@ func (s *Server) ListQueue(ctx context.Context, req *routingv1.ListQueueRequest)
 				return
 			}
 			q.Text = folded.BlockedText
-			t := NewTurn(s.Groups, s.Roster, s.Register, s.People, v.Now)
-			said, _, _ := t.Claim(t.Lead(folded), actor.Handle)
-			q.Claimable = said != nil
+			if q.GetBlockedBy() == agreement.ByClaim {
+				t := NewTurn(s.Groups, s.Roster, s.Register, s.People, v.Now)
+				said, _, _ := t.Claim(t.Lead(folded), actor.Handle)
+				q.Claimable = said != nil
+			}
 		}
 	})
 	if err != nil {

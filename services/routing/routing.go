@@ -144,7 +144,7 @@ func (b *batch) say(s *lead.State, item *ledger.Item, said *Said, position int) 
 // owner says whose person this is from now on. Who was merged has no owner of
 // their own: it is said of who stayed. Whoever covers for somebody changes nothing.
 func (b *batch) owner(s *lead.State, item *ledger.Item, member string) {
-	if s.PersonID == "" || s.ChosenBy == lead.ByCover {
+	if s.PersonID == "" || s.Covers != "" {
 		return
 	}
 	b.drafts = append(b.drafts, ledger.Draft{

@@ -268,6 +268,55 @@ func TestClaims(t *testing.T) {
 	w.wellKept()
 }
 
+// Who claims a lead of somebody who is away covers for them: the person stays whose
+// they were, and the next lead goes to them.
+//
+// Goes red if: a claim does not say in whose place it is (choose.go, inPlace; offer.go,
+// Covers), or whoever covers counts as who had the lead.
+func TestClaimsInPlaceOfThePreviousOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, document(t, inside("gives_by: claim", "previous_owner:\n      for: 30d")...), everybody...)
+	claims := func(id, member string) *leadv1.LeadOffered {
+		t.Helper()
+		item := &ledger.Item{Lead: id, Actor: member, Command: &claim{member}, Cause: claimPrefix + id}
+		w.handle(item)
+		w.settle()
+		said := w.said(id, 0)
+		if item.Err != nil {
+			t.Fatal(item.Err)
+		}
+		for i := len(said) - 1; i >= 0; i-- {
+			if o, ok := said[i].(*leadv1.LeadOffered); ok {
+				w.say("feedback", id, outcome(leadv1.OutcomeKind_OUTCOME_KIND_WON, member))
+				return o
+			}
+		}
+		t.Fatalf("said %v", said)
+		return nil
+	}
+	w.of("a", "p", "", 80)
+	w.settle()
+	if o := claims("a", "ana"); o.GetCovers() != "" || strings.Contains(o.GetSummary(), "In place of") {
+		t.Errorf("nobody had the person, and %v", o)
+	}
+	w.away("ana", time.Time{})
+	w.of("b", "p", "", 80)
+	w.settle()
+	if o := claims("b", "ben"); o.GetChosenBy() != "claim" || o.GetCovers() != "ana" || !strings.HasSuffix(o.GetSummary(), "In place of ana, who had this person before and is away; the person stays theirs.") {
+		t.Errorf("%v", o)
+	}
+	if found, _ := w.folds.people.Person("p"); found.Owner != "ana" {
+		t.Errorf("ben covered, and the person is %s's", found.Owner)
+	}
+	w.back("ana")
+	w.of("c", "p", "", 80)
+	w.settle()
+	if o := w.offerOf("c"); o.GetMember() != "ana" || o.GetChosenBy() != "previous-owner" {
+		t.Errorf("ana is back, and %v", o)
+	}
+	w.wellKept()
+}
+
 // At most so many in a day, a week and a month, also from two pools; the line moves at
 // the start of the next period by itself.
 //
@@ -380,6 +429,35 @@ func TestOwners(t *testing.T) {
 		w.settle()
 		if o := w.offerOf("a"); o.GetMember() != "dan" || len(o.GetConsidered()) != 4 || o.GetConsidered()[3].GetCapacity() != 25 {
 			t.Errorf("%v", o)
+		}
+		w.wellKept()
+	})
+	t.Run("who is of another group", func(t *testing.T) {
+		w := newWorld(t, document(t, append(slices.Clone(edits), "title: Large companies\n    group: sales", "title: Large companies\n    group: large", "      - member: chloe\n      - member: dan\n", "      - member: dan\n")...), everybody...)
+		w.account("acme.example", "dan")
+		w.of("a", "p", "acme.example", 80)
+		w.settle()
+		o := w.offerOf("a")
+		if got := reasonsOf(o.GetConsidered()); o.GetMember() == "dan" || o.GetChosenBy() != "rotation" || len(got) != 4 || got[3] != "dan:not-in-group" {
+			t.Fatalf("%v", o)
+		}
+		if want := "is the account owner, but is of no pool of group sales"; o.GetConsidered()[3].GetText() != want || o.GetConsidered()[3].GetEligible() {
+			t.Errorf("of dan it says %v", o.GetConsidered()[3])
+		}
+		// One who can take it is the only one of three, and not of four.
+		for _, m := range []string{"ana", "ben"} {
+			w.away(m, time.Time{})
+		}
+		w.of("b", "q", "acme.example", 80)
+		w.settle()
+		if o := w.offerOf("b"); !strings.Contains(o.GetSummary(), "the only one of 3 in pool Inside sales") {
+			t.Errorf("the sentence is %s", o.GetSummary())
+		}
+		w.away("chloe", time.Time{})
+		w.of("c", "r", "acme.example", 80)
+		w.settle()
+		if q := w.queueOf("c"); q.GetBlockedBy() != "away" || !slices.Contains(reasonsOf(q.GetConsidered()), "dan:not-in-group") {
+			t.Errorf("waits for %v", q)
 		}
 		w.wellKept()
 	})

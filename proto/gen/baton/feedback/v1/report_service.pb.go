@@ -832,7 +832,7 @@ type Column struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in rows.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "money".
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "turns", "money".
 	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
 	// Formula in words.
 	Formula string `protobuf:"bytes,3,opt,name=formula,proto3" json:"formula,omitempty"`

@@ -3212,7 +3212,8 @@ type Candidate struct {
 	// about to end), "absent" (not signed in), "full", "capped" (as many as agreed for
 	// the period), "lacks" (a language or skill), "declined", "timed-out",
 	// "returned", "excluded" (by who moved the lead), "not-known", "later" (somebody
-	// comes first in the agreed order).
+	// comes first in the agreed order), "not-in-group" (the lead is theirs, and no pool of
+	// its group is).
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why not, in plain words.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
@@ -3515,7 +3516,10 @@ type LeadOffered struct {
 	// How many were considered, where the pool is so large that not each is named in
 	// considered: there are the chosen one, those who were next to it, and some of each
 	// reason. Absent = everybody is named.
-	Counts        *CandidateCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
+	Counts *CandidateCounts `protobuf:"bytes,17,opt,name=counts,proto3" json:"counts,omitempty"`
+	// Previous owner in whose place the person has it, and whose the person behind the lead
+	// stays; empty = in nobody's.
+	Covers        string `protobuf:"bytes,18,opt,name=covers,proto3" json:"covers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3667,6 +3671,13 @@ func (x *LeadOffered) GetCounts() *CandidateCounts {
 		return x.Counts
 	}
 	return nil
+}
+
+func (x *LeadOffered) GetCovers() string {
+	if x != nil {
+		return x.Covers
+	}
+	return ""
 }
 
 // LeadQueued says that nobody could take a lead and which rule blocks it.
@@ -6316,7 +6327,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\areasons\x18\x03 \x03(\v2\x1a.baton.lead.v1.ReasonCountR\areasons\"=\n" +
 	"\vReasonCount\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06people\x18\x02 \x01(\x03R\x06people\"\xe8\x05\n" +
+	"\x06people\x18\x02 \x01(\x03R\x06people\"\x89\x06\n" +
 	"\vLeadOffered\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x1b\n" +
 	"\x04pool\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04pool\x12\x1d\n" +
@@ -6339,7 +6350,8 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\tremind_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\bremindAt\x12,\n" +
 	"\rfallback_from\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18@R\ffallbackFrom\x12\"\n" +
 	"\bbatch_id\x18\x10 \x01(\tB\a\xbaH\x04r\x02\x18@R\abatchId\x126\n" +
-	"\x06counts\x18\x11 \x01(\v2\x1e.baton.lead.v1.CandidateCountsR\x06counts\"\xeb\x03\n" +
+	"\x06counts\x18\x11 \x01(\v2\x1e.baton.lead.v1.CandidateCountsR\x06counts\x12\x1f\n" +
+	"\x06covers\x18\x12 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06covers\"\xeb\x03\n" +
 	"\n" +
 	"LeadQueued\x124\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\x12\x12\n" +

@@ -395,9 +395,7 @@ type MemberAdded struct {
 	// SHA-256 of the person's token.
 	TokenHash []byte `protobuf:"bytes,3,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
 	// Name and e-mail, sealed.
-	Personal *v1.Sealed `protobuf:"bytes,4,opt,name=personal,proto3" json:"personal,omitempty"`
-	// Time zone of the person, such as Europe/Berlin; empty = that of their pool.
-	Zone          string `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
+	Personal      *v1.Sealed `protobuf:"bytes,4,opt,name=personal,proto3" json:"personal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,13 +456,6 @@ func (x *MemberAdded) GetPersonal() *v1.Sealed {
 		return x.Personal
 	}
 	return nil
-}
-
-func (x *MemberAdded) GetZone() string {
-	if x != nil {
-		return x.Zone
-	}
-	return ""
 }
 
 // MemberPlaced says in which team somebody works from the occurred time on: an event
@@ -1152,14 +1143,13 @@ const file_baton_routing_v1_event_proto_rawDesc = "" +
 	"\x05leads\x18\x13 \x01(\x03R\x05leads\x12\x1d\n" +
 	"\n" +
 	"since_last\x18\x14 \x01(\bR\tsinceLast\x12\x12\n" +
-	"\x04left\x18\x15 \x03(\tR\x04left\"\xa7\x02\n" +
+	"\x04left\x18\x15 \x03(\tR\x04left\"\x96\x02\n" +
 	"\vMemberAdded\x12:\n" +
 	"\x06member\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x06member\x12d\n" +
 	"\x05roles\x18\x02 \x03(\tBN\xbaHK\x92\x01H\b\x01\"DrBR\tmarketingR\x05salesR\tqualifierR\amanagerR\aarbiterR\boperatorR\aauditorR\x05roles\x12&\n" +
 	"\n" +
 	"token_hash\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\ttokenHash\x121\n" +
-	"\bpersonal\x18\x04 \x01(\v2\x15.baton.lead.v1.SealedR\bpersonal\x12\x1b\n" +
-	"\x04zone\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\"\xe8\x01\n" +
+	"\bpersonal\x18\x04 \x01(\v2\x15.baton.lead.v1.SealedR\bpersonalJ\x04\b\x05\x10\x06R\x04zone\"\xe8\x01\n" +
 	"\fMemberPlaced\x12!\n" +
 	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x127\n" +
 	"\x04team\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\x04team\x12?\n" +

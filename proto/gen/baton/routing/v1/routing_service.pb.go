@@ -1168,7 +1168,13 @@ func (x *ListClocksRequest) GetPageSize() int32 {
 type ListClocksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Clocks.
-	Clocks        []*Clock `protobuf:"bytes,1,rep,name=clocks,proto3" json:"clocks,omitempty"`
+	Clocks []*Clock `protobuf:"bytes,1,rep,name=clocks,proto3" json:"clocks,omitempty"`
+	// Of one lead: how long it has waited with marketing, and with sales. That is the time
+	// in which at least one of the department's clocks counted, whatever is listed; where
+	// several counted at once it is counted once. Absent where no lead is asked for.
+	WaitedMarketing *durationpb.Duration `protobuf:"bytes,2,opt,name=waited_marketing,json=waitedMarketing,proto3" json:"waited_marketing,omitempty"`
+	// With sales.
+	WaitedSales   *durationpb.Duration `protobuf:"bytes,3,opt,name=waited_sales,json=waitedSales,proto3" json:"waited_sales,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1206,6 +1212,20 @@ func (*ListClocksResponse) Descriptor() ([]byte, []int) {
 func (x *ListClocksResponse) GetClocks() []*Clock {
 	if x != nil {
 		return x.Clocks
+	}
+	return nil
+}
+
+func (x *ListClocksResponse) GetWaitedMarketing() *durationpb.Duration {
+	if x != nil {
+		return x.WaitedMarketing
+	}
+	return nil
+}
+
+func (x *ListClocksResponse) GetWaitedSales() *durationpb.Duration {
+	if x != nil {
+		return x.WaitedSales
 	}
 	return nil
 }
@@ -2027,10 +2047,8 @@ type AddMemberRequest struct {
 	Email string `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`
 	// Makes a repeat of this call harmless, and answers it with the same token.
 	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	// Time zone of the person, such as Europe/Berlin; empty = that of their pool.
-	Zone          string `protobuf:"bytes,6,opt,name=zone,proto3" json:"zone,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *AddMemberRequest) Reset() {
@@ -2094,13 +2112,6 @@ func (x *AddMemberRequest) GetEmail() string {
 func (x *AddMemberRequest) GetIdempotencyKey() string {
 	if x != nil {
 		return x.IdempotencyKey
-	}
-	return ""
-}
-
-func (x *AddMemberRequest) GetZone() string {
-	if x != nil {
-		return x.Zone
 	}
 	return ""
 }
@@ -2558,8 +2569,6 @@ type Member struct {
 	// Leads by which they are ahead of their share, in thousandths, by pool; below zero:
 	// behind.
 	Ahead map[string]int64 `protobuf:"bytes,13,rep,name=ahead,proto3" json:"ahead,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// Time zone of the person; empty = that of their pool.
-	Zone string `protobuf:"bytes,14,opt,name=zone,proto3" json:"zone,omitempty"`
 	// Team; empty = none.
 	Team string `protobuf:"bytes,15,opt,name=team,proto3" json:"team,omitempty"`
 	// Their manager's handle; empty = none.
@@ -2689,13 +2698,6 @@ func (x *Member) GetAhead() map[string]int64 {
 		return x.Ahead
 	}
 	return nil
-}
-
-func (x *Member) GetZone() string {
-	if x != nil {
-		return x.Zone
-	}
-	return ""
 }
 
 func (x *Member) GetTeam() string {
@@ -3112,9 +3114,11 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\alead_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06leadId\x12\x1a\n" +
 	"\bbreached\x18\x02 \x01(\bR\bbreached\x12'\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\"E\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\"\xc9\x01\n" +
 	"\x12ListClocksResponse\x12/\n" +
-	"\x06clocks\x18\x01 \x03(\v2\x17.baton.routing.v1.ClockR\x06clocks\"\x87\x04\n" +
+	"\x06clocks\x18\x01 \x03(\v2\x17.baton.routing.v1.ClockR\x06clocks\x12D\n" +
+	"\x10waited_marketing\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x0fwaitedMarketing\x12<\n" +
+	"\fwaited_sales\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\vwaitedSales\"\x87\x04\n" +
 	"\x05Clock\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12)\n" +
 	"\x03ref\x18\x02 \x01(\v2\x17.baton.lead.v1.ClockRefR\x03ref\x12\x14\n" +
@@ -3180,14 +3184,13 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\x121\n" +
 	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12.\n" +
 	"\x04from\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12\"\n" +
-	"\bleave_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aleaveId\"\xfc\x01\n" +
+	"\bleave_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\aleaveId\"\xeb\x01\n" +
 	"\x10AddMemberRequest\x12:\n" +
 	"\x06member\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x06member\x12\x1e\n" +
 	"\x05roles\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\x05roles\x12\x1c\n" +
 	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1e\n" +
 	"\x05email\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\x121\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\x12\x1b\n" +
-	"\x04zone\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\"w\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKeyJ\x04\b\x06\x10\aR\x04zone\"w\n" +
 	"\x11AddMemberResponse\x120\n" +
 	"\x06member\x18\x01 \x01(\v2\x18.baton.routing.v1.MemberR\x06member\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x1a\n" +
@@ -3213,7 +3216,7 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\x14\n" +
 	"\x12ListMembersRequest\"I\n" +
 	"\x13ListMembersResponse\x122\n" +
-	"\amembers\x18\x01 \x03(\v2\x18.baton.routing.v1.MemberR\amembers\"\x93\x05\n" +
+	"\amembers\x18\x01 \x03(\v2\x18.baton.routing.v1.MemberR\amembers\"\x8b\x05\n" +
 	"\x06Member\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12\x14\n" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x12\n" +
@@ -3230,7 +3233,6 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\apresent\x18\v \x01(\bR\apresent\x12/\n" +
 	"\x06leaves\x18\f \x03(\v2\x17.baton.routing.v1.LeaveR\x06leaves\x129\n" +
 	"\x05ahead\x18\r \x03(\v2#.baton.routing.v1.Member.AheadEntryR\x05ahead\x12\x12\n" +
-	"\x04zone\x18\x0e \x01(\tR\x04zone\x12\x12\n" +
 	"\x04team\x18\x0f \x01(\tR\x04team\x12\x18\n" +
 	"\amanager\x18\x10 \x01(\tR\amanager\x12\x16\n" +
 	"\x06office\x18\x11 \x01(\tR\x06office\x1a8\n" +
@@ -3241,7 +3243,7 @@ const file_baton_routing_v1_routing_service_proto_rawDesc = "" +
 	"\n" +
 	"AheadEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x9c\x01\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01J\x04\b\x0e\x10\x0fR\x04zone\"\x9c\x01\n" +
 	"\x05Leave\x12\x19\n" +
 	"\bleave_id\x18\x01 \x01(\tR\aleaveId\x12.\n" +
 	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x120\n" +
@@ -3347,8 +3349,8 @@ var file_baton_routing_v1_routing_service_proto_goTypes = []any{
 	nil,                             // 39: baton.routing.v1.Member.TurnsEntry
 	nil,                             // 40: baton.routing.v1.Member.AheadEntry
 	(*timestamppb.Timestamp)(nil),   // 41: google.protobuf.Timestamp
-	(*v1.ClockRef)(nil),             // 42: baton.lead.v1.ClockRef
-	(*durationpb.Duration)(nil),     // 43: google.protobuf.Duration
+	(*durationpb.Duration)(nil),     // 42: google.protobuf.Duration
+	(*v1.ClockRef)(nil),             // 43: baton.lead.v1.ClockRef
 	(v1.Consequence)(0),             // 44: baton.lead.v1.Consequence
 }
 var file_baton_routing_v1_routing_service_proto_depIdxs = []int32{
@@ -3359,75 +3361,77 @@ var file_baton_routing_v1_routing_service_proto_depIdxs = []int32{
 	13, // 4: baton.routing.v1.WhyNotResponse.decisions:type_name -> baton.routing.v1.WhyNotDecision
 	41, // 5: baton.routing.v1.WhyNotDecision.at:type_name -> google.protobuf.Timestamp
 	16, // 6: baton.routing.v1.ListClocksResponse.clocks:type_name -> baton.routing.v1.Clock
-	42, // 7: baton.routing.v1.Clock.ref:type_name -> baton.lead.v1.ClockRef
-	43, // 8: baton.routing.v1.Clock.limit:type_name -> google.protobuf.Duration
-	43, // 9: baton.routing.v1.Clock.spent:type_name -> google.protobuf.Duration
-	41, // 10: baton.routing.v1.Clock.due_at:type_name -> google.protobuf.Timestamp
-	41, // 11: baton.routing.v1.Clock.stopped_at:type_name -> google.protobuf.Timestamp
-	43, // 12: baton.routing.v1.Clock.first_spent:type_name -> google.protobuf.Duration
-	41, // 13: baton.routing.v1.Assignment.at:type_name -> google.protobuf.Timestamp
-	41, // 14: baton.routing.v1.Assignment.take_by:type_name -> google.protobuf.Timestamp
-	41, // 15: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
-	44, // 16: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
-	41, // 17: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
-	41, // 18: baton.routing.v1.SetAvailabilityRequest.from:type_name -> google.protobuf.Timestamp
-	34, // 19: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
-	41, // 20: baton.routing.v1.PlaceMemberRequest.from:type_name -> google.protobuf.Timestamp
-	34, // 21: baton.routing.v1.RenewTokenResponse.member:type_name -> baton.routing.v1.Member
-	34, // 22: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
-	41, // 23: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
-	39, // 24: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
-	35, // 25: baton.routing.v1.Member.leaves:type_name -> baton.routing.v1.Leave
-	40, // 26: baton.routing.v1.Member.ahead:type_name -> baton.routing.v1.Member.AheadEntry
-	41, // 27: baton.routing.v1.Leave.from:type_name -> google.protobuf.Timestamp
-	41, // 28: baton.routing.v1.Leave.until:type_name -> google.protobuf.Timestamp
-	38, // 29: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
-	41, // 30: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
-	41, // 31: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
-	41, // 32: baton.routing.v1.QueuedLead.fallback_at:type_name -> google.protobuf.Timestamp
-	19, // 33: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
-	21, // 34: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
-	23, // 35: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
-	25, // 36: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
-	26, // 37: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
-	28, // 38: baton.routing.v1.RoutingService.PlaceMember:input_type -> baton.routing.v1.PlaceMemberRequest
-	29, // 39: baton.routing.v1.RoutingService.RenewToken:input_type -> baton.routing.v1.RenewTokenRequest
-	31, // 40: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
-	32, // 41: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
-	36, // 42: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
-	0,  // 43: baton.routing.v1.RoutingService.Claim:input_type -> baton.routing.v1.ClaimRequest
-	2,  // 44: baton.routing.v1.RoutingService.SetPresence:input_type -> baton.routing.v1.SetPresenceRequest
-	3,  // 45: baton.routing.v1.RoutingService.AdjustTurns:input_type -> baton.routing.v1.AdjustTurnsRequest
-	4,  // 46: baton.routing.v1.RoutingService.Reassign:input_type -> baton.routing.v1.ReassignRequest
-	6,  // 47: baton.routing.v1.RoutingService.BulkReassign:input_type -> baton.routing.v1.BulkReassignRequest
-	9,  // 48: baton.routing.v1.RoutingService.UndoReassign:input_type -> baton.routing.v1.UndoReassignRequest
-	10, // 49: baton.routing.v1.RoutingService.WhyNot:input_type -> baton.routing.v1.WhyNotRequest
-	14, // 50: baton.routing.v1.RoutingService.ListClocks:input_type -> baton.routing.v1.ListClocksRequest
-	17, // 51: baton.routing.v1.RoutingService.WatchAssignments:input_type -> baton.routing.v1.WatchAssignmentsRequest
-	20, // 52: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
-	22, // 53: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
-	24, // 54: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
-	34, // 55: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
-	27, // 56: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
-	34, // 57: baton.routing.v1.RoutingService.PlaceMember:output_type -> baton.routing.v1.Member
-	30, // 58: baton.routing.v1.RoutingService.RenewToken:output_type -> baton.routing.v1.RenewTokenResponse
-	34, // 59: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
-	33, // 60: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
-	37, // 61: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
-	1,  // 62: baton.routing.v1.RoutingService.Claim:output_type -> baton.routing.v1.ClaimResponse
-	34, // 63: baton.routing.v1.RoutingService.SetPresence:output_type -> baton.routing.v1.Member
-	34, // 64: baton.routing.v1.RoutingService.AdjustTurns:output_type -> baton.routing.v1.Member
-	5,  // 65: baton.routing.v1.RoutingService.Reassign:output_type -> baton.routing.v1.ReassignResponse
-	7,  // 66: baton.routing.v1.RoutingService.BulkReassign:output_type -> baton.routing.v1.BulkReassignResponse
-	7,  // 67: baton.routing.v1.RoutingService.UndoReassign:output_type -> baton.routing.v1.BulkReassignResponse
-	11, // 68: baton.routing.v1.RoutingService.WhyNot:output_type -> baton.routing.v1.WhyNotResponse
-	15, // 69: baton.routing.v1.RoutingService.ListClocks:output_type -> baton.routing.v1.ListClocksResponse
-	18, // 70: baton.routing.v1.RoutingService.WatchAssignments:output_type -> baton.routing.v1.Assignment
-	52, // [52:71] is the sub-list for method output_type
-	33, // [33:52] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	42, // 7: baton.routing.v1.ListClocksResponse.waited_marketing:type_name -> google.protobuf.Duration
+	42, // 8: baton.routing.v1.ListClocksResponse.waited_sales:type_name -> google.protobuf.Duration
+	43, // 9: baton.routing.v1.Clock.ref:type_name -> baton.lead.v1.ClockRef
+	42, // 10: baton.routing.v1.Clock.limit:type_name -> google.protobuf.Duration
+	42, // 11: baton.routing.v1.Clock.spent:type_name -> google.protobuf.Duration
+	41, // 12: baton.routing.v1.Clock.due_at:type_name -> google.protobuf.Timestamp
+	41, // 13: baton.routing.v1.Clock.stopped_at:type_name -> google.protobuf.Timestamp
+	42, // 14: baton.routing.v1.Clock.first_spent:type_name -> google.protobuf.Duration
+	41, // 15: baton.routing.v1.Assignment.at:type_name -> google.protobuf.Timestamp
+	41, // 16: baton.routing.v1.Assignment.take_by:type_name -> google.protobuf.Timestamp
+	41, // 17: baton.routing.v1.GetOwnerResponse.take_by:type_name -> google.protobuf.Timestamp
+	44, // 18: baton.routing.v1.RejectResponse.consequence:type_name -> baton.lead.v1.Consequence
+	41, // 19: baton.routing.v1.SetAvailabilityRequest.until:type_name -> google.protobuf.Timestamp
+	41, // 20: baton.routing.v1.SetAvailabilityRequest.from:type_name -> google.protobuf.Timestamp
+	34, // 21: baton.routing.v1.AddMemberResponse.member:type_name -> baton.routing.v1.Member
+	41, // 22: baton.routing.v1.PlaceMemberRequest.from:type_name -> google.protobuf.Timestamp
+	34, // 23: baton.routing.v1.RenewTokenResponse.member:type_name -> baton.routing.v1.Member
+	34, // 24: baton.routing.v1.ListMembersResponse.members:type_name -> baton.routing.v1.Member
+	41, // 25: baton.routing.v1.Member.away_until:type_name -> google.protobuf.Timestamp
+	39, // 26: baton.routing.v1.Member.turns:type_name -> baton.routing.v1.Member.TurnsEntry
+	35, // 27: baton.routing.v1.Member.leaves:type_name -> baton.routing.v1.Leave
+	40, // 28: baton.routing.v1.Member.ahead:type_name -> baton.routing.v1.Member.AheadEntry
+	41, // 29: baton.routing.v1.Leave.from:type_name -> google.protobuf.Timestamp
+	41, // 30: baton.routing.v1.Leave.until:type_name -> google.protobuf.Timestamp
+	38, // 31: baton.routing.v1.ListQueueResponse.leads:type_name -> baton.routing.v1.QueuedLead
+	41, // 32: baton.routing.v1.QueuedLead.since:type_name -> google.protobuf.Timestamp
+	41, // 33: baton.routing.v1.QueuedLead.look_again_at:type_name -> google.protobuf.Timestamp
+	41, // 34: baton.routing.v1.QueuedLead.fallback_at:type_name -> google.protobuf.Timestamp
+	19, // 35: baton.routing.v1.RoutingService.GetOwner:input_type -> baton.routing.v1.GetOwnerRequest
+	21, // 36: baton.routing.v1.RoutingService.Accept:input_type -> baton.routing.v1.AcceptRequest
+	23, // 37: baton.routing.v1.RoutingService.Reject:input_type -> baton.routing.v1.RejectRequest
+	25, // 38: baton.routing.v1.RoutingService.SetAvailability:input_type -> baton.routing.v1.SetAvailabilityRequest
+	26, // 39: baton.routing.v1.RoutingService.AddMember:input_type -> baton.routing.v1.AddMemberRequest
+	28, // 40: baton.routing.v1.RoutingService.PlaceMember:input_type -> baton.routing.v1.PlaceMemberRequest
+	29, // 41: baton.routing.v1.RoutingService.RenewToken:input_type -> baton.routing.v1.RenewTokenRequest
+	31, // 42: baton.routing.v1.RoutingService.DeactivateMember:input_type -> baton.routing.v1.DeactivateMemberRequest
+	32, // 43: baton.routing.v1.RoutingService.ListMembers:input_type -> baton.routing.v1.ListMembersRequest
+	36, // 44: baton.routing.v1.RoutingService.ListQueue:input_type -> baton.routing.v1.ListQueueRequest
+	0,  // 45: baton.routing.v1.RoutingService.Claim:input_type -> baton.routing.v1.ClaimRequest
+	2,  // 46: baton.routing.v1.RoutingService.SetPresence:input_type -> baton.routing.v1.SetPresenceRequest
+	3,  // 47: baton.routing.v1.RoutingService.AdjustTurns:input_type -> baton.routing.v1.AdjustTurnsRequest
+	4,  // 48: baton.routing.v1.RoutingService.Reassign:input_type -> baton.routing.v1.ReassignRequest
+	6,  // 49: baton.routing.v1.RoutingService.BulkReassign:input_type -> baton.routing.v1.BulkReassignRequest
+	9,  // 50: baton.routing.v1.RoutingService.UndoReassign:input_type -> baton.routing.v1.UndoReassignRequest
+	10, // 51: baton.routing.v1.RoutingService.WhyNot:input_type -> baton.routing.v1.WhyNotRequest
+	14, // 52: baton.routing.v1.RoutingService.ListClocks:input_type -> baton.routing.v1.ListClocksRequest
+	17, // 53: baton.routing.v1.RoutingService.WatchAssignments:input_type -> baton.routing.v1.WatchAssignmentsRequest
+	20, // 54: baton.routing.v1.RoutingService.GetOwner:output_type -> baton.routing.v1.GetOwnerResponse
+	22, // 55: baton.routing.v1.RoutingService.Accept:output_type -> baton.routing.v1.AcceptResponse
+	24, // 56: baton.routing.v1.RoutingService.Reject:output_type -> baton.routing.v1.RejectResponse
+	34, // 57: baton.routing.v1.RoutingService.SetAvailability:output_type -> baton.routing.v1.Member
+	27, // 58: baton.routing.v1.RoutingService.AddMember:output_type -> baton.routing.v1.AddMemberResponse
+	34, // 59: baton.routing.v1.RoutingService.PlaceMember:output_type -> baton.routing.v1.Member
+	30, // 60: baton.routing.v1.RoutingService.RenewToken:output_type -> baton.routing.v1.RenewTokenResponse
+	34, // 61: baton.routing.v1.RoutingService.DeactivateMember:output_type -> baton.routing.v1.Member
+	33, // 62: baton.routing.v1.RoutingService.ListMembers:output_type -> baton.routing.v1.ListMembersResponse
+	37, // 63: baton.routing.v1.RoutingService.ListQueue:output_type -> baton.routing.v1.ListQueueResponse
+	1,  // 64: baton.routing.v1.RoutingService.Claim:output_type -> baton.routing.v1.ClaimResponse
+	34, // 65: baton.routing.v1.RoutingService.SetPresence:output_type -> baton.routing.v1.Member
+	34, // 66: baton.routing.v1.RoutingService.AdjustTurns:output_type -> baton.routing.v1.Member
+	5,  // 67: baton.routing.v1.RoutingService.Reassign:output_type -> baton.routing.v1.ReassignResponse
+	7,  // 68: baton.routing.v1.RoutingService.BulkReassign:output_type -> baton.routing.v1.BulkReassignResponse
+	7,  // 69: baton.routing.v1.RoutingService.UndoReassign:output_type -> baton.routing.v1.BulkReassignResponse
+	11, // 70: baton.routing.v1.RoutingService.WhyNot:output_type -> baton.routing.v1.WhyNotResponse
+	15, // 71: baton.routing.v1.RoutingService.ListClocks:output_type -> baton.routing.v1.ListClocksResponse
+	18, // 72: baton.routing.v1.RoutingService.WatchAssignments:output_type -> baton.routing.v1.Assignment
+	54, // [54:73] is the sub-list for method output_type
+	35, // [35:54] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_baton_routing_v1_routing_service_proto_init() }

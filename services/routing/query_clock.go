@@ -35,6 +35,9 @@ func (s *Server) ListClocks(ctx context.Context, req *routingv1.ListClocksReques
 					out.Clocks = append(out.Clocks, one)
 				}
 			}
+			runs := s.Clocks.Runs(&state.Course)
+			out.WaitedMarketing = durationpb.New(agreement.Waited(runs, agreement.Marketing, v.Now))
+			out.WaitedSales = durationpb.New(agreement.Waited(runs, agreement.Sales, v.Now))
 		})
 		out.Clocks = out.Clocks[:min(size, len(out.Clocks))]
 		return out, nil
