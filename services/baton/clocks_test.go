@@ -510,7 +510,7 @@ func TestClockCommands(t *testing.T) {
 		}
 	}
 	holds("lead clocks", show("lead", "clocks", id), "Taken", "sales", "4:00 h of work", "2026-03-02T13:00:00Z", "runs")
-	holds("clock list --breached", show("clock", "list", "--breached"), "No clock runs that will run out.")
+	holds("clock list --breached", show("clock", "list", "--breached"), "No clock has run out and still runs.")
 	h.forward(5 * time.Hour)
 	list := show("clock", "list", "--breached")
 	holds("clock list --breached", list, id, "5:00", "ran out, step 1 taken")

@@ -177,6 +177,7 @@ func TestAManagerMovesLeadsByThePages(t *testing.T) {
 func TestPeopleSayWhereTheyAre(t *testing.T) {
 	s := newStand(t)
 	s.signIn(anaToken)
+	s.get("/people").has(t, 200, "from 2026-03-06 10:15:30 UTC to 2026-03-08 10:15:30 UTC holiday", "from 2026-03-03 10:15:30 UTC until they are back", "dora manager in no pool –")
 	s.get("/people").has(t, 200, "You, ana", "You are on duty. You hold 7 of at most 20 open leads.", "Why did leads not come to me?", "Sign in for the day", "I am away",
 		"North & East 412 0.6 ahead South 33 1.5 behind", "2026-03-06 10:15:30 UTC to 2026-03-08 10:15:30 UTC holiday", "12 of 12, full", "eli deactivated")
 	for _, form := range []struct {
