@@ -58,7 +58,7 @@ func peopleList() *cobra.Command {
 		Long: `Lists everybody with their roles, whether leads can go to them now, how many open
 leads they hold and may hold, and how many turns they had in each pool. Whoever is in
 several pools may hold what the widest of them allows. Managers and others who are in no
-pool have no hours of their own; a clock tells them in the hours of the lead's pool.`,
+pool have no hours of their own; a clock tells them in those of the pool they watch.`,
 		Example: `  baton people list
   baton people list --format json`,
 		Args: exactly(),

@@ -40,19 +40,20 @@ so soon, declines how many they pass on; the rest they never look at. Of a hundr
 leads that they have taken, they sit on "sits": they call only when a clock reminds
 them or somebody asks. When a reminder comes, they take "reminded" of a hundred offers
 that they would take late or never, and call on as many of a hundred leads that they
-sit on; when they are asked, they call on "asked" of them within the hour. They are
-away from day away_from up to the end of day away_until, counted from 1. pools are the
-pools of the agreement in which the person is, separated by blanks; a pool that the
-file names has these people and no others. A column that is left out has the value of
+sit on; told by a clock's step, or asked, they call on "asked" of them within the hour.
+They are away from day away_from up to the end of day away_until, counted from 1. pools
+are the pools of the agreement in which the person is, separated by blanks; a pool that
+the file names has these people and no others. A column that is left out has the value of
 the people whom Baton brings: eight people who together answer as the companies did of
 which the Harvard Business Review wrote (The Short Life of Online Sales Leads, 2011:
 37 % within an hour, 16 % within a day, 24 % later, 23 % never, 42 hours on average).
 
 A manager who is told of a lead acts on --manager-acts of a hundred, after half to one
-and a half of --manager-delay, in working hours: whoever took the lead is asked, and
-calls as if asked by anybody; where they do not call, are away, or have not taken it
-yet, the manager moves it by hand to whom the rules choose of those on duty. Managers
-are those of the pools and whom the clocks' steps name. Oversight plays no part.
+and a half of --manager-delay, in working hours, unless it is done by then: whoever
+took the lead is asked, and calls on "asked" of a hundred; where they do not, are away,
+or have not taken it yet, the manager moves it by hand to whom the rules choose of those
+on duty. Managers are those of the pools and whom the clocks' steps name. Oversight
+plays no part.
 
 --leads is a CSV file of the leads: a column "received_at" (RFC 3339) and the fields
 of a form, such as email, company, country and employees. Without it, --rate visitors

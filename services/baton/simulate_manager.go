@@ -50,13 +50,14 @@ func (w *week) escalate(id string, t *simTrack, said *leadv1.ClockEscalated) {
 		case !t.taken:
 			w.remind(id, t)
 		case t.sits && p.heeds(w.cfg.seed, t.number, "asked", p.asked):
+			t.calling = true
 			w.call(id, t, w.clock.Now().Add(time.Hour))
 		}
 	}
 }
 
 // manage lets a manager who was told of a lead do something about it, if they do, unless
-// it was done meanwhile. A lead that waits in line is with nobody: its rule has to change.
+// it was done meanwhile, or is about to be. A lead that waits in line is with nobody: its rule has to change.
 func (w *week) manage(id string, t *simTrack, manager, of string) {
 	holder, offer := t.holder, t.offers
 	if holder == "" || chance(w.cfg.seed, t.number, manager, of)*100 >= float64(w.cfg.acts) {
@@ -64,12 +65,13 @@ func (w *week) manage(id string, t *simTrack, manager, of string) {
 	}
 	after := time.Duration((0.5 + chance(w.cfg.seed, t.number, manager, of+", when")) * float64(w.cfg.delay))
 	w.at(w.atWork(w.clock.Now().Add(after)), func(ctx context.Context) error {
-		if t.holder != holder || t.offers != offer || !t.answered.IsZero() {
+		if t.holder != holder || t.offers != offer || t.calling || !t.answered.IsZero() {
 			return nil
 		}
 		p := w.person(holder)
-		if t.taken && p != nil && !w.away(p) && p.heeds(w.cfg.seed, t.number, "asked", p.asked) {
+		if t.taken && p != nil && !w.away(p) && p.heeds(w.cfg.seed, t.number, "asked by "+manager, p.asked) {
 			w.asked++
+			t.calling = true
 			w.call(id, t, w.clock.Now().Add(time.Hour))
 			return nil
 		}

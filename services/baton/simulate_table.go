@@ -73,7 +73,7 @@ func writeSimulation(out io.Writer, cfg simulation, results []simResult) error {
 	if err := bought(results).write(out); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s from %s, seed %d. Times run from receipt to the first call by the clock on the wall, nights and\nweekends included; mean, median and nine of ten are of the leads called within 30 days. All columns\nare the same leads and people, who do the same with the same lead. Managers act on %d of a hundred\nleads that they are told of, after %s on average.\n",
+	_, err := fmt.Fprintf(out, "\n%s from %s, seed %d. Times run from receipt to the first call by the clock on the wall, nights and\nweekends included; mean, median and nine of ten are of the leads called within 30 days. All columns\nare the same leads and people, who do the same with the same lead; but who gets which lead differs,\nso look at several seeds before you believe in a few leads. A mean gets later where leads are called\nlate that were never called before. Managers act on %d of a hundred\nleads that they are told of, after %s on average.\n",
 		counted(int64(cfg.days), "day", "days"), cfg.start.Format("Monday 2006-01-02"), cfg.seed, cfg.acts, minutes(cfg.delay))
 	return err
 }

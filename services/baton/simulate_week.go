@@ -42,6 +42,8 @@ type simTrack struct {
 	holder string
 	// taken says that it is theirs, sits that they do nothing until somebody asks.
 	taken, sits bool
+	// calling says that the holder was told of a clock that ran out, and calls.
+	calling bool
 	// first is when each person was offered it first: whoever comes round to it late
 	// does so although somebody else had it in between.
 	first map[string]time.Time
@@ -142,7 +144,7 @@ func (w *week) hears(e *leadv1.HistoryEntry) error {
 		if err != nil {
 			return err
 		}
-		t.handed, t.offers, t.holder, t.taken, t.sits = true, o.GetOffer(), o.GetMember(), false, false
+		t.handed, t.offers, t.holder, t.taken, t.sits, t.calling = true, o.GetOffer(), o.GetMember(), false, false, false
 		w.offered(id, t)
 	case "LeadQueued":
 		t.handed = true
