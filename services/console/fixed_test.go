@@ -359,6 +359,7 @@ func (f *fixed) ListMembers(ctx context.Context, _ *routingv1.ListMembersRequest
 		{Member: "cem", Roles: []string{"sales"}, Away: true, AwayUntil: timestamppb.New(at.Add(5 * 24 * time.Hour)), Capacity: 20, Load: 3, Turns: map[string]int64{"south": 205}, Leaves: []*routingv1.Leave{{From: ago(24 * time.Hour)}}},
 		{Member: "dora", Roles: []string{"manager"}, Load: 0},
 		{Member: "eli", Deactivated: true},
+		{Member: "max", Roles: []string{"manager"}},
 	}}
 	if slices.Contains(reader(ctx).Roles, "marketing") {
 		out.Members[0].Name = ""

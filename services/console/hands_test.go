@@ -208,10 +208,13 @@ func TestPeopleSayWhereTheyAre(t *testing.T) {
 	if got := handed[*routingv1.ClaimRequest](s.fixed); len(got) != 1 || got[0].GetLeadId() != claimLead {
 		t.Errorf("asked %v", got)
 	}
-	// The manager is none of those who get leads: nothing is asked of them about the day.
+	// The manager is in no pool, and is asked nothing about the day; but may be on leave,
+	// so that clocks pass them over.
 	s.signIn(maxToken)
-	if strings.Contains(s.get("/people").text, "Sign in for the day") {
-		t.Error("somebody who is not among the people signs in for the day")
+	page := s.get("/people")
+	page.has(t, 200, "You, max You are in no pool. I am away")
+	if strings.Contains(page.text, "Sign in for the day") {
+		t.Error("somebody who is in no pool signs in for the day")
 	}
 }
 
