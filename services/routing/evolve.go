@@ -23,6 +23,8 @@ type Groups struct {
 	// changed are the rows that have moved since they were last kept; nil =
 	// nobody keeps them.
 	changed map[rowKey]bool
+	// kin is what may have made waiting leads somebody's; whoever looks takes it.
+	kin kin
 }
 
 // NewGroups is the fold of nothing.
@@ -95,6 +97,7 @@ func (g *Groups) Waiting() bool {
 
 // Apply folds one event.
 func (g *Groups) Apply(e *ledger.Event) {
+	g.kin.apply(e)
 	body, ok := e.Body.(*routingv1.PoolAdvanced)
 	if !ok {
 		return

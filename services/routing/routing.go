@@ -42,12 +42,14 @@ type Routing struct {
 	// dry are the lines that were asked last and had nothing to give away, by group
 	// and pool, with what that rests on. Only Wake touches it.
 	dry map[[2]string]footing
+	// stirred are waiting leads that may have become somebody's: see kindred.
+	stirred map[string]bool
 }
 
 // New makes the service on top of four folds. Without people everybody is whom
 // their lead was attached to.
 func New(register *agreement.Register, roster *Roster, groups *Groups, people *lead.People) *Routing {
-	return &Routing{register: register, roster: roster, groups: groups, people: people, dry: map[[2]string]footing{}}
+	return &Routing{register: register, roster: roster, groups: groups, people: people, dry: map[[2]string]footing{}, stirred: map[string]bool{}}
 }
 
 // Service implements ledger.Decider.

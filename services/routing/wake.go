@@ -94,9 +94,9 @@ func (r *Routing) wake(now time.Time, basis uint64, leads folds) []*ledger.Item 
 		return items
 	}
 	var items []*ledger.Item
-	own := r.groups.own(now)
+	own, kindred := r.groups.own(now), r.kindred(leads)
 	for _, group := range r.groups.Names() {
-		items = r.able(now, basis, leads, group, own[group], items)
+		items = r.able(now, basis, leads, group, append(own[group], kindred[group]...), items)
 		if len(items) >= wakeMost {
 			break
 		}
@@ -218,6 +218,9 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, ow
 	}
 	var alone []string
 	for _, id := range own {
+		if w.due[id] {
+			continue
+		}
 		w.due[id] = true
 		if _, too := walked[group.Line[id].Pool]; !too {
 			alone = append(alone, id)
@@ -229,9 +232,12 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, ow
 		if len(items) >= wakeMost {
 			return items
 		}
-		if s := w.looks(id); s != nil {
-			items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, basis)})
+		s := w.looks(id)
+		if s == nil {
+			delete(r.stirred, id)
+			continue
 		}
+		items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, basis)})
 	}
 	if len(items) == found {
 		// any order: each has its own entry
