@@ -69,19 +69,22 @@ func (r *round) choose() choice {
 		c.member = r.first()
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s comes first in the agreed order.", able, r.pool.Title, c.member)
 	default:
-		nearest, windows := r.rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
+		rotation := r.rotation.facing(r.eligible)
+		nearest := rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
 		chosen := r.next(nearest)
+		windowed := r.windowed(nearest)
+		windows := rotation.windows(r.eligible, windowed)
 		if r.crowd != nil {
 			r.considered = slices.Clone(r.considered)
 			for _, i := range r.nearest {
 				r.considered[i] = proto.Clone(r.considered[i]).(*leadv1.Candidate)
 			}
 		}
-		for _, i := range r.windowed(nearest) {
-			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = windows[i].From, windows[i].To
+		for k, i := range windowed {
+			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = windows[k].From, windows[k].To
 		}
 		c.by, c.member = agreement.ByRotation, r.eligible[chosen].Member
-		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, windows[chosen].To)
+		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, rotation.windows(r.eligible, []int{chosen})[0].To)
 	}
 	if able == 1 {
 		c.why = fmt.Sprintf("the only one of %d in pool %s who can take it now.", len(r.considered), r.pool.Title)
