@@ -81,7 +81,15 @@ type account struct {
 func (r *Rotation) Turns() int64 { return r.turns }
 
 // Count is how many of them the member got.
-func (r *Rotation) Count(member string) int64 { return r.account(member).Count }
+func (r *Rotation) Count(member string) int64 {
+	if place, seated := r.run.place(member); seated {
+		return r.run.accounts[place].Count + r.run.got[place]
+	}
+	if a := r.accounts[member]; a != nil {
+		return a.Count
+	}
+	return 0
+}
 
 // Deviation is the member's count less their quota, in leads, exactly as the
 // books have it: positive = ahead, negative = behind. For reports; no choice
@@ -123,11 +131,7 @@ func (r *Rotation) Clone() *Rotation {
 // What is kept for somebody who is back counts as theirs already.
 func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []Window) {
 	r = r.facing(eligible)
-	all := make([]int, len(eligible))
-	for i := range all {
-		all[i] = i
-	}
-	windows = r.windows(eligible, all)
+	windows = r.windows(eligible, all(eligible))
 	if nearest := r.order(eligible, seed, 1); len(nearest) > 0 {
 		return nearest[0], windows
 	}
@@ -200,6 +204,15 @@ func (r *Rotation) windows(eligible []Seat, some []int) []Window {
 		windows[i] = Window{From: r.turns + from, To: r.turns + to}
 	}
 	return windows
+}
+
+// all are the places of seats.
+func all(seats []Seat) []int {
+	places := make([]int, len(seats))
+	for i := range places {
+		places[i] = i
+	}
+	return places
 }
 
 // now goes through the accounts of seats as they stand.
