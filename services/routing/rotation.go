@@ -442,13 +442,19 @@ func (t *tieBreak) draws(a, b string) bool {
 
 // draw is the member's lot for this seed: FNV-1a over both, then the finishing
 // steps of MurmurHash3, without which near names would get near lots.
-func (t *tieBreak) draw(member string) uint64 {
+func (t *tieBreak) draw(member string) uint64 { return finish(fnv(t.begin(), member)) }
+
+// begin is the hash before the member.
+func (t *tieBreak) begin() uint64 {
 	if !t.done {
 		const offset = 14695981039346656037
-		t.hashed, t.done = fnv(offset, t.seed), true
+		// A byte that no text holds keeps seed and member apart.
+		t.hashed, t.done = fnv(fnv(offset, t.seed), "\xff"), true
 	}
-	// A byte that no text holds keeps seed and member apart.
-	h := fnv(fnv(t.hashed, "\xff"), member)
+	return t.hashed
+}
+
+func finish(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	h ^= h >> 33
@@ -457,11 +463,15 @@ func (t *tieBreak) draw(member string) uint64 {
 }
 
 func fnv(h uint64, text string) uint64 {
-	const prime = 1099511628211
 	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * prime
+		h = mix(h, text[i])
 	}
 	return h
+}
+
+func mix(h uint64, b byte) uint64 {
+	const prime = 1099511628211
+	return (h ^ uint64(b)) * prime
 }
 
 func share(s Seat) int64 { return min(max(s.Weight, 0), largestWeight) }

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -25,6 +26,9 @@ type run struct {
 	// lines are the seats that have a share, those of one weight in each; nil = they
 	// are few, or it is not known yet that the run lasts.
 	lines []line
+	// alike is how much of the name of the seat before each name begins with, once there
+	// are lines; copies share it.
+	alike []uint16
 }
 
 // line is the seats of one weight, those first who are owed more, and among equals in the
@@ -117,7 +121,11 @@ func (u *run) take(chosen string) bool {
 // line puts the seats into lines.
 func (u *run) line() {
 	by := map[int64]int{}
+	u.alike = make([]uint16, len(u.seats))
 	for place, seat := range u.seats {
+		if place > 0 {
+			u.alike[place] = alike(u.seats[place-1].Member, seat.Member)
+		}
 		weight := share(seat)
 		if weight == 0 {
 			continue
@@ -156,7 +164,7 @@ func (u *run) order(seed string, most int) (nearest []int) {
 	for _, l := range u.lines {
 		for asked, rest := 0, l.places; asked < most && len(rest) > 0; {
 			equal, s := u.equals(rest, l.weight)
-			for _, place := range tie.first(u.seats, equal, most) {
+			for _, place := range u.first(&tie, equal, most) {
 				s.member = u.seats[place].Member
 				best = among(best, seated{s, int(place)}, most, func(a, b seated) bool { return tie.before(a.standing, b.standing) })
 			}
@@ -173,29 +181,60 @@ func (u *run) order(seed string, most int) (nearest []int) {
 // they stand.
 func (u *run) equals(places []int32, weight int64) ([]int32, standing) {
 	head := u.account(int(places[0])).stands(weight, u.sum)
-	for i := 1; i < len(places); i++ {
-		if u.owed(places[i-1], places[i]) != 0 && !u.account(int(places[i])).stands(weight, u.sum).level(head) {
-			return places[:i], head
+	for n := 0; ; {
+		// Who is owed the same stands the same, and they are next to each other.
+		more, _ := slices.BinarySearchFunc(places[n:], places[n], func(place, first int32) int {
+			if u.owed(place, first) == 0 {
+				return -1
+			}
+			return 1
+		})
+		if n += more; n == len(places) || !u.account(int(places[n])).stands(weight, u.sum).level(head) {
+			return places[:n], head
 		}
 	}
-	return places, head
 }
 
-// first answers those of the seats who come first by the seed, so many at most.
-func (t *tieBreak) first(seats []Seat, places []int32, most int) []int32 {
+// first answers those of some places who come first by the seed, so many at most. Names
+// that follow each other begin alike, and what is alike is hashed once.
+func (u *run) first(tie *tieBreak, places []int32, most int) []int32 {
 	type lot struct {
 		draw  uint64
 		place int32
 	}
+	before := func(a, b lot) bool {
+		return a.draw < b.draw || a.draw == b.draw && u.seats[a.place].Member < u.seats[b.place].Member
+	}
 	var lots []lot
+	hashed := []uint64{tie.begin()}
+	last := places[0]
 	for _, place := range places {
-		lots = among(lots, lot{t.draw(seats[place].Member), place}, most, func(a, b lot) bool {
-			return a.draw < b.draw || a.draw == b.draw && seats[a.place].Member < seats[b.place].Member
-		})
+		known := len(hashed) - 1
+		for at := last + 1; at <= place; at++ {
+			known = min(known, int(u.alike[at]))
+		}
+		name, h := u.seats[place].Member, hashed[known]
+		hashed, last = hashed[:known+1], place
+		for i := known; i < len(name); i++ {
+			h = mix(h, name[i])
+			hashed = append(hashed, h)
+		}
+		if one := (lot{finish(h), place}); len(lots) < most || before(one, lots[most-1]) {
+			lots = among(lots, one, most, before)
+		}
 	}
 	out := make([]int32, len(lots))
 	for i, l := range lots {
 		out[i] = l.place
 	}
 	return out
+}
+
+// alike counts the bytes with which two names both begin.
+func alike(a, b string) uint16 {
+	n := 0
+	for n < min(len(a), len(b), math.MaxUint16) && a[n] == b[n] {
+		n++
+	}
+	return uint16(n)
 }
