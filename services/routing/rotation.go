@@ -83,7 +83,7 @@ func (r *Rotation) Turns() int64 { return r.turns }
 // Count is how many of them the member got.
 func (r *Rotation) Count(member string) int64 {
 	if place, seated := r.run.place(member); seated {
-		return r.run.accounts[place].Count + r.run.got[place]
+		return r.run.accounts[place].Count + int64(r.run.got[place])
 	}
 	if a := r.accounts[member]; a != nil {
 		return a.Count

@@ -20,7 +20,7 @@ type run struct {
 	// accounts are those of the seats when the run began, in terms of sum; copies share
 	// them. got is how many leads each got since.
 	accounts []account
-	got      []int64
+	got      []int32
 	// places are where the seats of many people are found, by name; copies share them.
 	places map[string]int
 	// lines are the seats that have a share, those of one weight in each; nil = they
@@ -44,7 +44,7 @@ func (r *Rotation) begin(seats []Seat) {
 		// Nobody else changes them.
 		seats = slices.Clone(seats)
 	}
-	u := run{seats: seats, sum: sumOf(seats), accounts: make([]account, len(seats)), got: make([]int64, len(seats))}
+	u := run{seats: seats, sum: sumOf(seats), accounts: make([]account, len(seats)), got: make([]int32, len(seats))}
 	if len(seats) > largePool {
 		u.places = make(map[string]int, len(seats))
 	}
@@ -89,7 +89,7 @@ func (u *run) place(member string) (int, bool) {
 // account is that of a seat as it stands.
 func (u *run) account(place int) account {
 	a := u.accounts[place].earn(share(u.seats[place]), u.sum, u.turns)
-	a.Count += u.got[place]
+	a.Count += int64(u.got[place])
 	return a
 }
 
@@ -153,7 +153,7 @@ func (u *run) compare(a, b int32) int {
 func (u *run) owed(a, b int32) int {
 	x, y := &u.accounts[a], &u.accounts[b]
 	return cmp.Or(
-		cmp.Compare(x.Quota-x.Count-u.got[a], y.Quota-y.Count-u.got[b]),
+		cmp.Compare(x.Quota-x.Count-int64(u.got[a]), y.Quota-y.Count-int64(u.got[b])),
 		cmp.Compare(x.Part, y.Part), cmp.Compare(x.Rest, y.Rest))
 }
 
@@ -205,22 +205,23 @@ func (u *run) first(tie *tieBreak, places []int32, most int) []int32 {
 	before := func(a, b lot) bool {
 		return a.draw < b.draw || a.draw == b.draw && u.seats[a.place].Member < u.seats[b.place].Member
 	}
-	var lots []lot
-	hashed := []uint64{tie.begin()}
+	lots := make([]lot, 0, most)
+	// hashed are the hashes of the first so many bytes of the name before.
+	hashed := append(make([]uint64, 0, 64), tie.begin())
 	last := places[0]
 	for _, place := range places {
 		known := len(hashed) - 1
-		for at := last + 1; at <= place; at++ {
-			known = min(known, int(u.alike[at]))
+		for ; last < place; last++ {
+			known = min(known, int(u.alike[last+1]))
 		}
 		name, h := u.seats[place].Member, hashed[known]
-		hashed, last = hashed[:known+1], place
+		hashed = hashed[:known+1]
 		for i := known; i < len(name); i++ {
 			h = mix(h, name[i])
 			hashed = append(hashed, h)
 		}
-		if one := (lot{finish(h), place}); len(lots) < most || before(one, lots[most-1]) {
-			lots = among(lots, one, most, before)
+		if h = finish(h); len(lots) < most || h <= lots[most-1].draw {
+			lots = among(lots, lot{h, place}, most, before)
 		}
 	}
 	out := make([]int32, len(lots))
