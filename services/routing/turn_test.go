@@ -668,7 +668,7 @@ func (w *world) everyPrefix(batch []*ledger.Event) {
 		}
 		for pool, rotation := range group.Rotations {
 			var counted int64
-			for _, a := range rotation.accounts {
+			for _, a := range rotation.present() {
 				counted += a.Count
 			}
 			given := w.given[name+"/"+pool]

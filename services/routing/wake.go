@@ -110,7 +110,7 @@ func (r *Routing) overdue(now time.Time, leads folds) (items []*ledger.Item) {
 	if len(ids) == 0 {
 		return nil
 	}
-	t := NewTurn(r.groups, r.roster, r.register, r.people, now)
+	t := r.turn(now)
 	for _, id := range ids {
 		s, err := leads(id)
 		if err != nil || s.State != leadv1.State_STATE_OFFERED {
@@ -203,7 +203,7 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, ow
 	if len(group.Line) == 0 {
 		return items
 	}
-	w := &waking{turn: NewTurn(r.groups, r.roster, r.register, r.people, now), group: group, leads: leads, due: map[string]bool{}, anew: map[string]bool{}, closed: map[lineClass]bool{}}
+	w := &waking{turn: r.turn(now), group: group, leads: leads, due: map[string]bool{}, anew: map[string]bool{}, closed: map[lineClass]bool{}}
 	walked := map[string]footing{}
 	var lines [][]string
 	for _, pool := range group.Pools() {
