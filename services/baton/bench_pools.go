@@ -28,6 +28,10 @@ var poolSizes = []int{10, 1_000, 10_000}
 // poolLeads is how many leads a second of measuring stands for.
 const poolLeads = 1000
 
+// poolWarm is how many leads each pool has had before. The first lead of a new pool
+// names everybody in it and finds them unheard of: that is the pool's and not the lead's.
+const poolWarm = 20
+
 // benchPools measures what it costs to give a qualified lead to one of few people
 // and to one of many. Routing alone runs: what it routes was received and
 // qualified before.
@@ -41,6 +45,12 @@ func benchPools(ctx context.Context, b *bench) (*measured, error) {
 			return nil, err
 		}
 		halls[i] = h
+		if err := h.fill(ctx, m, poolWarm); err != nil {
+			return nil, err
+		}
+		if _, _, err := h.route(ctx, poolWarm); err != nil {
+			return nil, err
+		}
 	}
 	n := max(50, int(poolLeads*b.length.Seconds()))
 	for round := range b.rounds {

@@ -373,7 +373,11 @@ opened, given-up.`,
 			return writeMessage(out, all)
 		}
 		if len(all.GetNotices()) == 0 {
-			_, err := fmt.Fprintln(out, "There is no such notice.")
+			none := "There is no such notice; baton notice list shows all."
+			if *id == "" && *channel == "" && *state == "" {
+				none = "Nobody has been told of anything yet. The first notice comes with the first lead that is offered."
+			}
+			_, err := fmt.Fprintln(out, none)
 			return err
 		}
 		t := table{head: []string{"NOTICE", "QUEUED", "ABOUT", "CHANNEL", "TO", "STATE", "ATTEMPTS", "LAST", "NEXT"}}
@@ -397,6 +401,10 @@ opened, given-up.`,
 func about(n *deliveryv1.Notice) string {
 	if n.GetKind() == leadv1.NoticeKind_NOTICE_KIND_EVENT {
 		return n.GetEventType()[strings.LastIndexByte(n.GetEventType(), '.')+1:]
+	}
+	if n.GetKind() == leadv1.NoticeKind_NOTICE_KIND_ESCALATION {
+		// The same kind reminds whoever has the lead before the time is up.
+		return "clock"
 	}
 	word := strings.ToLower(strings.TrimPrefix(n.GetKind().String(), "NOTICE_KIND_"))
 	if n.GetOffer() > 0 {

@@ -42,7 +42,11 @@ not among them; baton lead clocks ID shows it.`,
 			return misused(cmd, "--limit is %d; it must be 1 to %d", *limit, mostAtOnce)
 		}
 		return client(func(c *call) error {
-			return c.clocks(&routingv1.ListClocksRequest{Breached: *breached, PageSize: int32(*limit)}, "No clock runs that will run out.")
+			none := "No clock runs that will run out."
+			if *breached {
+				none = "No clock has run out and still runs."
+			}
+			return c.clocks(&routingv1.ListClocksRequest{Breached: *breached, PageSize: int32(*limit)}, none)
 		})(cmd, args)
 	}
 	return c

@@ -108,7 +108,11 @@ overdue. What is due first stands first, and --overdue leaves out what is not du
 				return writeMessage(out, list)
 			}
 			if len(list.GetLeads()) == 0 {
-				_, err := fmt.Fprintln(out, "There is no such lead.")
+				none := "There is no such lead; baton lead list shows all."
+				if wanted == leadv1.State_STATE_UNSPECIFIED && *member == "" {
+					none = "No lead has come yet; baton source list shows where they come from."
+				}
+				_, err := fmt.Fprintln(out, none)
 				return err
 			}
 			t := table{head: []string{"LEAD", "STATE", "STAGE", "SOURCE", "RECEIVED", "WITH", "WAITS FOR"}}

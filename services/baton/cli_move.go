@@ -439,8 +439,29 @@ ahead by so many. It stands in the log with the reason.` + whoMoves,
 			if err != nil {
 				return err
 			}
-			return c.member(m)
+			if c.format == formatJSON {
+				return writeMessage(c.cmd.OutOrStdout(), m)
+			}
+			more, n := "more", *leads
+			if n < 0 {
+				more, n = "fewer", -n
+			}
+			_, err = fmt.Fprintf(c.cmd.OutOrStdout(), "%s is owed %s %s in pool %s from now on, and is %s.\n", cell(m.GetMember()), counted(n, "lead", "leads"), more, cell(*pool), aheadText(m.GetAhead()[*pool]))
+			return err
 		})(cmd, args)
 	}
 	return c
+}
+
+// aheadText says thousandths of a lead that somebody is ahead of their share, or behind.
+func aheadText(thousandths int64) string {
+	word := "ahead of"
+	if thousandths < 0 {
+		thousandths, word = -thousandths, "behind"
+	}
+	tenths := (thousandths + 50) / 100
+	if tenths == 0 {
+		return "level with their share now"
+	}
+	return fmt.Sprintf("%d.%d leads %s their share now", tenths/10, tenths%10, word)
 }

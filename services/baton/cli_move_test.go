@@ -63,7 +63,7 @@ func (s *system) Claim(_ context.Context, req *routingv1.ClaimRequest) (*routing
 
 func (s *system) AdjustTurns(_ context.Context, req *routingv1.AdjustTurnsRequest) (*routingv1.Member, error) {
 	s.ask(req)
-	return &routingv1.Member{Member: req.GetMember(), OnDuty: true, Load: 2}, nil
+	return &routingv1.Member{Member: req.GetMember(), OnDuty: true, Load: 2, Ahead: map[string]int64{"inside": 1460}}, nil
 }
 
 func (s *system) WhyNot(_ context.Context, req *routingv1.WhyNotRequest) (*routingv1.WhyNotResponse, error) {
@@ -167,7 +167,7 @@ func TestWhyCommands(t *testing.T) {
 	if req := last[*routingv1.WhyNotRequest](t, s); req.GetMember() != "" || req.GetFrom() != nil {
 		t.Errorf("asked %v", req)
 	}
-	has(t, ok(t, "people", "adjust", "ana", "--pool", "inside", "--leads=-2", "--reason", "began late"), "ana: on duty, 2 open leads")
+	has(t, ok(t, "people", "adjust", "ana", "--pool", "inside", "--leads=-2", "--reason", "began late"), "ana is owed 2 leads fewer in pool inside from now on, and is 1.5 leads ahead of their share now.")
 	if req := last[*routingv1.AdjustTurnsRequest](t, s); req.GetLeads() != -2 || req.GetPool() != "inside" || req.GetReason() != "began late" {
 		t.Errorf("asked %v", req)
 	}

@@ -56,7 +56,9 @@ func peopleList() *cobra.Command {
 		Use:   "list",
 		Short: "List the people with their loads",
 		Long: `Lists everybody with their roles, whether leads can go to them now, how many open
-leads they hold and may hold, and how many turns they had in each pool.`,
+leads they hold and may hold, and how many turns they had in each pool. Whoever is in
+several pools may hold what the widest of them allows. Managers and others who are in no
+pool have no hours of their own; a clock tells them in those of the pool they watch.`,
 		Example: `  baton people list
   baton people list --format json`,
 		Args: exactly(),
@@ -97,6 +99,8 @@ func presence(m *routingv1.Member) string {
 		return "on duty"
 	case m.GetPresent():
 		return "off duty, signed in"
+	case len(m.GetTurns()) == 0:
+		return "in no pool"
 	}
 	return "off duty"
 }

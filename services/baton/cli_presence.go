@@ -59,7 +59,10 @@ func peopleAway() *cobra.Command {
 		Long: `Says that a person is away. New leads go to the others until the given time, or until
 they are back. Offers that are open keep their clocks. Leave from a later time stands
 beside what holds now, and there may be several; without --from it begins now, in
-place of what holds. For somebody else this needs the role manager or operator.`,
+place of what holds. For somebody else this needs the role manager or operator.
+
+A date is its beginning in UTC, wherever the person is, and --until is the first
+instant at which leads go to them again: the day on which they are back.`,
 		Example: `  baton people away ana --from 2026-08-10 --until 2026-08-31 --reason holiday
   baton people away ben`,
 		Args: exactly("HANDLE"),

@@ -405,12 +405,12 @@ func figuresTable(r *feedbackv1.Report, rows []*feedbackv1.ReportRow, headOf fun
 			for j := range rows {
 				line = append(line, shown[j][i])
 			}
-			t.add(append(line, unitText(c.GetUnit(), r.GetCurrency()))...)
+			t.add(append(line, unitText(r, c.GetUnit()))...)
 		}
 	} else {
 		t.head = []string{"KEY"}
 		for _, c := range columns {
-			t.head = append(t.head, nameText(c.GetName())+" ("+unitText(c.GetUnit(), r.GetCurrency())+")")
+			t.head = append(t.head, nameText(c.GetName())+" ("+unitText(r, c.GetUnit())+")")
 		}
 		for j, row := range rows {
 			t.add(append([]string{headOf(row.GetKey())}, shown[j]...)...)
@@ -435,11 +435,16 @@ func nameText(name string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(name, "_seconds"), "_", " ")
 }
 
-func unitText(unit, currency string) string {
+func unitText(r *feedbackv1.Report, unit string) string {
 	switch unit {
+	case unitNumber:
+		// Shares and quotas are leads, in fractions of one.
+		if r.GetReport() == reportFairness {
+			return "leads"
+		}
 	case unitMoney:
-		if currency != "" {
-			return currency
+		if r.GetCurrency() != "" {
+			return r.GetCurrency()
 		}
 	case unitRatio:
 		return "%"
@@ -501,7 +506,8 @@ func readable(text, unit string) string {
 	case unitRatio:
 		return strconv.FormatFloat(v*100, 'f', 1, 64)
 	case unitNumber, unitMoney:
-		return strconv.FormatFloat(v, 'f', 2, 64)
+		// A sum of fractions may be a hair below zero.
+		return strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	case unitSeconds:
 		return (time.Duration(math.Round(v)) * time.Second).String()
 	}

@@ -22,6 +22,10 @@ func figuresByPool(w io.Writer, r *feedbackv1.Report, rows []*feedbackv1.ReportR
 			pools = append(pools, p)
 		}
 	}
+	if len(r.GetRows()) == 0 && r.GetReport() == reportFairness {
+		_, err := fmt.Fprintln(w, "No lead was offered to anybody in this pool and this time. baton agreement show names the\npools; --from, --to and --pool choose others.")
+		return err
+	}
 	if len(pools) == 0 {
 		return figuresTable(r, rows, headOf).write(w)
 	}

@@ -61,7 +61,7 @@ marketing, or out. A note is sealed: the log shows only that there is one.` + wh
 	key := keyFlag(c)
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if *reason == "" {
-			return misused(cmd, "say with --reason why, by one of the agreement's reasons")
+			return misused(cmd, "say with --reason why, by one of the agreement's reasons; baton agreement show lists them")
 		}
 		return client(func(c *call) error {
 			done, err := routingv1.NewRoutingServiceClient(c.conn).Reject(c.ctx, &routingv1.RejectRequest{LeadId: c.args[0], Reason: *reason, Note: *note, IdempotencyKey: orNewKey(*key)})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -160,4 +161,28 @@ func TestAnotherTokenEndsTheOneBefore(t *testing.T) {
 	same(t, "open leads", renewed.GetMember().GetLoad(), int64(1))
 	h.settle()
 	same(t, "with", h.owner(id), "With "+holder+"; the lead is accepted.")
+}
+
+// Whoever is full in one of their pools can still get leads in another.
+func TestCapacityIsThatOfTheWidestPool(t *testing.T) {
+	h := start(t, Config{})
+	h.team("ana", "ben", "chloe", "dan")
+	capacity := func(handle string) int64 {
+		t.Helper()
+		for _, m := range must[*routingv1.ListMembersResponse](t)(h.routing().ListMembers(h.as(""), &routingv1.ListMembersRequest{})).GetMembers() {
+			if m.GetMember() == handle {
+				return m.GetCapacity()
+			}
+		}
+		t.Fatalf("%s is not listed", handle)
+		return 0
+	}
+	// Chloe is in both pools of the starter.
+	for _, c := range []struct{ inside, large, both int64 }{{50, 25, 50}, {20, 25, 25}, {50, 0, 0}, {0, 25, 0}} {
+		document := strings.NewReplacer("capacity: 50", fmt.Sprint("capacity: ", c.inside), "capacity: 25", fmt.Sprint("capacity: ", c.large)).Replace(string(h.document()))
+		h.agree([]byte(document))
+		if ana, both, dan := capacity("ana"), capacity("chloe"), capacity("dan"); ana != c.inside || both != c.both || dan != c.large {
+			t.Errorf("with %d and %d, one pool alone allows %d and %d, both allow %d; want %d", c.inside, c.large, ana, dan, both, c.both)
+		}
+	}
 }

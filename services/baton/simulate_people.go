@@ -24,6 +24,9 @@ type simPerson struct {
 	withinHour, withinDay, later, declines, reminded, sits, asked int
 	// awayFrom and awayUntil are days from 1, both away; 0 = never.
 	awayFrom, awayUntil int
+	// pools are the ids of the pools they are in, separated by blanks; empty = those in
+	// which the agreement has them.
+	pools string
 }
 
 // ordinary is what a column says that is left out: nine of ten of those who take a lead
@@ -66,6 +69,7 @@ func readPeople(in io.Reader) ([]simPerson, error) {
 		if slices.ContainsFunc(out, func(other simPerson) bool { return other.handle == p.handle }) {
 			return fmt.Errorf("line %d: %s is there twice", line, p.handle)
 		}
+		p.pools = strings.Join(strings.Fields(row["pools"]), " ")
 		columns := p.columns()
 		for name, text := range row {
 			into, known := columns[name]
@@ -86,7 +90,7 @@ func readPeople(in io.Reader) ([]simPerson, error) {
 		}
 		out = append(out, p)
 		return nil
-	}, append([]string{"person"}, "within_1h", "within_24h", "later", "declines", "reminded", "sits", "asked", "away_from", "away_until")...)
+	}, append([]string{"person"}, "within_1h", "within_24h", "later", "declines", "reminded", "sits", "asked", "away_from", "away_until", "pools")...)
 	if err == nil && len(out) < 2 {
 		err = errors.New("at least two people are needed: somebody has to be the next")
 	}

@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -23,73 +18,6 @@ import (
 	"github.com/leadbaton/baton/services/internal/access"
 )
 
-// playable is an agreement that the keys of the play sign. Without clocks, nothing in
-// it runs out: who is offered a lead keeps it.
-func playable(source []byte, marketing, sales ed25519.PublicKey, clocks bool) ([]byte, error) {
-	var doc yaml.MapSlice
-	if err := yaml.UnmarshalWithOptions(source, &doc, yaml.UseOrderedMap()); err != nil {
-		return nil, fmt.Errorf("the agreement is no YAML: %w", err)
-	}
-	inMapping(doc, "parties", func(party *yaml.MapItem) {
-		key := marketing
-		if party.Key == agreement.Sales {
-			key = sales
-		}
-		if m, ok := party.Value.(yaml.MapSlice); ok {
-			party.Value = with(m, "public_key", "ed25519:"+base64.StdEncoding.EncodeToString(key))
-		}
-	})
-	// It is in force from the beginning of the play on.
-	doc = without(doc, "in_force_from")
-	if !clocks {
-		doc = without(doc, "clocks")
-		inList(doc, "pools", func(pool yaml.MapSlice) yaml.MapSlice {
-			return with(without(pool, "remind_before", "fallback", "oversight"), "take_within", "400d")
-		})
-		for _, list := range []string{"signals", "overlays"} {
-			inList(doc, list, func(one yaml.MapSlice) yaml.MapSlice { return without(one, "take_within") })
-		}
-	}
-	return yaml.Marshal(doc)
-}
-
-// inMapping changes the entries of a mapping within a document.
-func inMapping(doc yaml.MapSlice, key string, change func(*yaml.MapItem)) {
-	for i := range doc {
-		if m, ok := doc[i].Value.(yaml.MapSlice); ok && doc[i].Key == key {
-			for j := range m {
-				change(&m[j])
-			}
-		}
-	}
-}
-
-// inList changes the mappings of a list within a document.
-func inList(doc yaml.MapSlice, key string, change func(yaml.MapSlice) yaml.MapSlice) {
-	for i := range doc {
-		list, ok := doc[i].Value.([]any)
-		if !ok || doc[i].Key != key {
-			continue
-		}
-		for j := range list {
-			if m, ok := list[j].(yaml.MapSlice); ok {
-				list[j] = change(m)
-			}
-		}
-	}
-}
-
-func without(m yaml.MapSlice, keys ...string) yaml.MapSlice {
-	return slices.DeleteFunc(m, func(item yaml.MapItem) bool {
-		name, _ := item.Key.(string)
-		return slices.Contains(keys, name)
-	})
-}
-
-func with(m yaml.MapSlice, key string, value any) yaml.MapSlice {
-	return append(without(m, key), yaml.MapItem{Key: key, Value: value})
-}
-
 // week is one play: the same people and leads under one agreement.
 type week struct {
 	*stage
@@ -99,7 +27,9 @@ type week struct {
 	byTime map[int64]int
 	leads  map[string]*simTrack
 
-	timedOut, reminded, escalated, declined, moved int
+	timedOut, reminded, escalated, declined int
+	// asked and moved are what managers did who were told of a lead.
+	asked, moved int
 }
 
 // simTrack is what became of one lead.
@@ -110,7 +40,10 @@ type simTrack struct {
 	offers             int32
 	// holder is to whom it is offered or whose it is.
 	holder string
-	sits   bool
+	// taken says that it is theirs, sits that they do nothing until somebody asks.
+	taken, sits bool
+	// calling says that the holder was told of a clock that ran out, and calls.
+	calling bool
 	// first is when each person was offered it first: whoever comes round to it late
 	// does so although somebody else had it in between.
 	first map[string]time.Time
@@ -130,12 +63,31 @@ func (w *week) progressed() string {
 // into the calendar.
 func (w *week) begin(ctx context.Context, document []byte) error {
 	people := routingv1.NewRoutingServiceClient(w.conn())
-	for _, p := range w.cfg.people {
-		added, err := people.AddMember(w.as(ctx, ""), &routingv1.AddMemberRequest{Member: p.handle, Roles: []string{access.Sales, access.Qualifier}})
+	add := func(handle string, roles ...string) error {
+		added, err := people.AddMember(w.as(ctx, ""), &routingv1.AddMemberRequest{Member: handle, Roles: roles})
 		if err != nil {
 			return access.FaultOf(err)
 		}
-		w.tokens[p.handle] = added.GetToken()
+		w.tokens[handle] = added.GetToken()
+		return nil
+	}
+	managers := managersOf(w.agreed)
+	for _, handle := range managers {
+		if w.person(handle) != nil {
+			continue
+		}
+		if err := add(handle, access.Manager); err != nil {
+			return err
+		}
+	}
+	for _, p := range w.cfg.people {
+		roles := []string{access.Sales, access.Qualifier}
+		if slices.Contains(managers, p.handle) {
+			roles = append(roles, access.Manager)
+		}
+		if err := add(p.handle, roles...); err != nil {
+			return err
+		}
 		if p.awayFrom > 0 {
 			for _, change := range []struct {
 				day  int
@@ -192,7 +144,7 @@ func (w *week) hears(e *leadv1.HistoryEntry) error {
 		if err != nil {
 			return err
 		}
-		t.handed, t.offers, t.holder = true, o.GetOffer(), o.GetMember()
+		t.handed, t.offers, t.holder, t.taken, t.sits, t.calling = true, o.GetOffer(), o.GetMember(), false, false, false
 		w.offered(id, t)
 	case "LeadQueued":
 		t.handed = true
@@ -205,17 +157,21 @@ func (w *week) hears(e *leadv1.HistoryEntry) error {
 		w.declined++
 		t.holder = ""
 	case "LeadReassigned":
-		w.moved++
+		// Whoever gets it is said next.
+		t.holder, t.taken, t.sits = "", false, false
 	case "OfferReminded":
 		w.reminded++
-		if p := w.person(t.holder); p != nil && p.heeds(w.cfg.seed, t.number, "reminded", p.reminded) {
-			w.take(id, t, w.clock.Now().Add(5*time.Minute))
-		}
+		w.remind(id, t)
+	case "ClockReminded":
+		w.reminded++
+		w.remind(id, t)
 	case "ClockEscalated":
 		w.escalated++
-		if p := w.person(t.holder); p != nil && t.sits && p.heeds(w.cfg.seed, t.number, "asked", p.asked) {
-			w.call(id, t, w.clock.Now().Add(time.Hour))
+		said, err := eventOf(e, &leadv1.ClockEscalated{})
+		if err != nil {
+			return err
 		}
+		w.escalate(id, t, said)
 	case "CallRecorded":
 		if t.answered.IsZero() {
 			t.answered = e.GetOccurredAt().AsTime()
@@ -291,8 +247,22 @@ func (w *week) taken(id string, t *simTrack) {
 	if p == nil {
 		return
 	}
+	t.taken = true
 	if t.sits = p.heeds(w.cfg.seed, t.number, "sits", p.sits); !t.sits {
 		w.call(id, t, w.clock.Now().Add(3*time.Minute))
+	}
+}
+
+// remind is what the holder does when a reminder comes: takes the offer, or calls on
+// what they sit on.
+func (w *week) remind(id string, t *simTrack) {
+	p, soon := w.person(t.holder), w.clock.Now().Add(5*time.Minute)
+	switch {
+	case p == nil:
+	case !t.taken && p.heeds(w.cfg.seed, t.number, "reminded", p.reminded):
+		w.take(id, t, soon)
+	case t.sits && p.heeds(w.cfg.seed, t.number, "reminded of a call", p.reminded):
+		w.call(id, t, soon)
 	}
 }
 
@@ -310,7 +280,7 @@ func (w *week) call(id string, t *simTrack, at time.Time) {
 
 // simResult is what came of one play.
 type simResult struct {
-	name                                string
+	simPlay
 	leads, handed                       int
 	upTo1h, from1hTo24h, over24h, never int
 	mean, median, p90                   time.Duration
@@ -318,12 +288,13 @@ type simResult struct {
 	answered                                bool
 	offers                                  int
 	timedOut, reminded, escalated, declined int
+	asked, moved                            int
 }
 
 // result counts over the leads that were handed over to sales, from receipt to the
 // first call, as the report on answer times does.
 func (w *week) result() simResult {
-	r := simResult{leads: len(w.leads), timedOut: w.timedOut, reminded: w.reminded, escalated: w.escalated, declined: w.declined}
+	r := simResult{leads: len(w.leads), timedOut: w.timedOut, reminded: w.reminded, escalated: w.escalated, declined: w.declined, asked: w.asked, moved: w.moved}
 	var times []time.Duration
 	for _, t := range w.leads {
 		if !t.handed {
@@ -357,108 +328,4 @@ func (w *week) result() simResult {
 	r.answered, r.mean, r.median = true, sum, (times[(n-1)/2]+times[n/2])/2
 	r.p90 = times[int(math.Ceil(0.9*float64(n)))-1]
 	return r
-}
-
-// simRow is one figure of both plays.
-type simRow struct {
-	name string
-	text func(simResult) string
-}
-
-func writeSimulation(out io.Writer, cfg simulation, results []simResult) error {
-	if cfg.format == formatJSON {
-		return writeSimulationJSON(out, cfg, results)
-	}
-	share := func(n func(simResult) int) func(simResult) string {
-		return func(r simResult) string {
-			if r.handed == 0 {
-				return "unknown"
-			}
-			return fmt.Sprintf("%s (%.0f %%)", grouped(int64(n(r))), 100*float64(n(r))/float64(r.handed))
-		}
-	}
-	span := func(d func(simResult) time.Duration) func(simResult) string {
-		return func(r simResult) string {
-			if !r.answered {
-				return "unknown"
-			}
-			return d(r).Round(time.Minute).String()[:len(d(r).Round(time.Minute).String())-2]
-		}
-	}
-	count := func(n func(simResult) int) func(simResult) string {
-		return func(r simResult) string { return grouped(int64(n(r))) }
-	}
-	rows := []simRow{
-		{name: "leads", text: count(func(r simResult) int { return r.leads })},
-		{name: "handed over to sales", text: count(func(r simResult) int { return r.handed })},
-		{name: "called within 1 h", text: share(func(r simResult) int { return r.upTo1h })},
-		{name: "called within 1 to 24 h", text: share(func(r simResult) int { return r.from1hTo24h })},
-		{name: "called later", text: share(func(r simResult) int { return r.over24h })},
-		{name: "never called", text: share(func(r simResult) int { return r.never })},
-		{name: "mean", text: span(func(r simResult) time.Duration { return r.mean })},
-		{name: "median", text: span(func(r simResult) time.Duration { return r.median })},
-		{name: "nine of ten within", text: span(func(r simResult) time.Duration { return r.p90 })},
-		{name: "offers", text: count(func(r simResult) int { return r.offers })},
-		{name: "offers that ran out", text: count(func(r simResult) int { return r.timedOut })},
-		{name: "declined", text: count(func(r simResult) int { return r.declined })},
-		{name: "reminders", text: count(func(r simResult) int { return r.reminded })},
-		{name: "escalations", text: count(func(r simResult) int { return r.escalated })},
-	}
-	t := table{head: []string{""}}
-	for _, r := range results {
-		t.head = append(t.head, strings.ToUpper(r.name))
-	}
-	for _, row := range rows {
-		line := []string{row.name}
-		for _, r := range results {
-			line = append(line, row.text(r))
-		}
-		t.add(line...)
-	}
-	if err := t.write(out); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "\n%s from %s, seed %d. Times run from receipt to the first call by the clock on the wall, nights and\nweekends included; mean, median and nine of ten are of the leads called within 30 days. Both\ncolumns are the same leads and people, who do the same with the same lead.\n",
-		counted(int64(cfg.days), "day", "days"), cfg.start.Format("Monday 2006-01-02"), cfg.seed)
-	return err
-}
-
-func writeSimulationJSON(out io.Writer, cfg simulation, results []simResult) error {
-	type side struct {
-		Name          string   `json:"name"`
-		Leads         int      `json:"leads"`
-		HandedOver    int      `json:"handed_over"`
-		UpTo1h        int      `json:"up_to_1h"`
-		From1hTo24h   int      `json:"from_1h_to_24h"`
-		Over24h       int      `json:"over_24h"`
-		Never         int      `json:"never"`
-		MeanSeconds   *float64 `json:"mean_seconds"`
-		MedianSeconds *float64 `json:"median_seconds"`
-		P90Seconds    *float64 `json:"p90_seconds"`
-		Offers        int      `json:"offers"`
-		TimedOut      int      `json:"timed_out"`
-		Declined      int      `json:"declined"`
-		Reminders     int      `json:"reminders"`
-		Escalations   int      `json:"escalations"`
-	}
-	whole := struct {
-		From  string `json:"from"`
-		Days  int    `json:"days"`
-		Seed  uint64 `json:"seed"`
-		Plays []side `json:"plays"`
-	}{cfg.start.Format(time.RFC3339), cfg.days, cfg.seed, nil}
-	for _, r := range results {
-		one := side{
-			Name: r.name, Leads: r.leads, HandedOver: r.handed, UpTo1h: r.upTo1h, From1hTo24h: r.from1hTo24h, Over24h: r.over24h, Never: r.never,
-			Offers: r.offers, TimedOut: r.timedOut, Declined: r.declined, Reminders: r.reminded, Escalations: r.escalated,
-		}
-		if r.answered {
-			mean, median, p90 := r.mean.Seconds(), r.median.Seconds(), r.p90.Seconds()
-			one.MeanSeconds, one.MedianSeconds, one.P90Seconds = &mean, &median, &p90
-		}
-		whole.Plays = append(whole.Plays, one)
-	}
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(whole)
 }

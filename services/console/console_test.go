@@ -146,7 +146,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		"Win rate – 53.1 %", "Up to 1h 58 49.1 % 2,604 53.7 %", "Over 24h 0 407", "Never 37 551", "Mean 45 min 11 s 6 h 5 min", "Median 22 min 1 h 12 min",
 		"Unworked deliveries 37", "Oldest of them 12 s", "Reports behind by 5 events", "Before routing 8 events",
 		"somebody to come back 2026-03-04 08:40:30 UTC 1 h 35 min ago", "2026-03-05 08:15:30 UTC in 22 h", "All waiting leads",
-		"ana Ana Lindqvist on duty 7 of 20 North & East 412, South 33", "12 of 12, full", "away until 2026-03-09 10:15:30 UTC", "dora off duty 0 no limit", "deactivated",
+		"ana Ana Lindqvist on duty 7 of 20 North & East 412, South 33", "12 of 12, full", "away until 2026-03-09 10:15:30 UTC", "dora in no pool – – eli deactivated – –",
 		"ben took the lead <b>at once</b>.", "2026-03-04 10:12:30 UTC",
 		"Leads received on 2026-03-04 (UTC)", "imported history is left out", "Sign out",
 	)
@@ -162,6 +162,8 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		"Happened 2026-03-04 10:06:30 UTC , became known 2026-03-04 10:11:30 UTC , 5 min later.", "read up to 1186", "trace 4bf92f3577b34da6a3ce929d0e0e4736",
 		"Accept this lead", "Reject with a reason",
 		"choose one No <budget> yet – back to marketing Not my field – to the next person Not genuine – out",
+		"First touch sales ana 8 h of working time 9 h 5 min 2026-03-04 09:15:30 UTC ran out , 2 steps of the escalation taken; runs",
+		"Answer marketing – 30 min 1 min – stands still",
 	)
 	page := s.get("/leads/" + offeredLead)
 	for what, name := range map[string]string{
@@ -179,7 +181,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
 	s.get("/reports/fairness?pool=north").has(t, 200, "Is it explained by who was there?", "north: How many Not explained by who was there: ana got 189.5 turns more than their share.",
-		"north: Which ones Explained by who was there", "north/ana 440 250.50 180 40.9 %", "at most one report in a hundred")
+		"north: Which ones Explained by who was there", "north/ana 440 250.50 180 40.9 %", "Share sum of the weights (leads)", "at most one report in a hundred")
 	if last := s.fixed.reports[len(s.fixed.reports)-1]; last.GetPool() != "north" {
 		t.Errorf("asked for the pool %q; want north", last.GetPool())
 	}
@@ -236,6 +238,7 @@ func TestEmptySystemSaysWhatToDo(t *testing.T) {
 	s.get("/").has(t, 200, "No lead has come in yet", `curl -d '{"email":"a@b.example"}' localhost:8080/hooks/web`, "baton agreement sign", "Nobody waits.", "Nothing has happened yet.", "baton people add")
 	s.get("/leads").has(t, 200, "curl -d")
 	s.get("/agreement").has(t, 200, "No agreement is in force", "baton agreement propose")
+	s.get("/reports/fairness?pool=nowhere").has(t, 200, "No lead was offered to anybody in this pool and this time. The agreement names the pools; all pools, all time .")
 }
 
 func TestPartsFailAlone(t *testing.T) {

@@ -37,6 +37,8 @@ type cell struct {
 // column is one figure's name and formula.
 type column struct {
 	Name, Label, Unit, Formula string
+	// Counted is the unit as people read it.
+	Counted string
 	// Beside are the formulas of what stands under the figure.
 	Beside           []string
 	low, high, share string
@@ -55,7 +57,11 @@ func columnsOf(r *feedbackv1.Report) []column {
 		if belongs(name, formulas) {
 			continue
 		}
-		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Formula: c.GetFormula()}
+		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Counted: c.GetUnit(), Formula: c.GetFormula()}
+		if c.GetUnit() == unitNumber && r.GetReport() == fairness {
+			// Shares and quotas are leads, in fractions of one.
+			col.Counted = unitLeads
+		}
 		low, isLow := formulas[name+"_low"]
 		high, isHigh := formulas[name+"_high"]
 		if isLow && isHigh {
@@ -135,7 +141,8 @@ func shown(v float64, unit string) template.HTML {
 	case unitRatio:
 		human = percent(v) + " %"
 	case unitNumber, unitMoney:
-		human = strconv.FormatFloat(v, 'f', 2, 64)
+		// A sum of fractions may be a hair below zero.
+		human = strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	}
 	return template.HTML(`<data value="` + machine + `">` + human + `</data>`) // #nosec G203 -- digits and units only
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
@@ -317,6 +318,9 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 			{Pool: "north", Test: "share", Verdict: "not-explained", Member: "ana", Text: "Not explained by who was there: ana got 189.5 turns more than their share."},
 			{Pool: "north", Test: "good-leads", Verdict: "explained", Text: "Explained by who was there: the better leads went to all alike."},
 		}
+		if f.empty {
+			out.Rows, out.Findings, out.Total = nil, nil, rowFrom("total", out.Columns, 0, 0, 0, 0)
+		}
 	case "second-chance":
 		out.Columns = []*feedbackv1.Column{{Name: "declined", Unit: "leads", Formula: "leads declined"}, {Name: "value", Unit: "money", Formula: "value of the won deals"}}
 		out.Rows, out.Total = []*feedbackv1.ReportRow{rowFrom("ana", out.Columns, 3, 1234.5)}, rowFrom("total", out.Columns, 3, 1234.5)
@@ -352,9 +356,10 @@ func (f *fixed) ListMembers(ctx context.Context, _ *routingv1.ListMembersRequest
 	out := &routingv1.ListMembersResponse{Members: []*routingv1.Member{
 		{Member: "ana", Roles: []string{"sales", "qualifier"}, Load: 7, Capacity: 20, OnDuty: true, Turns: map[string]int64{"north": 412, "south": 33}, Name: "Ana Lindqvist", Ahead: map[string]int64{"north": 620, "south": -1480}, Leaves: []*routingv1.Leave{{From: timestamppb.New(at.Add(48 * time.Hour)), Until: timestamppb.New(at.Add(96 * time.Hour)), Reason: "holiday"}}},
 		{Member: "ben", Roles: []string{"sales"}, Load: 12, Capacity: 12, OnDuty: true, Turns: map[string]int64{"north": 411}},
-		{Member: "cem", Roles: []string{"sales"}, Away: true, AwayUntil: timestamppb.New(at.Add(5 * 24 * time.Hour)), Capacity: 20, Load: 3, Turns: map[string]int64{"south": 205}},
+		{Member: "cem", Roles: []string{"sales"}, Away: true, AwayUntil: timestamppb.New(at.Add(5 * 24 * time.Hour)), Capacity: 20, Load: 3, Turns: map[string]int64{"south": 205}, Leaves: []*routingv1.Leave{{From: ago(24 * time.Hour)}}},
 		{Member: "dora", Roles: []string{"manager"}, Load: 0},
 		{Member: "eli", Deactivated: true},
+		{Member: "max", Roles: []string{"manager"}},
 	}}
 	if slices.Contains(reader(ctx).Roles, "marketing") {
 		out.Members[0].Name = ""
@@ -538,6 +543,19 @@ func (f *fixed) Explain(context.Context, *qualificationv1.ExplainRequest) (*qual
 			Type: "baton.lead.v1.LeadQualified", Stage: leadv1.Stage_STAGE_MQL, RecordedAt: ago(25 * time.Minute), AgreementVersion: 2,
 			ProfileVersion: "2026-1", Persona: "initiator", PersonaVersion: "2026-2", LogicVersion: "q1", Explanation: explanation(), Sequence: 3,
 		},
+	}}, nil
+}
+
+func (f *fixed) ListClocks(_ context.Context, ask *routingv1.ListClocksRequest) (*routingv1.ListClocksResponse, error) {
+	if ask.GetLeadId() == "" {
+		return nil, status.Error(codes.InvalidArgument, "the page of a lead asks for its clocks alone")
+	}
+	return &routingv1.ListClocksResponse{Clocks: []*routingv1.Clock{
+		{
+			LeadId: ask.GetLeadId(), Title: "First touch", Department: "sales", Member: "ana", Limit: durationpb.New(8 * time.Hour), Spent: durationpb.New(9*time.Hour + 5*time.Minute),
+			Working: true, Breached: true, Step: 2, DueAt: ago(time.Hour),
+		},
+		{LeadId: ask.GetLeadId(), Title: "Answer", Department: "marketing", Limit: durationpb.New(30 * time.Minute), Spent: durationpb.New(time.Minute), Paused: true},
 	}}, nil
 }
 

@@ -47,6 +47,9 @@ type leadView struct {
 	Earlier    []decision
 	WhyProblem string
 
+	// Clocks are the runs of the agreement's clocks, the one that runs out first first.
+	Clocks []clockRow
+
 	Act *act
 	// Call is what a qualifier asks; nil where the reader is none.
 	Call *callForm
@@ -60,6 +63,38 @@ type leadView struct {
 }
 
 type fact struct{ Name, Value string }
+
+// clockRow is one run of one clock: what is agreed, and how it stands.
+type clockRow struct {
+	Title, Department, With string
+	// Limit and Spent are times in words, Limit with the kind of time.
+	Limit, Spent string
+	Breached     bool
+	// Due is when it runs out, or ran out; zero while it stands still.
+	Due time.Time
+	// Stands is "runs", "stands still" or "stopped"; Stopped is when.
+	Stands  string
+	Stopped time.Time
+	// Step is how many steps of its escalation were taken.
+	Step int32
+}
+
+func clockOf(one *routingv1.Clock) clockRow {
+	row := clockRow{
+		Title: one.GetTitle(), Department: one.GetDepartment(), With: one.GetMember(), Limit: hours(one.GetLimit().AsDuration()), Spent: hours(one.GetSpent().AsDuration()),
+		Breached: one.GetBreached(), Due: instant(one.GetDueAt()), Stopped: instant(one.GetStoppedAt()), Step: one.GetStep(), Stands: "runs",
+	}
+	if one.GetWorking() {
+		row.Limit += " of working time"
+	}
+	switch {
+	case !row.Stopped.IsZero():
+		row.Stands = "stopped"
+	case one.GetPaused():
+		row.Stands = "stands still"
+	}
+	return row
+}
 
 type decision struct {
 	Type, Profile, Persona, PersonaVersion, Logic string
@@ -138,12 +173,14 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 		why     *qualificationv1.ExplainResponse
 		owner   *routingv1.GetOwnerResponse
 		sheet   *qualificationv1.Questionnaire
-		errs    [5]error
+		clocks  *routingv1.ListClocksResponse
+		errs    [6]error
 	)
 	parts.Go(func() { l, errs[0] = v.leads.GetLead(ctx, &leadv1.GetLeadRequest{LeadId: id}) })
 	parts.Go(func() { history, errs[1] = v.leads.GetHistory(ctx, &leadv1.GetHistoryRequest{LeadId: id}) })
 	parts.Go(func() { why, errs[2] = v.qualification.Explain(ctx, &qualificationv1.ExplainRequest{LeadId: id}) })
 	parts.Go(func() { owner, errs[3] = v.routing.GetOwner(ctx, &routingv1.GetOwnerRequest{LeadId: id}) })
+	parts.Go(func() { clocks, errs[5] = v.routing.ListClocks(ctx, &routingv1.ListClocksRequest{LeadId: id}) })
 	if v.reader.Has(access.Qualifier) {
 		parts.Go(func() {
 			sheet, errs[4] = v.qualification.GetQuestionnaire(ctx, &qualificationv1.GetQuestionnaireRequest{LeadId: id})
@@ -167,6 +204,9 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 	}
 	if sheet != nil {
 		view.Call = callOn(l, sheet)
+	}
+	for _, one := range clocks.GetClocks() {
+		view.Clocks = append(view.Clocks, clockOf(one))
 	}
 	for _, e := range history.GetEntries() {
 		view.Timeline = append(view.Timeline, eventOf(e))

@@ -17,7 +17,7 @@ const (
 	eventsShown = 30
 	// eventsRead is how far back it looks for them: not every event is one that
 	// each reader may see.
-	eventsRead = 120
+	eventsRead = 240
 	// eventsPatience is how long it waits for the next of them.
 	eventsPatience = 300 * time.Millisecond
 )
@@ -108,7 +108,7 @@ func (c *console) lastEvents(ctx context.Context, to *services, last uint64) ([]
 		select {
 		case e := <-entries:
 			stop()
-			if e.GetSequence() <= last && !companion(e) {
+			if e.GetSequence() <= last && !companion(e) && !errand(e) {
 				events = append(events, eventOf(e))
 			}
 			if e.GetSequence() < last {
@@ -139,6 +139,12 @@ func companion(e *leadv1.HistoryEntry) bool {
 		return true
 	}
 	return false
+}
+
+// errand says whether an event is of a message that is on its way or went out well. It
+// stands on the lead's page; among all leads, three of four events would be errands.
+func errand(e *leadv1.HistoryEntry) bool {
+	return e.GetType() == "baton.lead.v1.NoticeQueued" || e.GetType() == "baton.lead.v1.NoticeSent"
 }
 
 // receive reads a stream into a channel until it ends or the context does, and

@@ -63,7 +63,7 @@ type waiting struct {
 
 type member struct {
 	Handle, Name string
-	Standing     string // "on duty", "off duty", "away", "deactivated"
+	Standing     string // "on duty", "off duty", "in no pool", "away", "deactivated"
 	AwayUntil    time.Time
 	Load         int64
 	Capacity     int64
@@ -158,6 +158,8 @@ func memberOf(m *routingv1.Member, pools titles) member {
 		out.Standing = "away"
 	case m.GetOnDuty():
 		out.Standing = "on duty"
+	case len(m.GetTurns()) == 0:
+		out.Standing = "in no pool"
 	}
 	if out.Capacity > 0 {
 		out.Full = out.Load >= out.Capacity

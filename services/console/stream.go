@@ -74,7 +74,7 @@ func (c *console) stream(w http.ResponseWriter, r *http.Request) {
 		select {
 		case e := <-entries:
 			last = e.GetSequence()
-			if !companion(e) && (lead == "" || e.GetLeadId() == lead) {
+			if !companion(e) && (lead == "" && !errand(e) || lead != "" && e.GetLeadId() == lead) {
 				html, err := c.pages.fragment("event", eventOf(e))
 				if err != nil {
 					c.logger.ErrorContext(ctx, "event template failed: mend the template", "error", err.Error())

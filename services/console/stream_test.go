@@ -3,6 +3,7 @@ package console
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -153,6 +154,35 @@ func TestStreamOfOneLead(t *testing.T) {
 	l.next("entry", "13")
 	s.clock.Set(at.Add(heartbeat))
 	l.next("", "13")
+}
+
+// Among all leads nobody reads that messages are on their way; on the lead's own page,
+// and where one failed, everybody does.
+func TestErrandsStandOnTheLeadAlone(t *testing.T) {
+	s := newStand(t)
+	s.signIn(anaToken)
+	all, one := s.listen("/live?from=10", ""), s.listen("/live?from=10&lead="+offeredLead, "")
+	for _, kind := range []string{"NoticeQueued", "NoticeSent", "NoticeFailed"} {
+		e := happening(offeredLead, kind)
+		e.Type = "baton.lead.v1." + kind
+		s.fixed.append(e)
+	}
+	for f := range all.frames {
+		if f.name != "entry" {
+			continue
+		}
+		if f.id != "12" {
+			t.Errorf("among all leads, entry %s is shown: %s", f.id, f.data)
+		}
+		break
+	}
+	for i, kind := range []string{"NoticeQueued", "NoticeSent", "NoticeFailed"} {
+		one.next("entry", fmt.Sprint(10+i), kind)
+	}
+	page := s.get("/").text
+	if strings.Contains(page, "NoticeQueued") || strings.Contains(page, "NoticeSent") || !strings.Contains(page, "NoticeFailed") {
+		t.Errorf("the live page shows errands, or not what failed:\n%s", page)
+	}
 }
 
 func TestFarBehindGoesOnFromTheNewest(t *testing.T) {

@@ -87,6 +87,18 @@ func away(t, now time.Time) string {
 	}
 }
 
+// hours says a duration in hours and minutes: a day of working time is no day.
+func hours(d time.Duration) string {
+	h, m := d/time.Hour, d%time.Hour/time.Minute
+	switch {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	}
+	return fmt.Sprintf("%d h %d min", h, m)
+}
+
 // span says a duration in its two largest units.
 func span(d time.Duration) string {
 	if d < 0 {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -75,5 +76,22 @@ func TestIntervalsBelongToTheirRate(t *testing.T) {
 	}
 	if c := cellOf(rowFrom("x", r.GetColumns()), cols[0]); !c.Unknown || c.Beside != "" {
 		t.Errorf("a figure that is unknown is shown as %v", c)
+	}
+}
+
+// A sum of fractions that should be nothing is shown as nothing.
+func TestFiguresAreNeverMinusNothing(t *testing.T) {
+	for v, want := range map[float64]string{-1e-12: ">0.00<", -0.004: ">0.00<", -0.006: ">-0.01<", 2.675: ">2.68<"} {
+		if got := string(shown(v, unitNumber)); !strings.Contains(got, want) {
+			t.Errorf("%v is shown as %s; want %s", v, got, want)
+		}
+	}
+}
+
+func TestHours(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0 min", 30 * time.Minute: "30 min", 72 * time.Hour: "72 h", 8*time.Hour + 5*time.Minute + 59*time.Second: "8 h 5 min"} {
+		if got := hours(d); got != want {
+			t.Errorf("hours(%v) = %q; want %q", d, got, want)
+		}
 	}
 }

@@ -245,7 +245,7 @@ func hostOf(kind deliveryv1.ChannelKind, address string, private bool) (string, 
 		return "", fault.New(fault.Invalid, "url: that is no address like https://host/path")
 	}
 	if at.Scheme != "https" && !(private && at.Scheme == "http") {
-		return "", fault.New(fault.Invalid, "url: the address must begin with https://; http:// is for channels in a private network alone")
+		return "", fault.New(fault.Invalid, "url: the address must begin with https://; http:// is for a system in a private network alone; if it stands there, say so (--private-network)")
 	}
 	if ip, err := netip.ParseAddr(at.Hostname()); err == nil && !outbound.Public(ip) && !(private && outbound.Nearby(ip)) {
 		return "", fault.New(fault.Invalid, "url: this address is of a private network; if the system stands next door, say so (--private-network); what tells machines their own secrets is never called")

@@ -19,12 +19,15 @@ const mostAdjusted = 1000
 // the turn counts as if nobody were on leave. What was kept for somebody eligible
 // is theirs first of all.
 func (r *Rotation) TakeOwing(eligible, owed []Seat, chosen string) {
-	r.settle(eligible)
 	r.take(eligible, chosen)
+	if len(owed) == 0 {
+		return
+	}
 	present, absent := sumOf(eligible), sumOf(owed)
 	if present == 0 || absent == 0 {
 		return
 	}
+	r.close()
 	var kept int64
 	r.keeps = true
 	for _, seat := range owed {
@@ -55,9 +58,7 @@ func (r *Rotation) Adjust(member string, leads int64, others []Seat) {
 	if sum == 0 || leads == 0 {
 		return
 	}
-	if r.accounts == nil {
-		r.accounts = map[string]*account{}
-	}
+	r.close()
 	sign := int64(1)
 	if leads < 0 {
 		sign = -1
@@ -111,7 +112,8 @@ func (r *Rotation) back(eligible []Seat) bool {
 }
 
 // settle gives those who are back what was kept for them, and takes it off those who
-// had it, in proportion to what they had.
+// had it, in proportion to what they had. No run is on, and the accounts are this
+// rotation's alone.
 func (r *Rotation) settle(eligible []Seat) {
 	if !r.back(eligible) {
 		return

@@ -5,8 +5,6 @@ import (
 	"math/bits"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 )
@@ -43,6 +41,8 @@ type round struct {
 	// nearest are places among the considered: of who gets the lead by the pool's own
 	// way, and of who would have come next.
 	nearest []int
+	// windows are those of the nearest, where what is considered is shared.
+	windows []Window
 	// covers is the previous owner in whose place somebody gets the lead; nil = nobody.
 	covers *leadv1.Candidate
 }
@@ -70,19 +70,18 @@ func (r *round) choose() choice {
 		c.member = r.first()
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s comes first in the agreed order.", able, r.pool.Title, c.member)
 	default:
-		nearest, windows := r.rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
+		rotation := r.rotation.facing(r.eligible)
+		nearest := rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
 		chosen := r.next(nearest)
 		if r.crowd != nil {
-			r.considered = slices.Clone(r.considered)
-			for _, i := range r.nearest {
-				r.considered[i] = proto.Clone(r.considered[i]).(*leadv1.Candidate)
+			r.windows = rotation.windows(r.eligible, nearest)
+		} else {
+			for i, w := range rotation.windows(r.eligible, all(r.eligible)) {
+				r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = w.From, w.To
 			}
 		}
-		for _, i := range r.windowed(nearest) {
-			r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = windows[i].From, windows[i].To
-		}
 		c.by, c.member = agreement.ByRotation, r.eligible[chosen].Member
-		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, windows[chosen].To)
+		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, rotation.windows(r.eligible, []int{chosen})[0].To)
 	}
 	if able == 1 {
 		c.why = fmt.Sprintf("the only one of %d in pool %s who can take it now.", len(r.pool.Members), r.pool.Title)
@@ -102,23 +101,11 @@ func (r *round) inPlace() string {
 	return fmt.Sprintf(" In place of %s, who had this person before and %s; the person stays theirs.", r.covers.GetMember(), r.covers.GetText())
 }
 
-// windowed are the eligible whose windows are told: all, or those who are named.
-func (r *round) windowed(nearest []int) []int {
-	if r.crowd != nil {
-		return nearest
-	}
-	all := make([]int, len(r.eligible))
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
 // next notes who comes first and next to it, as places among the eligible, and answers
 // who comes first.
 func (r *round) next(nearest []int) int {
 	if len(nearest) == 0 {
-		return 0
+		return slices.Index(r.at, slices.Min(r.at))
 	}
 	for _, i := range nearest {
 		r.nearest = append(r.nearest, r.at[i])
@@ -134,7 +121,7 @@ func (r *round) leastLoaded() string {
 	for i := range r.eligible {
 		nearest = among(nearest, i, namedEligible, func(a, b int) bool {
 			one, other := r.eligible[a], r.eligible[b]
-			order := lighter(r.counts.Load[one.Member], share(one), r.counts.Load[other.Member], share(other))
+			order := lighter(r.counts.load(one.Member), share(one), r.counts.load(other.Member), share(other))
 			return order < 0 || order == 0 && tie.draws(one.Member, other.Member)
 		})
 	}
@@ -168,13 +155,19 @@ func (r *round) first() string {
 
 // place is where somebody stands among the considered; -1 = nowhere.
 func (r *round) place(member string) int {
-	if r.crowd != nil && len(r.considered) == len(r.pool.Members) {
-		if i, is := r.in.crowds.place(r.pool, member); is {
+	pool := 0
+	if r.crowd != nil {
+		i, is := r.in.crowds.place(r.pool, member)
+		if is {
 			return i
 		}
-		return -1
+		pool = len(r.pool.Members)
 	}
-	return slices.IndexFunc(r.considered, func(c *leadv1.Candidate) bool { return c.GetMember() == member })
+	i := slices.IndexFunc(r.considered[pool:], func(c *leadv1.Candidate) bool { return c.GetMember() == member })
+	if i < 0 {
+		return i
+	}
+	return pool + i
 }
 
 // can says whether somebody can take the lead.

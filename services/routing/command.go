@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -104,7 +105,7 @@ func (r *Routing) reject(b *batch, s *lead.State, item *ledger.Item, cmd *reject
 		for _, agreed := range b.turn.agreement.Reasons() {
 			known = append(known, agreed.ID)
 		}
-		item.Err = fault.New(fault.Invalid, "%q is not an agreed reason; use one of %v", cmd.reason, known)
+		item.Err = fault.New(fault.Invalid, "%q is not an agreed reason; use one of %s", cmd.reason, strings.Join(known, ", "))
 		return
 	}
 	body := &leadv1.OfferRejected{

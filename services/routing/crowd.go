@@ -1,27 +1,47 @@
 package routing
 
 import (
+	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
-	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/lead"
 )
 
-// The people of a large pool are looked at once in a batch, and not for each of its
-// leads: at one instant they differ from lead to lead by what the batch itself has given
-// them, and by what they have done with the lead before. Who derives the decisions again
-// looks at everybody each time, and so finds out if this ever says something else.
+// The people of a large pool are not looked at for each of its leads. While the agreement
+// stands, nothing is said of the members and no hours, leave or date end, they differ
+// from lead to lead by what was given to them or taken from them, and by what they have
+// done with the lead before. Who derives the decisions again looks at everybody each
+// time, and so finds out if this ever says something else.
 
-// crowds are the large pools that a batch has looked at.
+// crowds are the large pools that were looked at.
 type crowds struct {
 	known map[crowdOf]*crowd
 	// pools are those of the agreement. places are where their members stand, by pool.
-	pools  []agreement.Pool
-	places map[string]map[string]int
+	agreement *agreement.Agreement
+	pools     []agreement.Pool
+	places    map[string]map[string]int
+	// roster and news are what it was looked at with, seen and until between which
+	// instants that holds.
+	roster      int64
+	news        *news
+	seen, until time.Time
+	// touched are those to whom a batch gave leads or from whom it took them. It may
+	// never have been written.
+	touched map[groupMember]bool
 }
+
+// groupMember is somebody in a group of pools.
+type groupMember struct{ group, member string }
+
+// news are those of whom a fold of the pools has moved what they hold or were given, since
+// the one who routes has asked.
+type news struct{ of map[groupMember]bool }
 
 // crowdOf names a crowd: a pool, and what a lead needs.
 type crowdOf struct{ pool, needs string }
@@ -33,16 +53,53 @@ type crowd struct {
 	pool       agreement.Pool
 	hours      *shifts
 	considered []*leadv1.Candidate
-	eligible   []Seat
-	at         []int
+	// eligible are in the order of their names, each at its place among the considered.
+	eligible []Seat
+	at       []int
 	// counts is how many they are, alike are places of some of each reason, able of the
 	// first who can take the lead: more than are named beside any others.
 	counts      *leadv1.CandidateCounts
 	alike, able []int
+	// recount says that who can take a lead has changed since it was counted.
+	recount bool
 }
 
 func newCrowds() *crowds {
-	return &crowds{known: map[crowdOf]*crowd{}, places: map[string]map[string]int{}}
+	return &crowds{known: map[crowdOf]*crowd{}, places: map[string]map[string]int{}, touched: map[groupMember]bool{}}
+}
+
+// face makes what is known of large pools what it is for a batch: what may be otherwise
+// is looked at again.
+func (cs *crowds) face(t *Turn) {
+	if cs.agreement != t.agreement {
+		*cs = *newCrowds()
+	}
+	if cs.agreement == nil || cs.roster != t.roster.moves || cs.news != t.groups.news || t.now.Before(cs.seen) || !t.now.Before(cs.until) {
+		clear(cs.known)
+		cs.agreement, cs.roster, cs.news, cs.until = t.agreement, t.roster.moves, t.groups.news, t.roster.NextTurn(t.now)
+		if cs.until.IsZero() {
+			cs.until = t.now.Add(24 * time.Hour)
+		}
+	}
+	cs.seen = t.now
+	maps.Copy(cs.touched, cs.news.of)
+	clear(cs.news.of)
+	again := cs.touched
+	cs.touched = map[groupMember]bool{}
+	if len(cs.known) == 0 {
+		return
+	}
+	in := t.input(&lead.State{})
+	// any order: each is by itself
+	for _, c := range cs.known {
+		in.needs = c.in.needs
+		c.in = in
+	}
+	// any order: each is looked at by itself
+	for one := range again {
+		cs.moved(one, t.Counts(one.group))
+	}
+	clear(cs.touched)
 }
 
 // of answers the crowd before a lead; nil = everybody is to be looked at for it.
@@ -56,18 +113,43 @@ func (cs *crowds) of(in Input, pool agreement.Pool, calendar *agreement.Calendar
 	if c == nil {
 		in.Lead = &lead.State{}
 		c = &crowd{in: in, pool: pool, hours: newShifts(in, pool, calendar)}
-		c.considered, c.eligible, c.at = consider(in, pool, calendar, counts, counts.rotationOf(pool.ID))
-		c.count()
+		c.considered, _, _ = consider(in, pool, calendar, counts, counts.rotationOf(pool.ID))
+		c.recount = true
 		cs.known[name] = c
+		if until := c.hours.last(); until.Before(cs.until) {
+			cs.until = until
+		}
+	}
+	if c.recount {
+		c.count()
+	}
+	// Once it has had a turn it is the same list, and is not compared again.
+	if seats := counts.rotationOf(pool.ID).seats; !sameSeats(c.eligible, seats) && slices.Equal(c.eligible, seats) {
+		c.eligible = seats
 	}
 	return c
 }
 
 // count counts who is there.
 func (c *crowd) count() {
+	c.recount = false
 	c.considered = slices.Clip(c.considered)
 	c.counts = countsOf(c.considered)
-	c.alike, c.able = nil, c.at[:min(len(c.at), 3*namedEligible)]
+	c.at = nil
+	for i, one := range c.considered {
+		if one.GetEligible() {
+			c.at = append(c.at, i)
+		}
+	}
+	c.alike, c.able = nil, slices.Clone(c.at[:min(len(c.at), 3*namedEligible)])
+	byName := func(a, b int) int { return strings.Compare(c.pool.Members[a].Member, c.pool.Members[b].Member) }
+	if !slices.IsSortedFunc(c.at, byName) {
+		slices.SortFunc(c.at, byName)
+	}
+	c.eligible = make([]Seat, len(c.at))
+	for i, at := range c.at {
+		c.eligible[i] = Seat{Member: c.pool.Members[at].Member, Weight: c.pool.Members[at].Weight}
+	}
 	alike := map[string]int{}
 	for i, one := range c.considered {
 		if reason := one.GetReason(); reason != "" {
@@ -78,39 +160,24 @@ func (c *crowd) count() {
 	}
 }
 
-// moved looks again at somebody to whom a step has given a lead, or from whom it took
-// one.
-func (cs *crowds) moved(group string, step *routingv1.PoolStep, counts *Counts) {
-	if step.GetMember() == "" {
-		return
-	}
+// moved looks again at somebody to whom a lead was given, or from whom one was taken.
+func (cs *crowds) moved(one groupMember, counts *Counts) {
+	cs.touched[one] = true
 	// any order: each is moved by itself
 	for _, c := range cs.known {
-		if c.pool.Group != group {
+		if c.pool.Group != one.group {
 			continue
 		}
-		i, is := cs.place(c.pool, step.GetMember())
+		i, is := cs.place(c.pool, one.member)
 		if !is {
 			continue
 		}
 		one := candidateOf(c.in, c.pool, c.pool.Members[i], c.hours, newRefusals(c.in, c.pool), counts, counts.rotationOf(c.pool.ID))
 		before := c.considered[i]
 		c.considered[i] = one
-		if before.GetEligible() == one.GetEligible() && before.GetReason() == one.GetReason() {
-			continue
-		}
-		c.eligible, c.at = nil, nil
-		for i, one := range c.considered {
-			if one.GetEligible() {
-				c.eligible, c.at = append(c.eligible, Seat{Member: one.GetMember(), Weight: c.pool.Members[i].Weight}), append(c.at, i)
-			}
-		}
-		c.count()
+		c.recount = c.recount || before.GetEligible() != one.GetEligible() || before.GetReason() != one.GetReason()
 	}
 }
-
-// forget looks at everybody anew.
-func (cs *crowds) forget() { clear(cs.known) }
 
 // pools are those of the agreement; nobody changes them.
 func (in Input) pools() []agreement.Pool {
@@ -151,8 +218,9 @@ func (cs *crowds) place(pool agreement.Pool, member string) (int, bool) {
 	return i, is
 }
 
-// named is what named answers of everybody who was looked at.
-func (c *crowd) named(considered []*leadv1.Candidate, nearest []int, keep ...int) ([]*leadv1.Candidate, *leadv1.CandidateCounts) {
+// named is what named answers of everybody who was looked at, the nearest with their
+// windows.
+func (c *crowd) named(nearest []int, windows []Window, keep ...int) ([]*leadv1.Candidate, *leadv1.CandidateCounts) {
 	told := slices.Concat(c.alike, nearest[:min(len(nearest), namedEligible)])
 	eligible := min(len(nearest), namedEligible)
 	told = append(told, keep...)
@@ -165,7 +233,18 @@ func (c *crowd) named(considered []*leadv1.Candidate, nearest []int, keep ...int
 	slices.Sort(told)
 	var out []*leadv1.Candidate
 	for _, i := range slices.Compact(told) {
-		out = append(out, considered[i])
+		one := c.considered[i]
+		if k := slices.Index(nearest, i); k >= 0 && k < len(windows) {
+			one = windows[k].of(one)
+		}
+		out = append(out, one)
 	}
 	return out, c.counts
+}
+
+// of is somebody with that window.
+func (w Window) of(c *leadv1.Candidate) *leadv1.Candidate {
+	c = proto.Clone(c).(*leadv1.Candidate)
+	c.WindowFrom, c.WindowTo = w.From, w.To
+	return c
 }

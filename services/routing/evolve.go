@@ -23,11 +23,15 @@ type Groups struct {
 	// changed are the rows that have moved since they were last kept; nil =
 	// nobody keeps them.
 	changed map[rowKey]bool
+	// kin is what may have made waiting leads somebody's; whoever looks takes it.
+	kin kin
+	// news are whose load or turns have moved since it was last asked.
+	news *news
 }
 
 // NewGroups is the fold of nothing.
 func NewGroups() *Groups {
-	return &Groups{groups: map[string]*Group{}}
+	return &Groups{groups: map[string]*Group{}, news: &news{map[groupMember]bool{}}}
 }
 
 // Group is a group of pools that share people.
@@ -52,6 +56,9 @@ type Counts struct {
 	Load map[string]int64
 	// Given counts what each member whom the agreement limits was given.
 	Given map[string]Given
+	// below are the counts of which these are a draft: what is not in Load and Given is
+	// as it is there. They stand still meanwhile.
+	below *Counts
 }
 
 // Hold is a lead that a member holds.
@@ -95,6 +102,7 @@ func (g *Groups) Waiting() bool {
 
 // Apply folds one event.
 func (g *Groups) Apply(e *ledger.Event) {
+	g.kin.apply(e)
 	body, ok := e.Body.(*routingv1.PoolAdvanced)
 	if !ok {
 		return
@@ -104,6 +112,9 @@ func (g *Groups) Apply(e *ledger.Event) {
 	for _, step := range body.GetSteps() {
 		group.Counts.apply(step)
 		g.note(name, step)
+		if step.GetMember() != "" {
+			g.news.of[groupMember{name, step.GetMember()}] = true
+		}
 		g.move(name, group, step, e.Agreement)
 	}
 	g.offers.clean(g)
@@ -131,15 +142,16 @@ func (c *Counts) apply(step *routingv1.PoolStep) {
 			c.rotation(step.GetPool()).TakeOwing(eligible, seats(step.GetOwed(), step.GetOwedWeights()), step.GetMember())
 		}
 		if len(step.GetPeriods()) > 0 {
-			given := c.Given[step.GetMember()]
+			given := c.given(step.GetMember())
 			given.add(step.GetPeriods())
 			c.Given[step.GetMember()] = given
 		}
-		c.Load[step.GetMember()]++
+		c.Load[step.GetMember()] = c.load(step.GetMember()) + 1
 	case routingv1.StepKind_STEP_KIND_ADJUSTED:
 		c.rotation(step.GetPool()).Adjust(step.GetMember(), step.GetLeads(), seats(step.GetEligible(), step.GetWeights()))
 	case routingv1.StepKind_STEP_KIND_RELEASED:
-		if c.Load[step.GetMember()]--; c.Load[step.GetMember()] == 0 {
+		n := c.load(step.GetMember()) - 1
+		if c.Load[step.GetMember()] = n; n == 0 && c.below == nil {
 			delete(c.Load, step.GetMember())
 		}
 	}
@@ -171,16 +183,30 @@ func seats(members []string, weights []int64) []Seat {
 	return out
 }
 
-// clone is a copy that a batch may move ahead of the log.
-func (c *Counts) clone() Counts {
-	out := Counts{Rotations: make(map[string]*Rotation, len(c.Rotations)), Load: make(map[string]int64, len(c.Load)), Given: maps.Clone(c.Given)}
+// load is how many open leads somebody holds.
+func (c *Counts) load(member string) int64 {
+	n, own := c.Load[member]
+	if !own && c.below != nil {
+		return c.below.load(member)
+	}
+	return n
+}
+
+// given is what somebody was given whom the agreement limits.
+func (c *Counts) given(member string) Given {
+	given, own := c.Given[member]
+	if !own && c.below != nil {
+		return c.below.given(member)
+	}
+	return given
+}
+
+// draft is what a batch may move ahead of these counts, which stand still meanwhile.
+func (c *Counts) draft() *Counts {
+	out := &Counts{Rotations: make(map[string]*Rotation, len(c.Rotations)), Load: map[string]int64{}, Given: map[string]Given{}, below: c}
 	// any order: copied, not decided
 	for pool, r := range c.Rotations {
 		out.Rotations[pool] = r.Clone()
-	}
-	// any order: copied, not decided
-	for member, n := range c.Load {
-		out.Load[member] = n
 	}
 	return out
 }

@@ -109,7 +109,7 @@ func (f fallback) words() string {
 // the pool's rotation by itself.
 func standInOffer(in Input, pool agreement.Pool, rule agreement.Handoff, calendar *agreement.Calendar, considered []*leadv1.Candidate, member string) *Said {
 	s := in.Lead
-	load := in.Counts(pool.Group).Load[member]
+	load := in.Counts(pool.Group).load(member)
 	considered = append(considered, &leadv1.Candidate{Member: member, Eligible: true, Load: load})
 	if i := slices.IndexFunc(considered, func(c *leadv1.Candidate) bool { return c.GetMember() == member }); i < len(considered)-1 {
 		// They are of the pool as well: said once.

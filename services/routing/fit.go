@@ -30,7 +30,7 @@ func consider(in Input, pool agreement.Pool, calendar *agreement.Calendar, count
 
 // candidateOf is how somebody stands to the lead now.
 func candidateOf(in Input, pool agreement.Pool, seat agreement.PoolMember, hours *shifts, refused refusals, counts *Counts, rotation *Rotation) *leadv1.Candidate {
-	c := &leadv1.Candidate{Member: seat.Member, Load: counts.Load[seat.Member], Capacity: seat.Capacity, Turns: rotation.Count(seat.Member), Weight: seat.Weight}
+	c := &leadv1.Candidate{Member: seat.Member, Load: counts.load(seat.Member), Capacity: seat.Capacity, Turns: rotation.Count(seat.Member), Weight: seat.Weight}
 	c.Reason, c.Text = unfit(in, seat, hours, refused, c.Load)
 	c.Reason, c.Text = bounded(in, pool, seat, counts, c)
 	c.Eligible = c.GetReason() == ""
@@ -154,6 +154,33 @@ func (h *shifts) gives(calendar *agreement.Calendar, t time.Time) (time.Time, bo
 		t = ends
 	}
 	return time.Time{}, false
+}
+
+// last answers the first instant after now at which somebody's hours, or what is counted
+// by the date, may be otherwise.
+func (h *shifts) last() (end time.Time) {
+	now := h.in.Now
+	sooner := func(at time.Time) {
+		if at.After(now) && (end.IsZero() || at.Before(end)) {
+			end = at
+		}
+	}
+	known := map[string]bool{}
+	for _, seat := range h.pool.Members {
+		if known[seat.Calendar] {
+			continue
+		}
+		known[seat.Calendar] = true
+		s := h.of(seat)
+		sooner(s.calendar.Ends(now, agreement.Day))
+		next, _ := s.calendar.NextOnDuty(now)
+		if s.onDuty {
+			next, _ = s.calendar.DutyEnds(now)
+			sooner(next.Add(-h.pool.QuietBeforeEnd))
+		}
+		sooner(next)
+	}
+	return end
 }
 
 // able answers the first instant after now at which nothing stands between somebody
@@ -351,7 +378,7 @@ func able(in Input, pool agreement.Pool, calendar *agreement.Calendar, counts *C
 	hours, none := newShifts(in, pool, calendar), refusals{}
 	none.in = in
 	for _, seat := range pool.Members {
-		if reason, _ := unfit(in, seat, hours, none, counts.Load[seat.Member]); reason == "" {
+		if reason, _ := unfit(in, seat, hours, none, counts.load(seat.Member)); reason == "" {
 			members = append(members, seat.Member)
 		}
 	}

@@ -123,7 +123,7 @@ func capped(in Input, pool agreement.Pool, seat agreement.PoolMember, counts *Co
 		if most == 0 {
 			continue
 		}
-		given := counts.Given[seat.Member]
+		given := counts.given(seat.Member)
 		n := given.in(p, calendar.Began(in.Now, p))
 		if c.GetAtMost() == 0 || most-n < c.GetAtMost()-c.GetGiven() {
 			c.Given, c.AtMost, tight = n, most, p
@@ -139,7 +139,7 @@ func capped(in Input, pool agreement.Pool, seat agreement.PoolMember, counts *Co
 // of it.
 func uncapped(in Input, pool agreement.Pool, seat agreement.PoolMember) (free time.Time) {
 	calendar := calendarOf(in, pool, seat.Member)
-	given := in.Counts(pool.Group).Given[seat.Member]
+	given := in.Counts(pool.Group).given(seat.Member)
 	for _, p := range agreement.Periods {
 		if most := seat.AtMost.Of(p); most > 0 && given.in(p, calendar.Began(in.Now, p)) >= most {
 			if ends := calendar.Ends(in.Now, p); ends.After(free) {

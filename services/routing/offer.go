@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -65,14 +66,22 @@ func (r *round) offer(c choice) *Said {
 
 // named are the considered as the offer records them.
 func (r *round) named(keep ...string) ([]*leadv1.Candidate, *leadv1.CandidateCounts) {
-	if r.crowd == nil || len(r.considered) != len(r.crowd.considered) {
+	if r.crowd == nil {
 		return named(r.in, r.considered, r.nearest, keep...)
+	}
+	if len(r.considered) > len(r.crowd.considered) {
+		// Whose the lead is otherwise is named beside them.
+		considered := slices.Clone(r.considered)
+		for k, i := range r.nearest[:min(len(r.nearest), len(r.windows))] {
+			considered[i] = r.windows[k].of(considered[i])
+		}
+		return named(r.in, considered, r.nearest, keep...)
 	}
 	var places []int
 	for _, member := range keep {
 		places = append(places, r.place(member))
 	}
-	return r.crowd.named(r.considered, r.nearest, places...)
+	return r.crowd.named(r.nearest, r.windows, places...)
 }
 
 // counts says whether a kind of turn is of a pool's rotation. What the pool's own way

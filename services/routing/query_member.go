@@ -209,12 +209,16 @@ func (s *Server) shown(v *ledger.View, handle string) (*routingv1.Member, *leadv
 	if version == nil {
 		return out, m.Personal
 	}
+	first := true
 	for _, pool := range version.Agreement.Pools() {
 		i := slices.IndexFunc(pool.Members, func(p agreement.PoolMember) bool { return p.Member == handle })
 		if i < 0 {
 			continue
 		}
-		out.Capacity = pool.Members[i].Capacity
+		// Whoever is full in one pool can still get leads in another of their pools.
+		if most := pool.Members[i].Capacity; first || out.Capacity > 0 && (most == 0 || most > out.Capacity) {
+			out.Capacity, first = most, false
+		}
 		if r := s.Groups.Group(pool.Group).Rotations[pool.ID]; r != nil {
 			out.Turns[pool.ID] = r.Count(handle)
 			out.Ahead[pool.ID] = r.ahead(handle)

@@ -185,8 +185,8 @@ func (r *Roster) Apply(e *ledger.Event) {
 		if m == nil {
 			m = &Member{Handle: body.GetMember()}
 			r.members[m.Handle] = m
-			r.names = append(r.names, m.Handle)
-			slices.Sort(r.names)
+			i, _ := slices.BinarySearch(r.names, m.Handle)
+			r.names = slices.Insert(r.names, i, m.Handle)
 		}
 		m.Roles, m.Personal, m.Deactivated, m.Left, m.SignedIn = body.GetRoles(), body.GetPersonal(), false, "", time.Time{}
 		r.left(m)

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"math/big"
 	"math/bits"
@@ -49,19 +50,16 @@ type Window struct {
 // turns give the same state and the same choices on every machine. Copy with
 // Clone only: copies by assignment share their books.
 type Rotation struct {
-	turns    int64
+	turns int64
+	// accounts are everybody's as they were when the run began. They are replaced and
+	// never changed, as copies share them.
 	accounts map[string]*account
+	run      run
 	// seats are who was eligible at the last turn that said what had changed of it, by
 	// name.
 	seats []Seat
-	// same is the first of a list of seats that is known to be the same people: lists of
-	// a batch are not compared twice.
-	same *Seat
 	// keeps says that something may be kept for somebody on leave.
 	keeps bool
-	// own are the accounts of seats, and alike those of the list that same begins; nil =
-	// not looked up yet.
-	own, alike []*account
 }
 
 // account is one member's books. Quota is held as Quota whole leads, Part units
@@ -83,7 +81,15 @@ type account struct {
 func (r *Rotation) Turns() int64 { return r.turns }
 
 // Count is how many of them the member got.
-func (r *Rotation) Count(member string) int64 { return r.account(member).Count }
+func (r *Rotation) Count(member string) int64 {
+	if place, seated := r.run.place(member); seated {
+		return r.run.accounts[place].Count + int64(r.run.got[place])
+	}
+	if a := r.accounts[member]; a != nil {
+		return a.Count
+	}
+	return 0
+}
 
 // Deviation is the member's count less their quota, in leads, exactly as the
 // books have it: positive = ahead, negative = behind. For reports; no choice
@@ -105,13 +111,9 @@ func (a account) deviation() *big.Rat {
 // Clone is a copy with books of its own, for drafting a batch that may be
 // thrown away.
 func (r *Rotation) Clone() *Rotation {
-	c := &Rotation{turns: r.turns, accounts: maps.Clone(r.accounts), seats: r.seats, keeps: r.keeps}
-	// any order: copied, not decided
-	for member, a := range c.accounts {
-		own := *a
-		c.accounts[member] = &own
-	}
-	return c
+	c := *r
+	c.run = r.run.clone()
+	return &c
 }
 
 // Choose answers the index of the seat that gets the next turn, and each seat's
@@ -128,47 +130,107 @@ func (r *Rotation) Clone() *Rotation {
 //
 // What is kept for somebody who is back counts as theirs already.
 func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []Window) {
-	nearest, windows := r.order(eligible, seed, 1)
-	if len(nearest) == 0 {
-		return -1, windows
+	r = r.facing(eligible)
+	windows = r.windows(eligible, all(eligible))
+	if nearest := r.order(eligible, seed, 1); len(nearest) > 0 {
+		return nearest[0], windows
 	}
-	return nearest[0], windows
+	return -1, windows
+}
+
+// facing is the rotation as a turn of these seats finds it: what is kept for somebody
+// of them is theirs.
+func (r *Rotation) facing(eligible []Seat) *Rotation {
+	if r.run.is(eligible) || !r.back(eligible) {
+		return r
+	}
+	r = r.Clone()
+	r.close()
+	r.settle(eligible)
+	return r
 }
 
 // order answers the first of the seats as Choose would choose them one after the other,
 // so many at most.
-func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int, windows []Window) {
-	if r.back(eligible) {
-		r = r.Clone()
-		r.settle(eligible)
+func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int) {
+	if r.run.is(eligible) && r.run.lines != nil {
+		return r.run.order(seed, most)
 	}
-	windows = make([]Window, len(eligible))
 	sum := sumOf(eligible)
-	accounts := r.of(eligible)
 	var best []seated
-	var last, after account
-	var lastWeight, from, to int64
+	var last account
+	var lastWeight int64
+	var alike standing
 	tie := tieBreak{seed: seed}
-	for i, seat := range eligible {
-		weight := share(seat)
+	for i, now := range r.now(eligible) {
+		weight := share(eligible[i])
 		if weight == 0 {
 			continue
 		}
-		now := r.book(accounts, i, seat).over(sum)
-		// Many accounts of a large pool are alike.
-		if now != last || weight != lastWeight {
+		// Many accounts of a pool are alike.
+		if now = now.over(sum); now != last || weight != lastWeight {
 			last, lastWeight = now, weight
-			from, to = now.window(weight, sum)
-			after = now.earn(weight, sum)
+			alike = now.stands(weight, sum)
 		}
-		windows[i] = Window{From: r.turns + from, To: r.turns + to}
-		s := seated{standing{member: seat.Member, after: after, may: from == 1, by: to}, i}
+		s := seated{alike, i}
+		s.member = eligible[i].Member
 		best = among(best, s, most, func(a, b seated) bool { return tie.before(a.standing, b.standing) })
 	}
 	for _, s := range best {
 		nearest = append(nearest, s.at)
 	}
-	return nearest, windows
+	return nearest
+}
+
+// windows answers the windows of some of the seats.
+func (r *Rotation) windows(eligible []Seat, some []int) []Window {
+	sum, is := r.run.sum, r.run.is(eligible)
+	if !is {
+		sum = sumOf(eligible)
+	}
+	windows := make([]Window, len(some))
+	for i, at := range some {
+		weight := share(eligible[at])
+		if weight == 0 {
+			continue
+		}
+		now := account{}
+		if is {
+			now = r.run.account(at)
+		} else {
+			now = r.account(eligible[at].Member)
+		}
+		from, to := now.over(sum).window(weight, sum)
+		windows[i] = Window{From: r.turns + from, To: r.turns + to}
+	}
+	return windows
+}
+
+// all are the places of seats.
+func all(seats []Seat) []int {
+	places := make([]int, len(seats))
+	for i := range places {
+		places[i] = i
+	}
+	return places
+}
+
+// now goes through the accounts of seats as they stand.
+func (r *Rotation) now(seats []Seat) iter.Seq2[int, account] {
+	return func(yield func(int, account) bool) {
+		is := r.run.is(seats)
+		for i, seat := range seats {
+			var a account
+			if is {
+				a = r.run.account(i)
+			} else {
+				a = r.account(seat.Member)
+			}
+			if !yield(i, a) {
+				return
+			}
+		}
+	}
 }
 
 // seated is a standing and the place of its seat.
@@ -195,68 +257,60 @@ func among[T any](first []T, one T, most int, before func(a, b T) bool) []T {
 // without a seat is counted all the same.
 func (r *Rotation) Take(eligible []Seat, chosen string) { r.TakeOwing(eligible, nil, chosen) }
 
+// take records the turn of a set that the run may be of.
 func (r *Rotation) take(eligible []Seat, chosen string) {
-	if r.accounts == nil {
-		r.accounts = make(map[string]*account, len(eligible))
+	if !r.run.is(eligible) {
+		r.close()
+		r.settle(eligible)
+		r.begin(eligible)
 	}
-	sum := sumOf(eligible)
-	accounts := r.of(eligible)
-	for i, seat := range eligible {
-		if weight := share(seat); weight > 0 {
-			a := accounts[i]
-			if a == nil {
-				a = r.open(seat.Member)
-				accounts[i] = a
-			}
-			*a = a.over(sum).earn(weight, sum)
-		}
-	}
-	r.open(chosen).Count++
 	r.turns++
+	if !r.run.take(chosen) {
+		// Whoever has no seat has the lead all the same.
+		r.accounts = maps.Clone(r.accounts)
+		if r.accounts == nil {
+			r.accounts = map[string]*account{}
+		}
+		a := *r.open(chosen)
+		a.Count++
+		r.accounts[chosen] = &a
+	}
 }
 
 func (r *Rotation) account(member string) account {
+	if place, seated := r.run.place(member); seated {
+		return r.run.account(place)
+	}
 	if a := r.accounts[member]; a != nil {
 		return *a
 	}
 	return account{}
 }
 
-// of answers the accounts of seats, nil where somebody has none yet. Those of a large
-// pool come again and again as one list that nobody changes: they are found by name once.
-func (r *Rotation) of(seats []Seat) []*account {
-	var kept *[]*account
-	if len(seats) > 0 && len(seats) == len(r.seats) {
-		switch &seats[0] {
-		case &r.seats[0]:
-			kept = &r.own
-		case r.same:
-			kept = &r.alike
+// close ends the run: the accounts are as they stand, and this rotation's alone.
+func (r *Rotation) close() { r.accounts, r.run = r.present(), run{} }
+
+// present are the accounts as they stand, of which no other rotation has any.
+func (r *Rotation) present() map[string]*account {
+	own := make([]account, 0, len(r.accounts)+len(r.run.seats))
+	out := make(map[string]*account, cap(own))
+	put := func(member string, a account) {
+		own = append(own, a)
+		out[member] = &own[len(own)-1]
+	}
+	// any order: copied, not decided
+	for member, a := range r.accounts {
+		put(member, *a)
+	}
+	for i, seat := range r.run.seats {
+		if share(seat) > 0 || r.run.got[i] > 0 {
+			put(seat.Member, r.run.account(i))
 		}
 	}
-	if kept != nil && *kept != nil {
-		return *kept
-	}
-	found := make([]*account, len(seats))
-	for i, seat := range seats {
-		found[i] = r.accounts[seat.Member]
-	}
-	if kept != nil {
-		*kept = found
-	}
-	return found
+	return out
 }
 
-// book is the account of one of the seats whose accounts these are.
-func (r *Rotation) book(accounts []*account, i int, seat Seat) account {
-	if accounts[i] == nil {
-		if accounts[i] = r.accounts[seat.Member]; accounts[i] == nil {
-			return account{}
-		}
-	}
-	return *accounts[i]
-}
-
+// open is somebody's account to be changed, of accounts that are this rotation's alone.
 func (r *Rotation) open(member string) *account {
 	a := r.accounts[member]
 	if a == nil {
@@ -275,20 +329,23 @@ func (a account) over(sum int64) account {
 	return a
 }
 
-// earn adds weight/sum of a lead to an account that is in terms of sum.
-func (a account) earn(weight, sum int64) account {
+// earn adds weight/sum of a lead for each of so many turns to an account that is in
+// terms of sum. It is the same, to the fraction of a unit, turn by turn or at once.
+func (a account) earn(weight, sum, turns int64) account {
+	if weight == 0 || turns == 0 {
+		return a
+	}
 	hi, lo := bits.Mul64(uint64(weight), unit)
-	parts, rest := bits.Div64(hi, lo, uint64(sum))
-	a.Rest += int64(rest)
-	if a.Rest >= sum {
-		a.Rest -= sum
-		parts++
-	}
-	a.Part += int64(parts)
-	if a.Part >= unit {
-		a.Part -= unit
-		a.Quota++
-	}
+	each, eachRest := bits.Div64(hi, lo, uint64(sum))
+	hi, lo = bits.Mul64(uint64(turns), eachRest)
+	lo, carry := bits.Add64(lo, uint64(a.Rest), 0)
+	parts, rest := bits.Div64(hi+carry, lo, uint64(sum))
+	hi, lo = bits.Mul64(uint64(turns), each)
+	lo, carry = bits.Add64(lo, parts, 0)
+	hi += carry
+	lo, carry = bits.Add64(lo, uint64(a.Part), 0)
+	leads, part := bits.Div64(hi+carry, lo, unit)
+	a.Quota, a.Part, a.Rest = a.Quota+int64(leads), int64(part), int64(rest)
 	return a
 }
 
@@ -340,6 +397,17 @@ type standing struct {
 	by int64
 }
 
+// stands is how an account that is in terms of sum stands before a turn.
+func (a account) stands(weight, sum int64) standing {
+	from, to := a.window(weight, sum)
+	return standing{after: a.earn(weight, sum, 1), may: from == 1, by: to}
+}
+
+// level says whether nothing but the seed tells two standings apart.
+func (a standing) level(b standing) bool {
+	return a.may == b.may && (!a.may || a.by == b.by) && a.after.Quota-a.after.Count == b.after.Quota-b.after.Count && a.after.Part == b.after.Part
+}
+
 // tieBreak orders standings. It hashes only when everything else is equal.
 type tieBreak struct {
 	seed   string
@@ -374,13 +442,19 @@ func (t *tieBreak) draws(a, b string) bool {
 
 // draw is the member's lot for this seed: FNV-1a over both, then the finishing
 // steps of MurmurHash3, without which near names would get near lots.
-func (t *tieBreak) draw(member string) uint64 {
+func (t *tieBreak) draw(member string) uint64 { return finish(fnv(t.begin(), member)) }
+
+// begin is the hash before the member.
+func (t *tieBreak) begin() uint64 {
 	if !t.done {
 		const offset = 14695981039346656037
-		t.hashed, t.done = fnv(offset, t.seed), true
+		// A byte that no text holds keeps seed and member apart.
+		t.hashed, t.done = fnv(fnv(offset, t.seed), "\xff"), true
 	}
-	// A byte that no text holds keeps seed and member apart.
-	h := fnv(fnv(t.hashed, "\xff"), member)
+	return t.hashed
+}
+
+func finish(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	h ^= h >> 33
@@ -389,11 +463,15 @@ func (t *tieBreak) draw(member string) uint64 {
 }
 
 func fnv(h uint64, text string) uint64 {
-	const prime = 1099511628211
 	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * prime
+		h = mix(h, text[i])
 	}
 	return h
+}
+
+func mix(h uint64, b byte) uint64 {
+	const prime = 1099511628211
+	return (h ^ uint64(b)) * prime
 }
 
 func share(s Seat) int64 { return min(max(s.Weight, 0), largestWeight) }
@@ -416,7 +494,7 @@ type rotationJSON struct {
 
 // MarshalJSON writes the books; the same turns give the same bytes.
 func (r Rotation) MarshalJSON() ([]byte, error) {
-	return json.Marshal(rotationJSON{Unit: unit, Turns: r.turns, Accounts: r.accounts, Seats: r.seats})
+	return json.Marshal(rotationJSON{Unit: unit, Turns: r.turns, Accounts: r.present(), Seats: r.seats})
 }
 
 // UnmarshalJSON reads books and refuses those that no turns can have written.
@@ -448,7 +526,6 @@ func (r *Rotation) UnmarshalJSON(data []byte) error {
 	if counted != stored.Turns {
 		return fault.New(fault.Corrupt, "stored rotation: %d turns, but the members' counts sum to %d; drop the snapshot and rebuild from the log", stored.Turns, counted)
 	}
-	r.turns, r.accounts, r.seats = stored.Turns, stored.Accounts, stored.Seats
-	r.same, r.own, r.alike = nil, nil, nil
+	r.turns, r.accounts, r.seats, r.run = stored.Turns, stored.Accounts, stored.Seats, run{}
 	return nil
 }

@@ -42,12 +42,16 @@ type Routing struct {
 	// dry are the lines that were asked last and had nothing to give away, by group
 	// and pool, with what that rests on. Only Wake touches it.
 	dry map[[2]string]footing
+	// stirred are waiting leads that may have become somebody's: see kindred.
+	stirred map[string]bool
+	// crowds are what is known of large pools. Only Decide and Wake touch it.
+	crowds *crowds
 }
 
 // New makes the service on top of four folds. Without people everybody is whom
 // their lead was attached to.
 func New(register *agreement.Register, roster *Roster, groups *Groups, people *lead.People) *Routing {
-	return &Routing{register: register, roster: roster, groups: groups, people: people, dry: map[[2]string]footing{}}
+	return &Routing{register: register, roster: roster, groups: groups, people: people, dry: map[[2]string]footing{}, crowds: newCrowds(), stirred: map[string]bool{}}
 }
 
 // Service implements ledger.Decider.
@@ -62,7 +66,7 @@ func (r *Routing) Decide(v *ledger.View, items []*ledger.Item) ([]ledger.Draft, 
 }
 
 func (r *Routing) decide(now time.Time, leads folds, items []*ledger.Item) ([]ledger.Draft, error) {
-	b := &batch{turn: NewTurn(r.groups, r.roster, r.register, r.people, now), people: r.people, now: now, commanded: map[string]*ledger.Item{}, added: map[string]bool{}}
+	b := &batch{turn: r.turn(now), people: r.people, now: now, commanded: map[string]*ledger.Item{}, added: map[string]bool{}}
 	looked := map[string]bool{}
 	for _, item := range items {
 		switch {
@@ -89,6 +93,14 @@ func (r *Routing) decide(now time.Time, leads folds, items []*ledger.Item) ([]le
 		})
 	}
 	return b.drafts, nil
+}
+
+// turn begins a batch of the one who routes, which need not look at a large pool again.
+func (r *Routing) turn(now time.Time) *Turn {
+	t := NewTurn(r.groups, r.roster, r.register, r.people, now)
+	t.crowds = r.crowds
+	t.crowds.face(t)
+	return t
 }
 
 // batch collects what is said in one turn.

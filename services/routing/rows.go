@@ -162,7 +162,9 @@ func (g *Groups) all() []rowKey {
 
 // restore makes a fold of rows. It refuses rows that no fold has written.
 func (g *Groups) restore(rows []Row) error {
-	*g = Groups{groups: map[string]*Group{}, changed: g.changed}
+	changed := g.changed
+	*g = *NewGroups()
+	g.changed = changed
 	ranks := map[string]int{}
 	for _, row := range rows {
 		if row.Kind == kindMember {

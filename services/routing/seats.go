@@ -104,10 +104,9 @@ func (c *Counts) eligible(step *routingv1.PoolStep) []Seat {
 
 // since answers what is to be said so that the seats last said become these, by name.
 func (r *Rotation) since(now []Seat) (joined []Seat, left []string) {
-	if len(now) > 0 && len(now) == len(r.seats) && r.same == &now[0] {
+	if sameSeats(now, r.seats) {
 		return nil, nil
 	}
-	asked := now
 	if !slices.IsSortedFunc(now, bySeat) {
 		now = slices.SortedFunc(slices.Values(now), bySeat)
 	}
@@ -128,9 +127,6 @@ func (r *Rotation) since(now []Seat) (joined []Seat, left []string) {
 	}
 	for _, seat := range before {
 		left = append(left, seat.Member)
-	}
-	if len(joined) == 0 && len(left) == 0 && len(asked) > 0 {
-		r.same, r.alike = &asked[0], nil
 	}
 	return joined, left
 }
@@ -155,7 +151,10 @@ func (r *Rotation) change(joined []Seat, left []string) {
 		}
 	}
 	slices.SortFunc(out, bySeat)
-	r.seats, r.same, r.own, r.alike = out, nil, nil, nil
+	r.seats = out
 }
+
+// sameSeats says whether two lists of seats are one, which is never changed in place.
+func sameSeats(a, b []Seat) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
 func bySeat(a, b Seat) int { return strings.Compare(a.Member, b.Member) }

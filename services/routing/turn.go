@@ -63,8 +63,7 @@ func (t *Turn) Lead(folded *lead.State) *lead.State {
 func (t *Turn) Counts(group string) *Counts {
 	c := t.counts[group]
 	if c == nil {
-		copied := t.groups.Group(group).Counts.clone()
-		c = &copied
+		c = t.groups.Group(group).draft()
 		t.counts[group] = c
 	}
 	return c
@@ -100,7 +99,7 @@ func (t *Turn) holder(id string) string {
 func (t *Turn) Leave(handle, move string) {
 	t.roster = t.roster.without(handle, move)
 	if t.crowds != nil {
-		t.crowds.forget()
+		t.crowds = newCrowds()
 	}
 }
 
@@ -129,8 +128,8 @@ func (t *Turn) step(group string, step *routingv1.PoolStep) {
 		return
 	}
 	t.Counts(group).apply(step)
-	if t.crowds != nil {
-		t.crowds.moved(group, step, t.Counts(group))
+	if t.crowds != nil && step.GetMember() != "" {
+		t.crowds.moved(groupMember{group, step.GetMember()}, t.Counts(group))
 	}
 	if t.steps[group] == nil {
 		t.order = append(t.order, group)

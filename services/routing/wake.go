@@ -94,9 +94,9 @@ func (r *Routing) wake(now time.Time, basis uint64, leads folds) []*ledger.Item 
 		return items
 	}
 	var items []*ledger.Item
-	own := r.groups.own(now)
+	own, kindred := r.groups.own(now), r.kindred(leads)
 	for _, group := range r.groups.Names() {
-		items = r.able(now, basis, leads, group, own[group], items)
+		items = r.able(now, basis, leads, group, append(own[group], kindred[group]...), items)
 		if len(items) >= wakeMost {
 			break
 		}
@@ -110,7 +110,7 @@ func (r *Routing) overdue(now time.Time, leads folds) (items []*ledger.Item) {
 	if len(ids) == 0 {
 		return nil
 	}
-	t := NewTurn(r.groups, r.roster, r.register, r.people, now)
+	t := r.turn(now)
 	for _, id := range ids {
 		s, err := leads(id)
 		if err != nil || s.State != leadv1.State_STATE_OFFERED {
@@ -203,7 +203,7 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, ow
 	if len(group.Line) == 0 {
 		return items
 	}
-	w := &waking{turn: NewTurn(r.groups, r.roster, r.register, r.people, now), group: group, leads: leads, due: map[string]bool{}, anew: map[string]bool{}, closed: map[lineClass]bool{}}
+	w := &waking{turn: r.turn(now), group: group, leads: leads, due: map[string]bool{}, anew: map[string]bool{}, closed: map[lineClass]bool{}}
 	walked := map[string]footing{}
 	var lines [][]string
 	for _, pool := range group.Pools() {
@@ -218,6 +218,9 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, ow
 	}
 	var alone []string
 	for _, id := range own {
+		if w.due[id] {
+			continue
+		}
 		w.due[id] = true
 		if _, too := walked[group.Line[id].Pool]; !too {
 			alone = append(alone, id)
@@ -229,9 +232,12 @@ func (r *Routing) able(now time.Time, basis uint64, leads folds, name string, ow
 		if len(items) >= wakeMost {
 			return items
 		}
-		if s := w.looks(id); s != nil {
-			items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, basis)})
+		s := w.looks(id)
+		if s == nil {
+			delete(r.stirred, id)
+			continue
 		}
+		items = append(items, &ledger.Item{Lead: id, Cause: fmt.Sprintf("line:%s:%d:%d", id, s.Offers, basis)})
 	}
 	if len(items) == found {
 		// any order: each has its own entry

@@ -2554,7 +2554,8 @@ type Member struct {
 	Deactivated bool `protobuf:"varint,5,opt,name=deactivated,proto3" json:"deactivated,omitempty"`
 	// Open leads they hold.
 	Load int64 `protobuf:"varint,6,opt,name=load,proto3" json:"load,omitempty"`
-	// Most open leads allowed; 0 = no limit.
+	// Most open leads allowed, in the pool that allows most; 0 = one of their pools has no
+	// limit.
 	Capacity int64 `protobuf:"varint,7,opt,name=capacity,proto3" json:"capacity,omitempty"`
 	// Turns taken, by pool.
 	Turns map[string]int64 `protobuf:"bytes,8,rep,name=turns,proto3" json:"turns,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
