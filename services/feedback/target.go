@@ -3,6 +3,7 @@ package feedback
 import (
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func TargetAmount(t *feedbackv1.Target, n int64) string {
 	if t.GetOutcome() == feedbackv1.TargetOutcome_TARGET_OUTCOME_WON_VALUE {
 		return lead.Money(n, t.GetCurrency())
 	}
-	return fmt.Sprint(n)
+	return strconv.FormatInt(n, 10)
 }
 
 // stageOf is the stage whose definition a lead has to meet to count.
