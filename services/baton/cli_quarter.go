@@ -15,9 +15,9 @@ func quarterCommands() *cobra.Command {
 		Use:     "quarter",
 		GroupID: groupLook,
 		Short:   "Quarters: what was stated of their targets, and what is done about a miss",
-		Long: `A quarter that is over is closed: that states what became of its targets, for ever. What
-becomes known later is counted anew beside it. A target that was missed wants an owner and
-a plan before the next quarter's targets can be signed.`,
+		Long: `A quarter that is over is closed: that states what became of its targets, for ever.
+What becomes known later is counted anew beside it. A target that was missed wants an
+owner and a plan before the next quarter's targets can be signed.`,
 	}, quarterList(), quarterClose(), quarterRestate(), quarterRecover())
 }
 
@@ -95,8 +95,8 @@ func quarterRestate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restate QUARTER --why TEXT",
 		Short: "Count a closed quarter anew, beside what was stated",
-		Long: `Counts the targets of a closed quarter by all that is known by now. What was stated when
-it was closed stays readable beside it.`,
+		Long: `Counts the targets of a closed quarter by all that is known by now. What was stated
+when it was closed stays readable beside it.`,
 		Example: `  baton quarter restate 2026-q4 --why "deals that were entered late"`,
 		Args:    exactly("QUARTER"),
 	}
@@ -119,8 +119,8 @@ func quarterRecover() *cobra.Command {
 		Use:   "recover QUARTER TARGET --owner HANDLE --by INSTANT --plan TEXT",
 		Short: "Say who makes good for a missed target, how, and by when",
 		Long: `Names an owner and a plan for a target that was missed. The plan is sealed: both
-departments read it, the log holds it in no readable form. Another plan for the same target
-stands beside the first.`,
+departments read it, the log holds it in no readable form. Another plan for the same
+target stands beside the first.`,
 		Example: `  baton quarter recover 2026-q4 mql-de --owner mia --by 2027-02-15 --plan "two webinars more, for machine builders"`,
 		Args:    exactly("QUARTER", "TARGET"),
 	}

@@ -33,9 +33,9 @@ func targetPropose() *cobra.Command {
 		Use:   "propose QUARTER --file FILE | --target id=…,…",
 		Short: "Put the targets of a quarter on the table",
 		Long: `Proposes all targets of a quarter. They take the place of those before once both
-parties have signed them; until then nothing changes. A target counts what comes of the
-work: mql, sal, sql, accepted, won or won-value. What people do (calls, mails, press
-releases) is not an outcome and is refused.
+parties have signed them; until then nothing changes. A target counts what comes of
+the work: mql, sal, sql, accepted, won or won-value. What people do (calls, mails,
+press releases) is not an outcome and is refused.
 
 The file lists them:
 
@@ -54,9 +54,9 @@ The file lists them:
       marketing: mia
       sales: sam
 
-definition is the version of the agreement by whose definition a lead counts (default the
-one in force), segment a condition of that version (default all leads), parent another
-target of the same outcome that this one is a part of.`,
+definition is the version of the agreement by whose definition a lead counts (default
+the one in force), segment a condition of that version (default all leads), parent
+another target of the same outcome that this one is a part of.`,
 		Example: `  baton target propose 2026-q4 --file targets.yaml --why "as in the budget"
   baton target propose 2026-q4 --target id=mql-de,outcome=mql,count=120,marketing=mia,sales=sam`,
 		Args: exactly("QUARTER"),
@@ -156,12 +156,12 @@ func targetSign() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sign QUARTER --as marketing|sales --key FILE",
 		Short: "Sign the targets of a quarter for one party",
-		Long: `Fetches the targets that were proposed last, checks that their text is the one that the
-digest names, shows it, and signs the digest with the party's key: the same key that signs
-the agreement. The key stays on this machine.
+		Long: `Fetches the targets that were proposed last, checks that their text is the one that
+the digest names, shows it, and signs the digest with the party's key: the same key
+that signs the agreement. The key stays on this machine.
 
-While a target of an earlier quarter that was closed has been missed and nobody has a plan
-for it, nobody signs: baton quarter recover comes first.`,
+While a target of an earlier quarter that was closed has been missed and nobody has a
+plan for it, nobody signs: baton quarter recover comes first.`,
 		Example: `  baton target show 2026-q4
   baton target sign 2026-q4 --as sales --key sales.key`,
 		Args: exactly("QUARTER"),
@@ -259,8 +259,8 @@ func targetShow() *cobra.Command {
 		Use:   "show QUARTER",
 		Short: "Show the targets of a quarter and how far they are",
 		Long: `Shows each target with who answers for it, what was agreed, and what the log says by
-now; of a closed quarter also what was stated then and what was counted anew since, side
-by side. What waits for signatures is shown as the text that is signed.`,
+now; of a closed quarter also what was stated then and what was counted anew since,
+side by side. What waits for signatures is shown as the text that is signed.`,
 		Example: "  baton target show 2026-q4",
 		Args:    exactly("QUARTER"),
 		RunE: client(func(c *call) error {
@@ -362,9 +362,10 @@ func targetLedger() *cobra.Command {
 		Use:   "ledger QUARTER",
 		Short: "What was agreed, delivered and taken, by week, team or person",
 		Long: `Counts, for each target, the leads that were offered and delivered, those that met the
-definition, whose offer reached the person, and that were accepted in time, and what the
-target is about. In every column the rows add up to the total. Agreed is shared out: over
-weeks by their days, over people evenly among those who were offered something.`,
+definition, whose offer reached the person, and that were accepted in time, and what
+the target is about. In every column the rows add up to the total. Agreed is shared
+out: over weeks by their days, over people evenly among those who were offered
+something.`,
 		Example: `  baton target ledger 2026-q4 --by week
   baton target ledger 2026-q4 --by person --target mql-de`,
 		Args: exactly("QUARTER"),

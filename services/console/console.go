@@ -1,6 +1,6 @@
 // Package console is the pages that both departments look at: the live page,
 // the leads, one lead with its timeline and its reasons, those that wait and why, the
-// people and why not they, those that are with marketing, what became of all that came in, the reports and the agreement. It promises that everybody who may sign in reads the same
+// people and why not they, those that are with marketing, what became of all that came in, the reports, the targets and the agreement. It promises that everybody who may sign in reads the same
 // sentences and the same figures, from the other services' own answers: it is a
 // client of theirs under the token of whoever is signed in, and holds nothing
 // but sessions. Every page is readable without script; script only keeps it

@@ -203,6 +203,8 @@ func (t *Targets) state(ctx context.Context, name, cause, actor string, may func
 	if done || err != nil {
 		return err
 	}
+	// What was begun is finished: a long log takes longer than some callers wait.
+	ctx = context.WithoutCancel(ctx)
 	counted, err := t.count(ctx, name)
 	if err != nil {
 		return err
