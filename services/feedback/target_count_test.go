@@ -391,3 +391,49 @@ func TestWeeksOfAQuarter(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// What counts is when something happened, whenever it became known.
+func TestLateWordsCountWhereTheyBelong(t *testing.T) {
+	segment, err := starterRules(t).Segment("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, inside, after := quarterFrom.Add(-time.Hour), quarterFrom.Add(time.Hour), quarterUntil.Add(time.Hour)
+	deeds := map[feedbackv1.TargetOutcome]proto.Message{
+		1: &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_MQL}, 2: &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_SAL}, 3: &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_SQL},
+		4: &leadv1.OfferAccepted{Member: "ana", Offer: 1},
+		5: &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, ValueMinor: 1, Currency: "EUR"},
+		6: &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, ValueMinor: 1, Currency: "EUR"},
+	}
+	for outcome, deed := range deeds {
+		for _, c := range []struct {
+			name               string
+			occurred, recorded time.Time
+			want               int64
+		}{
+			{"in the quarter", inside, inside, 1},
+			{"in the quarter, known after it", inside, after, 1},
+			{"before the quarter, known in it", before, inside, 0},
+			{"at its first instant", quarterFrom, quarterFrom, 1},
+			{"at the first instant after it", quarterUntil, quarterUntil, 0},
+		} {
+			t.Run(TargetOutcomeWord(outcome)+" "+c.name, func(t *testing.T) {
+				aim := Aim{&feedbackv1.Target{TargetId: "a", Outcome: outcome, Count: 1, Definition: 1, Currency: "EUR"}, nil, segment}
+				count := NewCount([]Aim{aim}, quarterFrom, quarterUntil, bySize)
+				say := func(occurred, recorded time.Time, body proto.Message) {
+					count.Apply(&ledger.Event{Subject: "lead.l1", Type: ledger.TypeOf(body), Occurred: occurred, Recorded: recorded, Body: body})
+				}
+				say(before, before, &leadv1.LeadReceived{Features: &leadv1.Features{Employees: 50}})
+				say(before, before, &leadv1.CallRecorded{CallId: "c", FitConfirmed: true, HorizonMonths: proto.Int64(3)})
+				if outcome > 3 {
+					say(before, before, &leadv1.LeadOffered{Member: "ana", Offer: 1, TakeBy: timestamppb.New(inside.Add(time.Hour))})
+				}
+				say(c.occurred, c.recorded, deed)
+				got := count.Results()[0]
+				if got.GetResult() != c.want || got.GetDelivered() != 0 || got.GetMissed() != (c.want == 0) {
+					t.Errorf("got %v; want a result of %d", got, c.want)
+				}
+			})
+		}
+	}
+}
