@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
@@ -183,13 +184,16 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	}
 	whole(t, h)
 
-	// Whoever starts anew finds it as it was.
+	// Whoever starts anew finds it as it was, and counts from the beginning what was
+	// counted on and on before.
+	counted := h.quarter("2026-q1").GetNow()
 	h.stop()
 	again := start(t, Config{Data: h.cfg.Data, clock: h.time})
 	again.tokens, again.signs = h.tokens, h.signs
 	if got := again.quarter("2026-q1"); !proto.Equal(got.GetClosed(), stated) || len(got.GetRestated()) != 1 || len(got.GetUnplanned()) != 0 {
 		t.Errorf("after a new start: %v", got)
 	}
+	same(t, "counted from the beginning", again.quarter("2026-q1").GetNow(), counted, protocmp.Transform())
 	if got := again.quarter("2026-q1"); !bytes.Equal(feedback.TargetsDigest(got.GetProposed()), got.GetProposed().GetDigest()) {
 		t.Error("the digest is not that of the targets")
 	}

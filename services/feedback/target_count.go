@@ -58,11 +58,18 @@ type countedLead struct {
 type snapshot struct {
 	facts agreement.Facts
 	calls []*leadv1.CallRecorded
+	// judged are the stages to which versions bring it, as far as somebody asked.
+	judged []judged
+}
+
+type judged struct {
+	version int64
+	stage   leadv1.Stage
 }
 
 // handed is the first offer of a lead.
 type handed struct {
-	snapshot
+	*snapshot
 	at, takeBy time.Time
 	offer      int32
 	member     string
@@ -197,13 +204,13 @@ func (c *Count) hit(aim int, what column, at time.Time, member string, amount in
 }
 
 // known is what is known of a lead now, at an event.
-func (l *countedLead) known(e *ledger.Event) snapshot {
-	return snapshot{agreement.Facts{Features: l.features, Touches: slices.Clip(l.journey), Now: e.Recorded}, slices.Clip(l.calls)}
+func (l *countedLead) known(e *ledger.Event) *snapshot {
+	return &snapshot{facts: agreement.Facts{Features: l.features, Touches: slices.Clip(l.journey), Now: e.Recorded}, calls: slices.Clip(l.calls)}
 }
 
 // asHanded is what was known of a lead when it was handed over; if it was not, at the
 // event.
-func (l *countedLead) asHanded(e *ledger.Event) snapshot {
+func (l *countedLead) asHanded(e *ledger.Event) *snapshot {
 	if l.handed != nil {
 		return l.handed.snapshot
 	}
@@ -211,15 +218,20 @@ func (l *countedLead) asHanded(e *ledger.Event) snapshot {
 }
 
 // means says whether a target is about such a lead.
-func (a *Aim) means(s snapshot) bool { return a.Segment.Holds(s.facts) }
+func (a *Aim) means(s *snapshot) bool { return a.Segment.Holds(s.facts) }
 
 // meets says whether a lead meets the definition that a target names.
-func (c *Count) meets(a *Aim, s snapshot) bool {
-	return c.judge(a.Rules, a.GetDefinition(), s.facts, s.calls) >= stageOf(a.GetOutcome())
+func (c *Count) meets(a *Aim, s *snapshot) bool {
+	i := slices.IndexFunc(s.judged, func(j judged) bool { return j.version == a.GetDefinition() })
+	if i < 0 {
+		i = len(s.judged)
+		s.judged = append(s.judged, judged{a.GetDefinition(), c.judge(a.Rules, a.GetDefinition(), s.facts, s.calls)})
+	}
+	return s.judged[i].stage >= stageOf(a.GetOutcome())
 }
 
 // reach counts what a target is about.
-func (c *Count) reach(outcome feedbackv1.TargetOutcome, s snapshot, at time.Time, member string, amount func(*Aim) int64) {
+func (c *Count) reach(outcome feedbackv1.TargetOutcome, s *snapshot, at time.Time, member string, amount func(*Aim) int64) {
 	if !c.within(at) {
 		return
 	}
@@ -246,8 +258,9 @@ func (c *Count) qualified(l *countedLead, body *leadv1.LeadQualified, e *ledger.
 			caller = call.GetMember()
 		}
 	}
+	now := l.known(e)
 	for ; l.stage < body.GetStage(); l.stage++ {
-		c.reach(stages[l.stage+1], l.known(e), e.Occurred, caller, eachLead)
+		c.reach(stages[l.stage+1], now, e.Occurred, caller, eachLead)
 	}
 }
 

@@ -1,6 +1,7 @@
 package feedback
 
 import (
+	"cmp"
 	"context"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -82,12 +83,11 @@ func (o *Outcomes) GetQuarter(ctx context.Context, req *feedbackv1.GetQuarterReq
 	if err != nil || !out.GetAgreed() {
 		return out, err
 	}
-	counted, err := t.count(ctx, req.GetQuarter())
-	if err != nil {
-		return nil, err
-	}
-	out.Now, out.Sequence = counted.Results(), counted.sequence
-	return out, nil
+	err = t.count(ctx, req.GetQuarter(), func(c *counted) error {
+		out.Now, out.Sequence = c.Results(), c.sequence
+		return nil
+	})
+	return out, err
 }
 
 // ListQuarters lists the quarters that have targets, the latest first.
@@ -117,23 +117,20 @@ func (o *Outcomes) GetTargetLedger(ctx context.Context, req *feedbackv1.GetTarge
 	if err := t.Log.Fresh(ctx); err != nil {
 		return nil, err
 	}
-	counted, err := t.count(ctx, req.GetQuarter())
-	if err != nil {
-		return nil, err
-	}
-	out := &feedbackv1.TargetLedger{Quarter: req.GetQuarter(), By: req.GetBy(), Sequence: counted.sequence}
-	if out.By == "" {
-		out.By = byWeek
-	}
-	for i, target := range counted.revision.GetTargets() {
-		if req.GetTargetId() == "" || req.GetTargetId() == target.GetTargetId() {
-			out.Targets = append(out.Targets, counted.Account(i, out.GetBy(), counted.year))
+	out := &feedbackv1.TargetLedger{Quarter: req.GetQuarter(), By: cmp.Or(req.GetBy(), byWeek)}
+	err = t.count(ctx, req.GetQuarter(), func(c *counted) error {
+		out.Sequence = c.sequence
+		for i, target := range c.revision.GetTargets() {
+			if req.GetTargetId() == "" || req.GetTargetId() == target.GetTargetId() {
+				out.Targets = append(out.Targets, c.Account(i, out.GetBy(), c.year))
+			}
 		}
-	}
-	if len(out.Targets) == 0 {
-		return nil, fault.New(fault.NotFound, "%s has no target %s", req.GetQuarter(), req.GetTargetId())
-	}
-	return out, nil
+		if len(out.Targets) == 0 {
+			return fault.New(fault.NotFound, "%s has no target %s", req.GetQuarter(), req.GetTargetId())
+		}
+		return nil
+	})
+	return out, err
 }
 
 // planReaders are the roles whose departments a plan concerns.

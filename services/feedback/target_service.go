@@ -37,9 +37,10 @@ type Targets struct {
 	Seal  Sealer
 	Open  Opener
 
-	// counting lets one count be made at a time: it reads the log from its beginning,
-	// and many of them must not take the machine from the leads.
-	counting sync.Mutex
+	// counting is whose turn it is to count; whoever has it has the last count.
+	once     sync.Once
+	counting chan struct{}
+	last     *counted
 }
 
 // propose puts targets on the table. The same call again is answered as the first was.
@@ -155,8 +156,8 @@ func (t *Targets) close(ctx context.Context, req *feedbackv1.CloseQuarterRequest
 		}
 		return nil
 	}
-	err = t.state(ctx, req.GetQuarter(), cause, actor, closable, func(q *Quarter, counted *counted) proto.Message {
-		return &feedbackv1.QuarterClosed{Quarter: q.Name, Revision: counted.revision.GetRevision(), Sequence: counted.sequence, Results: counted.Results()}
+	err = t.state(ctx, req.GetQuarter(), cause, actor, closable, func(q *Quarter, c *counted) proto.Message {
+		return &feedbackv1.QuarterClosed{Quarter: q.Name, Revision: c.revision.GetRevision(), Sequence: c.sequence, Results: c.Results()}
 	})
 	return t.answer(ctx, req.GetQuarter(), err)
 }
@@ -173,8 +174,8 @@ func (t *Targets) restate(ctx context.Context, req *feedbackv1.RestateQuarterReq
 		}
 		return nil
 	}
-	err = t.state(ctx, req.GetQuarter(), cause, actor, closed, func(q *Quarter, counted *counted) proto.Message {
-		return &feedbackv1.QuarterRestated{Quarter: q.Name, Number: int32(len(q.Restated)) + 1, Sequence: counted.sequence, Results: counted.Results(), Why: req.GetWhy()}
+	err = t.state(ctx, req.GetQuarter(), cause, actor, closed, func(q *Quarter, c *counted) proto.Message {
+		return &feedbackv1.QuarterRestated{Quarter: q.Name, Number: int32(len(q.Restated)) + 1, Sequence: c.sequence, Results: c.Results(), Why: req.GetWhy()}
 	})
 	return t.answer(ctx, req.GetQuarter(), err)
 }
@@ -203,23 +204,19 @@ func (t *Targets) state(ctx context.Context, name, cause, actor string, may func
 	if done || err != nil {
 		return err
 	}
-	// What was begun is finished: a long log takes longer than some callers wait.
-	ctx = context.WithoutCancel(ctx)
-	counted, err := t.count(ctx, name)
-	if err != nil {
+	return t.count(ctx, name, func(c *counted) error {
+		_, err := t.Log.Write(context.WithoutCancel(ctx), Name, func(v *ledger.View) ([]ledger.Draft, error) {
+			q, done, err := ask(v)
+			if done || err != nil {
+				return nil, err
+			}
+			if q.Holds() != c.revision {
+				return nil, fault.New(fault.Conflict, "the targets of %s were signed anew meanwhile; ask again", name)
+			}
+			return []ledger.Draft{t.draft(name, cause, actor, 0, said(q, c))}, nil
+		})
 		return err
-	}
-	_, err = t.Log.Write(ctx, Name, func(v *ledger.View) ([]ledger.Draft, error) {
-		q, done, err := ask(v)
-		if done || err != nil {
-			return nil, err
-		}
-		if q.Holds() != counted.revision {
-			return nil, fault.New(fault.Conflict, "the targets of %s were signed anew meanwhile; ask again", name)
-		}
-		return []ledger.Draft{t.draft(name, cause, actor, 0, said(q, counted))}, nil
 	})
-	return err
 }
 
 // recover says who makes good for a target that was missed.
@@ -316,44 +313,83 @@ type counted struct {
 	year     agreement.Year
 }
 
-// count counts the targets that hold, by the log as it stands.
-func (t *Targets) count(ctx context.Context, name string) (*counted, error) {
-	t.counting.Lock()
-	defer t.counting.Unlock()
-	out := &counted{}
+// mostKept is how many leads a count may hold and still be kept for the next one.
+const mostKept = 250_000
+
+// count counts the targets that hold, by the log as it stands, and has use look at what
+// came out while nobody counts on. The last count is kept: who asks again reads only what
+// was said since, which comes to the same.
+func (t *Targets) count(ctx context.Context, name string, use func(*counted) error) error {
+	select {
+	case t.turn() <- struct{}{}:
+		defer func() { <-t.turn() }()
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "the targets are being counted for somebody else, and the log is long; ask again in a while")
+	}
+	var c *counted
+	var to uint64
 	var err error
 	t.Log.Follower().View(func(v *ledger.View) {
-		var q *Quarter
-		if q, err = t.quarter(name); err != nil {
-			return
-		}
-		if out.revision, err = held(q); err != nil {
-			return
-		}
-		out.sequence = v.Basis
-		if version := t.Agreements.Version(out.revision.Agreement); version != nil && version.Agreement != nil {
-			out.year = version.Agreement.Year()
-		} else {
-			out.year = agreement.Year{Starts: time.January, Zone: time.UTC}
-		}
-		out.Count, err = t.begun(out.revision)
+		to = v.Basis
+		c, err = t.begin(name)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return out, t.Log.Read(ctx, ledger.StreamLedger, 1, out.sequence, func(r *ledger.Record) error {
-		if !out.Reads(r.Subject, r.Type()) {
+	t.last = nil
+	if c.sequence < to {
+		// What was begun is finished: a long log takes longer than some callers wait, and
+		// the next one finds it done.
+		err = t.Log.Read(context.WithoutCancel(ctx), ledger.StreamLedger, c.sequence+1, to, func(r *ledger.Record) error {
+			if !c.Reads(r.Subject, r.Type()) {
+				return nil
+			}
+			e, err := r.Decode()
+			if err != nil {
+				return err
+			}
+			c.Apply(e)
 			return nil
-		}
-		e, err := r.Decode()
+		}, func(seq uint64, why string) error {
+			return fault.New(fault.Corrupt, "record %d of LEDGER cannot be read, so nothing is counted: %s", seq, why)
+		})
 		if err != nil {
 			return err
 		}
-		out.Apply(e)
-		return nil
-	}, func(seq uint64, why string) error {
-		return fault.New(fault.Corrupt, "record %d of LEDGER cannot be read, so nothing is counted: %s", seq, why)
-	})
+	}
+	if c.sequence = to; len(c.leads) <= mostKept {
+		t.last = c
+	}
+	return use(c)
+}
+
+// turn lets one count be made at a time: many of them must not take the machine from the
+// leads.
+func (t *Targets) turn() chan struct{} {
+	t.once.Do(func() { t.counting = make(chan struct{}, 1) })
+	return t.counting
+}
+
+// begin is the last count, if it is of these targets, or one of nothing yet; within a
+// view.
+func (t *Targets) begin(name string) (*counted, error) {
+	q, err := t.quarter(name)
+	if err != nil {
+		return nil, err
+	}
+	revision, err := held(q)
+	if err != nil {
+		return nil, err
+	}
+	if t.last != nil && t.last.revision == revision {
+		return t.last, nil
+	}
+	out := &counted{revision: revision, year: agreement.Year{Starts: time.January, Zone: time.UTC}}
+	if version := t.Agreements.Version(revision.Agreement); version != nil && version.Agreement != nil {
+		out.year = version.Agreement.Year()
+	}
+	out.Count, err = t.begun(revision)
+	return out, err
 }
 
 // begun is a count of nothing yet, within a view.
