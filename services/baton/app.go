@@ -75,6 +75,7 @@ type App struct {
 	persons  *intake.People
 	accounts *intake.Accounts
 	waiting  *feedback.Waiting
+	quarters *feedback.Quarters
 	touches  *intake.Touches
 	names    *intake.Names
 	held     *intake.Held
@@ -137,6 +138,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		persons:  intake.NewPeople(),
 		accounts: intake.NewAccounts(),
 		waiting:  feedback.NewWaiting(),
+		quarters: feedback.NewQuarters(),
 		touches:  intake.NewTouches(),
 		names:    intake.NewNames(),
 		tally:    intake.NewTally(),
@@ -203,6 +205,7 @@ func (a *App) start(ctx context.Context) error {
 		a.persons,
 		a.accounts,
 		a.waiting,
+		a.quarters,
 		a.touches,
 		a.names,
 		a.held,
@@ -513,6 +516,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 		}
 		outcomes.Imports(a.log, a.waiting)
 	}
+	outcomes.Targets(a.targets())
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	reports := report.NewReports(store, a, a.log.Clock())
 	reports.Baseline, reports.Year = a.baseline, a.year

@@ -115,6 +115,8 @@ func addCommands(root *cobra.Command) {
 		queueCommand(),
 		clockCommands(),
 		noticeCommands(),
+		targetCommands(),
+		quarterCommands(),
 		reportCommand(),
 		replayCommand(),
 	)

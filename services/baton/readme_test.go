@@ -9,11 +9,12 @@ import (
 )
 
 // TestDocumentedCommandsExist holds that every command line in the README and
-// in the guides for operators, sources, the score, the agreement with its life and changes, delivery, fairness and the simulation is one that
+// in the guides for operators, sources, the score, targets, the agreement with its life and changes, delivery, fairness and the simulation is one that
 // the program takes: its words, its flags and its number of arguments.
 func TestDocumentedCommandsExist(t *testing.T) {
 	for _, file := range []string{
 		"../../README.md", "../../docs/operations.md", "../../docs/sources.md", "../../docs/score.md",
+		"../../docs/targets.md",
 		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md",
 		"../../docs/delivery.md", "../../docs/fairness.md", "../../docs/simulate.md",
 	} {

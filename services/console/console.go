@@ -1,6 +1,6 @@
 // Package console is the pages that both departments look at: the live page,
 // the leads, one lead with its timeline and its reasons, those that wait and why, the
-// people and why not they, those that are with marketing, what became of all that came in, the reports and the agreement. It promises that everybody who may sign in reads the same
+// people and why not they, those that are with marketing, what became of all that came in, the reports, the targets and the agreement. It promises that everybody who may sign in reads the same
 // sentences and the same figures, from the other services' own answers: it is a
 // client of theirs under the token of whoever is signed in, and holds nothing
 // but sessions. Every page is readable without script; script only keeps it
@@ -93,6 +93,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /nurture", c.page(c.showNurture))
 	mux.Handle("GET /intake", c.page(c.showIntake))
 	mux.Handle("GET /reports/{name}", c.page(c.showReport))
+	mux.Handle("GET /targets", c.page(c.showTargets))
 	mux.Handle("GET /agreement", c.page(c.showAgreement))
 	mux.Handle("GET /agreement/versions/{version}", c.page(c.showVersion))
 	mux.Handle("GET /agreement/versions/{version}/changes", c.page(c.showChanges))

@@ -480,6 +480,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
 		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
 		"/nurture", "/nurture?overdue=yes", "/line", "/line?pool=south&page=more", "/people", "/why-not", "/why-not?member=ben&days=30",
+		"/targets", "/targets?quarter=2025-q4", "/targets?quarter=2026-q2",
 	}
 	for _, p := range paths {
 		check(p, s.get(p))
@@ -490,7 +491,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	}
 	check("what was moved", s.post("/line/move", url.Values{"reason": {"left"}, "lead": {waitingLead, acceptedLead}}))
 	s.fixed.empty, s.fixed.log = true, nil
-	for _, p := range []string{"/", "/leads", "/nurture", "/agreement", "/line", "/people", "/why-not"} {
+	for _, p := range []string{"/", "/leads", "/nurture", "/agreement", "/line", "/people", "/why-not", "/targets"} {
 		check(p+" of an empty system", s.get(p))
 	}
 }

@@ -4,7 +4,10 @@
 //
 // It says OutcomeRecorded, for members who tell what they did and for files of other
 // systems; OutcomeWaiting and OutcomeReleased for outcomes that come before their
-// leads. What it hears are those alone; figures are made of its events by report.
+// leads; TargetsProposed, TargetsSigned, QuarterClosed, QuarterRestated and
+// RecoveryPlanned for what both departments want of a quarter and what came of it. What
+// it hears are those alone; figures are made of its events by report, and what a quarter
+// came to is counted from the log itself.
 package feedback
 
 import (

@@ -27,6 +27,8 @@ type Outcomes struct {
 	// batch and waiting are what imports need; nil = none are taken.
 	batch   Batch
 	waiting *Waiting
+	// targets keeps the quarters; nil = nobody does here.
+	targets *Targets
 }
 
 // NewOutcomes makes the FeedbackService.

@@ -571,13 +571,14 @@ type TargetResult struct {
 	TargetId string `protobuf:"bytes,1,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
 	// As agreed.
 	Agreed int64 `protobuf:"varint,2,opt,name=agreed,proto3" json:"agreed,omitempty"`
-	// Leads that marketing delivered: offered to a person of sales.
+	// Leads of the segment that marketing delivered: first offered to a person of sales
+	// within the quarter.
 	Delivered int64 `protobuf:"varint,3,opt,name=delivered,proto3" json:"delivered,omitempty"`
-	// Those of them that met the definition that the target names.
+	// The delivered ones that met the definition that the target names.
 	MetDefinition int64 `protobuf:"varint,4,opt,name=met_definition,json=metDefinition,proto3" json:"met_definition,omitempty"`
-	// Those of them whose offer reached the person by a receipt of some channel.
+	// The delivered ones whose first offer reached the person by a receipt of some channel.
 	Reached int64 `protobuf:"varint,5,opt,name=reached,proto3" json:"reached,omitempty"`
-	// Those of them that were accepted before the offer ran out.
+	// The delivered ones whose first offer was accepted before it ran out.
 	AcceptedInTime int64 `protobuf:"varint,6,opt,name=accepted_in_time,json=acceptedInTime,proto3" json:"accepted_in_time,omitempty"`
 	// What the target counts: leads, or minor units of its currency.
 	Result int64 `protobuf:"varint,7,opt,name=result,proto3" json:"result,omitempty"`

@@ -2627,7 +2627,16 @@ type Quarter struct {
 	// Plans for what was missed.
 	Recoveries []*Recovery `protobuf:"bytes,12,rep,name=recoveries,proto3" json:"recoveries,omitempty"`
 	// Targets that were missed and have no plan yet.
-	Unplanned     []string `protobuf:"bytes,13,rep,name=unplanned,proto3" json:"unplanned,omitempty"`
+	Unplanned []string `protobuf:"bytes,13,rep,name=unplanned,proto3" json:"unplanned,omitempty"`
+	// What was proposed since and takes the place of the targets that hold once both
+	// parties have signed it; absent = nothing.
+	Next *TargetsProposed `protobuf:"bytes,14,opt,name=next,proto3" json:"next,omitempty"`
+	// The text whose digest is signed, of what was proposed since.
+	NextText string `protobuf:"bytes,15,opt,name=next_text,json=nextText,proto3" json:"next_text,omitempty"`
+	// Signatures over what was proposed since.
+	NextSignatures []*TargetsSigned `protobuf:"bytes,16,rep,name=next_signatures,json=nextSignatures,proto3" json:"next_signatures,omitempty"`
+	// Sequence of LEDGER up to which the results now were counted; 0 = nothing was.
+	Sequence      uint64 `protobuf:"varint,17,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2753,6 +2762,303 @@ func (x *Quarter) GetUnplanned() []string {
 	return nil
 }
 
+func (x *Quarter) GetNext() *TargetsProposed {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
+func (x *Quarter) GetNextText() string {
+	if x != nil {
+		return x.NextText
+	}
+	return ""
+}
+
+func (x *Quarter) GetNextSignatures() []*TargetsSigned {
+	if x != nil {
+		return x.NextSignatures
+	}
+	return nil
+}
+
+func (x *Quarter) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// GetTargetLedgerRequest asks for what became of a quarter's targets, part by part.
+type GetTargetLedgerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter, such as 2026-q4.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// Target; empty = all.
+	TargetId string `protobuf:"bytes,2,opt,name=target_id,json=targetId,proto3" json:"target_id,omitempty"`
+	// What the rows are: "week", "team" or "person"; empty = week.
+	By            string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTargetLedgerRequest) Reset() {
+	*x = GetTargetLedgerRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTargetLedgerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTargetLedgerRequest) ProtoMessage() {}
+
+func (x *GetTargetLedgerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTargetLedgerRequest.ProtoReflect.Descriptor instead.
+func (*GetTargetLedgerRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *GetTargetLedgerRequest) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *GetTargetLedgerRequest) GetTargetId() string {
+	if x != nil {
+		return x.TargetId
+	}
+	return ""
+}
+
+func (x *GetTargetLedgerRequest) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+// TargetLedger is what was agreed, delivered and taken.
+type TargetLedger struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quarter.
+	Quarter string `protobuf:"bytes,1,opt,name=quarter,proto3" json:"quarter,omitempty"`
+	// What the rows are.
+	By string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	// Sequence of LEDGER up to which was counted.
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// One part a target, in their order.
+	Targets       []*TargetAccount `protobuf:"bytes,4,rep,name=targets,proto3" json:"targets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetLedger) Reset() {
+	*x = TargetLedger{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetLedger) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetLedger) ProtoMessage() {}
+
+func (x *TargetLedger) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetLedger.ProtoReflect.Descriptor instead.
+func (*TargetLedger) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *TargetLedger) GetQuarter() string {
+	if x != nil {
+		return x.Quarter
+	}
+	return ""
+}
+
+func (x *TargetLedger) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *TargetLedger) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *TargetLedger) GetTargets() []*TargetAccount {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+// TargetAccount is one target of the ledger. In every column the rows add up to the
+// total.
+type TargetAccount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Target.
+	Target *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Rows, by their keys.
+	Rows []*TargetRow `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	// The whole quarter.
+	Total         *TargetRow `protobuf:"bytes,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetAccount) Reset() {
+	*x = TargetAccount{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetAccount) ProtoMessage() {}
+
+func (x *TargetAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetAccount.ProtoReflect.Descriptor instead.
+func (*TargetAccount) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *TargetAccount) GetTarget() *Target {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *TargetAccount) GetRows() []*TargetRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *TargetAccount) GetTotal() *TargetRow {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+// TargetRow is one week, team or person.
+type TargetRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Date on which the part of the week that lies in the quarter begins; team; or handle.
+	// Empty = no team, or nobody.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Offers that were made to people of sales, each lead as often as it was offered.
+	Offers int64 `protobuf:"varint,2,opt,name=offers,proto3" json:"offers,omitempty"`
+	// What was agreed and what came of it. Of weeks what was agreed is shared out by days,
+	// of people and teams evenly among those who were offered something: nothing else is
+	// agreed.
+	Result        *TargetResult `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetRow) Reset() {
+	*x = TargetRow{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetRow) ProtoMessage() {}
+
+func (x *TargetRow) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetRow.ProtoReflect.Descriptor instead.
+func (*TargetRow) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *TargetRow) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *TargetRow) GetOffers() int64 {
+	if x != nil {
+		return x.Offers
+	}
+	return 0
+}
+
+func (x *TargetRow) GetResult() *TargetResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
 // Recovery is a plan for a target that was missed.
 type Recovery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2770,7 +3076,7 @@ type Recovery struct {
 
 func (x *Recovery) Reset() {
 	*x = Recovery{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +3088,7 @@ func (x *Recovery) String() string {
 func (*Recovery) ProtoMessage() {}
 
 func (x *Recovery) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +3101,7 @@ func (x *Recovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
 func (*Recovery) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{35}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Recovery) GetTargetId() string {
@@ -2839,7 +3145,7 @@ type CloseQuarterRequest struct {
 
 func (x *CloseQuarterRequest) Reset() {
 	*x = CloseQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2851,7 +3157,7 @@ func (x *CloseQuarterRequest) String() string {
 func (*CloseQuarterRequest) ProtoMessage() {}
 
 func (x *CloseQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2864,7 +3170,7 @@ func (x *CloseQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseQuarterRequest.ProtoReflect.Descriptor instead.
 func (*CloseQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{36}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CloseQuarterRequest) GetQuarter() string {
@@ -2896,7 +3202,7 @@ type RestateQuarterRequest struct {
 
 func (x *RestateQuarterRequest) Reset() {
 	*x = RestateQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3214,7 @@ func (x *RestateQuarterRequest) String() string {
 func (*RestateQuarterRequest) ProtoMessage() {}
 
 func (x *RestateQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3227,7 @@ func (x *RestateQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestateQuarterRequest.ProtoReflect.Descriptor instead.
 func (*RestateQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{37}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RestateQuarterRequest) GetQuarter() string {
@@ -2966,7 +3272,7 @@ type PlanRecoveryRequest struct {
 
 func (x *PlanRecoveryRequest) Reset() {
 	*x = PlanRecoveryRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +3284,7 @@ func (x *PlanRecoveryRequest) String() string {
 func (*PlanRecoveryRequest) ProtoMessage() {}
 
 func (x *PlanRecoveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +3297,7 @@ func (x *PlanRecoveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRecoveryRequest.ProtoReflect.Descriptor instead.
 func (*PlanRecoveryRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{38}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PlanRecoveryRequest) GetQuarter() string {
@@ -3256,7 +3562,7 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\"\x15\n" +
 	"\x13ListQuartersRequest\"N\n" +
 	"\x14ListQuartersResponse\x126\n" +
-	"\bquarters\x18\x01 \x03(\v2\x1a.baton.feedback.v1.QuarterR\bquarters\"\xee\x04\n" +
+	"\bquarters\x18\x01 \x03(\v2\x1a.baton.feedback.v1.QuarterR\bquarters\"\xaa\x06\n" +
 	"\aQuarter\x12\x18\n" +
 	"\aquarter\x18\x01 \x01(\tR\aquarter\x12.\n" +
 	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
@@ -3275,7 +3581,28 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\n" +
 	"recoveries\x18\f \x03(\v2\x1b.baton.feedback.v1.RecoveryR\n" +
 	"recoveries\x12\x1c\n" +
-	"\tunplanned\x18\r \x03(\tR\tunplanned\"\x86\x01\n" +
+	"\tunplanned\x18\r \x03(\tR\tunplanned\x126\n" +
+	"\x04next\x18\x0e \x01(\v2\".baton.feedback.v1.TargetsProposedR\x04next\x12\x1b\n" +
+	"\tnext_text\x18\x0f \x01(\tR\bnextText\x12I\n" +
+	"\x0fnext_signatures\x18\x10 \x03(\v2 .baton.feedback.v1.TargetsSignedR\x0enextSignatures\x12\x1a\n" +
+	"\bsequence\x18\x11 \x01(\x04R\bsequence\"\x9f\x01\n" +
+	"\x16GetTargetLedgerRequest\x122\n" +
+	"\aquarter\x18\x01 \x01(\tB\x18\xbaH\x15r\x132\x11^[0-9]{4}-q[1-4]$R\aquarter\x12$\n" +
+	"\ttarget_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\btargetId\x12+\n" +
+	"\x02by\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16R\x00R\x04weekR\x04teamR\x06personR\x02by\"\x90\x01\n" +
+	"\fTargetLedger\x12\x18\n" +
+	"\aquarter\x18\x01 \x01(\tR\aquarter\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12:\n" +
+	"\atargets\x18\x04 \x03(\v2 .baton.feedback.v1.TargetAccountR\atargets\"\xa8\x01\n" +
+	"\rTargetAccount\x121\n" +
+	"\x06target\x18\x01 \x01(\v2\x19.baton.feedback.v1.TargetR\x06target\x120\n" +
+	"\x04rows\x18\x02 \x03(\v2\x1c.baton.feedback.v1.TargetRowR\x04rows\x122\n" +
+	"\x05total\x18\x03 \x01(\v2\x1c.baton.feedback.v1.TargetRowR\x05total\"n\n" +
+	"\tTargetRow\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06offers\x18\x02 \x01(\x03R\x06offers\x127\n" +
+	"\x06result\x18\x03 \x01(\v2\x1f.baton.feedback.v1.TargetResultR\x06result\"\x86\x01\n" +
 	"\bRecovery\x12\x1b\n" +
 	"\ttarget_id\x18\x01 \x01(\tR\btargetId\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\tR\x06member\x121\n" +
@@ -3298,7 +3625,7 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\ttarget_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btargetId\x12!\n" +
 	"\x06member\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x129\n" +
 	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12\x1f\n" +
-	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xed\x13\n" +
+	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xf8\x14\n" +
 	"\x0fFeedbackService\x12\x8f\x01\n" +
 	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/outcomes\x12\x89\x01\n" +
 	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x81\x01\n" +
@@ -3318,7 +3645,8 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\vSignTargets\x12%.baton.feedback.v1.SignTargetsRequest\x1a\x1a.baton.feedback.v1.Quarter\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/api/v1/quarters/{quarter}:sign\x12r\n" +
 	"\n" +
 	"GetQuarter\x12$.baton.feedback.v1.GetQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/quarters/{quarter}\x12y\n" +
-	"\fListQuarters\x12&.baton.feedback.v1.ListQuartersRequest\x1a'.baton.feedback.v1.ListQuartersResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/quarters\x12\x7f\n" +
+	"\fListQuarters\x12&.baton.feedback.v1.ListQuartersRequest\x1a'.baton.feedback.v1.ListQuartersResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/quarters\x12\x88\x01\n" +
+	"\x0fGetTargetLedger\x12).baton.feedback.v1.GetTargetLedgerRequest\x1a\x1f.baton.feedback.v1.TargetLedger\")\x82\xd3\xe4\x93\x02#\x12!/api/v1/quarters/{quarter}/ledger\x12\x7f\n" +
 	"\fCloseQuarter\x12&.baton.feedback.v1.CloseQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/quarters/{quarter}:close\x12\x85\x01\n" +
 	"\x0eRestateQuarter\x12(.baton.feedback.v1.RestateQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/quarters/{quarter}:restate\x12\x82\x01\n" +
 	"\fPlanRecovery\x12&.baton.feedback.v1.PlanRecoveryRequest\x1a\x1a.baton.feedback.v1.Quarter\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/quarters/{quarter}/recoveryBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
@@ -3335,7 +3663,7 @@ func file_baton_feedback_v1_feedback_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_feedback_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*RecordOutcomeRequest)(nil),        // 0: baton.feedback.v1.RecordOutcomeRequest
 	(*RecordOutcomeResponse)(nil),       // 1: baton.feedback.v1.RecordOutcomeResponse
@@ -3372,123 +3700,136 @@ var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*ListQuartersRequest)(nil),         // 32: baton.feedback.v1.ListQuartersRequest
 	(*ListQuartersResponse)(nil),        // 33: baton.feedback.v1.ListQuartersResponse
 	(*Quarter)(nil),                     // 34: baton.feedback.v1.Quarter
-	(*Recovery)(nil),                    // 35: baton.feedback.v1.Recovery
-	(*CloseQuarterRequest)(nil),         // 36: baton.feedback.v1.CloseQuarterRequest
-	(*RestateQuarterRequest)(nil),       // 37: baton.feedback.v1.RestateQuarterRequest
-	(*PlanRecoveryRequest)(nil),         // 38: baton.feedback.v1.PlanRecoveryRequest
-	(v1.OutcomeKind)(0),                 // 39: baton.lead.v1.OutcomeKind
-	(*timestamppb.Timestamp)(nil),       // 40: google.protobuf.Timestamp
-	(*v1.FeedbackGiven)(nil),            // 41: baton.lead.v1.FeedbackGiven
-	(v1.DisputeClaim)(0),                // 42: baton.lead.v1.DisputeClaim
-	(v1.DisputeVerdict)(0),              // 43: baton.lead.v1.DisputeVerdict
-	(*v1.DisputeOpened)(nil),            // 44: baton.lead.v1.DisputeOpened
-	(*v1.DisputeAnswered)(nil),          // 45: baton.lead.v1.DisputeAnswered
-	(*v1.DisputeEscalated)(nil),         // 46: baton.lead.v1.DisputeEscalated
-	(*v1.DisputeDecided)(nil),           // 47: baton.lead.v1.DisputeDecided
-	(v1.Stage)(0),                       // 48: baton.lead.v1.Stage
-	(*v1.Explanation)(nil),              // 49: baton.lead.v1.Explanation
-	(*v1.Features)(nil),                 // 50: baton.lead.v1.Features
-	(*Target)(nil),                      // 51: baton.feedback.v1.Target
-	(*TargetsProposed)(nil),             // 52: baton.feedback.v1.TargetsProposed
-	(*TargetsSigned)(nil),               // 53: baton.feedback.v1.TargetsSigned
-	(*TargetResult)(nil),                // 54: baton.feedback.v1.TargetResult
-	(*QuarterClosed)(nil),               // 55: baton.feedback.v1.QuarterClosed
-	(*QuarterRestated)(nil),             // 56: baton.feedback.v1.QuarterRestated
+	(*GetTargetLedgerRequest)(nil),      // 35: baton.feedback.v1.GetTargetLedgerRequest
+	(*TargetLedger)(nil),                // 36: baton.feedback.v1.TargetLedger
+	(*TargetAccount)(nil),               // 37: baton.feedback.v1.TargetAccount
+	(*TargetRow)(nil),                   // 38: baton.feedback.v1.TargetRow
+	(*Recovery)(nil),                    // 39: baton.feedback.v1.Recovery
+	(*CloseQuarterRequest)(nil),         // 40: baton.feedback.v1.CloseQuarterRequest
+	(*RestateQuarterRequest)(nil),       // 41: baton.feedback.v1.RestateQuarterRequest
+	(*PlanRecoveryRequest)(nil),         // 42: baton.feedback.v1.PlanRecoveryRequest
+	(v1.OutcomeKind)(0),                 // 43: baton.lead.v1.OutcomeKind
+	(*timestamppb.Timestamp)(nil),       // 44: google.protobuf.Timestamp
+	(*v1.FeedbackGiven)(nil),            // 45: baton.lead.v1.FeedbackGiven
+	(v1.DisputeClaim)(0),                // 46: baton.lead.v1.DisputeClaim
+	(v1.DisputeVerdict)(0),              // 47: baton.lead.v1.DisputeVerdict
+	(*v1.DisputeOpened)(nil),            // 48: baton.lead.v1.DisputeOpened
+	(*v1.DisputeAnswered)(nil),          // 49: baton.lead.v1.DisputeAnswered
+	(*v1.DisputeEscalated)(nil),         // 50: baton.lead.v1.DisputeEscalated
+	(*v1.DisputeDecided)(nil),           // 51: baton.lead.v1.DisputeDecided
+	(v1.Stage)(0),                       // 52: baton.lead.v1.Stage
+	(*v1.Explanation)(nil),              // 53: baton.lead.v1.Explanation
+	(*v1.Features)(nil),                 // 54: baton.lead.v1.Features
+	(*Target)(nil),                      // 55: baton.feedback.v1.Target
+	(*TargetsProposed)(nil),             // 56: baton.feedback.v1.TargetsProposed
+	(*TargetsSigned)(nil),               // 57: baton.feedback.v1.TargetsSigned
+	(*TargetResult)(nil),                // 58: baton.feedback.v1.TargetResult
+	(*QuarterClosed)(nil),               // 59: baton.feedback.v1.QuarterClosed
+	(*QuarterRestated)(nil),             // 60: baton.feedback.v1.QuarterRestated
 }
 var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
-	39, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
-	40, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	43, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
+	44, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
-	39, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
-	40, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
+	43, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
+	44, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
 	7,  // 6: baton.feedback.v1.ImportOwnersRequest.rows:type_name -> baton.feedback.v1.OwnerRow
-	40, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
+	44, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
 	9,  // 8: baton.feedback.v1.ImportOwnersResponse.results:type_name -> baton.feedback.v1.OwnerResult
 	12, // 9: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
-	39, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
-	40, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
-	40, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
+	43, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
+	44, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
+	44, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
 	15, // 13: baton.feedback.v1.FeedbackForm.questions:type_name -> baton.feedback.v1.FeedbackQuestion
-	41, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
-	40, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
+	45, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
+	44, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
 	16, // 16: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
-	41, // 17: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
-	42, // 18: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
-	43, // 19: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	45, // 17: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	46, // 18: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
+	47, // 19: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
 	26, // 20: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
-	40, // 21: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
-	40, // 22: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
-	44, // 23: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
-	40, // 24: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
-	45, // 25: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
-	46, // 26: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
-	47, // 27: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
-	40, // 28: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
+	44, // 21: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
+	44, // 22: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
+	48, // 23: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
+	44, // 24: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
+	49, // 25: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
+	50, // 26: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
+	51, // 27: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
+	44, // 28: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
 	27, // 29: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
-	40, // 30: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
-	48, // 31: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
-	49, // 32: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
-	50, // 33: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
-	40, // 34: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
+	44, // 30: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
+	52, // 31: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
+	53, // 32: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
+	54, // 33: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
+	44, // 34: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
 	28, // 35: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
-	43, // 36: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	51, // 37: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
+	47, // 36: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	55, // 37: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
 	34, // 38: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
-	40, // 39: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
-	40, // 40: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
-	52, // 41: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
-	53, // 42: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
-	54, // 43: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
-	55, // 44: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
-	40, // 45: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
-	56, // 46: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
-	35, // 47: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
-	40, // 48: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
-	40, // 49: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
-	0,  // 50: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	2,  // 51: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
-	6,  // 52: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
-	10, // 53: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
-	13, // 54: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
-	17, // 55: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
-	19, // 56: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
-	20, // 57: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
-	21, // 58: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
-	22, // 59: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
-	23, // 60: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
-	25, // 61: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
-	29, // 62: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
-	30, // 63: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
-	31, // 64: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
-	32, // 65: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
-	36, // 66: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
-	37, // 67: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
-	38, // 68: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
-	1,  // 69: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	4,  // 70: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
-	8,  // 71: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
-	11, // 72: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
-	14, // 73: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
-	18, // 74: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
-	26, // 75: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 76: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 77: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 78: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
-	24, // 79: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
-	24, // 80: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
-	34, // 81: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
-	34, // 82: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
-	34, // 83: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
-	33, // 84: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
-	34, // 85: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
-	34, // 86: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
-	34, // 87: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
-	69, // [69:88] is the sub-list for method output_type
-	50, // [50:69] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	44, // 39: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
+	44, // 40: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
+	56, // 41: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
+	57, // 42: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
+	58, // 43: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
+	59, // 44: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
+	44, // 45: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
+	60, // 46: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
+	39, // 47: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
+	56, // 48: baton.feedback.v1.Quarter.next:type_name -> baton.feedback.v1.TargetsProposed
+	57, // 49: baton.feedback.v1.Quarter.next_signatures:type_name -> baton.feedback.v1.TargetsSigned
+	37, // 50: baton.feedback.v1.TargetLedger.targets:type_name -> baton.feedback.v1.TargetAccount
+	55, // 51: baton.feedback.v1.TargetAccount.target:type_name -> baton.feedback.v1.Target
+	38, // 52: baton.feedback.v1.TargetAccount.rows:type_name -> baton.feedback.v1.TargetRow
+	38, // 53: baton.feedback.v1.TargetAccount.total:type_name -> baton.feedback.v1.TargetRow
+	58, // 54: baton.feedback.v1.TargetRow.result:type_name -> baton.feedback.v1.TargetResult
+	44, // 55: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
+	44, // 56: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
+	0,  // 57: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,  // 58: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,  // 59: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
+	10, // 60: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	13, // 61: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
+	17, // 62: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
+	19, // 63: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
+	20, // 64: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
+	21, // 65: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
+	22, // 66: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
+	23, // 67: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
+	25, // 68: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
+	29, // 69: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
+	30, // 70: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
+	31, // 71: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
+	32, // 72: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
+	35, // 73: baton.feedback.v1.FeedbackService.GetTargetLedger:input_type -> baton.feedback.v1.GetTargetLedgerRequest
+	40, // 74: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
+	41, // 75: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
+	42, // 76: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
+	1,  // 77: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,  // 78: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	8,  // 79: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
+	11, // 80: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	14, // 81: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
+	18, // 82: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
+	26, // 83: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
+	26, // 84: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
+	26, // 85: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
+	26, // 86: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
+	24, // 87: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
+	24, // 88: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
+	34, // 89: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
+	34, // 90: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
+	34, // 91: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
+	33, // 92: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
+	36, // 93: baton.feedback.v1.FeedbackService.GetTargetLedger:output_type -> baton.feedback.v1.TargetLedger
+	34, // 94: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
+	34, // 95: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
+	34, // 96: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
+	77, // [77:97] is the sub-list for method output_type
+	57, // [57:77] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }
@@ -3503,7 +3844,7 @@ func file_baton_feedback_v1_feedback_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_feedback_service_proto_rawDesc), len(file_baton_feedback_v1_feedback_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

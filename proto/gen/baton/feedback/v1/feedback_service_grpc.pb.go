@@ -38,6 +38,7 @@ const (
 	FeedbackService_SignTargets_FullMethodName         = "/baton.feedback.v1.FeedbackService/SignTargets"
 	FeedbackService_GetQuarter_FullMethodName          = "/baton.feedback.v1.FeedbackService/GetQuarter"
 	FeedbackService_ListQuarters_FullMethodName        = "/baton.feedback.v1.FeedbackService/ListQuarters"
+	FeedbackService_GetTargetLedger_FullMethodName     = "/baton.feedback.v1.FeedbackService/GetTargetLedger"
 	FeedbackService_CloseQuarter_FullMethodName        = "/baton.feedback.v1.FeedbackService/CloseQuarter"
 	FeedbackService_RestateQuarter_FullMethodName      = "/baton.feedback.v1.FeedbackService/RestateQuarter"
 	FeedbackService_PlanRecovery_FullMethodName        = "/baton.feedback.v1.FeedbackService/PlanRecovery"
@@ -89,6 +90,9 @@ type FeedbackServiceClient interface {
 	GetQuarter(ctx context.Context, in *GetQuarterRequest, opts ...grpc.CallOption) (*Quarter, error)
 	// ListQuarters lists the quarters that have targets, the latest first.
 	ListQuarters(ctx context.Context, in *ListQuartersRequest, opts ...grpc.CallOption) (*ListQuartersResponse, error)
+	// GetTargetLedger answers what was agreed, delivered and taken of a quarter's targets,
+	// by week, team or person, from the log as it stands.
+	GetTargetLedger(ctx context.Context, in *GetTargetLedgerRequest, opts ...grpc.CallOption) (*TargetLedger, error)
 	// CloseQuarter states what became of its targets. A quarter that is not over, or was
 	// not signed by both parties, is not closed.
 	CloseQuarter(ctx context.Context, in *CloseQuarterRequest, opts ...grpc.CallOption) (*Quarter, error)
@@ -266,6 +270,16 @@ func (c *feedbackServiceClient) ListQuarters(ctx context.Context, in *ListQuarte
 	return out, nil
 }
 
+func (c *feedbackServiceClient) GetTargetLedger(ctx context.Context, in *GetTargetLedgerRequest, opts ...grpc.CallOption) (*TargetLedger, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TargetLedger)
+	err := c.cc.Invoke(ctx, FeedbackService_GetTargetLedger_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *feedbackServiceClient) CloseQuarter(ctx context.Context, in *CloseQuarterRequest, opts ...grpc.CallOption) (*Quarter, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Quarter)
@@ -342,6 +356,9 @@ type FeedbackServiceServer interface {
 	GetQuarter(context.Context, *GetQuarterRequest) (*Quarter, error)
 	// ListQuarters lists the quarters that have targets, the latest first.
 	ListQuarters(context.Context, *ListQuartersRequest) (*ListQuartersResponse, error)
+	// GetTargetLedger answers what was agreed, delivered and taken of a quarter's targets,
+	// by week, team or person, from the log as it stands.
+	GetTargetLedger(context.Context, *GetTargetLedgerRequest) (*TargetLedger, error)
 	// CloseQuarter states what became of its targets. A quarter that is not over, or was
 	// not signed by both parties, is not closed.
 	CloseQuarter(context.Context, *CloseQuarterRequest) (*Quarter, error)
@@ -406,6 +423,9 @@ func (UnimplementedFeedbackServiceServer) GetQuarter(context.Context, *GetQuarte
 }
 func (UnimplementedFeedbackServiceServer) ListQuarters(context.Context, *ListQuartersRequest) (*ListQuartersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListQuarters not implemented")
+}
+func (UnimplementedFeedbackServiceServer) GetTargetLedger(context.Context, *GetTargetLedgerRequest) (*TargetLedger, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTargetLedger not implemented")
 }
 func (UnimplementedFeedbackServiceServer) CloseQuarter(context.Context, *CloseQuarterRequest) (*Quarter, error) {
 	return nil, status.Error(codes.Unimplemented, "method CloseQuarter not implemented")
@@ -725,6 +745,24 @@ func _FeedbackService_ListQuarters_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FeedbackService_GetTargetLedger_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTargetLedgerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).GetTargetLedger(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_GetTargetLedger_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).GetTargetLedger(ctx, req.(*GetTargetLedgerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _FeedbackService_CloseQuarter_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CloseQuarterRequest)
 	if err := dec(in); err != nil {
@@ -849,6 +887,10 @@ var FeedbackService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListQuarters",
 			Handler:    _FeedbackService_ListQuarters_Handler,
+		},
+		{
+			MethodName: "GetTargetLedger",
+			Handler:    _FeedbackService_GetTargetLedger_Handler,
 		},
 		{
 			MethodName: "CloseQuarter",

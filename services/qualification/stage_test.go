@@ -1,0 +1,40 @@
+package qualification
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+// Whatever is known of a lead at one instant, its stage is where a trial says that it
+// stands.
+func TestStageIsWhatATrialSays(t *testing.T) {
+	rules := edited(t)
+	seen := map[leadv1.Stage]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPast(t, "l")
+		p.Received = p.At
+		var calls []*leadv1.CallRecorded
+		for i := range p.Calls {
+			p.Calls[i].Known = p.Known
+			calls = append(calls, p.Calls[i].Call)
+		}
+		got := StageBy(rules, 1, p.Known, calls)
+		want := (side{rules, 1}).decide(p).stands
+		if want == standsWaiting {
+			want = standsLead
+		}
+		if lead.StageWord(got) != want {
+			t.Fatalf("by its stage %s, by a trial %s", lead.StageWord(got), want)
+		}
+		seen[got] = true
+	})
+	for _, s := range []leadv1.Stage{leadv1.Stage_STAGE_LEAD, leadv1.Stage_STAGE_MQL, leadv1.Stage_STAGE_SAL, leadv1.Stage_STAGE_SQL} {
+		if !seen[s] {
+			t.Errorf("no lead was drawn that comes to %s", lead.StageWord(s))
+		}
+	}
+}
