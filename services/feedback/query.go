@@ -27,6 +27,8 @@ type Outcomes struct {
 	// batch and waiting are what imports need; nil = none are taken.
 	batch   Batch
 	waiting *Waiting
+	// settling is what disputes need; nil = none are settled here.
+	settling *Settling
 }
 
 // NewOutcomes makes the FeedbackService.
