@@ -101,7 +101,7 @@ explanation: {"summary":"it fits","criteria":[{"id":"region","text":"About regio
 // hintsOf are the verdicts that suggest themselves, in order.
 func hintsOf(d *feedbackv1.Dispute) (out []string) {
 	for _, h := range d.GetEvidence().GetHints() {
-		out = append(out, strings.TrimSpace(VerdictWord(h.GetVerdict())+" "+h.GetCriterion()))
+		out = append(out, strings.TrimSpace(lead.VerdictWord(h.GetVerdict())+" "+h.GetCriterion()))
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // sides are the departments for which somebody may speak, by their roles. A manager
@@ -121,7 +122,7 @@ func answering(d *dispute, actor access.Actor) (string, error) {
 }
 
 func decidedAlready(d *dispute) error {
-	return fault.New(fault.State, "case %s is decided for good: %s by %s; open another where there is something new", d.opened.GetDisputeId(), VerdictWord(d.decided.GetVerdict()), d.decided.GetBy())
+	return fault.New(fault.State, "case %s is decided for good: %s by %s; open another where there is something new", d.opened.GetDisputeId(), lead.VerdictWord(d.decided.GetVerdict()), d.decided.GetBy())
 }
 
 // mayDecide says whether a case is somebody's to decide: its arbiter's and that of whoever
@@ -149,42 +150,19 @@ func mayDecide(d *dispute, actor access.Actor) error {
 	return nil
 }
 
-// ruling is a verdict with against whom the finding is, and whether it is about a
-// criterion.
-type ruling struct {
-	verdict   leadv1.DisputeVerdict
-	finding   string
-	criterion bool
-}
-
-// rulings are how a case can be decided, in the order in which they are offered.
-var rulings = []ruling{
-	{leadv1.DisputeVerdict_DISPUTE_VERDICT_CRITERION_MISSING, sideMarketing, true},
-	{leadv1.DisputeVerdict_DISPUTE_VERDICT_WRONG_QUESTION, sideMarketing, true},
-	{leadv1.DisputeVerdict_DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE, "agreement", true},
-	{leadv1.DisputeVerdict_DISPUTE_VERDICT_MET_NOT_WORKED, sideSales, false},
-	{leadv1.DisputeVerdict_DISPUTE_VERDICT_DATA_ERROR, "nobody", false},
-	{leadv1.DisputeVerdict_DISPUTE_VERDICT_AS_AGREED, "nobody", false},
-}
-
-// VerdictWord is a verdict as people write it, such as criterion-missing.
-func VerdictWord(v leadv1.DisputeVerdict) string {
-	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(v.String(), "DISPUTE_VERDICT_")), "_", "-")
-}
-
 // judged is a verdict as it is written: the finding follows from it, the criterion is one
 // of the evidence, and the questionnaire is the one that was asked.
 func judged(d *dispute, verdict leadv1.DisputeVerdict, criterion, questionnaire string, known *leadv1.Explanation) (*leadv1.DisputeDecided, error) {
-	i := slices.IndexFunc(rulings, func(r ruling) bool { return r.verdict == verdict })
-	if i < 0 {
+	ruling, ok := lead.RulingOf(verdict)
+	if !ok {
 		return nil, fault.New(fault.Invalid, "verdict: it is none that is known")
 	}
-	out := &leadv1.DisputeDecided{DisputeId: d.opened.GetDisputeId(), Verdict: verdict, Criterion: criterion, Finding: rulings[i].finding}
-	switch about := rulings[i].criterion; {
+	out := &leadv1.DisputeDecided{DisputeId: d.opened.GetDisputeId(), Verdict: verdict, Criterion: criterion, Finding: ruling.Finding}
+	switch about := ruling.Criterion; {
 	case about && criterion == "":
-		return nil, fault.New(fault.Invalid, "criterion: the verdict %s is about one; the handoff was decided by %s", VerdictWord(verdict), criteriaOf(known))
+		return nil, fault.New(fault.Invalid, "criterion: the verdict %s is about one; the handoff was decided by %s", lead.VerdictWord(verdict), criteriaOf(known))
 	case !about && criterion != "":
-		return nil, fault.New(fault.Invalid, "criterion: the verdict %s is about none", VerdictWord(verdict))
+		return nil, fault.New(fault.Invalid, "criterion: the verdict %s is about none", lead.VerdictWord(verdict))
 	case about && !hasCriterion(known, criterion):
 		return nil, fault.New(fault.Invalid, "criterion: %q was no criterion of this handoff; it was decided by %s", criterion, criteriaOf(known))
 	}
