@@ -83,7 +83,7 @@ func touch(body proto.Message) bool {
 }
 
 // snapshot is the canonical text of a lead as it was handed over: five lines, the last
-// two as JSON without spaces, as a replay prints them.
+// two as JSON exactly as a replay prints them, so that whoever has one can make it.
 func snapshot(e *feedbackv1.DisputeEvidence) ([]byte, error) {
 	features, err := compactJSON(e.GetFeatures())
 	if err != nil {
@@ -96,10 +96,13 @@ func snapshot(e *feedbackv1.DisputeEvidence) ([]byte, error) {
 	return fmt.Appendf(nil, "stage: %s\npool: %s\nmember: %s\nfeatures: %s\nexplanation: %s\n", lead.StageWord(e.GetStage()), e.GetPool(), e.GetMember(), features, explanation), nil
 }
 
-// compactJSON writes a message as JSON; what is absent is {}. The same message is the
-// same text: the spaces that protojson varies on purpose are taken out.
+// compactJSON writes a message as JSON, with what is empty; absent is null. The same
+// message is the same text: the spaces that protojson varies on purpose are taken out.
 func compactJSON(m proto.Message) ([]byte, error) {
-	raw, err := protojson.Marshal(m)
+	if !m.ProtoReflect().IsValid() {
+		return []byte("null"), nil
+	}
+	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
 	if err != nil {
 		return nil, fault.New(fault.Corrupt, "evidence cannot be written as JSON: %w", err)
 	}
