@@ -27,6 +27,7 @@ type services struct {
 	routing       routingv1.RoutingServiceClient
 	agreement     agreementv1.AgreementServiceClient
 	reports       feedbackv1.ReportServiceClient
+	feedback      feedbackv1.FeedbackServiceClient
 	delivery      deliveryv1.DeliveryServiceClient
 }
 
@@ -39,6 +40,7 @@ func servicesFor(conn grpc.ClientConnInterface, token string) *services {
 		routing:       routingv1.NewRoutingServiceClient(as),
 		agreement:     agreementv1.NewAgreementServiceClient(as),
 		reports:       feedbackv1.NewReportServiceClient(as),
+		feedback:      feedbackv1.NewFeedbackServiceClient(as),
 		delivery:      deliveryv1.NewDeliveryServiceClient(as),
 	}
 }
