@@ -61,6 +61,7 @@ func ago(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(at.Add
 type fixed struct {
 	leadv1.UnimplementedLeadServiceServer
 	feedbackv1.UnimplementedReportServiceServer
+	feedbackv1.UnimplementedFeedbackServiceServer
 	qualificationv1.UnimplementedQualificationServiceServer
 	routingv1.UnimplementedRoutingServiceServer
 	agreementv1.UnimplementedAgreementServiceServer
@@ -88,6 +89,8 @@ type fixed struct {
 	refuse   map[string]error
 	empty    bool
 	readOnly string
+	// decided are the cases that were decided.
+	decided map[string]bool
 	// baseline is the agreed one; nil = none is.
 	baseline *timestamppb.Timestamp
 	// withdrawn are tokens that the services no longer take, left those that the
@@ -167,6 +170,7 @@ func (f *fixed) serve(t testing.TB) grpc.ClientConnInterface {
 	)
 	leadv1.RegisterLeadServiceServer(server, f)
 	feedbackv1.RegisterReportServiceServer(server, f)
+	feedbackv1.RegisterFeedbackServiceServer(server, f)
 	qualificationv1.RegisterQualificationServiceServer(server, f)
 	routingv1.RegisterRoutingServiceServer(server, f)
 	agreementv1.RegisterAgreementServiceServer(server, f)
