@@ -100,6 +100,14 @@ type shownCase struct {
 	}
 }
 
+// wrongData opens a case on a lead as the operator and answers its number.
+func (h *house) wrongData(id string) string {
+	h.t.Helper()
+	return must[*feedbackv1.Dispute](h.t)(h.feedback().OpenDispute(h.as(""), &feedbackv1.OpenDisputeRequest{
+		LeadId: id, IdempotencyKey: "wrong", Claim: leadv1.DisputeClaim_DISPUTE_CLAIM_WRONG_DATA,
+	})).GetDisputeId()
+}
+
 func (h *house) showCase(handle, id string) (out shownCase) {
 	h.t.Helper()
 	if err := json.Unmarshal([]byte(h.says(handle, "dispute", "show", id, "--format", "json")), &out); err != nil {
