@@ -318,8 +318,12 @@ func TestOpenDisputeForWhom(t *testing.T) {
 		claim leadv1.DisputeClaim
 		want  string
 	}{
-		{ana, wrongData, "sales"}, {mark, wrongData, "marketing"}, {both, wrongData, "sales"},
-		{both, notWorked, "marketing"}, {both, notAsAgreed, "sales"}, {quin, notAsAgreed, "sales"},
+		{ana, wrongData, "sales"},
+		{mark, wrongData, "marketing"},
+		{both, wrongData, "sales"},
+		{both, notWorked, "marketing"},
+		{both, notAsAgreed, "sales"},
+		{quin, notAsAgreed, "sales"},
 		{access.Actor{Handle: "mia", Roles: []string{access.Manager, access.Marketing}}, notWorked, "marketing"},
 	} {
 		if got := newCourt(t, "").open(test.actor, test.claim).GetOpened().GetParty(); got != test.want {
@@ -528,8 +532,13 @@ func TestDisputeNotes(t *testing.T) {
 		actor access.Actor
 		want  string
 	}{
-		{mark, "private"}, {quin, "private"}, {manager, "private"}, {judge, "private"}, {audit, ""},
-		{access.Actor{Handle: "arbi", Roles: []string{access.Auditor}}, "private"}, {access.Actor{}, ""},
+		{mark, "private"},
+		{quin, "private"},
+		{manager, "private"},
+		{judge, "private"},
+		{audit, ""},
+		{access.Actor{Handle: "arbi", Roles: []string{access.Auditor}}, "private"},
+		{access.Actor{}, ""},
 	} {
 		d, err := c.o.GetDispute(as(test.actor), &feedbackv1.GetDisputeRequest{DisputeId: "l1-1"})
 		if err != nil {
