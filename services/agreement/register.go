@@ -20,8 +20,10 @@ type Version struct {
 	Digest     []byte
 	ProposedAt time.Time
 	ProposedBy string
-	// Why it was proposed; Sequence of the proposal in LEDGER.
+	// Why it was proposed, and the disputes whose verdicts it answers; Sequence of the
+	// proposal in LEDGER.
 	Why        string
+	Disputes   []string
 	Sequence   uint64
 	Signatures []Signature
 	// InForceFrom is zero until both parties have signed.
@@ -92,7 +94,7 @@ func (r *Register) Apply(e *ledger.Event) {
 	case *agreementv1.AgreementProposed:
 		v := &Version{
 			Number: body.GetVersion(), Document: body.GetDocument(), Digest: body.GetDigest(), ProposedAt: e.Recorded, ProposedBy: e.Actor,
-			Why: body.GetWhy(), Sequence: e.Seq,
+			Why: body.GetWhy(), Disputes: body.GetDisputes(), Sequence: e.Seq,
 		}
 		// A document that does not compile here was proposed by a newer version;
 		// it stays listed and cannot decide.

@@ -30,6 +30,9 @@ type Server struct {
 	// Members are those of both departments, in order: they are asked to read a
 	// version. It is called within a view of the log; nil = nobody is known.
 	Members func() []string
+	// Verdict says whether there is a dispute of that number, and whether it is decided.
+	// It is called within a view of the log; nil = none is known.
+	Verdict func(dispute string) (decided, ok bool)
 }
 
 // Propose checks a document and puts it on the table. The same document twice
@@ -43,14 +46,20 @@ func (s *Server) Propose(ctx context.Context, req *agreementv1.ProposeRequest) (
 	actor, _ := access.From(ctx)
 	var number int64
 	_, err = s.Log.Write(ctx, Name, func(*ledger.View) ([]ledger.Draft, error) {
+		if err := s.answers(req.GetDisputes()); err != nil {
+			return nil, err
+		}
 		if last := s.Register.last(); last != nil && bytes.Equal(last.Digest, digest[:]) {
+			if i := slices.IndexFunc(req.GetDisputes(), func(id string) bool { return !slices.Contains(last.Disputes, id) }); i >= 0 {
+				return nil, fault.New(fault.State, "this document is version %d already, which was proposed without dispute %s: change something, or leave the dispute out", last.Number, req.GetDisputes()[i])
+			}
 			number = last.Number
 			return nil, nil
 		}
 		number = int64(len(s.Register.versions)) + 1
 		return []ledger.Draft{{
 			Subject: Subject, Actor: actor.Handle, Cause: fmt.Sprintf("propose:%d:%x", number, digest[:8]), Correlation: "agreement", Agreement: number,
-			Body: &agreementv1.AgreementProposed{Version: number, Document: req.GetDocument(), Digest: digest[:], Why: req.GetWhy()},
+			Body: &agreementv1.AgreementProposed{Version: number, Document: req.GetDocument(), Digest: digest[:], Why: req.GetWhy(), Disputes: req.GetDisputes()},
 		}}, nil
 	})
 	if err != nil {
@@ -61,6 +70,26 @@ func (s *Server) Propose(ctx context.Context, req *agreementv1.ProposeRequest) (
 		out.Notices = s.notices(document)
 	}
 	return out, err
+}
+
+// answers refuses disputes that a proposal cannot answer: those that are not there, and
+// those without a verdict.
+func (s *Server) answers(disputes []string) error {
+	for i, id := range disputes {
+		var decided, ok bool
+		if s.Verdict != nil {
+			decided, ok = s.Verdict(id)
+		}
+		switch {
+		case !ok:
+			return fault.New(fault.NotFound, "disputes: there is no dispute %q", id)
+		case !decided:
+			return fault.New(fault.State, "disputes: %s has no verdict yet that a proposal could answer", id)
+		case slices.Contains(disputes[:i], id):
+			return fault.New(fault.Invalid, "disputes: %s is named twice", id)
+		}
+	}
+	return nil
 }
 
 // RecordRead says that the caller has read a version; again is the same.

@@ -76,6 +76,7 @@ type App struct {
 	accounts *intake.Accounts
 	waiting  *feedback.Waiting
 	quarters *feedback.Quarters
+	docket   *feedback.Docket
 	touches  *intake.Touches
 	names    *intake.Names
 	held     *intake.Held
@@ -92,6 +93,8 @@ type App struct {
 	routeDesk  *ledger.Desk
 	// outcomeDesk gives leads the outcomes that came before them.
 	outcomeDesk *ledger.Desk
+	// disputeDesk puts disputes that lie before those who are agreed.
+	disputeDesk *ledger.Desk
 	// agreeDesk records the ends of exceptions.
 	agreeDesk *ledger.Desk
 	// clockDesk says what clocks come to.
@@ -146,6 +149,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		draining: make(chan struct{}),
 	}
 	a.held = intake.NewHeld(a.sources)
+	a.docket = feedback.NewDocket(a.register)
 	a.clocks = routing.NewClocks(routing.NewTimes(a.register, a.roster, a.persons.People))
 	if err := a.start(ctx); err != nil {
 		return nil, errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -206,6 +210,7 @@ func (a *App) start(ctx context.Context) error {
 		a.accounts,
 		a.waiting,
 		a.quarters,
+		a.docket,
 		a.touches,
 		a.names,
 		a.held,
@@ -295,7 +300,7 @@ func (a *App) service(ctx context.Context, name string, writable bool) error {
 			a.background("checkpoints", func(ctx context.Context) { a.log.KeepCheckpoints(ctx, 1000, 10*time.Second) })
 		}
 	case agreement.Name:
-		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register, Supply: a.supply, Members: a.departments})
+		agreementv1.RegisterAgreementServiceServer(a.server, &agreement.Server{Log: a.log, Register: a.register, Supply: a.supply, Members: a.departments, Verdict: a.docket.Decided})
 		// The score is signed like the agreement, so the same service keeps it.
 		scorer := &score.Server{Log: a.log, Register: a.scores, Recent: a.recent, Agreements: a.register, Logger: a.logger}
 		scorev1.RegisterScoreServiceServer(a.server, scorer)
@@ -517,6 +522,9 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 		outcomes.Imports(a.log, a.waiting)
 	}
 	outcomes.Targets(a.targets())
+	if err := a.settleDisputes(outcomes, writable); err != nil {
+		return err
+	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	reports := report.NewReports(store, a, a.log.Clock())
 	reports.Baseline, reports.Year = a.baseline, a.year
@@ -811,7 +819,7 @@ func (a *App) Settle(ctx context.Context) error {
 		idle = append(idle, a.routeDesk.Idle)
 	}
 	if a.outcomeDesk != nil {
-		idle = append(idle, a.outcomeDesk.Idle)
+		idle = append(idle, a.outcomeDesk.Idle, a.disputeDesk.Idle)
 	}
 	if a.scorer != nil {
 		idle = append(idle, a.scorer.Idle)

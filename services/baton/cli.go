@@ -110,6 +110,7 @@ func addCommands(root *cobra.Command) {
 		importCommand(),
 		accountCommands(),
 		feedbackCommands(),
+		disputeCommands(),
 		leadCommands(),
 		personCommands(),
 		queueCommand(),

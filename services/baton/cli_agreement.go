@@ -278,20 +278,23 @@ func agreementPropose() *cobra.Command {
 		Short: "Put a document on the table",
 		Long: `Checks a document, sends it to the running system and answers the version that it
 got. It counts once both parties have signed that version. To propose the very same
-document again answers the same version. Say with --why what it is for: the
-history shows it.`,
+document again answers the same version. Say with --why what it is for, and with
+--dispute whose verdicts it answers: the history shows it, and each of those cases
+shows that it led here.`,
 		Example: `  baton agreement propose agreement.yaml
-  baton agreement propose agreement.yaml --why "too many leads below 50 employees"`,
+  baton agreement propose agreement.yaml --why "too many leads below 50 employees"
+  baton agreement propose agreement.yaml --dispute l2c4qxyzabcd-1,l7f3tuvwefgh-1`,
 		Args: exactly("FILE"),
 	}
 	why := c.Flags().String("why", "", "why it is proposed, for the history")
+	disputes := c.Flags().StringSlice("dispute", nil, "decided cases that it answers, by their numbers separated by commas")
 	c.RunE = client(func(c *call) error {
 		_, document, err := compileFile(c.cmd, c.args[0], c.format)
 		if err != nil {
 			return err
 		}
 		digest := sha256.Sum256(document)
-		a, err := agreementv1.NewAgreementServiceClient(c.conn).Propose(c.ctx, &agreementv1.ProposeRequest{Document: document, IdempotencyKey: hex.EncodeToString(digest[:]), Why: *why})
+		a, err := agreementv1.NewAgreementServiceClient(c.conn).Propose(c.ctx, &agreementv1.ProposeRequest{Document: document, IdempotencyKey: hex.EncodeToString(digest[:]), Why: *why, Disputes: *disputes})
 		if err != nil {
 			return err
 		}

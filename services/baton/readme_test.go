@@ -17,6 +17,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 		"../../docs/targets.md",
 		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md",
 		"../../docs/delivery.md", "../../docs/fairness.md", "../../docs/simulate.md",
+		"../../docs/disputes.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -1,6 +1,6 @@
 // Package console is the pages that both departments look at: the live page,
 // the leads, one lead with its timeline and its reasons, those that wait and why, the
-// people and why not they, those that are with marketing, what became of all that came in, the reports, the targets and the agreement. It promises that everybody who may sign in reads the same
+// people and why not they, those that are with marketing, what the two sides dispute, what became of all that came in, the reports, the targets and the agreement. It promises that everybody who may sign in reads the same
 // sentences and the same figures, from the other services' own answers: it is a
 // client of theirs under the token of whoever is signed in, and holds nothing
 // but sessions. Every page is readable without script; script only keeps it
@@ -90,6 +90,12 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("POST /people/back", c.page(c.comeBack))
 	mux.Handle("POST /people/presence", c.page(c.present))
 	mux.Handle("GET /why-not", c.page(c.showWhyNot))
+	mux.Handle("GET /disputes", c.page(c.showDisputes))
+	mux.Handle("GET /disputes/{case}", c.page(c.showDispute))
+	mux.Handle("POST /disputes/{case}/answer", c.page(c.answerDispute))
+	mux.Handle("POST /disputes/{case}/decide", c.page(c.decideDispute))
+	mux.Handle("GET /leads/{id}/dispute", c.page(c.showNewDispute))
+	mux.Handle("POST /leads/{id}/dispute", c.page(c.openDispute))
 	mux.Handle("GET /nurture", c.page(c.showNurture))
 	mux.Handle("GET /intake", c.page(c.showIntake))
 	mux.Handle("GET /reports/{name}", c.page(c.showReport))

@@ -90,6 +90,8 @@ type fixed struct {
 	refuse   map[string]error
 	empty    bool
 	readOnly string
+	// decided are the cases that were decided.
+	decided map[string]bool
 	// baseline is the agreed one; nil = none is.
 	baseline *timestamppb.Timestamp
 	// withdrawn are tokens that the services no longer take, left those that the

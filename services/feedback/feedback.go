@@ -1,13 +1,15 @@
 // Package feedback brings what became of each lead back to both departments. It
 // promises that what a member says in one call is one event, however often the call
-// is repeated, and that what comes before its lead waits for it.
+// is repeated, that what comes before its lead waits for it, and that a dispute is about
+// the lead as it was handed over, goes to its arbiter in time and is closed for good.
 //
 // It says OutcomeRecorded, for members who tell what they did and for files of other
 // systems; OutcomeWaiting and OutcomeReleased for outcomes that come before their
-// leads; TargetsProposed, TargetsSigned, QuarterClosed, QuarterRestated and
+// leads; DisputeOpened, DisputeAnswered, DisputeEscalated, DisputeDecided and
+// DisputeLinked; TargetsProposed, TargetsSigned, QuarterClosed, QuarterRestated and
 // RecoveryPlanned for what both departments want of a quarter and what came of it. What
-// it hears are those alone; figures are made of its events by report, and what a quarter
-// came to is counted from the log itself.
+// it hears are those alone, and AgreementProposed; figures are made of its events by
+// report, and what a quarter came to is counted from the log itself.
 package feedback
 
 import (

@@ -29,6 +29,8 @@ type Outcomes struct {
 	waiting *Waiting
 	// targets keeps the quarters; nil = nobody does here.
 	targets *Targets
+	// settling is what disputes need; nil = none are settled here.
+	settling *Settling
 }
 
 // NewOutcomes makes the FeedbackService.

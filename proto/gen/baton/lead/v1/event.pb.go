@@ -577,6 +577,8 @@ const (
 	DisputeVerdict_DISPUTE_VERDICT_MET_NOT_WORKED DisputeVerdict = 4
 	// The data was wrong: a finding against nobody.
 	DisputeVerdict_DISPUTE_VERDICT_DATA_ERROR DisputeVerdict = 5
+	// It was as agreed and was worked: a finding against nobody.
+	DisputeVerdict_DISPUTE_VERDICT_AS_AGREED DisputeVerdict = 6
 )
 
 // Enum value maps for DisputeVerdict.
@@ -588,6 +590,7 @@ var (
 		3: "DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE",
 		4: "DISPUTE_VERDICT_MET_NOT_WORKED",
 		5: "DISPUTE_VERDICT_DATA_ERROR",
+		6: "DISPUTE_VERDICT_AS_AGREED",
 	}
 	DisputeVerdict_value = map[string]int32{
 		"DISPUTE_VERDICT_UNSPECIFIED":             0,
@@ -596,6 +599,7 @@ var (
 		"DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE": 3,
 		"DISPUTE_VERDICT_MET_NOT_WORKED":          4,
 		"DISPUTE_VERDICT_DATA_ERROR":              5,
+		"DISPUTE_VERDICT_AS_AGREED":               6,
 	}
 )
 
@@ -6624,14 +6628,15 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\x1bDISPUTE_CLAIM_NOT_AS_AGREED\x10\x01\x12\x1c\n" +
 	"\x18DISPUTE_CLAIM_NOT_WORKED\x10\x02\x12\x1c\n" +
 	"\x18DISPUTE_CLAIM_WRONG_DATA\x10\x03\x12\x18\n" +
-	"\x14DISPUTE_CLAIM_REVIEW\x10\x04*\xed\x01\n" +
+	"\x14DISPUTE_CLAIM_REVIEW\x10\x04*\x8c\x02\n" +
 	"\x0eDisputeVerdict\x12\x1f\n" +
 	"\x1bDISPUTE_VERDICT_UNSPECIFIED\x10\x00\x12%\n" +
 	"!DISPUTE_VERDICT_CRITERION_MISSING\x10\x01\x12\"\n" +
 	"\x1eDISPUTE_VERDICT_WRONG_QUESTION\x10\x02\x12+\n" +
 	"'DISPUTE_VERDICT_CRITERION_SHOULD_CHANGE\x10\x03\x12\"\n" +
 	"\x1eDISPUTE_VERDICT_MET_NOT_WORKED\x10\x04\x12\x1e\n" +
-	"\x1aDISPUTE_VERDICT_DATA_ERROR\x10\x05B;Z9github.com/leadbaton/baton/proto/gen/baton/lead/v1;leadv1b\x06proto3"
+	"\x1aDISPUTE_VERDICT_DATA_ERROR\x10\x05\x12\x1d\n" +
+	"\x19DISPUTE_VERDICT_AS_AGREED\x10\x06B;Z9github.com/leadbaton/baton/proto/gen/baton/lead/v1;leadv1b\x06proto3"
 
 var (
 	file_baton_lead_v1_event_proto_rawDescOnce sync.Once
