@@ -152,7 +152,7 @@ func TestRESTIsTheContracts(t *testing.T) {
 		"lead_id": id, "source": "web", "name": "web", "version": "1", "model": "1", "stream": "LEDGER", "sequence": "1", "report": "funnel",
 		"member": "ana", "person_id": h.lead(id).GetPersonId(), "into_id": "p1", "from_id": "p2", "other_id": "p3",
 		"batch_id": "b1", "channel": "console", "notice_id": id + "-n",
-		"quarter": "2026-q1",
+		"quarter":    "2026-q1",
 		"dispute_id": h.wrongData(id),
 	}
 	answered := 0

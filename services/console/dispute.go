@@ -50,7 +50,7 @@ func (c *console) showDisputes(w http.ResponseWriter, r *http.Request, v *visit)
 		if d.GetDecided() != nil {
 			row.Verdict = verdictText(d.GetDecided().GetVerdict())
 		} else {
-			row.Due = nextStep(d)
+			row.Due = disputeStep(d)
 		}
 		view.Cases = append(view.Cases, row)
 	}
@@ -62,8 +62,8 @@ func (c *console) showDisputes(w http.ResponseWriter, r *http.Request, v *visit)
 	return nil
 }
 
-// nextStep is when somebody is told next that a case lies; zero = nobody is.
-func nextStep(d *feedbackv1.Dispute) time.Time {
+// disputeStep is when somebody is told next that a case lies; zero = nobody is.
+func disputeStep(d *feedbackv1.Dispute) time.Time {
 	if n := len(d.GetEscalated()); n > 0 {
 		return instant(d.GetEscalated()[n-1].GetNextAt())
 	}
@@ -132,7 +132,7 @@ func (c *console) renderDispute(w http.ResponseWriter, r *http.Request, v *visit
 	}
 	copy(view.Notes[:], d.GetNotes())
 	if d.GetDecided() == nil {
-		view.Next = nextStep(d)
+		view.Next = disputeStep(d)
 	} else {
 		view.Verdict = verdictText(d.GetDecided().GetVerdict())
 	}

@@ -166,7 +166,7 @@ func (o *Outcomes) DecideDispute(ctx context.Context, req *feedbackv1.DecideDisp
 		if err != nil {
 			return ledger.Draft{}, err
 		}
-		body, err := judged(d, req.GetVerdict(), req.GetCriterion(), was.GetQuestionnaireVersion(), was.GetExplanation())
+		body, err := ruledOn(d, req.GetVerdict(), req.GetCriterion(), was.GetQuestionnaireVersion(), was.GetExplanation())
 		if err != nil {
 			return ledger.Draft{}, err
 		}

@@ -62,7 +62,7 @@ func evidence(leadID string, events []*ledger.Event, handoffSeq uint64) (*feedba
 	if n := len(s.Calls); n > 0 {
 		out.QuestionnaireVersion = s.Calls[n-1].GetQuestionnaireVersion()
 	}
-	text, err := snapshot(out)
+	text, err := takenDown(out)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +82,9 @@ func touch(body proto.Message) bool {
 	return false
 }
 
-// snapshot is the canonical text of a lead as it was handed over: five lines, the last
+// takenDown is the canonical text of a lead as it was handed over: five lines, the last
 // two as JSON exactly as a replay prints them, so that whoever has one can make it.
-func snapshot(e *feedbackv1.DisputeEvidence) ([]byte, error) {
+func takenDown(e *feedbackv1.DisputeEvidence) ([]byte, error) {
 	features, err := compactJSON(e.GetFeatures())
 	if err != nil {
 		return nil, err

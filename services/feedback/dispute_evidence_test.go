@@ -90,7 +90,7 @@ features: null
 explanation: {"summary":"","criteria":[],"points":"0","points_needed":"0","missing":[],"signal":"","overlays":[],"questionnaire_version":"","score":null}
 `
 	e.Features, e.Explanation = nil, &leadv1.Explanation{}
-	if text, err := snapshot(e); err != nil || string(text) != want {
+	if text, err := takenDown(e); err != nil || string(text) != want {
 		t.Errorf("the text is\n%s\nwant\n%s", text, want)
 	}
 }
@@ -187,7 +187,7 @@ func TestHints(t *testing.T) {
 		for _, h := range d.GetEvidence().GetHints() {
 			// Whatever suggests itself can be decided.
 			e, _ := caseOf("l1", must(c.History(context.Background(), "lead.l1")), d.GetDisputeId())
-			if _, err := judged(e, h.GetVerdict(), h.GetCriterion(), d.GetEvidence().GetQuestionnaireVersion(), d.GetEvidence().GetExplanation()); err != nil || h.GetText() == "" {
+			if _, err := ruledOn(e, h.GetVerdict(), h.GetCriterion(), d.GetEvidence().GetQuestionnaireVersion(), d.GetEvidence().GetExplanation()); err != nil || h.GetText() == "" {
 				t.Errorf("%s: %v cannot be decided: %v", name, h, err)
 			}
 		}

@@ -150,9 +150,9 @@ func mayDecide(d *dispute, actor access.Actor) error {
 	return nil
 }
 
-// judged is a verdict as it is written: the finding follows from it, the criterion is one
+// ruledOn is a verdict as it is written: the finding follows from it, the criterion is one
 // of the evidence, and the questionnaire is the one that was asked.
-func judged(d *dispute, verdict leadv1.DisputeVerdict, criterion, questionnaire string, known *leadv1.Explanation) (*leadv1.DisputeDecided, error) {
+func ruledOn(d *dispute, verdict leadv1.DisputeVerdict, criterion, questionnaire string, known *leadv1.Explanation) (*leadv1.DisputeDecided, error) {
 	ruling, ok := lead.RulingOf(verdict)
 	if !ok {
 		return nil, fault.New(fault.Invalid, "verdict: it is none that is known")
