@@ -188,7 +188,7 @@ func TestLinks(t *testing.T) {
 
 // Escalations of many cases on many leads are in time, whatever order they fall due in.
 func TestEscalationOfMany(t *testing.T) {
-	c := handed(t, 20)
+	c := handedOver(t, 20)
 	for i := range 20 {
 		id := "r" + string(rune('a'+i))
 		c.add(id, &leadv1.DisputeOpened{DisputeId: id + "-1", Party: "sales", Offer: 1, Claim: notAsAgreed, AgreementVersion: 1, Arbiter: "arbi", EscalateAt: timestamppb.New(start.Add(time.Duration(20-i) * 100 * time.Hour))}).Agreement = 1

@@ -202,7 +202,7 @@ func must[T any](v T, err error) T {
 }
 
 // handed is a court with so many leads that were handed over, one an hour.
-func handed(t *testing.T, n int) *court {
+func handedOver(t *testing.T, n int) *court {
 	c := newCourt(t, settlingPart)
 	for i := range n {
 		id := "r" + string(rune('a'+i))
@@ -225,7 +225,7 @@ func ids(r *feedbackv1.ListDisputesResponse) (out []string) {
 // The same draw is the same sample, whatever order the leads came in; another seed is
 // another. Nothing is opened twice.
 func TestDrawReview(t *testing.T) {
-	c := handed(t, 20)
+	c := handedOver(t, 20)
 	c.offer("rb", 2, "ben")
 	c.time.Set(c.time.Now().Add(time.Second))
 	req := &feedbackv1.DrawReviewRequest{From: timestamppb.New(start), Seed: 7}
