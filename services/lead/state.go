@@ -459,7 +459,7 @@ func (s *State) outcome(e *leadv1.OutcomeRecorded, occurred time.Time) {
 	switch e.GetKind() {
 	case leadv1.OutcomeKind_OUTCOME_KIND_TOUCH:
 		s.touched(occurred)
-	case leadv1.OutcomeKind_OUTCOME_KIND_WORKING:
+	case leadv1.OutcomeKind_OUTCOME_KIND_WORKING, leadv1.OutcomeKind_OUTCOME_KIND_STAGE:
 		if s.State == leadv1.State_STATE_ACCEPTED {
 			s.State = leadv1.State_STATE_WORKING
 		}
