@@ -201,6 +201,9 @@ func TestFeedbackForm(t *testing.T) {
 	if why := form.GetQuestions()[1]; !why.GetSeveral() || why.GetChoices()[0].GetId() != "urgent" || why.GetChoices()[0].GetTitle() != "The need is urgent" {
 		t.Errorf("why: %v", why)
 	}
+	if len(form.GetDispositions()) != 6 || form.GetDispositions()[1].GetTitle() != "Spoke with the person" || len(form.GetDealStages()) != 3 || form.GetDealStages()[0].GetId() != "first-meeting" {
+		t.Errorf("can be told: %v, %v", form.GetDispositions(), form.GetDealStages())
+	}
 	if form.GetVertical() != "manufacturing" || form.GetPersona() != "head-of" || form.GetGiven() != nil {
 		t.Errorf("begins with %q, %q and %v", form.GetVertical(), form.GetPersona(), form.GetGiven())
 	}
