@@ -15,6 +15,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 	for _, file := range []string{
 		"../../README.md", "../../docs/operations.md", "../../docs/sources.md", "../../docs/score.md",
 		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md",
+		"../../docs/feedback.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
