@@ -67,12 +67,12 @@ type leadView struct {
 type fact struct{ Name, Value string }
 
 type decision struct {
-	Type, Profile, Persona, PersonaVersion, Logic string
-	Stage                                         leadv1.Stage
-	Recorded                                      time.Time
-	Version                                       int64
-	Sequence                                      uint64
-	Why                                           *leadv1.Explanation
+	Type, Profile, Persona, PersonaVersion, Purpose, Logic string
+	Stage                                                  leadv1.Stage
+	Recorded                                               time.Time
+	Version                                                int64
+	Sequence                                               uint64
+	Why                                                    *leadv1.Explanation
 	// Accountable is who answers for the lead from then on; Otherwise what would
 	// have led elsewhere; Hash the event's, by which the decision is known for ever.
 	Accountable, Otherwise, Hash string
@@ -226,7 +226,7 @@ func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error)
 	}
 	for _, d := range why.GetDecisions() {
 		view.Earlier = append(view.Earlier, decision{
-			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(),
+			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(), Purpose: d.GetPurpose(),
 			Logic: d.GetLogicVersion(), Stage: d.GetStage(), Recorded: instant(d.GetRecordedAt()),
 			Version: d.GetAgreementVersion(), Sequence: d.GetSequence(), Why: d.GetExplanation(),
 			Accountable: d.GetAccountable(), Otherwise: d.GetSmallestChange().GetText(), Hash: hex.EncodeToString(d.GetHash()), Lead: view.ID, Plain: d.GetPlain(),
