@@ -77,6 +77,7 @@ type App struct {
 	waiting  *feedback.Waiting
 	quarters *feedback.Quarters
 	docket   *feedback.Docket
+	given    *feedback.Given
 	touches  *intake.Touches
 	names    *intake.Names
 	held     *intake.Held
@@ -142,6 +143,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		accounts: intake.NewAccounts(),
 		waiting:  feedback.NewWaiting(),
 		quarters: feedback.NewQuarters(),
+		given:    feedback.NewGiven(),
 		touches:  intake.NewTouches(),
 		names:    intake.NewNames(),
 		tally:    intake.NewTally(),
@@ -211,6 +213,7 @@ func (a *App) start(ctx context.Context) error {
 		a.waiting,
 		a.quarters,
 		a.docket,
+		a.given,
 		a.touches,
 		a.names,
 		a.held,
@@ -515,6 +518,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	}
 	a.background("projection", func(ctx context.Context) { a.project(ctx, at) })
 	outcomes := feedback.NewOutcomes(a.log, writer{a.log}, a.keys.Seal, a.log.Clock())
+	outcomes.InForce, outcomes.Open, outcomes.Given = a.inForce, a.open, a.given
 	if writable {
 		if a.outcomeDesk, err = a.nudged("outcomes that wait", &feedback.Releaser{Waiting: a.waiting}, a.waiting.Nudge); err != nil {
 			return err
@@ -544,6 +548,12 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	}
 	leadv1.RegisterLeadServiceServer(a.server, leads)
 	return nil
+}
+
+// inForce is the version of the agreement in force at an instant; nil = none.
+func (a *App) inForce(at time.Time) (version *agreement.Version) {
+	a.log.Follower().View(func(*ledger.View) { version = a.register.InForce(at) })
+	return version
 }
 
 // baseline is the instant that the agreement in force names for reports to start at.

@@ -18,6 +18,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md",
 		"../../docs/delivery.md", "../../docs/fairness.md", "../../docs/simulate.md",
 		"../../docs/disputes.md",
+		"../../docs/feedback.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

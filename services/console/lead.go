@@ -53,6 +53,11 @@ type leadView struct {
 	Act *act
 	// Call is what a qualifier asks; nil where the reader is none.
 	Call *callForm
+	// Tell is what the reader may say became of it, and Feedback what marketing asks them;
+	// nil where it is not for them. Learned is what was said.
+	Tell     *tellForm
+	Feedback *feedbackForm
+	Learned  []fact
 	// Move is what a manager says to move it; nil where the reader moves none.
 	Move *moveForm
 	// PoolTitle is its pool as people call it.
@@ -174,13 +179,17 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 		owner   *routingv1.GetOwnerResponse
 		sheet   *qualificationv1.Questionnaire
 		clocks  *routingv1.ListClocksResponse
-		errs    [6]error
+		asked   *feedbackv1.FeedbackForm
+		errs    [7]error
 	)
 	parts.Go(func() { l, errs[0] = v.leads.GetLead(ctx, &leadv1.GetLeadRequest{LeadId: id}) })
 	parts.Go(func() { history, errs[1] = v.leads.GetHistory(ctx, &leadv1.GetHistoryRequest{LeadId: id}) })
 	parts.Go(func() { why, errs[2] = v.qualification.Explain(ctx, &qualificationv1.ExplainRequest{LeadId: id}) })
 	parts.Go(func() { owner, errs[3] = v.routing.GetOwner(ctx, &routingv1.GetOwnerRequest{LeadId: id}) })
 	parts.Go(func() { clocks, errs[5] = v.routing.ListClocks(ctx, &routingv1.ListClocksRequest{LeadId: id}) })
+	parts.Go(func() {
+		asked, errs[6] = v.feedback.GetFeedbackForm(ctx, &feedbackv1.GetFeedbackFormRequest{LeadId: id})
+	})
 	if v.reader.Has(access.Qualifier) {
 		parts.Go(func() {
 			sheet, errs[4] = v.qualification.GetQuestionnaire(ctx, &qualificationv1.GetQuestionnaireRequest{LeadId: id})
@@ -207,6 +216,9 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 	}
 	for _, one := range clocks.GetClocks() {
 		view.Clocks = append(view.Clocks, clockOf(one))
+	}
+	if errs[6] == nil {
+		view.Tell, view.Feedback, view.Learned = tellOn(l, v.reader, asked), feedbackOn(l, v.reader, asked, history.GetEntries()), learned(asked)
 	}
 	for _, e := range history.GetEntries() {
 		view.Timeline = append(view.Timeline, eventOf(e))

@@ -80,7 +80,7 @@ func TestDecideOutcome(t *testing.T) {
 		"won already":                {state: in(leadv1.State_STATE_WON, owned), actor: ana, req: &feedbackv1.RecordOutcomeRequest{Kind: won}, fault: fault.State, text: "lead l1 is won already: nothing more can be recorded on it"},
 		"lost already":               {state: in(leadv1.State_STATE_LOST, owned), actor: ana, req: &feedbackv1.RecordOutcomeRequest{Kind: touch}, fault: fault.State, text: "lead l1 is lost already: nothing more can be recorded on it"},
 		"refused at the door":        {state: in(leadv1.State_STATE_REFUSED, nil), actor: manager, req: &feedbackv1.RecordOutcomeRequest{Kind: working}, fault: fault.State, text: "lead l1 is refused already: nothing more can be recorded on it"},
-		"no kind":                    {state: accepted, actor: ana, req: &feedbackv1.RecordOutcomeRequest{}, fault: fault.Invalid, text: "kind: say what became of the lead: touch, working, won or lost"},
+		"no kind":                    {state: accepted, actor: ana, req: &feedbackv1.RecordOutcomeRequest{}, fault: fault.Invalid, text: "kind: say what became of the lead: touch, working, stage, won or lost"},
 		"lost without a reason":      {state: accepted, actor: ana, req: &feedbackv1.RecordOutcomeRequest{Kind: lost}, fault: fault.Invalid, text: "reason: a lost deal needs one, as a word such as price or no-budget"},
 		"a reason in free text":      {state: accepted, actor: ana, req: &feedbackv1.RecordOutcomeRequest{Kind: lost, Reason: "Mr Miller left"}, fault: fault.Invalid, text: "reason: one word of lower-case letters, digits and hyphens; free text goes into the note"},
 		"a reason for a won deal":    {state: accepted, actor: ana, req: &feedbackv1.RecordOutcomeRequest{Kind: won, Reason: "price"}, fault: fault.Invalid, text: "reason: only a lost deal has one; free text goes into the note"},
@@ -92,7 +92,7 @@ func TestDecideOutcome(t *testing.T) {
 		"the admin is not the owner": {state: accepted, actor: access.Actor{Handle: access.AdminHandle, Admin: true}, req: &feedbackv1.RecordOutcomeRequest{Kind: touch}, fault: fault.Denied, text: "lead l1 is with ana: a touch is recorded by who has it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := DecideOutcome(test.state, test.req, test.actor, now, nil)
+			got, err := DecideOutcome(test.state, test.req, test.actor, now, nil, nil)
 			if test.want == nil {
 				if !fault.Is(err, test.fault) || err.Error() != test.text || got != nil {
 					t.Fatalf("answered %v, %v (%v);\nwant %s: %s", got, err, fault.Of(err), test.fault, test.text)
@@ -112,7 +112,7 @@ func TestDecideOutcome(t *testing.T) {
 func TestDecideOutcomeKeepsTheSealedNote(t *testing.T) {
 	note := &leadv1.Sealed{KeyId: "note-1"}
 	s := &lead.State{ID: "l1", State: leadv1.State_STATE_ACCEPTED, Owner: "ana"}
-	got, err := DecideOutcome(s, &feedbackv1.RecordOutcomeRequest{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WORKING, Note: "she likes tea"}, ana, start, note)
+	got, err := DecideOutcome(s, &feedbackv1.RecordOutcomeRequest{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WORKING, Note: "she likes tea"}, ana, start, nil, note)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@
 //
 // It says OutcomeRecorded, for members who tell what they did and for files of other
 // systems; OutcomeWaiting and OutcomeReleased for outcomes that come before their
-// leads; DisputeOpened, DisputeAnswered, DisputeEscalated, DisputeDecided and
+// leads; FeedbackGiven for what sales learned that marketing wants to know; DisputeOpened, DisputeAnswered, DisputeEscalated, DisputeDecided and
 // DisputeLinked; TargetsProposed, TargetsSigned, QuarterClosed, QuarterRestated and
 // RecoveryPlanned for what both departments want of a quarter and what came of it. What
 // it hears are those alone, and AgreementProposed; figures are made of its events by

@@ -10,6 +10,7 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
@@ -63,8 +64,9 @@ func DecideImported(s *lead.State, stated *leadv1.OutcomeRecorded, occurred, now
 // ImportOutcomes records what another system says became of leads. A row whose
 // lead is not here yet waits for it; a row that was taken before is a repeat.
 func (o *Outcomes) ImportOutcomes(ctx context.Context, req *feedbackv1.ImportOutcomesRequest) (*feedbackv1.ImportOutcomesResponse, error) {
+	rules := o.rules(o.clock.Now())
 	results, err := imported(ctx, o, req.GetRows(), func(v *ledger.View, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
-		return o.taken(v.Now, v.Lead, req.GetSource(), actor, rows)
+		return o.taken(v.Now, v.Lead, rules.Agreement, req.GetSource(), actor, rows)
 	})
 	if err != nil {
 		return nil, err
@@ -117,8 +119,9 @@ func (w working) of(id string) (*lead.State, error) {
 	return w.moved[id], nil
 }
 
-// taken says what becomes of rows; each sees the ones before it.
-func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error), source, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
+// taken says what becomes of rows; each sees the ones before it. Their words are held
+// against the rules in force when they are taken, also where they wait.
+func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error), rules *agreement.Agreement, source, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
 	var results []*feedbackv1.OutcomeResult
 	var drafts []ledger.Draft
 	states, waits := working{leads, map[string]*lead.State{}}, map[string]bool{}
@@ -138,12 +141,19 @@ func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error),
 		stated := &leadv1.OutcomeRecorded{
 			Kind: row.GetKind(), Member: row.GetMember(), Channel: row.GetChannel(), Reason: row.GetReason(),
 			ValueMinor: row.GetValueMinor(), Currency: row.GetCurrency(),
+			Direction: row.GetDirection(), Disposition: row.GetDisposition(), DealStage: row.GetDealStage(), Minutes: row.GetMinutes(),
 		}
 		_, done := s.Done(cause)
 		if done || waits[cause] || o.waiting.has(id, row.GetKey()) {
 			result.Outcome = "repeat"
 			continue
 		}
+		reached, err := agreed(rules, stated)
+		if err != nil {
+			result.Outcome, result.Text = "refused", err.Error()
+			continue
+		}
+		stated.Reached = reached
 		body, err := DecideImported(s, stated, occurred, now)
 		switch {
 		case err != nil && s.ID != "" || fault.Is(err, fault.Invalid):

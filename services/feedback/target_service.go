@@ -22,8 +22,8 @@ import (
 	"github.com/leadbaton/baton/services/internal/ledger"
 )
 
-// Opener opens what a Sealer sealed.
-type Opener func(ctx context.Context, sealed *leadv1.Sealed, aad []byte) ([]byte, error)
+// Unsealer opens what a Sealer sealed.
+type Unsealer func(ctx context.Context, sealed *leadv1.Sealed, aad []byte) ([]byte, error)
 
 // Targets keeps the quarters: who wants what, who has signed, what came of it.
 type Targets struct {
@@ -35,7 +35,7 @@ type Targets struct {
 	// nil = nobody can say.
 	Known func(handle string) bool
 	Seal  Sealer
-	Open  Opener
+	Open  Unsealer
 
 	// counting is whose turn it is to count; whoever has it has the last count.
 	once     sync.Once

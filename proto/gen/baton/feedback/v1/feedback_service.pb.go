@@ -1081,7 +1081,11 @@ type FeedbackForm struct {
 	// Persona.
 	Persona string `protobuf:"bytes,7,opt,name=persona,proto3" json:"persona,omitempty"`
 	// Phrases that were said of this vertical before, the most frequent first.
-	Phrases       []string `protobuf:"bytes,8,rep,name=phrases,proto3" json:"phrases,omitempty"`
+	Phrases []string `protobuf:"bytes,8,rep,name=phrases,proto3" json:"phrases,omitempty"`
+	// What can come of a touch, as agreed, for who tells of one.
+	Dispositions []*FeedbackChoice `protobuf:"bytes,9,rep,name=dispositions,proto3" json:"dispositions,omitempty"`
+	// Stages of a deal, as agreed, in their order.
+	DealStages    []*FeedbackChoice `protobuf:"bytes,10,rep,name=deal_stages,json=dealStages,proto3" json:"deal_stages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1168,6 +1172,20 @@ func (x *FeedbackForm) GetPersona() string {
 func (x *FeedbackForm) GetPhrases() []string {
 	if x != nil {
 		return x.Phrases
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetDispositions() []*FeedbackChoice {
+	if x != nil {
+		return x.Dispositions
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetDealStages() []*FeedbackChoice {
+	if x != nil {
+		return x.DealStages
 	}
 	return nil
 }
@@ -1438,6 +1456,208 @@ func (x *GiveFeedbackResponse) GetMissing() []string {
 	return nil
 }
 
+// ListFeedbackRequest asks for feedback.
+type ListFeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only of leads that came by this campaign; empty = all.
+	Campaign string `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	// Only what became known then or later; absent = all.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFeedbackRequest) Reset() {
+	*x = ListFeedbackRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFeedbackRequest) ProtoMessage() {}
+
+func (x *ListFeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFeedbackRequest.ProtoReflect.Descriptor instead.
+func (*ListFeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListFeedbackRequest) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *ListFeedbackRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ListFeedbackRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListFeedbackRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListFeedbackResponse is feedback in the order in which it became known. Of what one
+// person said of one lead it holds the latest.
+type ListFeedbackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Feedback.
+	Feedback []*LeadFeedback `protobuf:"bytes,1,rep,name=feedback,proto3" json:"feedback,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFeedbackResponse) Reset() {
+	*x = ListFeedbackResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFeedbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFeedbackResponse) ProtoMessage() {}
+
+func (x *ListFeedbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFeedbackResponse.ProtoReflect.Descriptor instead.
+func (*ListFeedbackResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListFeedbackResponse) GetFeedback() []*LeadFeedback {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+func (x *ListFeedbackResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// LeadFeedback is what somebody said of a lead.
+type LeadFeedback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// When it was said.
+	GivenAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=given_at,json=givenAt,proto3" json:"given_at,omitempty"`
+	// What, without its free text.
+	Feedback *v1.FeedbackGiven `protobuf:"bytes,3,opt,name=feedback,proto3" json:"feedback,omitempty"`
+	// Sequence in LEDGER.
+	Sequence      uint64 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeadFeedback) Reset() {
+	*x = LeadFeedback{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeadFeedback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeadFeedback) ProtoMessage() {}
+
+func (x *LeadFeedback) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeadFeedback.ProtoReflect.Descriptor instead.
+func (*LeadFeedback) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *LeadFeedback) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *LeadFeedback) GetGivenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.GivenAt
+	}
+	return nil
+}
+
+func (x *LeadFeedback) GetFeedback() *v1.FeedbackGiven {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+func (x *LeadFeedback) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
 // OpenDisputeRequest opens a case. Who opens it is who calls, for their department.
 type OpenDisputeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1459,7 +1679,7 @@ type OpenDisputeRequest struct {
 
 func (x *OpenDisputeRequest) Reset() {
 	*x = OpenDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1691,7 @@ func (x *OpenDisputeRequest) String() string {
 func (*OpenDisputeRequest) ProtoMessage() {}
 
 func (x *OpenDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1704,7 @@ func (x *OpenDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDisputeRequest.ProtoReflect.Descriptor instead.
 func (*OpenDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{19}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OpenDisputeRequest) GetLeadId() string {
@@ -1546,7 +1766,7 @@ type AnswerDisputeRequest struct {
 
 func (x *AnswerDisputeRequest) Reset() {
 	*x = AnswerDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1778,7 @@ func (x *AnswerDisputeRequest) String() string {
 func (*AnswerDisputeRequest) ProtoMessage() {}
 
 func (x *AnswerDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1791,7 @@ func (x *AnswerDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerDisputeRequest.ProtoReflect.Descriptor instead.
 func (*AnswerDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{20}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AnswerDisputeRequest) GetDisputeId() string {
@@ -1621,7 +1841,7 @@ type DecideDisputeRequest struct {
 
 func (x *DecideDisputeRequest) Reset() {
 	*x = DecideDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1853,7 @@ func (x *DecideDisputeRequest) String() string {
 func (*DecideDisputeRequest) ProtoMessage() {}
 
 func (x *DecideDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1866,7 @@ func (x *DecideDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideDisputeRequest.ProtoReflect.Descriptor instead.
 func (*DecideDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{21}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DecideDisputeRequest) GetDisputeId() string {
@@ -1695,7 +1915,7 @@ type GetDisputeRequest struct {
 
 func (x *GetDisputeRequest) Reset() {
 	*x = GetDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1927,7 @@ func (x *GetDisputeRequest) String() string {
 func (*GetDisputeRequest) ProtoMessage() {}
 
 func (x *GetDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +1940,7 @@ func (x *GetDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDisputeRequest.ProtoReflect.Descriptor instead.
 func (*GetDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{22}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetDisputeRequest) GetDisputeId() string {
@@ -1747,7 +1967,7 @@ type ListDisputesRequest struct {
 
 func (x *ListDisputesRequest) Reset() {
 	*x = ListDisputesRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1979,7 @@ func (x *ListDisputesRequest) String() string {
 func (*ListDisputesRequest) ProtoMessage() {}
 
 func (x *ListDisputesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1992,7 @@ func (x *ListDisputesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisputesRequest.ProtoReflect.Descriptor instead.
 func (*ListDisputesRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{23}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListDisputesRequest) GetDecided() bool {
@@ -1816,7 +2036,7 @@ type ListDisputesResponse struct {
 
 func (x *ListDisputesResponse) Reset() {
 	*x = ListDisputesResponse{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +2048,7 @@ func (x *ListDisputesResponse) String() string {
 func (*ListDisputesResponse) ProtoMessage() {}
 
 func (x *ListDisputesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +2061,7 @@ func (x *ListDisputesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisputesResponse.ProtoReflect.Descriptor instead.
 func (*ListDisputesResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{24}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListDisputesResponse) GetDisputes() []*Dispute {
@@ -1875,7 +2095,7 @@ type DrawReviewRequest struct {
 
 func (x *DrawReviewRequest) Reset() {
 	*x = DrawReviewRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +2107,7 @@ func (x *DrawReviewRequest) String() string {
 func (*DrawReviewRequest) ProtoMessage() {}
 
 func (x *DrawReviewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +2120,7 @@ func (x *DrawReviewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrawReviewRequest.ProtoReflect.Descriptor instead.
 func (*DrawReviewRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{25}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DrawReviewRequest) GetFrom() *timestamppb.Timestamp {
@@ -1967,7 +2187,7 @@ type Dispute struct {
 
 func (x *Dispute) Reset() {
 	*x = Dispute{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2199,7 @@ func (x *Dispute) String() string {
 func (*Dispute) ProtoMessage() {}
 
 func (x *Dispute) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2212,7 @@ func (x *Dispute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dispute.ProtoReflect.Descriptor instead.
 func (*Dispute) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{26}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Dispute) GetDisputeId() string {
@@ -2122,7 +2342,7 @@ type DisputeEvidence struct {
 
 func (x *DisputeEvidence) Reset() {
 	*x = DisputeEvidence{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2134,7 +2354,7 @@ func (x *DisputeEvidence) String() string {
 func (*DisputeEvidence) ProtoMessage() {}
 
 func (x *DisputeEvidence) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2147,7 +2367,7 @@ func (x *DisputeEvidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisputeEvidence.ProtoReflect.Descriptor instead.
 func (*DisputeEvidence) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{27}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DisputeEvidence) GetHandedAt() *timestamppb.Timestamp {
@@ -2256,7 +2476,7 @@ type DisputeHint struct {
 
 func (x *DisputeHint) Reset() {
 	*x = DisputeHint{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2488,7 @@ func (x *DisputeHint) String() string {
 func (*DisputeHint) ProtoMessage() {}
 
 func (x *DisputeHint) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2501,7 @@ func (x *DisputeHint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisputeHint.ProtoReflect.Descriptor instead.
 func (*DisputeHint) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{28}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DisputeHint) GetVerdict() v1.DisputeVerdict {
@@ -2323,7 +2543,7 @@ type ProposeTargetsRequest struct {
 
 func (x *ProposeTargetsRequest) Reset() {
 	*x = ProposeTargetsRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2555,7 @@ func (x *ProposeTargetsRequest) String() string {
 func (*ProposeTargetsRequest) ProtoMessage() {}
 
 func (x *ProposeTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2568,7 @@ func (x *ProposeTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeTargetsRequest.ProtoReflect.Descriptor instead.
 func (*ProposeTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{29}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ProposeTargetsRequest) GetQuarter() string {
@@ -2400,7 +2620,7 @@ type SignTargetsRequest struct {
 
 func (x *SignTargetsRequest) Reset() {
 	*x = SignTargetsRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2632,7 @@ func (x *SignTargetsRequest) String() string {
 func (*SignTargetsRequest) ProtoMessage() {}
 
 func (x *SignTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2645,7 @@ func (x *SignTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignTargetsRequest.ProtoReflect.Descriptor instead.
 func (*SignTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{30}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SignTargetsRequest) GetQuarter() string {
@@ -2481,7 +2701,7 @@ type GetQuarterRequest struct {
 
 func (x *GetQuarterRequest) Reset() {
 	*x = GetQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2713,7 @@ func (x *GetQuarterRequest) String() string {
 func (*GetQuarterRequest) ProtoMessage() {}
 
 func (x *GetQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2726,7 @@ func (x *GetQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetQuarterRequest.ProtoReflect.Descriptor instead.
 func (*GetQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{31}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetQuarterRequest) GetQuarter() string {
@@ -2525,7 +2745,7 @@ type ListQuartersRequest struct {
 
 func (x *ListQuartersRequest) Reset() {
 	*x = ListQuartersRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2537,7 +2757,7 @@ func (x *ListQuartersRequest) String() string {
 func (*ListQuartersRequest) ProtoMessage() {}
 
 func (x *ListQuartersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2550,7 +2770,7 @@ func (x *ListQuartersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQuartersRequest.ProtoReflect.Descriptor instead.
 func (*ListQuartersRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{32}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{35}
 }
 
 // ListQuartersResponse is the quarters, the latest first.
@@ -2564,7 +2784,7 @@ type ListQuartersResponse struct {
 
 func (x *ListQuartersResponse) Reset() {
 	*x = ListQuartersResponse{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2576,7 +2796,7 @@ func (x *ListQuartersResponse) String() string {
 func (*ListQuartersResponse) ProtoMessage() {}
 
 func (x *ListQuartersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2589,7 +2809,7 @@ func (x *ListQuartersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQuartersResponse.ProtoReflect.Descriptor instead.
 func (*ListQuartersResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{33}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListQuartersResponse) GetQuarters() []*Quarter {
@@ -2643,7 +2863,7 @@ type Quarter struct {
 
 func (x *Quarter) Reset() {
 	*x = Quarter{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2875,7 @@ func (x *Quarter) String() string {
 func (*Quarter) ProtoMessage() {}
 
 func (x *Quarter) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2888,7 @@ func (x *Quarter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarter.ProtoReflect.Descriptor instead.
 func (*Quarter) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{34}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Quarter) GetQuarter() string {
@@ -2805,7 +3025,7 @@ type GetTargetLedgerRequest struct {
 
 func (x *GetTargetLedgerRequest) Reset() {
 	*x = GetTargetLedgerRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2817,7 +3037,7 @@ func (x *GetTargetLedgerRequest) String() string {
 func (*GetTargetLedgerRequest) ProtoMessage() {}
 
 func (x *GetTargetLedgerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2830,7 +3050,7 @@ func (x *GetTargetLedgerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTargetLedgerRequest.ProtoReflect.Descriptor instead.
 func (*GetTargetLedgerRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{35}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetTargetLedgerRequest) GetQuarter() string {
@@ -2871,7 +3091,7 @@ type TargetLedger struct {
 
 func (x *TargetLedger) Reset() {
 	*x = TargetLedger{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2883,7 +3103,7 @@ func (x *TargetLedger) String() string {
 func (*TargetLedger) ProtoMessage() {}
 
 func (x *TargetLedger) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2896,7 +3116,7 @@ func (x *TargetLedger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetLedger.ProtoReflect.Descriptor instead.
 func (*TargetLedger) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{36}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *TargetLedger) GetQuarter() string {
@@ -2943,7 +3163,7 @@ type TargetAccount struct {
 
 func (x *TargetAccount) Reset() {
 	*x = TargetAccount{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2955,7 +3175,7 @@ func (x *TargetAccount) String() string {
 func (*TargetAccount) ProtoMessage() {}
 
 func (x *TargetAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2968,7 +3188,7 @@ func (x *TargetAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetAccount.ProtoReflect.Descriptor instead.
 func (*TargetAccount) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{37}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TargetAccount) GetTarget() *Target {
@@ -3010,7 +3230,7 @@ type TargetRow struct {
 
 func (x *TargetRow) Reset() {
 	*x = TargetRow{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3022,7 +3242,7 @@ func (x *TargetRow) String() string {
 func (*TargetRow) ProtoMessage() {}
 
 func (x *TargetRow) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3035,7 +3255,7 @@ func (x *TargetRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TargetRow.ProtoReflect.Descriptor instead.
 func (*TargetRow) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{38}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *TargetRow) GetKey() string {
@@ -3076,7 +3296,7 @@ type Recovery struct {
 
 func (x *Recovery) Reset() {
 	*x = Recovery{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3088,7 +3308,7 @@ func (x *Recovery) String() string {
 func (*Recovery) ProtoMessage() {}
 
 func (x *Recovery) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3101,7 +3321,7 @@ func (x *Recovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
 func (*Recovery) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{39}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Recovery) GetTargetId() string {
@@ -3145,7 +3365,7 @@ type CloseQuarterRequest struct {
 
 func (x *CloseQuarterRequest) Reset() {
 	*x = CloseQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3157,7 +3377,7 @@ func (x *CloseQuarterRequest) String() string {
 func (*CloseQuarterRequest) ProtoMessage() {}
 
 func (x *CloseQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3170,7 +3390,7 @@ func (x *CloseQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseQuarterRequest.ProtoReflect.Descriptor instead.
 func (*CloseQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{40}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CloseQuarterRequest) GetQuarter() string {
@@ -3202,7 +3422,7 @@ type RestateQuarterRequest struct {
 
 func (x *RestateQuarterRequest) Reset() {
 	*x = RestateQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3214,7 +3434,7 @@ func (x *RestateQuarterRequest) String() string {
 func (*RestateQuarterRequest) ProtoMessage() {}
 
 func (x *RestateQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3227,7 +3447,7 @@ func (x *RestateQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestateQuarterRequest.ProtoReflect.Descriptor instead.
 func (*RestateQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{41}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RestateQuarterRequest) GetQuarter() string {
@@ -3272,7 +3492,7 @@ type PlanRecoveryRequest struct {
 
 func (x *PlanRecoveryRequest) Reset() {
 	*x = PlanRecoveryRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[42]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3284,7 +3504,7 @@ func (x *PlanRecoveryRequest) String() string {
 func (*PlanRecoveryRequest) ProtoMessage() {}
 
 func (x *PlanRecoveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[42]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3297,7 +3517,7 @@ func (x *PlanRecoveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRecoveryRequest.ProtoReflect.Descriptor instead.
 func (*PlanRecoveryRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{42}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PlanRecoveryRequest) GetQuarter() string {
@@ -3437,7 +3657,7 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"occurredAt\x120\n" +
 	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"<\n" +
 	"\x16GetFeedbackFormRequest\x12\"\n" +
-	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\xbb\x02\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\xc6\x03\n" +
 	"\fFeedbackForm\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12A\n" +
 	"\tquestions\x18\x02 \x03(\v2#.baton.feedback.v1.FeedbackQuestionR\tquestions\x122\n" +
@@ -3446,7 +3666,11 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12\x1a\n" +
 	"\bvertical\x18\x06 \x01(\tR\bvertical\x12\x18\n" +
 	"\apersona\x18\a \x01(\tR\apersona\x12\x18\n" +
-	"\aphrases\x18\b \x03(\tR\aphrases\"\xad\x01\n" +
+	"\aphrases\x18\b \x03(\tR\aphrases\x12E\n" +
+	"\fdispositions\x18\t \x03(\v2!.baton.feedback.v1.FeedbackChoiceR\fdispositions\x12B\n" +
+	"\vdeal_stages\x18\n" +
+	" \x03(\v2!.baton.feedback.v1.FeedbackChoiceR\n" +
+	"dealStages\"\xad\x01\n" +
 	"\x10FeedbackQuestion\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
@@ -3464,7 +3688,22 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\x04note\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\"L\n" +
 	"\x14GiveFeedbackResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
-	"\amissing\x18\x02 \x03(\tR\amissing\"\x8e\x02\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"\xb4\x01\n" +
+	"\x13ListFeedbackRequest\x12#\n" +
+	"\bcampaign\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcampaign\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"{\n" +
+	"\x14ListFeedbackResponse\x12;\n" +
+	"\bfeedback\x18\x01 \x03(\v2\x1f.baton.feedback.v1.LeadFeedbackR\bfeedback\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb4\x01\n" +
+	"\fLeadFeedback\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x125\n" +
+	"\bgiven_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\agivenAt\x128\n" +
+	"\bfeedback\x18\x03 \x01(\v2\x1c.baton.lead.v1.FeedbackGivenR\bfeedback\x12\x1a\n" +
+	"\bsequence\x18\x04 \x01(\x04R\bsequence\"\x8e\x02\n" +
 	"\x12OpenDisputeRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -3625,14 +3864,15 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\ttarget_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btargetId\x12!\n" +
 	"\x06member\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x129\n" +
 	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12\x1f\n" +
-	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xf8\x14\n" +
+	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xf3\x15\n" +
 	"\x0fFeedbackService\x12\x8f\x01\n" +
 	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/outcomes\x12\x89\x01\n" +
 	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x81\x01\n" +
 	"\fImportOwners\x12&.baton.feedback.v1.ImportOwnersRequest\x1a'.baton.feedback.v1.ImportOwnersResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/owners:import\x12\x96\x01\n" +
 	"\x13ListWaitingOutcomes\x12-.baton.feedback.v1.ListWaitingOutcomesRequest\x1a..baton.feedback.v1.ListWaitingOutcomesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/outcomes:waiting\x12\x8c\x01\n" +
 	"\x0fGetFeedbackForm\x12).baton.feedback.v1.GetFeedbackFormRequest\x1a\x1f.baton.feedback.v1.FeedbackForm\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/leads/{lead_id}/feedback:form\x12\x8c\x01\n" +
-	"\fGiveFeedback\x12&.baton.feedback.v1.GiveFeedbackRequest\x1a'.baton.feedback.v1.GiveFeedbackResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/feedback\x12}\n" +
+	"\fGiveFeedback\x12&.baton.feedback.v1.GiveFeedbackRequest\x1a'.baton.feedback.v1.GiveFeedbackResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/feedback\x12y\n" +
+	"\fListFeedback\x12&.baton.feedback.v1.ListFeedbackRequest\x1a'.baton.feedback.v1.ListFeedbackResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/feedback\x12}\n" +
 	"\vOpenDispute\x12%.baton.feedback.v1.OpenDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/disputes\x12\x85\x01\n" +
 	"\rAnswerDispute\x12'.baton.feedback.v1.AnswerDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/disputes/{dispute_id}:answer\x12\x85\x01\n" +
 	"\rDecideDispute\x12'.baton.feedback.v1.DecideDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/disputes/{dispute_id}:decide\x12u\n" +
@@ -3663,7 +3903,7 @@ func file_baton_feedback_v1_feedback_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_feedback_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*RecordOutcomeRequest)(nil),        // 0: baton.feedback.v1.RecordOutcomeRequest
 	(*RecordOutcomeResponse)(nil),       // 1: baton.feedback.v1.RecordOutcomeResponse
@@ -3684,152 +3924,163 @@ var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*FeedbackChoice)(nil),              // 16: baton.feedback.v1.FeedbackChoice
 	(*GiveFeedbackRequest)(nil),         // 17: baton.feedback.v1.GiveFeedbackRequest
 	(*GiveFeedbackResponse)(nil),        // 18: baton.feedback.v1.GiveFeedbackResponse
-	(*OpenDisputeRequest)(nil),          // 19: baton.feedback.v1.OpenDisputeRequest
-	(*AnswerDisputeRequest)(nil),        // 20: baton.feedback.v1.AnswerDisputeRequest
-	(*DecideDisputeRequest)(nil),        // 21: baton.feedback.v1.DecideDisputeRequest
-	(*GetDisputeRequest)(nil),           // 22: baton.feedback.v1.GetDisputeRequest
-	(*ListDisputesRequest)(nil),         // 23: baton.feedback.v1.ListDisputesRequest
-	(*ListDisputesResponse)(nil),        // 24: baton.feedback.v1.ListDisputesResponse
-	(*DrawReviewRequest)(nil),           // 25: baton.feedback.v1.DrawReviewRequest
-	(*Dispute)(nil),                     // 26: baton.feedback.v1.Dispute
-	(*DisputeEvidence)(nil),             // 27: baton.feedback.v1.DisputeEvidence
-	(*DisputeHint)(nil),                 // 28: baton.feedback.v1.DisputeHint
-	(*ProposeTargetsRequest)(nil),       // 29: baton.feedback.v1.ProposeTargetsRequest
-	(*SignTargetsRequest)(nil),          // 30: baton.feedback.v1.SignTargetsRequest
-	(*GetQuarterRequest)(nil),           // 31: baton.feedback.v1.GetQuarterRequest
-	(*ListQuartersRequest)(nil),         // 32: baton.feedback.v1.ListQuartersRequest
-	(*ListQuartersResponse)(nil),        // 33: baton.feedback.v1.ListQuartersResponse
-	(*Quarter)(nil),                     // 34: baton.feedback.v1.Quarter
-	(*GetTargetLedgerRequest)(nil),      // 35: baton.feedback.v1.GetTargetLedgerRequest
-	(*TargetLedger)(nil),                // 36: baton.feedback.v1.TargetLedger
-	(*TargetAccount)(nil),               // 37: baton.feedback.v1.TargetAccount
-	(*TargetRow)(nil),                   // 38: baton.feedback.v1.TargetRow
-	(*Recovery)(nil),                    // 39: baton.feedback.v1.Recovery
-	(*CloseQuarterRequest)(nil),         // 40: baton.feedback.v1.CloseQuarterRequest
-	(*RestateQuarterRequest)(nil),       // 41: baton.feedback.v1.RestateQuarterRequest
-	(*PlanRecoveryRequest)(nil),         // 42: baton.feedback.v1.PlanRecoveryRequest
-	(v1.OutcomeKind)(0),                 // 43: baton.lead.v1.OutcomeKind
-	(*timestamppb.Timestamp)(nil),       // 44: google.protobuf.Timestamp
-	(*v1.FeedbackGiven)(nil),            // 45: baton.lead.v1.FeedbackGiven
-	(v1.DisputeClaim)(0),                // 46: baton.lead.v1.DisputeClaim
-	(v1.DisputeVerdict)(0),              // 47: baton.lead.v1.DisputeVerdict
-	(*v1.DisputeOpened)(nil),            // 48: baton.lead.v1.DisputeOpened
-	(*v1.DisputeAnswered)(nil),          // 49: baton.lead.v1.DisputeAnswered
-	(*v1.DisputeEscalated)(nil),         // 50: baton.lead.v1.DisputeEscalated
-	(*v1.DisputeDecided)(nil),           // 51: baton.lead.v1.DisputeDecided
-	(v1.Stage)(0),                       // 52: baton.lead.v1.Stage
-	(*v1.Explanation)(nil),              // 53: baton.lead.v1.Explanation
-	(*v1.Features)(nil),                 // 54: baton.lead.v1.Features
-	(*Target)(nil),                      // 55: baton.feedback.v1.Target
-	(*TargetsProposed)(nil),             // 56: baton.feedback.v1.TargetsProposed
-	(*TargetsSigned)(nil),               // 57: baton.feedback.v1.TargetsSigned
-	(*TargetResult)(nil),                // 58: baton.feedback.v1.TargetResult
-	(*QuarterClosed)(nil),               // 59: baton.feedback.v1.QuarterClosed
-	(*QuarterRestated)(nil),             // 60: baton.feedback.v1.QuarterRestated
+	(*ListFeedbackRequest)(nil),         // 19: baton.feedback.v1.ListFeedbackRequest
+	(*ListFeedbackResponse)(nil),        // 20: baton.feedback.v1.ListFeedbackResponse
+	(*LeadFeedback)(nil),                // 21: baton.feedback.v1.LeadFeedback
+	(*OpenDisputeRequest)(nil),          // 22: baton.feedback.v1.OpenDisputeRequest
+	(*AnswerDisputeRequest)(nil),        // 23: baton.feedback.v1.AnswerDisputeRequest
+	(*DecideDisputeRequest)(nil),        // 24: baton.feedback.v1.DecideDisputeRequest
+	(*GetDisputeRequest)(nil),           // 25: baton.feedback.v1.GetDisputeRequest
+	(*ListDisputesRequest)(nil),         // 26: baton.feedback.v1.ListDisputesRequest
+	(*ListDisputesResponse)(nil),        // 27: baton.feedback.v1.ListDisputesResponse
+	(*DrawReviewRequest)(nil),           // 28: baton.feedback.v1.DrawReviewRequest
+	(*Dispute)(nil),                     // 29: baton.feedback.v1.Dispute
+	(*DisputeEvidence)(nil),             // 30: baton.feedback.v1.DisputeEvidence
+	(*DisputeHint)(nil),                 // 31: baton.feedback.v1.DisputeHint
+	(*ProposeTargetsRequest)(nil),       // 32: baton.feedback.v1.ProposeTargetsRequest
+	(*SignTargetsRequest)(nil),          // 33: baton.feedback.v1.SignTargetsRequest
+	(*GetQuarterRequest)(nil),           // 34: baton.feedback.v1.GetQuarterRequest
+	(*ListQuartersRequest)(nil),         // 35: baton.feedback.v1.ListQuartersRequest
+	(*ListQuartersResponse)(nil),        // 36: baton.feedback.v1.ListQuartersResponse
+	(*Quarter)(nil),                     // 37: baton.feedback.v1.Quarter
+	(*GetTargetLedgerRequest)(nil),      // 38: baton.feedback.v1.GetTargetLedgerRequest
+	(*TargetLedger)(nil),                // 39: baton.feedback.v1.TargetLedger
+	(*TargetAccount)(nil),               // 40: baton.feedback.v1.TargetAccount
+	(*TargetRow)(nil),                   // 41: baton.feedback.v1.TargetRow
+	(*Recovery)(nil),                    // 42: baton.feedback.v1.Recovery
+	(*CloseQuarterRequest)(nil),         // 43: baton.feedback.v1.CloseQuarterRequest
+	(*RestateQuarterRequest)(nil),       // 44: baton.feedback.v1.RestateQuarterRequest
+	(*PlanRecoveryRequest)(nil),         // 45: baton.feedback.v1.PlanRecoveryRequest
+	(v1.OutcomeKind)(0),                 // 46: baton.lead.v1.OutcomeKind
+	(*timestamppb.Timestamp)(nil),       // 47: google.protobuf.Timestamp
+	(*v1.FeedbackGiven)(nil),            // 48: baton.lead.v1.FeedbackGiven
+	(v1.DisputeClaim)(0),                // 49: baton.lead.v1.DisputeClaim
+	(v1.DisputeVerdict)(0),              // 50: baton.lead.v1.DisputeVerdict
+	(*v1.DisputeOpened)(nil),            // 51: baton.lead.v1.DisputeOpened
+	(*v1.DisputeAnswered)(nil),          // 52: baton.lead.v1.DisputeAnswered
+	(*v1.DisputeEscalated)(nil),         // 53: baton.lead.v1.DisputeEscalated
+	(*v1.DisputeDecided)(nil),           // 54: baton.lead.v1.DisputeDecided
+	(v1.Stage)(0),                       // 55: baton.lead.v1.Stage
+	(*v1.Explanation)(nil),              // 56: baton.lead.v1.Explanation
+	(*v1.Features)(nil),                 // 57: baton.lead.v1.Features
+	(*Target)(nil),                      // 58: baton.feedback.v1.Target
+	(*TargetsProposed)(nil),             // 59: baton.feedback.v1.TargetsProposed
+	(*TargetsSigned)(nil),               // 60: baton.feedback.v1.TargetsSigned
+	(*TargetResult)(nil),                // 61: baton.feedback.v1.TargetResult
+	(*QuarterClosed)(nil),               // 62: baton.feedback.v1.QuarterClosed
+	(*QuarterRestated)(nil),             // 63: baton.feedback.v1.QuarterRestated
 }
 var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
-	43, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
-	44, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	46, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
+	47, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
-	43, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
-	44, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
+	46, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
+	47, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
 	7,  // 6: baton.feedback.v1.ImportOwnersRequest.rows:type_name -> baton.feedback.v1.OwnerRow
-	44, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
+	47, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
 	9,  // 8: baton.feedback.v1.ImportOwnersResponse.results:type_name -> baton.feedback.v1.OwnerResult
 	12, // 9: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
-	43, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
-	44, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
-	44, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
+	46, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
+	47, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
+	47, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
 	15, // 13: baton.feedback.v1.FeedbackForm.questions:type_name -> baton.feedback.v1.FeedbackQuestion
-	45, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
-	44, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
-	16, // 16: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
-	45, // 17: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
-	46, // 18: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
-	47, // 19: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	26, // 20: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
-	44, // 21: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
-	44, // 22: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
-	48, // 23: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
-	44, // 24: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
-	49, // 25: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
-	50, // 26: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
-	51, // 27: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
-	44, // 28: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
-	27, // 29: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
-	44, // 30: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
-	52, // 31: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
-	53, // 32: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
-	54, // 33: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
-	44, // 34: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
-	28, // 35: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
-	47, // 36: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	55, // 37: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
-	34, // 38: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
-	44, // 39: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
-	44, // 40: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
-	56, // 41: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
-	57, // 42: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
-	58, // 43: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
-	59, // 44: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
-	44, // 45: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
-	60, // 46: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
-	39, // 47: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
-	56, // 48: baton.feedback.v1.Quarter.next:type_name -> baton.feedback.v1.TargetsProposed
-	57, // 49: baton.feedback.v1.Quarter.next_signatures:type_name -> baton.feedback.v1.TargetsSigned
-	37, // 50: baton.feedback.v1.TargetLedger.targets:type_name -> baton.feedback.v1.TargetAccount
-	55, // 51: baton.feedback.v1.TargetAccount.target:type_name -> baton.feedback.v1.Target
-	38, // 52: baton.feedback.v1.TargetAccount.rows:type_name -> baton.feedback.v1.TargetRow
-	38, // 53: baton.feedback.v1.TargetAccount.total:type_name -> baton.feedback.v1.TargetRow
-	58, // 54: baton.feedback.v1.TargetRow.result:type_name -> baton.feedback.v1.TargetResult
-	44, // 55: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
-	44, // 56: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
-	0,  // 57: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	2,  // 58: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
-	6,  // 59: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
-	10, // 60: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
-	13, // 61: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
-	17, // 62: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
-	19, // 63: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
-	20, // 64: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
-	21, // 65: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
-	22, // 66: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
-	23, // 67: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
-	25, // 68: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
-	29, // 69: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
-	30, // 70: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
-	31, // 71: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
-	32, // 72: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
-	35, // 73: baton.feedback.v1.FeedbackService.GetTargetLedger:input_type -> baton.feedback.v1.GetTargetLedgerRequest
-	40, // 74: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
-	41, // 75: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
-	42, // 76: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
-	1,  // 77: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	4,  // 78: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
-	8,  // 79: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
-	11, // 80: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
-	14, // 81: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
-	18, // 82: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
-	26, // 83: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 84: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 85: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 86: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
-	24, // 87: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
-	24, // 88: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
-	34, // 89: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
-	34, // 90: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
-	34, // 91: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
-	33, // 92: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
-	36, // 93: baton.feedback.v1.FeedbackService.GetTargetLedger:output_type -> baton.feedback.v1.TargetLedger
-	34, // 94: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
-	34, // 95: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
-	34, // 96: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
-	77, // [77:97] is the sub-list for method output_type
-	57, // [57:77] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	48, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
+	47, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
+	16, // 16: baton.feedback.v1.FeedbackForm.dispositions:type_name -> baton.feedback.v1.FeedbackChoice
+	16, // 17: baton.feedback.v1.FeedbackForm.deal_stages:type_name -> baton.feedback.v1.FeedbackChoice
+	16, // 18: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
+	48, // 19: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	47, // 20: baton.feedback.v1.ListFeedbackRequest.since:type_name -> google.protobuf.Timestamp
+	21, // 21: baton.feedback.v1.ListFeedbackResponse.feedback:type_name -> baton.feedback.v1.LeadFeedback
+	47, // 22: baton.feedback.v1.LeadFeedback.given_at:type_name -> google.protobuf.Timestamp
+	48, // 23: baton.feedback.v1.LeadFeedback.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	49, // 24: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
+	50, // 25: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	29, // 26: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
+	47, // 27: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
+	47, // 28: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
+	51, // 29: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
+	47, // 30: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
+	52, // 31: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
+	53, // 32: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
+	54, // 33: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
+	47, // 34: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
+	30, // 35: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
+	47, // 36: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
+	55, // 37: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
+	56, // 38: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
+	57, // 39: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
+	47, // 40: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
+	31, // 41: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
+	50, // 42: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	58, // 43: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
+	37, // 44: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
+	47, // 45: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
+	47, // 46: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
+	59, // 47: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
+	60, // 48: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
+	61, // 49: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
+	62, // 50: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
+	47, // 51: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
+	63, // 52: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
+	42, // 53: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
+	59, // 54: baton.feedback.v1.Quarter.next:type_name -> baton.feedback.v1.TargetsProposed
+	60, // 55: baton.feedback.v1.Quarter.next_signatures:type_name -> baton.feedback.v1.TargetsSigned
+	40, // 56: baton.feedback.v1.TargetLedger.targets:type_name -> baton.feedback.v1.TargetAccount
+	58, // 57: baton.feedback.v1.TargetAccount.target:type_name -> baton.feedback.v1.Target
+	41, // 58: baton.feedback.v1.TargetAccount.rows:type_name -> baton.feedback.v1.TargetRow
+	41, // 59: baton.feedback.v1.TargetAccount.total:type_name -> baton.feedback.v1.TargetRow
+	61, // 60: baton.feedback.v1.TargetRow.result:type_name -> baton.feedback.v1.TargetResult
+	47, // 61: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
+	47, // 62: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
+	0,  // 63: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,  // 64: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,  // 65: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
+	10, // 66: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	13, // 67: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
+	17, // 68: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
+	19, // 69: baton.feedback.v1.FeedbackService.ListFeedback:input_type -> baton.feedback.v1.ListFeedbackRequest
+	22, // 70: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
+	23, // 71: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
+	24, // 72: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
+	25, // 73: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
+	26, // 74: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
+	28, // 75: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
+	32, // 76: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
+	33, // 77: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
+	34, // 78: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
+	35, // 79: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
+	38, // 80: baton.feedback.v1.FeedbackService.GetTargetLedger:input_type -> baton.feedback.v1.GetTargetLedgerRequest
+	43, // 81: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
+	44, // 82: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
+	45, // 83: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
+	1,  // 84: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,  // 85: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	8,  // 86: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
+	11, // 87: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	14, // 88: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
+	18, // 89: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
+	20, // 90: baton.feedback.v1.FeedbackService.ListFeedback:output_type -> baton.feedback.v1.ListFeedbackResponse
+	29, // 91: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 92: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 93: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 94: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
+	27, // 95: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
+	27, // 96: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
+	37, // 97: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
+	37, // 98: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
+	37, // 99: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
+	36, // 100: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
+	39, // 101: baton.feedback.v1.FeedbackService.GetTargetLedger:output_type -> baton.feedback.v1.TargetLedger
+	37, // 102: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
+	37, // 103: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
+	37, // 104: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
+	84, // [84:105] is the sub-list for method output_type
+	63, // [63:84] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }
@@ -3844,7 +4095,7 @@ func file_baton_feedback_v1_feedback_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_feedback_service_proto_rawDesc), len(file_baton_feedback_v1_feedback_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
