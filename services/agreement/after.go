@@ -105,7 +105,17 @@ func (a *Agreement) Year() Year {
 	return a.year
 }
 
+// afterPlaces says where the parts of what comes after the handoff stand.
+type afterPlaces struct {
+	dispositions, within, calendar, arbiter place
+	// then are the handles of who is told after the arbiter, reasons and purposes the
+	// elements of these lists, in their order.
+	then              []reference
+	reasons, purposes []place
+}
+
 func (d *draft) readDispositions(v value) {
+	d.after.dispositions = v.key
 	list, ok := d.items(v)
 	d.some(v, ok, len(list), "nothing can come of a touch; add at least one disposition, or remove `dispositions`")
 	seen := make(map[string]int)
@@ -143,10 +153,14 @@ func (d *draft) readFeedback(v value) {
 		may("required", "Questions that must be answered: interest, why, talk, missing, vertical, persona, ease or phrases.", func(v value) {
 			d.wordsInto(&f.Required, FeedbackQuestions())(v)
 		}),
-		may("within", "How long after a lead was accepted they have to be answered, in working time.", d.durationInto(&f.Within)),
+		may("within", "How long after a lead was accepted they have to be answered, in working time.", func(v value) {
+			d.after.within = v.key
+			f.Within = d.duration(v)
+		}),
 		may("calendar", "Whose working time counts; one of `calendars`. Without it: the calendar of the lead's pool.", func(v value) {
 			f.Calendar = d.id(v)
 			calendar = reference{v.place, f.Calendar}
+			d.after.calendar = v.key
 		}),
 	)
 	d.clocksAt = append(d.clocksAt, calendar)
@@ -161,7 +175,10 @@ func (d *draft) readDisputes(v value) {
 	p := &d.agreement.disputes
 	calendar := reference{}
 	ok := d.fields(v, "disputes",
-		must("arbiter", "with the handle of who decides", "The handle of the person who decides.", d.handleInto(&p.Arbiter)),
+		must("arbiter", "with the handle of who decides", "The handle of the person who decides.", func(v value) {
+			d.after.arbiter = v.place
+			p.Arbiter = d.handle(v)
+		}),
 		must("within", "with the working time after which an open case goes to the arbiter, such as 16h", "The working time after which a case that is still open is put before the arbiter.", d.durationInto(&p.Within)),
 		must("calendar", "with whose working time counts; one of `calendars`", "Whose working time counts; one of `calendars`.", func(v value) {
 			p.Calendar = d.id(v)
@@ -173,6 +190,7 @@ func (d *draft) readDisputes(v value) {
 				to := ""
 				if d.handleInto(&to)(item); to != "" {
 					p.Then = append(p.Then, to)
+					d.after.then = append(d.after.then, reference{item.place, to})
 				}
 			}
 		}),
@@ -207,6 +225,7 @@ func (d *draft) readPurposes(v value) {
 	seen := make(map[string]int)
 	for i, item := range list {
 		p := &d.agreement.purposes[i]
+		d.after.purposes = append(d.after.purposes, item.place)
 		p.when = always
 		said := false
 		d.fields(item, "the purpose",

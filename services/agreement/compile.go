@@ -79,6 +79,8 @@ type draft struct {
 	halves         []halving
 	// clocksAt are the calendars that clocks name.
 	clocksAt []reference
+	// after are the places of what comes after the handoff.
+	after afterPlaces
 	// questionnaireAt is where the questions of all calls stand, questionsAt where
 	// each list of questions does.
 	questionnaireAt place

@@ -74,6 +74,7 @@ func (d *draft) complete() {
 	}
 	c.handoff()
 	c.routing()
+	c.afterwards()
 	if c.undecided {
 		c.notices.add(d.profileAt, "the conditions read so many facts at once that not every contradiction among them was looked for; shorter conditions can be checked")
 	}

@@ -748,6 +748,7 @@ func (d *draft) reasons(v value) {
 	consequences := []string{"next-person", "nurture", "disqualify"}
 	seen := make(map[string]int)
 	for _, item := range list {
+		d.after.reasons = append(d.after.reasons, item.place)
 		r := Reason{}
 		d.fields(item, "the reason",
 			must("id", "to name it", "Names the reason.", d.uniqueID(&r.ID, seen, "reason")),

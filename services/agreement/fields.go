@@ -57,6 +57,9 @@ func (a *Agreement) uses() (out []use) {
 	for _, h := range a.handoffs {
 		out = append(out, use{"handoff " + h.ID, slices.Concat(h.when.variables, h.needs)})
 	}
+	for _, p := range a.purposes {
+		out = append(out, use{"purpose " + p.ID, p.when.variables})
+	}
 	for _, o := range a.overlays {
 		out = append(out, use{"overlay " + o.ID, o.when.variables})
 	}

@@ -67,6 +67,7 @@ func (a *Agreement) Outline() []Part {
 		a.sectionPart("problems", "Problems", "What stands in the way."),
 		a.glossaryPart(), a.rolesPart(), a.stagesPart(), a.profilePart(), a.personasPart(), a.signalsPart(),
 		a.questionnairesPart(), a.nurturePart(), a.handoffsPart(), a.poolsPart(), a.oneOwnerPart(), a.calendarsPart(), a.holidaySetsPart(), a.reasonsPart(), a.movesPart(), a.clocksPart(),
+		a.acceptedPart(), a.dispositionsPart(), a.dealStagesPart(), a.feedbackPart(), a.disputesPart(), a.purposesPart(),
 		a.overlaysPart(), a.prioritiesPart(), a.sectionPart("responsibilities", "Responsibilities", ""),
 		a.sectionPart("meetings", "Meetings", ""), a.answersPart(), a.touchesPart(), a.wordsPart(), a.validityPart(),
 	}
@@ -441,6 +442,12 @@ func (a *Agreement) validityPart() Part {
 	lines := []Line{{Label: "In force", Text: from + ", until a later version is"}}
 	if !a.baseline.IsZero() {
 		lines = append(lines, Line{Label: "Reports count", Text: "from " + moment(a.baseline) + ", unless somebody asks for earlier"})
+	}
+	if a.year.Zone != nil {
+		lines = append(lines,
+			Line{Label: "A year of reports starts", Text: "in " + a.year.Starts.String()},
+			Line{Label: "Days, weeks, months and quarters of reports", Text: "begin by the time zone " + a.year.Zone.String()},
+		)
 	}
 	return Part{ID: "validity", Title: "When it counts", Items: []Item{{Concerns: bothParties, Lines: lines}}}
 }

@@ -324,6 +324,9 @@ func (a *Agreement) reasonsPart() Part {
 		if r.Credit {
 			item.Lines = append(item.Lines, Line{Label: "The person", Text: "gets another lead for it"})
 		}
+		if r.Attempts > 0 {
+			item.Lines = append(item.Lines, Line{Label: "Before it is given", Text: plural(r.Attempts, "attempt", "attempts") + " to reach the person"})
+		}
 		item.Lines = append(item.Lines, Line{Label: "Written as", Text: r.ID})
 		p.Items = append(p.Items, item)
 	}

@@ -43,6 +43,9 @@ func (a *Agreement) conditions() []*condition {
 	for i := range a.handoffs {
 		out = append(out, a.handoffs[i].when)
 	}
+	for i := range a.purposes {
+		out = append(out, a.purposes[i].when)
+	}
 	for i := range a.overlays {
 		out = append(out, a.overlays[i].when)
 	}

@@ -2,6 +2,7 @@ package agreement
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	_ "embed" // The starter document.
 	"encoding/base64"
@@ -21,6 +22,8 @@ type StarterParams struct {
 	// chloe, dan. The last two take the large companies; the first manages the
 	// pool that takes everything else.
 	Members []string
+	// Arbiter is the handle of who decides disputes; empty = director.
+	Arbiter string
 }
 
 //go:embed starter.yaml.tmpl
@@ -39,6 +42,7 @@ func Starter(p StarterParams) []byte {
 	if zone == "" {
 		zone = "UTC"
 	}
+	arbiter := cmp.Or(p.Arbiter, "director")
 	large := members[max(len(members)-2, 0):]
 	everything := members[:max(len(members)-1, 1)]
 	quoted := func(list []string) []string {
@@ -57,6 +61,7 @@ func Starter(p StarterParams) []byte {
 		"Inside":       quoted(everything),
 		"Large":        quoted(large),
 		"Manager":      scalarText(members[0]),
+		"Arbiter":      scalarText(arbiter),
 		"LargeManager": scalarText(large[len(large)-1]),
 	}); err != nil {
 		panic("the starter agreement cannot be written: " + err.Error())

@@ -41,11 +41,30 @@ func TestStarterPassesItsOwnChecks(t *testing.T) {
 			consequences = append(consequences, r.Consequence)
 		}
 	}
-	if len(a.Reasons()) != 5 || len(consequences) != 3 {
-		t.Errorf("%d reasons with %d consequences, want 5 with 3", len(a.Reasons()), len(consequences))
+	if len(a.Reasons()) != 6 || len(consequences) != 3 {
+		t.Errorf("%d reasons with %d consequences, want 6 with 3", len(a.Reasons()), len(consequences))
 	}
 	if len(a.Pools()) != 2 || len(a.Glossary()) == 0 || len(a.sections) == 0 || a.Accountable(Sales) == "" || a.NurtureOwner() == "" {
 		t.Error("the starter lacks a part")
+	}
+	feedback, asks := a.Feedback()
+	disputes, settled := a.Disputes()
+	within, _, returns := a.AcceptedByDefault()
+	if !asks || len(feedback.Why) == 0 || len(feedback.Talk) == 0 || len(feedback.Missing) == 0 || len(feedback.Required) == 0 || feedback.Within == 0 ||
+		!settled || disputes.Arbiter != "director" || !returns || within != 24*time.Hour || len(a.Dispositions()) == 0 || len(a.DealStages()) == 0 {
+		t.Error("the starter lacks a part on what comes after the handoff")
+	}
+	if year := a.Year(); year.Starts != time.January || year.Zone.String() != "Europe/Berlin" {
+		t.Errorf("the year starts in %s, %s", year.Starts, year.Zone)
+	}
+	for want, f := range map[string]*leadv1.Features{
+		"new-business":  {},
+		"retention":     {Answers: map[string]*leadv1.Value{"customer": {Kind: &leadv1.Value_Flag{Flag: true}}}},
+		"sales-support": {Attribution: &leadv1.Attribution{Medium: "sales"}},
+	} {
+		if got := a.Purpose(Facts{Features: f}); got != want {
+			t.Errorf("purpose %q, want %q", got, want)
+		}
 	}
 	if sheet, ok := a.Questionnaire(leadv1.Stage_STAGE_MQL); !ok || sheet.Version == "" || len(sheet.Questions) == 0 {
 		t.Error("the starter has no questionnaire")

@@ -8,19 +8,24 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/lead"
 )
 
 // DecideOutcome says what a member's outcome makes of a lead: events, or a fault
-// that says why not. Now is the time of recording; noteSealed is the request's
-// note, sealed, or nil.
-func DecideOutcome(s *lead.State, req *feedbackv1.RecordOutcomeRequest, actor access.Actor, now time.Time, noteSealed *leadv1.Sealed) ([]proto.Message, error) {
+// that says why not. Now is the time of recording, and rules is the agreement in force
+// then, or nil; noteSealed is the request's note, sealed, or nil.
+func DecideOutcome(s *lead.State, req *feedbackv1.RecordOutcomeRequest, actor access.Actor, now time.Time, rules *agreement.Agreement, noteSealed *leadv1.Sealed) ([]proto.Message, error) {
 	if s.State == leadv1.State_STATE_UNSPECIFIED {
 		return nil, fault.New(fault.NotFound, "there is no lead %s", req.GetLeadId())
 	}
 	if err := checkOutcome(s, req, now); err != nil {
+		return nil, err
+	}
+	reached, err := agreed(rules, req)
+	if err != nil {
 		return nil, err
 	}
 	if !s.Open() {
@@ -34,6 +39,8 @@ func DecideOutcome(s *lead.State, req *feedbackv1.RecordOutcomeRequest, actor ac
 		Kind: req.GetKind(), Member: member,
 		Channel: req.GetChannel(), Reason: req.GetReason(),
 		ValueMinor: req.GetValueMinor(), Currency: req.GetCurrency(),
+		Direction: req.GetDirection(), Disposition: req.GetDisposition(), Reached: reached,
+		DealStage: req.GetDealStage(), Minutes: req.GetMinutes(),
 		Note: noteSealed,
 	}}, nil
 }
@@ -43,9 +50,9 @@ func checkOutcome(s *lead.State, req *feedbackv1.RecordOutcomeRequest, now time.
 	kind := req.GetKind()
 	switch kind {
 	case leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, leadv1.OutcomeKind_OUTCOME_KIND_WORKING,
-		leadv1.OutcomeKind_OUTCOME_KIND_WON, leadv1.OutcomeKind_OUTCOME_KIND_LOST:
+		leadv1.OutcomeKind_OUTCOME_KIND_STAGE, leadv1.OutcomeKind_OUTCOME_KIND_WON, leadv1.OutcomeKind_OUTCOME_KIND_LOST:
 	default:
-		return fault.New(fault.Invalid, "kind: say what became of the lead: touch, working, won or lost")
+		return fault.New(fault.Invalid, "kind: say what became of the lead: touch, working, stage, won or lost")
 	}
 	if req.GetChannel() != "" && kind != leadv1.OutcomeKind_OUTCOME_KIND_TOUCH {
 		return fault.New(fault.Invalid, "channel: only a touch has one")

@@ -92,7 +92,7 @@ func TestDecideOutcome(t *testing.T) {
 		"the admin is not the owner": {state: accepted, actor: access.Actor{Handle: access.AdminHandle, Admin: true}, req: &feedbackv1.RecordOutcomeRequest{Kind: touch}, fault: fault.Denied, text: "lead l1 is with ana: a touch is recorded by who has it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := DecideOutcome(test.state, test.req, test.actor, now, nil)
+			got, err := DecideOutcome(test.state, test.req, test.actor, now, nil, nil)
 			if test.want == nil {
 				if !fault.Is(err, test.fault) || err.Error() != test.text || got != nil {
 					t.Fatalf("answered %v, %v (%v);\nwant %s: %s", got, err, fault.Of(err), test.fault, test.text)
@@ -112,7 +112,7 @@ func TestDecideOutcome(t *testing.T) {
 func TestDecideOutcomeKeepsTheSealedNote(t *testing.T) {
 	note := &leadv1.Sealed{KeyId: "note-1"}
 	s := &lead.State{ID: "l1", State: leadv1.State_STATE_ACCEPTED, Owner: "ana"}
-	got, err := DecideOutcome(s, &feedbackv1.RecordOutcomeRequest{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WORKING, Note: "she likes tea"}, ana, start, note)
+	got, err := DecideOutcome(s, &feedbackv1.RecordOutcomeRequest{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WORKING, Note: "she likes tea"}, ana, start, nil, note)
 	if err != nil {
 		t.Fatal(err)
 	}

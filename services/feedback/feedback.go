@@ -4,7 +4,8 @@
 //
 // It says OutcomeRecorded, for members who tell what they did and for files of other
 // systems; OutcomeWaiting and OutcomeReleased for outcomes that come before their
-// leads. What it hears are those alone; figures are made of its events by report.
+// leads; and FeedbackGiven, for what sales learned that marketing wants to know. What it
+// hears are those alone; figures are made of its events by report.
 package feedback
 
 import (

@@ -9,6 +9,7 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
@@ -73,8 +74,9 @@ func (o *Outcomes) ImportOutcomes(ctx context.Context, req *feedbackv1.ImportOut
 	for rows := req.GetRows(); len(rows) > 0; {
 		n := min(len(rows), atOnce)
 		var results []*feedbackv1.OutcomeResult
+		rules := o.rules(o.clock.Now())
 		_, err := o.batch.Write(ctx, Name, func(v *ledger.View) (drafts []ledger.Draft, err error) {
-			results, drafts, err = o.taken(v.Now, v.Lead, req.GetSource(), actor.Handle, rows[:n])
+			results, drafts, err = o.taken(v.Now, v.Lead, rules.Agreement, req.GetSource(), actor.Handle, rows[:n])
 			return drafts, err
 		})
 		if err != nil {
@@ -86,8 +88,9 @@ func (o *Outcomes) ImportOutcomes(ctx context.Context, req *feedbackv1.ImportOut
 	return out, nil
 }
 
-// taken says what becomes of rows; each sees the ones before it.
-func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error), source, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
+// taken says what becomes of rows; each sees the ones before it. Their words are held
+// against the rules in force when they are taken, also where they wait.
+func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error), rules *agreement.Agreement, source, actor string, rows []*feedbackv1.OutcomeRow) ([]*feedbackv1.OutcomeResult, []ledger.Draft, error) {
 	var results []*feedbackv1.OutcomeResult
 	var drafts []ledger.Draft
 	states, waits := map[string]*lead.State{}, map[string]bool{}
@@ -110,12 +113,19 @@ func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error),
 		stated := &leadv1.OutcomeRecorded{
 			Kind: row.GetKind(), Member: row.GetMember(), Channel: row.GetChannel(), Reason: row.GetReason(),
 			ValueMinor: row.GetValueMinor(), Currency: row.GetCurrency(),
+			Direction: row.GetDirection(), Disposition: row.GetDisposition(), DealStage: row.GetDealStage(), Minutes: row.GetMinutes(),
 		}
 		_, done := s.Done(cause)
 		if done || waits[cause] || o.waiting.has(id, row.GetKey()) {
 			result.Outcome = "repeat"
 			continue
 		}
+		reached, err := agreed(rules, stated)
+		if err != nil {
+			result.Outcome, result.Text = "refused", err.Error()
+			continue
+		}
+		stated.Reached = reached
 		body, err := DecideImported(s, stated, occurred, now)
 		switch {
 		case err != nil && s.ID != "" || fault.Is(err, fault.Invalid):

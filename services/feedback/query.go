@@ -10,6 +10,7 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -27,6 +28,26 @@ type Outcomes struct {
 	// batch and waiting are what imports need; nil = none are taken.
 	batch   Batch
 	waiting *Waiting
+	// InForce answers the version of the agreement in force at an instant, or nil; where
+	// it is nil itself, none ever is.
+	InForce func(at time.Time) *agreement.Version
+	// Open opens the personal data of a lead, which no phrase may hold a word of.
+	Open Opener
+	// Given is the fold of what was said.
+	Given *Given
+}
+
+// Opener opens the personal data of a lead; fault.NotFound once it is erased.
+type Opener func(ctx context.Context, leadID string, sealed *leadv1.Sealed) (*leadv1.PersonalData, error)
+
+// rules are those in force at an instant: version 0 without an agreement where none is.
+func (o *Outcomes) rules(at time.Time) *agreement.Version {
+	if o.InForce != nil {
+		if v := o.InForce(at); v != nil {
+			return v
+		}
+	}
+	return &agreement.Version{}
 }
 
 // NewOutcomes makes the FeedbackService.
@@ -58,9 +79,10 @@ func (o *Outcomes) RecordOutcome(ctx context.Context, req *feedbackv1.RecordOutc
 	if err != nil {
 		return nil, err
 	}
+	rules := o.rules(o.clock.Now())
 	seq, err := o.writer.Say(ctx, func(s *lead.State, _ uint64) ([]ledger.Draft, error) {
 		now := o.clock.Now()
-		bodies, err := DecideOutcome(s, req, actor, now, note)
+		bodies, err := DecideOutcome(s, req, actor, now, rules.Agreement, note)
 		if err != nil {
 			return nil, err
 		}

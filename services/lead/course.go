@@ -168,6 +168,7 @@ func (c *Course) Evolve(body proto.Message, occurred, recorded time.Time) bool {
 var outcomeMoments = map[leadv1.OutcomeKind]MomentKind{
 	leadv1.OutcomeKind_OUTCOME_KIND_TOUCH:   MomentTouched,
 	leadv1.OutcomeKind_OUTCOME_KIND_WORKING: MomentWorked,
+	leadv1.OutcomeKind_OUTCOME_KIND_STAGE:   MomentWorked,
 	leadv1.OutcomeKind_OUTCOME_KIND_WON:     MomentClosed,
 	leadv1.OutcomeKind_OUTCOME_KIND_LOST:    MomentClosed,
 }

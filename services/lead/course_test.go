@@ -31,6 +31,7 @@ func TestCourse(t *testing.T) {
 		{&leadv1.LeadOffered{Member: "ana", Pool: "inside"}, noon, noon},
 		{&leadv1.ClockBreached{Clock: &leadv1.ClockRef{Clock: "take", StartedAt: timestamppb.New(noon)}}, noon, later},
 		{&leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: "ana"}, noon, later},
+		{&leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_STAGE, Member: "ana", DealStage: "offer"}, later, later},
 		{&leadv1.ClockRestated{Clock: &leadv1.ClockRef{Clock: "take", StartedAt: timestamppb.New(noon)}, Because: "e7", WasSpent: durationpb.New(time.Hour)}, later, later},
 		{&leadv1.OfferRejected{Member: "ana", Consequence: leadv1.Consequence_CONSEQUENCE_DISQUALIFY}, later, later},
 	} {
@@ -44,6 +45,7 @@ func TestCourse(t *testing.T) {
 		{Kind: MomentQualified, At: noon, Known: noon, Picture: second},
 		{Kind: MomentOffered, At: noon, Known: noon, Member: "ana", Pool: "inside", Picture: third},
 		{Kind: MomentTouched, At: noon, Known: later, Member: "ana", Picture: third, Event: "e7"},
+		{Kind: MomentWorked, At: later, Known: later, Member: "ana", Picture: third},
 		{Kind: MomentRejected, At: later, Known: later, Member: "ana", Picture: third},
 		{Kind: MomentClosed, At: later, Known: later, Member: "ana", Picture: third},
 	}, Said: []ClockSaid{{Kind: ClockBreached, Clock: "take", Started: noon}, {Kind: ClockRestated, Clock: "take", Started: noon, Because: "e7", Was: time.Hour}}}

@@ -18,6 +18,12 @@ const CommandPrefix = "cmd:"
 // it repeats a submission, where other touches stand for themselves.
 const SameForm = "same-form"
 
+// Directions of a touch of sales: who came to whom.
+const (
+	DirectionIn  = "in"
+	DirectionOut = "out"
+)
+
 // Reasons for leaving a lead with marketing.
 const (
 	ReasonProfile     = "profile"
@@ -57,9 +63,11 @@ type State struct {
 	// AgreementVersion decided last; Persona is the one that matched.
 	AgreementVersion int64
 	Persona          string
-	Explanation      *leadv1.Explanation
-	RecheckAt        time.Time
-	NurtureReason    string
+	// Purpose is what the lead is for; empty = none is agreed.
+	Purpose       string
+	Explanation   *leadv1.Explanation
+	RecheckAt     time.Time
+	NurtureReason string
 	// NurtureSince is when the lead came to marketing for that reason.
 	NurtureSince time.Time
 	// NurtureMade counts the touches of the nurture plan that were made since the
@@ -130,8 +138,13 @@ type State struct {
 
 	Touches      int64
 	FirstTouchAt time.Time
-	AcceptedAt   time.Time
-	ClosedAt     time.Time
+	// TouchesTried counts the touches, but for those that came from the person, since the
+	// lead was last offered to somebody: attempts of who has it.
+	TouchesTried int64
+	// DealStage is the stage of its deal, one of the agreed ones; empty = none was said.
+	DealStage  string
+	AcceptedAt time.Time
+	ClosedAt   time.Time
 	// Reason of the last rejection, refusal or loss.
 	Reason      string
 	Consequence leadv1.Consequence
@@ -253,7 +266,7 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 		// Looked at on its date, and left where it was: its plan goes on.
 		again := s.State == leadv1.State_STATE_NURTURING && s.NurtureReason == e.GetReason() && e.GetCallId() == ""
 		s.State = leadv1.State_STATE_NURTURING
-		s.AgreementVersion, s.Explanation = e.GetAgreementVersion(), e.GetExplanation()
+		s.AgreementVersion, s.Explanation, s.Purpose = e.GetAgreementVersion(), e.GetExplanation(), e.GetPurpose()
 		s.RecheckAt, s.NurtureReason = e.GetRecheckAt().AsTime(), e.GetReason()
 		s.Consequence = leadv1.Consequence_CONSEQUENCE_UNSPECIFIED
 		if !again {
@@ -275,13 +288,14 @@ func (s *State) Evolve(body proto.Message, occurred, recorded time.Time) {
 	case *leadv1.CallRecorded:
 		s.Calls = append(s.Calls, e)
 		s.touched(occurred)
+		s.TouchesTried++
 	case *leadv1.LeadOffered:
 		s.handed()
 		s.State = leadv1.State_STATE_OFFERED
 		s.AgreementVersion = e.GetAgreementVersion()
 		s.Pool, s.Group, s.Rule = e.GetPool(), e.GetGroup(), e.GetRule()
 		s.Offers, s.OfferedTo, s.TakeBy, s.RemindAt = e.GetOffer(), e.GetMember(), e.GetTakeBy().AsTime(), instant(e.GetRemindAt())
-		s.ChosenBy, s.Turn = e.GetChosenBy(), e.GetTurn()
+		s.ChosenBy, s.Turn, s.TouchesTried = e.GetChosenBy(), e.GetTurn(), 0
 		s.RoutingSummary, s.Considered, s.Counts = e.GetSummary(), e.GetConsidered(), e.GetCounts()
 		s.BlockedBy, s.BlockedText, s.Owner = "", "", ""
 		s.WaitingSince, s.LookAgainAt, s.MoveTo = time.Time{}, time.Time{}, ""
@@ -372,7 +386,7 @@ func (s *State) qualified(e *leadv1.LeadQualified, recorded time.Time) {
 	if e.GetStage() > s.Stage {
 		s.Stage = e.GetStage()
 	}
-	s.AgreementVersion, s.Explanation = e.GetAgreementVersion(), e.GetExplanation()
+	s.AgreementVersion, s.Explanation, s.Purpose = e.GetAgreementVersion(), e.GetExplanation(), e.GetPurpose()
 	if e.GetPersona() != "" {
 		s.Persona = e.GetPersona()
 	}
@@ -413,13 +427,16 @@ type Moved struct {
 	// worked on it.
 	Accepted, Working bool
 	Pool, Group       string
+	// Tried counts how often they had tried to reach the person.
+	Tried int64
 }
 
 // reassigned frees the lead from whoever had it, until routing says who gets it. A move
 // that is taken back makes an accepted lead theirs again.
 func (s *State) reassigned(e *leadv1.LeadReassigned) {
 	from, _ := s.Held()
-	s.Moved = Moved{From: from, WaitingSince: s.WaitingSince, Accepted: s.Owner != "", Working: s.State == leadv1.State_STATE_WORKING, Pool: s.Pool, Group: s.Group}
+	before := s.Moved
+	s.Moved = Moved{From: from, WaitingSince: s.WaitingSince, Accepted: s.Owner != "", Working: s.State == leadv1.State_STATE_WORKING, Pool: s.Pool, Group: s.Group, Tried: s.TouchesTried}
 	s.Batch, s.MoveTo, s.Excluded = e.GetBatchId(), e.GetTo(), e.GetExcluded()
 	s.free()
 	// Qualified again until routing says who gets it; one that waits keeps its place.
@@ -435,7 +452,7 @@ func (s *State) reassigned(e *leadv1.LeadReassigned) {
 	if e.GetWorking() {
 		s.State = leadv1.State_STATE_WORKING
 	}
-	s.Pool, s.Group = e.GetPool(), e.GetGroup()
+	s.Pool, s.Group, s.TouchesTried = e.GetPool(), e.GetGroup(), before.Tried
 }
 
 // GivenBack says whether a move takes another back by which somebody lost a lead that
@@ -459,7 +476,10 @@ func (s *State) outcome(e *leadv1.OutcomeRecorded, occurred time.Time) {
 	switch e.GetKind() {
 	case leadv1.OutcomeKind_OUTCOME_KIND_TOUCH:
 		s.touched(occurred)
-	case leadv1.OutcomeKind_OUTCOME_KIND_WORKING:
+		if e.GetDirection() != DirectionIn {
+			s.TouchesTried++
+		}
+	case leadv1.OutcomeKind_OUTCOME_KIND_WORKING, leadv1.OutcomeKind_OUTCOME_KIND_STAGE:
 		if s.State == leadv1.State_STATE_ACCEPTED {
 			s.State = leadv1.State_STATE_WORKING
 		}
@@ -468,6 +488,9 @@ func (s *State) outcome(e *leadv1.OutcomeRecorded, occurred time.Time) {
 		s.ValueMinor, s.Currency = e.GetValueMinor(), e.GetCurrency()
 	case leadv1.OutcomeKind_OUTCOME_KIND_LOST:
 		s.State, s.ClosedAt, s.Reason = leadv1.State_STATE_LOST, occurred, e.GetReason()
+	}
+	if e.GetDealStage() != "" {
+		s.DealStage = e.GetDealStage()
 	}
 	if e.GetHistorical() && e.GetMember() != "" {
 		s.Owner = e.GetMember()

@@ -216,7 +216,7 @@ func TestEvolve(t *testing.T) {
 			s.Explanation, s.RecheckAt, s.NurtureSince = &leadv1.Explanation{Summary: "not yet"}, noon.Add(720*time.Hour), noon
 		}},
 		"called": {past(opened()), callBy("c1", true, true), func(s *State) {
-			s.Calls, s.Touches, s.FirstTouchAt = []*leadv1.CallRecorded{callBy("c1", true, true)}, 1, noon
+			s.Calls, s.Touches, s.TouchesTried, s.FirstTouchAt = []*leadv1.CallRecorded{callBy("c1", true, true)}, 1, 1, noon
 		}},
 		"offered out of the line": {past(opened(), asMQL(), queuedFor("full")), offeredTo("ana", 1), func(s *State) {
 			s.Handoff = Touch{At: noon}
@@ -279,10 +279,41 @@ func TestEvolve(t *testing.T) {
 			s.State, s.OfferedTo, s.TakeBy, s.TimedOut = leadv1.State_STATE_QUALIFIED, "", time.Time{}, []string{"ana"}
 		}},
 		"touched": {past(opened(), asMQL(), offeredTo("ana", 1)), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_TOUCH), func(s *State) {
-			s.Touches, s.FirstTouchAt = 1, noon
+			s.Touches, s.TouchesTried, s.FirstTouchAt = 1, 1, noon
 		}},
 		"worked": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING), func(s *State) {
 			s.State = leadv1.State_STATE_WORKING
+		}},
+		"touched by the person": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: "ana", Direction: DirectionIn}, func(s *State) {
+			s.Touches, s.FirstTouchAt = 1, noon
+		}},
+		"offered anew, nobody has tried yet": {past(opened(), asMQL(), offeredTo("ben", 1), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_TOUCH), &leadv1.OfferTimedOut{Member: "ben", Offer: 1}), offeredTo("ana", 2), func(s *State) {
+			s.TouchesTried, s.State, s.Offers, s.OfferedTo, s.TakeBy = 0, leadv1.State_STATE_OFFERED, 2, "ana", noon.Add(2*time.Hour)
+			s.Considered = []*leadv1.Candidate{{Member: "ana", Eligible: true}}
+		}},
+		"given back with what was tried": {past(opened(), asMQL(), offeredTo("ben", 1), &leadv1.OfferAccepted{Member: "ben", Offer: 1}, outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_TOUCH), &leadv1.LeadReassigned{From: "ben", To: "ana", BatchId: "b1"}, offeredTo("ana", 2)), &leadv1.LeadReassigned{From: "ana", To: "ben", BatchId: "b2", Undoes: "b1", Accepted: true, Pool: "inside", Group: "sales"}, func(s *State) {
+			s.State, s.Owner, s.OfferedTo, s.TakeBy, s.TouchesTried = leadv1.State_STATE_ACCEPTED, "ben", "", time.Time{}, 1
+			s.Batch, s.Moved = "b2", Moved{From: "ana", Pool: "inside", Group: "sales"}
+		}},
+		"a deal that begins": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_STAGE, Member: "ana", DealStage: "offer"}, func(s *State) {
+			s.State, s.DealStage = leadv1.State_STATE_WORKING, "offer"
+		}},
+		"a deal that is won stays at its stage": {past(opened(), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_STAGE, DealStage: "offer"}), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WON), func(s *State) {
+			s.State, s.ClosedAt = leadv1.State_STATE_WON, noon
+		}},
+		"FeedbackGiven moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.FeedbackGiven{}, func(s *State) { s.Events-- }},
+		"DisputeOpened moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeOpened{}, func(s *State) { s.Events-- }},
+		"DisputeAnswered moves nothing":  {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeAnswered{}, func(s *State) { s.Events-- }},
+		"DisputeEscalated moves nothing": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeEscalated{}, func(s *State) { s.Events-- }},
+		"DisputeDecided moves nothing":   {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeDecided{}, func(s *State) { s.Events-- }},
+		"DisputeLinked moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeLinked{}, func(s *State) { s.Events-- }},
+		"qualified for a purpose": {past(opened(), nurturedFor(ReasonProfile)), &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_MQL, AgreementVersion: 1, Purpose: "retention"}, func(s *State) {
+			s.State, s.Stage, s.WaitingSince, s.Purpose = leadv1.State_STATE_QUALIFIED, leadv1.Stage_STAGE_MQL, later, "retention"
+			s.RecheckAt, s.NurtureReason, s.NurtureSince, s.Explanation = time.Time{}, "", time.Time{}, nil
+		}},
+		"nurtured for a purpose": {past(opened()), &leadv1.LeadNurtured{AgreementVersion: 1, Reason: ReasonProfile, RecheckAt: timestamppb.New(later), Purpose: "retention"}, func(s *State) {
+			s.State, s.AgreementVersion, s.NurtureReason, s.Purpose = leadv1.State_STATE_NURTURING, 1, ReasonProfile, "retention"
+			s.RecheckAt, s.NurtureSince = later, noon
 		}},
 		"worked, though nobody has taken it": {past(opened(), asMQL()), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING), func(*State) {}},
 		"won": {past(opened(), asMQL(), offeredTo("ana", 1), &leadv1.OfferAccepted{Member: "ana", Offer: 1}), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, Member: "ana", ValueMinor: 5, Currency: "EUR"}, func(s *State) {
@@ -450,7 +481,7 @@ func anything(t *rapid.T) proto.Message {
 		&leadv1.OfferAccepted{Member: who, Offer: 1}, &leadv1.OfferTimedOut{Member: who, Offer: 1},
 		&leadv1.OfferRejected{Member: who, Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON}, &leadv1.OfferRejected{Member: who, Consequence: leadv1.Consequence_CONSEQUENCE_NURTURE},
 		&leadv1.OfferRejected{Member: who, Consequence: leadv1.Consequence_CONSEQUENCE_DISQUALIFY},
-		outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_TOUCH), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WON), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_LOST),
+		outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_TOUCH), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WORKING), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WON), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_LOST), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_STAGE),
 		&leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WORKING, Member: who, Historical: true},
 		&leadv1.OfferReminded{Member: who, Offer: 1}, &leadv1.LeadReassigned{From: who, Reason: "left", BatchId: id},
 		&leadv1.HandlingFailed{Service: "routing"}, &routingv1.PoolAdvanced{},

@@ -3,9 +3,10 @@ package lead
 import "strings"
 
 // Telling says whether an event, by its type, only says that somebody was told of
-// another one. Nothing about the lead follows from it: whoever decides need not
-// look, and what is decided next follows from the event before.
+// another one, or what somebody thinks of the lead. Nothing about the lead follows from
+// it: whoever decides need not look, and what is decided next follows from the event
+// before.
 func Telling(eventType string) bool {
 	name, ours := strings.CutPrefix(eventType, "baton.lead.v1.")
-	return ours && (strings.HasPrefix(name, "Notice") || name == "RecordWritten")
+	return ours && (strings.HasPrefix(name, "Notice") || name == "RecordWritten" || name == "FeedbackGiven")
 }

@@ -97,6 +97,10 @@ func (r *Routing) reject(b *batch, s *lead.State, item *ledger.Item, cmd *reject
 		item.Err = fault.New(fault.Invalid, "%q is not an agreed reason; use one of %v", cmd.reason, known)
 		return
 	}
+	if why := b.turn.mayGiveBack(s, reason); why != "" {
+		item.Err = fault.New(fault.State, "%s", why)
+		return
+	}
 	body := &leadv1.OfferRejected{
 		Member: cmd.member, Offer: s.Offers, Reason: reason.ID, Consequence: reason.Consequence, AgreementVersion: b.turn.version, Note: cmd.note,
 	}

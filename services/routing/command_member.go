@@ -18,6 +18,8 @@ type member struct {
 	subject string
 	handle  string
 	body    proto.Message
+	// from is when it began to hold; zero = now.
+	from time.Time
 }
 
 // memberCommand carries out a command on a member, or refuses it.
@@ -32,7 +34,7 @@ func (r *Routing) memberCommand(leads folds, b *batch, item *ledger.Item, cmd *m
 		repeat(item, cmd, first.Command.(*member).body)
 		return nil
 	}
-	draft := ledger.Draft{Subject: cmd.subject, Body: cmd.body, Cause: item.Cause, Correlation: cmd.subject, Actor: item.Actor}
+	draft := ledger.Draft{Subject: cmd.subject, Body: cmd.body, Occurred: cmd.from, Cause: item.Cause, Correlation: cmd.subject, Actor: item.Actor}
 	if body, ok := cmd.body.(*routingv1.MemberAdded); ok {
 		if b.added[cmd.handle] || (known != nil && !known.Deactivated) {
 			item.Err = fault.New(fault.State, "%s is known already", body.GetMember())
@@ -50,6 +52,10 @@ func (r *Routing) memberCommand(leads folds, b *batch, item *ledger.Item, cmd *m
 	switch body := cmd.body.(type) {
 	case *routingv1.AvailabilityChanged:
 		if item.Err = available(known, body, b.now); item.Err != nil {
+			return nil
+		}
+	case *routingv1.MemberPlaced:
+		if item.Err = placeable(body, cmd.from, b.now); item.Err != nil {
 			return nil
 		}
 	case *routingv1.TurnsAdjusted:
@@ -90,6 +96,17 @@ func available(m *Member, body *routingv1.AvailabilityChanged, now time.Time) er
 		return fault.New(fault.Invalid, "until lies in the past")
 	case !until.After(from):
 		return fault.New(fault.Invalid, "until lies before from: leave ends after it begins")
+	}
+	return nil
+}
+
+// placeable says why somebody cannot be placed so; nil = they can.
+func placeable(body *routingv1.MemberPlaced, from, now time.Time) error {
+	switch {
+	case from.After(now):
+		return fault.New(fault.Invalid, "from lies in the future: place them once the day has come")
+	case body.GetManager() == body.GetMember():
+		return fault.New(fault.Invalid, "manager: nobody is their own manager; leave it empty")
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // deactivate takes somebody out by a command, and answers its refusal.
 func (w *world) deactivate(handle string) error {
 	w.t.Helper()
-	return w.command("", "op", &member{"org.member." + handle, handle, &routingv1.MemberDeactivated{Member: handle, Reason: "left the company"}})
+	return w.command("", "op", &member{subject: "org.member." + handle, handle: handle, body: &routingv1.MemberDeactivated{Member: handle, Reason: "left the company"}})
 }
 
 // leaving is a world in which dan holds so many leads, every second one accepted.
@@ -137,9 +137,9 @@ func TestWhoeverIsTakenOutGetsNothingInTheSameBatch(t *testing.T) {
 	w.qualify("new", 500)
 	w.notices = nil
 	w.handle(
-		&ledger.Item{Actor: "op", Command: &member{"org.member.dan", "dan", &routingv1.MemberDeactivated{Member: "dan", Reason: "left"}}, Cause: "cmd:x"},
+		&ledger.Item{Actor: "op", Command: &member{subject: "org.member.dan", handle: "dan", body: &routingv1.MemberDeactivated{Member: "dan", Reason: "left"}}, Cause: "cmd:x"},
 		&ledger.Item{Lead: "new", Cause: "test:1"},
-		&ledger.Item{Actor: "op", Command: &member{"org.member.dan", "dan", &routingv1.PresenceChanged{Member: "dan", Present: true}}, Cause: "cmd:y"},
+		&ledger.Item{Actor: "op", Command: &member{subject: "org.member.dan", handle: "dan", body: &routingv1.PresenceChanged{Member: "dan", Present: true}}, Cause: "cmd:y"},
 	)
 	for _, id := range []string{"l000", "new"} {
 		if body, ok := w.last(id).(*leadv1.LeadQueued); !ok || body.GetBlockedBy() != "empty-pool" {

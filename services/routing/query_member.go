@@ -152,6 +152,23 @@ func whose(actor access.Actor, member string) (string, error) {
 	return member, nil
 }
 
+// PlaceMember says in which team, under whom and where somebody works, from now on or since
+// some day. Reports are split by it.
+func (s *Server) PlaceMember(ctx context.Context, req *routingv1.PlaceMemberRequest) (*routingv1.Member, error) {
+	actor, _ := access.From(ctx)
+	cmd := &member{subject: s.subject(req.GetMember()), handle: req.GetMember(), body: &routingv1.MemberPlaced{
+		Member: req.GetMember(), Team: req.GetTeam(), Manager: req.GetManager(), Office: req.GetOffice(),
+	}}
+	if req.GetFrom() != nil {
+		cmd.from = req.GetFrom().AsTime()
+	}
+	item := &ledger.Item{Actor: actor.Handle, Cause: s.cause("member", cmd.handle, actor.Handle, ownKey(req.GetIdempotencyKey()), ""), Command: cmd}
+	if _, err := s.Desk.Do(ctx, item); err != nil {
+		return nil, err
+	}
+	return s.one(ctx, cmd.handle)
+}
+
 // DeactivateMember takes a person out of every pool for good.
 func (s *Server) DeactivateMember(ctx context.Context, req *routingv1.DeactivateMemberRequest) (*routingv1.Member, error) {
 	actor, _ := access.From(ctx)
@@ -168,7 +185,7 @@ func (s *Server) change(ctx context.Context, actor access.Actor, handle, key str
 // tell says something about a member. Where the same call was carried out
 // before, it answers that one's sequence and what was said then.
 func (s *Server) tell(ctx context.Context, actor access.Actor, handle, key string, body proto.Message) (said any, seq uint64, err error) {
-	item := &ledger.Item{Actor: actor.Handle, Cause: s.cause("member", handle, actor.Handle, key, ""), Command: &member{s.subject(handle), handle, body}}
+	item := &ledger.Item{Actor: actor.Handle, Cause: s.cause("member", handle, actor.Handle, key, ""), Command: &member{subject: s.subject(handle), handle: handle, body: body}}
 	seq, err = s.Desk.Do(ctx, item)
 	return item.Reply, seq, err
 }
@@ -202,6 +219,8 @@ func (s *Server) shown(v *ledger.View, handle string) (*routingv1.Member, *leadv
 		}
 		out.Leaves = append(out.Leaves, leave)
 	}
+	place := m.PlaceAt(v.Now)
+	out.Team, out.Manager, out.Office = place.Team, place.Manager, place.Office
 	for _, group := range s.Groups.Names() {
 		out.Load += s.Groups.Group(group).Load[handle]
 	}

@@ -80,8 +80,12 @@ func (r *rederiving) check(e *ledger.Event) string {
 		if why := mayReject(s, body.GetMember()); why != "" {
 			return why
 		}
-		if reason, ok := r.turn.agreement.Reason(body.GetReason()); !ok || reason.Consequence != body.GetConsequence() {
+		reason, ok := r.turn.agreement.Reason(body.GetReason())
+		if !ok || reason.Consequence != body.GetConsequence() {
 			return "the reason does not lead there by the agreement in force"
+		}
+		if why := r.turn.mayGiveBack(s, reason); why != "" {
+			return why
 		}
 		r.before(s.Group, id)
 		r.turn.reject(s, body)

@@ -49,9 +49,39 @@ type Member struct {
 	Leaves []Leave
 	// SignedIn is when the member last signed in; zero = they have signed out since.
 	SignedIn time.Time
+	// Placed says where they work, from when on: by those instants, and of two by what
+	// became known later.
+	Placed []Placement
 	// Commands are those that were carried out, in order.
 	Commands []Command
 	token    [32]byte
+}
+
+// Placement is where somebody works from an instant on. What is empty is none.
+type Placement struct {
+	From                  time.Time
+	Team, Manager, Office string
+}
+
+// PlaceAt is where the member works at an instant; nothing before they were placed.
+func (m *Member) PlaceAt(t time.Time) Placement {
+	i := len(m.Placed)
+	for i > 0 && m.Placed[i-1].From.After(t) {
+		i--
+	}
+	if i == 0 {
+		return Placement{}
+	}
+	return m.Placed[i-1]
+}
+
+// placed notes where the member works from an instant on.
+func (m *Member) placed(p Placement) {
+	i := len(m.Placed)
+	for i > 0 && m.Placed[i-1].From.After(p.From) {
+		i--
+	}
+	m.Placed = slices.Insert(slices.Clone(m.Placed), i, p)
 }
 
 // Command is a command on a member that was carried out, under the key that its
@@ -180,6 +210,13 @@ func (r *Roster) Apply(e *ledger.Event) {
 		if m := r.members[body.GetMember()]; m != nil {
 			m.remember(e)
 		}
+	case *routingv1.MemberPlaced:
+		if m := r.members[body.GetMember()]; m != nil {
+			m.remember(e)
+			m.placed(Placement{From: e.Occurred, Team: body.GetTeam(), Manager: body.GetManager(), Office: body.GetOffice()})
+		}
+		// Who gets a lead does not depend on it.
+		return
 	case *routingv1.MemberAdded:
 		m := r.members[body.GetMember()]
 		if m == nil {

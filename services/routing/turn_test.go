@@ -453,7 +453,7 @@ func TestAMemberIsAddedOnceWithinABatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, document(t))
 	add := func(cause string) *ledger.Item {
-		return &ledger.Item{Cause: cause, Command: &member{"org.member.m", "ana", &routingv1.MemberAdded{Member: "ana", Roles: []string{"sales"}, TokenHash: []byte(strings.Repeat(cause[4:], 32))}}}
+		return &ledger.Item{Cause: cause, Command: &member{subject: "org.member.m", handle: "ana", body: &routingv1.MemberAdded{Member: "ana", Roles: []string{"sales"}, TokenHash: []byte(strings.Repeat(cause[4:], 32))}}}
 	}
 	items := []*ledger.Item{add("cmd:1"), add("cmd:2")}
 	w.handle(items...)
@@ -470,7 +470,7 @@ func TestMembersComeAndGo(t *testing.T) {
 	w := newWorld(t, document(t), "ana")
 	do := func(body proto.Message, handle string) error {
 		w.t.Helper()
-		return w.command("", "op", &member{"org.member." + handle, handle, body})
+		return w.command("", "op", &member{subject: "org.member." + handle, handle: handle, body: body})
 	}
 	for _, test := range []struct {
 		handle string
@@ -739,7 +739,7 @@ func TestRandomHistories(t *testing.T) {
 		}
 		person := func(t *rapid.T, body func(handle string) proto.Message) {
 			handle := anybody.Draw(t, "member")
-			maybe(w.command("", "op", &member{"org.member." + handle, handle, body(handle)}), fault.State, fault.NotFound)
+			maybe(w.command("", "op", &member{subject: "org.member." + handle, handle: handle, body: body(handle)}), fault.State, fault.NotFound)
 		}
 		calls := 0
 		const (
@@ -808,12 +808,12 @@ func TestRandomHistories(t *testing.T) {
 				from := w.now.Add(time.Duration(rapid.Int64Range(-5, 40).Draw(t, "from")) * time.Hour)
 				until := from.Add(time.Duration(rapid.Int64Range(1, 40).Draw(t, "hours")) * time.Hour)
 				handle := anybody.Draw(t, "member")
-				maybe(w.command("", "op", &member{"org.member." + handle, handle, &routingv1.AvailabilityChanged{Member: handle, Away: true, LeaveId: fmt.Sprintf("v%d", w.commands), From: timestamppb.New(from), Until: timestamppb.New(until)}}), fault.NotFound, fault.Invalid)
+				maybe(w.command("", "op", &member{subject: "org.member." + handle, handle: handle, body: &routingv1.AvailabilityChanged{Member: handle, Away: true, LeaveId: fmt.Sprintf("v%d", w.commands), From: timestamppb.New(from), Until: timestamppb.New(until)}}), fault.NotFound, fault.Invalid)
 			},
 			"take leave back": func(t *rapid.T) {
 				id := fmt.Sprintf("v%d", rapid.IntRange(0, w.commands).Draw(t, "leave"))
 				handle := anybody.Draw(t, "member")
-				maybe(w.command("", "op", &member{"org.member." + handle, handle, &routingv1.AvailabilityChanged{Member: handle, LeaveId: id}}), fault.NotFound)
+				maybe(w.command("", "op", &member{subject: "org.member." + handle, handle: handle, body: &routingv1.AvailabilityChanged{Member: handle, LeaveId: id}}), fault.NotFound)
 			},
 			"sign in or out": func(t *rapid.T) {
 				is := rapid.Bool().Draw(t, "in")
@@ -915,7 +915,7 @@ func TestARepeatedCommandOnAMemberIsAnsweredAsTheFirst(t *testing.T) {
 				w.roster(body)
 			}
 			ask := func(body proto.Message) *ledger.Item {
-				return &ledger.Item{Actor: "op", Cause: "cmd:one", Command: &member{"org.member.zoe", "zoe", body}}
+				return &ledger.Item{Actor: "op", Cause: "cmd:one", Command: &member{subject: "org.member.zoe", handle: "zoe", body: body}}
 			}
 			if test.repeated == nil {
 				test.repeated = test.body

@@ -601,7 +601,7 @@ func TestCalibration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, document(t, "- member: ben", "- member: ben\n        weight: 3"), everybody...)
 	adjust := func(who, pool string, leads int64) error {
-		return w.command("", "boss", &member{"org.member.m", who, &routingv1.TurnsAdjusted{Member: who, Pool: pool, Leads: leads, Reason: "new here"}})
+		return w.command("", "boss", &member{subject: "org.member.m", handle: who, body: &routingv1.TurnsAdjusted{Member: who, Pool: pool, Leads: leads, Reason: "new here"}})
 	}
 	if err := adjust("ana", "inside-sales", 4); err != nil {
 		t.Fatal(err)

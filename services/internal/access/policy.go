@@ -126,6 +126,7 @@ var Policy = map[string][]string{
 	feedbackv1.FeedbackService_ListWaitingOutcomes_FullMethodName: everyone,
 	feedbackv1.FeedbackService_GetFeedbackForm_FullMethodName:     everyone,
 	feedbackv1.FeedbackService_GiveFeedback_FullMethodName:        {Sales, Qualifier, Manager},
+	feedbackv1.FeedbackService_ListFeedback_FullMethodName:        everyone,
 	// For the caller's own department; the arbiter speaks for neither.
 	feedbackv1.FeedbackService_OpenDispute_FullMethodName:    {Marketing, Sales, Qualifier, Manager},
 	feedbackv1.FeedbackService_AnswerDispute_FullMethodName:  {Marketing, Sales, Qualifier, Manager},

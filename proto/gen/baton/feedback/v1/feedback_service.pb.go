@@ -1438,6 +1438,208 @@ func (x *GiveFeedbackResponse) GetMissing() []string {
 	return nil
 }
 
+// ListFeedbackRequest asks for feedback.
+type ListFeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only of leads that came by this campaign; empty = all.
+	Campaign string `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	// Only what became known then or later; absent = all.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// At most so many; 0 = 50, most 500.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFeedbackRequest) Reset() {
+	*x = ListFeedbackRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFeedbackRequest) ProtoMessage() {}
+
+func (x *ListFeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFeedbackRequest.ProtoReflect.Descriptor instead.
+func (*ListFeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListFeedbackRequest) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *ListFeedbackRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ListFeedbackRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListFeedbackRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListFeedbackResponse is feedback in the order in which it became known. Of what one
+// person said of one lead it holds the latest.
+type ListFeedbackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Feedback.
+	Feedback []*LeadFeedback `protobuf:"bytes,1,rep,name=feedback,proto3" json:"feedback,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFeedbackResponse) Reset() {
+	*x = ListFeedbackResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFeedbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFeedbackResponse) ProtoMessage() {}
+
+func (x *ListFeedbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFeedbackResponse.ProtoReflect.Descriptor instead.
+func (*ListFeedbackResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListFeedbackResponse) GetFeedback() []*LeadFeedback {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+func (x *ListFeedbackResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// LeadFeedback is what somebody said of a lead.
+type LeadFeedback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// When it was said.
+	GivenAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=given_at,json=givenAt,proto3" json:"given_at,omitempty"`
+	// What, without its free text.
+	Feedback *v1.FeedbackGiven `protobuf:"bytes,3,opt,name=feedback,proto3" json:"feedback,omitempty"`
+	// Sequence in LEDGER.
+	Sequence      uint64 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeadFeedback) Reset() {
+	*x = LeadFeedback{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeadFeedback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeadFeedback) ProtoMessage() {}
+
+func (x *LeadFeedback) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeadFeedback.ProtoReflect.Descriptor instead.
+func (*LeadFeedback) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *LeadFeedback) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *LeadFeedback) GetGivenAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.GivenAt
+	}
+	return nil
+}
+
+func (x *LeadFeedback) GetFeedback() *v1.FeedbackGiven {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+func (x *LeadFeedback) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
 // OpenDisputeRequest opens a case. Who opens it is who calls, for their department.
 type OpenDisputeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1459,7 +1661,7 @@ type OpenDisputeRequest struct {
 
 func (x *OpenDisputeRequest) Reset() {
 	*x = OpenDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1673,7 @@ func (x *OpenDisputeRequest) String() string {
 func (*OpenDisputeRequest) ProtoMessage() {}
 
 func (x *OpenDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[19]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1686,7 @@ func (x *OpenDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenDisputeRequest.ProtoReflect.Descriptor instead.
 func (*OpenDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{19}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OpenDisputeRequest) GetLeadId() string {
@@ -1546,7 +1748,7 @@ type AnswerDisputeRequest struct {
 
 func (x *AnswerDisputeRequest) Reset() {
 	*x = AnswerDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1760,7 @@ func (x *AnswerDisputeRequest) String() string {
 func (*AnswerDisputeRequest) ProtoMessage() {}
 
 func (x *AnswerDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[20]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1773,7 @@ func (x *AnswerDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerDisputeRequest.ProtoReflect.Descriptor instead.
 func (*AnswerDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{20}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AnswerDisputeRequest) GetDisputeId() string {
@@ -1621,7 +1823,7 @@ type DecideDisputeRequest struct {
 
 func (x *DecideDisputeRequest) Reset() {
 	*x = DecideDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1835,7 @@ func (x *DecideDisputeRequest) String() string {
 func (*DecideDisputeRequest) ProtoMessage() {}
 
 func (x *DecideDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[21]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1848,7 @@ func (x *DecideDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecideDisputeRequest.ProtoReflect.Descriptor instead.
 func (*DecideDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{21}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DecideDisputeRequest) GetDisputeId() string {
@@ -1695,7 +1897,7 @@ type GetDisputeRequest struct {
 
 func (x *GetDisputeRequest) Reset() {
 	*x = GetDisputeRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1909,7 @@ func (x *GetDisputeRequest) String() string {
 func (*GetDisputeRequest) ProtoMessage() {}
 
 func (x *GetDisputeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[22]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +1922,7 @@ func (x *GetDisputeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDisputeRequest.ProtoReflect.Descriptor instead.
 func (*GetDisputeRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{22}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetDisputeRequest) GetDisputeId() string {
@@ -1747,7 +1949,7 @@ type ListDisputesRequest struct {
 
 func (x *ListDisputesRequest) Reset() {
 	*x = ListDisputesRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1961,7 @@ func (x *ListDisputesRequest) String() string {
 func (*ListDisputesRequest) ProtoMessage() {}
 
 func (x *ListDisputesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[23]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1974,7 @@ func (x *ListDisputesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisputesRequest.ProtoReflect.Descriptor instead.
 func (*ListDisputesRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{23}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListDisputesRequest) GetDecided() bool {
@@ -1816,7 +2018,7 @@ type ListDisputesResponse struct {
 
 func (x *ListDisputesResponse) Reset() {
 	*x = ListDisputesResponse{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +2030,7 @@ func (x *ListDisputesResponse) String() string {
 func (*ListDisputesResponse) ProtoMessage() {}
 
 func (x *ListDisputesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[24]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +2043,7 @@ func (x *ListDisputesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisputesResponse.ProtoReflect.Descriptor instead.
 func (*ListDisputesResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{24}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListDisputesResponse) GetDisputes() []*Dispute {
@@ -1875,7 +2077,7 @@ type DrawReviewRequest struct {
 
 func (x *DrawReviewRequest) Reset() {
 	*x = DrawReviewRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1887,7 +2089,7 @@ func (x *DrawReviewRequest) String() string {
 func (*DrawReviewRequest) ProtoMessage() {}
 
 func (x *DrawReviewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[25]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1900,7 +2102,7 @@ func (x *DrawReviewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrawReviewRequest.ProtoReflect.Descriptor instead.
 func (*DrawReviewRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{25}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DrawReviewRequest) GetFrom() *timestamppb.Timestamp {
@@ -1967,7 +2169,7 @@ type Dispute struct {
 
 func (x *Dispute) Reset() {
 	*x = Dispute{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2181,7 @@ func (x *Dispute) String() string {
 func (*Dispute) ProtoMessage() {}
 
 func (x *Dispute) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[26]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2194,7 @@ func (x *Dispute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dispute.ProtoReflect.Descriptor instead.
 func (*Dispute) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{26}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Dispute) GetDisputeId() string {
@@ -2122,7 +2324,7 @@ type DisputeEvidence struct {
 
 func (x *DisputeEvidence) Reset() {
 	*x = DisputeEvidence{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2134,7 +2336,7 @@ func (x *DisputeEvidence) String() string {
 func (*DisputeEvidence) ProtoMessage() {}
 
 func (x *DisputeEvidence) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[27]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2147,7 +2349,7 @@ func (x *DisputeEvidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisputeEvidence.ProtoReflect.Descriptor instead.
 func (*DisputeEvidence) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{27}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DisputeEvidence) GetHandedAt() *timestamppb.Timestamp {
@@ -2256,7 +2458,7 @@ type DisputeHint struct {
 
 func (x *DisputeHint) Reset() {
 	*x = DisputeHint{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2470,7 @@ func (x *DisputeHint) String() string {
 func (*DisputeHint) ProtoMessage() {}
 
 func (x *DisputeHint) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[28]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +2483,7 @@ func (x *DisputeHint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisputeHint.ProtoReflect.Descriptor instead.
 func (*DisputeHint) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{28}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DisputeHint) GetVerdict() v1.DisputeVerdict {
@@ -2323,7 +2525,7 @@ type ProposeTargetsRequest struct {
 
 func (x *ProposeTargetsRequest) Reset() {
 	*x = ProposeTargetsRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2537,7 @@ func (x *ProposeTargetsRequest) String() string {
 func (*ProposeTargetsRequest) ProtoMessage() {}
 
 func (x *ProposeTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[29]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2550,7 @@ func (x *ProposeTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeTargetsRequest.ProtoReflect.Descriptor instead.
 func (*ProposeTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{29}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ProposeTargetsRequest) GetQuarter() string {
@@ -2400,7 +2602,7 @@ type SignTargetsRequest struct {
 
 func (x *SignTargetsRequest) Reset() {
 	*x = SignTargetsRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2614,7 @@ func (x *SignTargetsRequest) String() string {
 func (*SignTargetsRequest) ProtoMessage() {}
 
 func (x *SignTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[30]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2627,7 @@ func (x *SignTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignTargetsRequest.ProtoReflect.Descriptor instead.
 func (*SignTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{30}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SignTargetsRequest) GetQuarter() string {
@@ -2481,7 +2683,7 @@ type GetQuarterRequest struct {
 
 func (x *GetQuarterRequest) Reset() {
 	*x = GetQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2493,7 +2695,7 @@ func (x *GetQuarterRequest) String() string {
 func (*GetQuarterRequest) ProtoMessage() {}
 
 func (x *GetQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[31]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2506,7 +2708,7 @@ func (x *GetQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetQuarterRequest.ProtoReflect.Descriptor instead.
 func (*GetQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{31}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetQuarterRequest) GetQuarter() string {
@@ -2525,7 +2727,7 @@ type ListQuartersRequest struct {
 
 func (x *ListQuartersRequest) Reset() {
 	*x = ListQuartersRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2537,7 +2739,7 @@ func (x *ListQuartersRequest) String() string {
 func (*ListQuartersRequest) ProtoMessage() {}
 
 func (x *ListQuartersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[32]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2550,7 +2752,7 @@ func (x *ListQuartersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQuartersRequest.ProtoReflect.Descriptor instead.
 func (*ListQuartersRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{32}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{35}
 }
 
 // ListQuartersResponse is the quarters, the latest first.
@@ -2564,7 +2766,7 @@ type ListQuartersResponse struct {
 
 func (x *ListQuartersResponse) Reset() {
 	*x = ListQuartersResponse{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2576,7 +2778,7 @@ func (x *ListQuartersResponse) String() string {
 func (*ListQuartersResponse) ProtoMessage() {}
 
 func (x *ListQuartersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[33]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2589,7 +2791,7 @@ func (x *ListQuartersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQuartersResponse.ProtoReflect.Descriptor instead.
 func (*ListQuartersResponse) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{33}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListQuartersResponse) GetQuarters() []*Quarter {
@@ -2634,7 +2836,7 @@ type Quarter struct {
 
 func (x *Quarter) Reset() {
 	*x = Quarter{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2646,7 +2848,7 @@ func (x *Quarter) String() string {
 func (*Quarter) ProtoMessage() {}
 
 func (x *Quarter) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[34]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2659,7 +2861,7 @@ func (x *Quarter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarter.ProtoReflect.Descriptor instead.
 func (*Quarter) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{34}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Quarter) GetQuarter() string {
@@ -2770,7 +2972,7 @@ type Recovery struct {
 
 func (x *Recovery) Reset() {
 	*x = Recovery{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2984,7 @@ func (x *Recovery) String() string {
 func (*Recovery) ProtoMessage() {}
 
 func (x *Recovery) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[35]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2997,7 @@ func (x *Recovery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovery.ProtoReflect.Descriptor instead.
 func (*Recovery) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{35}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Recovery) GetTargetId() string {
@@ -2839,7 +3041,7 @@ type CloseQuarterRequest struct {
 
 func (x *CloseQuarterRequest) Reset() {
 	*x = CloseQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2851,7 +3053,7 @@ func (x *CloseQuarterRequest) String() string {
 func (*CloseQuarterRequest) ProtoMessage() {}
 
 func (x *CloseQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[36]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2864,7 +3066,7 @@ func (x *CloseQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseQuarterRequest.ProtoReflect.Descriptor instead.
 func (*CloseQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{36}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CloseQuarterRequest) GetQuarter() string {
@@ -2896,7 +3098,7 @@ type RestateQuarterRequest struct {
 
 func (x *RestateQuarterRequest) Reset() {
 	*x = RestateQuarterRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3110,7 @@ func (x *RestateQuarterRequest) String() string {
 func (*RestateQuarterRequest) ProtoMessage() {}
 
 func (x *RestateQuarterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[37]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3123,7 @@ func (x *RestateQuarterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestateQuarterRequest.ProtoReflect.Descriptor instead.
 func (*RestateQuarterRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{37}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RestateQuarterRequest) GetQuarter() string {
@@ -2966,7 +3168,7 @@ type PlanRecoveryRequest struct {
 
 func (x *PlanRecoveryRequest) Reset() {
 	*x = PlanRecoveryRequest{}
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2978,7 +3180,7 @@ func (x *PlanRecoveryRequest) String() string {
 func (*PlanRecoveryRequest) ProtoMessage() {}
 
 func (x *PlanRecoveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[38]
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2991,7 +3193,7 @@ func (x *PlanRecoveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanRecoveryRequest.ProtoReflect.Descriptor instead.
 func (*PlanRecoveryRequest) Descriptor() ([]byte, []int) {
-	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{38}
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PlanRecoveryRequest) GetQuarter() string {
@@ -3158,7 +3360,22 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\x04note\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x04note\"L\n" +
 	"\x14GiveFeedbackResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
-	"\amissing\x18\x02 \x03(\tR\amissing\"\x8e\x02\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"\xb4\x01\n" +
+	"\x13ListFeedbackRequest\x12#\n" +
+	"\bcampaign\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcampaign\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"{\n" +
+	"\x14ListFeedbackResponse\x12;\n" +
+	"\bfeedback\x18\x01 \x03(\v2\x1f.baton.feedback.v1.LeadFeedbackR\bfeedback\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb4\x01\n" +
+	"\fLeadFeedback\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x125\n" +
+	"\bgiven_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\agivenAt\x128\n" +
+	"\bfeedback\x18\x03 \x01(\v2\x1c.baton.lead.v1.FeedbackGivenR\bfeedback\x12\x1a\n" +
+	"\bsequence\x18\x04 \x01(\x04R\bsequence\"\x8e\x02\n" +
 	"\x12OpenDisputeRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -3298,14 +3515,15 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\ttarget_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btargetId\x12!\n" +
 	"\x06member\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x129\n" +
 	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12\x1f\n" +
-	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xed\x13\n" +
+	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xe8\x14\n" +
 	"\x0fFeedbackService\x12\x8f\x01\n" +
 	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/outcomes\x12\x89\x01\n" +
 	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x81\x01\n" +
 	"\fImportOwners\x12&.baton.feedback.v1.ImportOwnersRequest\x1a'.baton.feedback.v1.ImportOwnersResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/owners:import\x12\x96\x01\n" +
 	"\x13ListWaitingOutcomes\x12-.baton.feedback.v1.ListWaitingOutcomesRequest\x1a..baton.feedback.v1.ListWaitingOutcomesResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/outcomes:waiting\x12\x8c\x01\n" +
 	"\x0fGetFeedbackForm\x12).baton.feedback.v1.GetFeedbackFormRequest\x1a\x1f.baton.feedback.v1.FeedbackForm\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/leads/{lead_id}/feedback:form\x12\x8c\x01\n" +
-	"\fGiveFeedback\x12&.baton.feedback.v1.GiveFeedbackRequest\x1a'.baton.feedback.v1.GiveFeedbackResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/feedback\x12}\n" +
+	"\fGiveFeedback\x12&.baton.feedback.v1.GiveFeedbackRequest\x1a'.baton.feedback.v1.GiveFeedbackResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/feedback\x12y\n" +
+	"\fListFeedback\x12&.baton.feedback.v1.ListFeedbackRequest\x1a'.baton.feedback.v1.ListFeedbackResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/feedback\x12}\n" +
 	"\vOpenDispute\x12%.baton.feedback.v1.OpenDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/disputes\x12\x85\x01\n" +
 	"\rAnswerDispute\x12'.baton.feedback.v1.AnswerDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/disputes/{dispute_id}:answer\x12\x85\x01\n" +
 	"\rDecideDispute\x12'.baton.feedback.v1.DecideDisputeRequest\x1a\x1a.baton.feedback.v1.Dispute\"/\x82\xd3\xe4\x93\x02):\x01*\"$/api/v1/disputes/{dispute_id}:decide\x12u\n" +
@@ -3335,7 +3553,7 @@ func file_baton_feedback_v1_feedback_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_feedback_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*RecordOutcomeRequest)(nil),        // 0: baton.feedback.v1.RecordOutcomeRequest
 	(*RecordOutcomeResponse)(nil),       // 1: baton.feedback.v1.RecordOutcomeResponse
@@ -3356,139 +3574,148 @@ var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*FeedbackChoice)(nil),              // 16: baton.feedback.v1.FeedbackChoice
 	(*GiveFeedbackRequest)(nil),         // 17: baton.feedback.v1.GiveFeedbackRequest
 	(*GiveFeedbackResponse)(nil),        // 18: baton.feedback.v1.GiveFeedbackResponse
-	(*OpenDisputeRequest)(nil),          // 19: baton.feedback.v1.OpenDisputeRequest
-	(*AnswerDisputeRequest)(nil),        // 20: baton.feedback.v1.AnswerDisputeRequest
-	(*DecideDisputeRequest)(nil),        // 21: baton.feedback.v1.DecideDisputeRequest
-	(*GetDisputeRequest)(nil),           // 22: baton.feedback.v1.GetDisputeRequest
-	(*ListDisputesRequest)(nil),         // 23: baton.feedback.v1.ListDisputesRequest
-	(*ListDisputesResponse)(nil),        // 24: baton.feedback.v1.ListDisputesResponse
-	(*DrawReviewRequest)(nil),           // 25: baton.feedback.v1.DrawReviewRequest
-	(*Dispute)(nil),                     // 26: baton.feedback.v1.Dispute
-	(*DisputeEvidence)(nil),             // 27: baton.feedback.v1.DisputeEvidence
-	(*DisputeHint)(nil),                 // 28: baton.feedback.v1.DisputeHint
-	(*ProposeTargetsRequest)(nil),       // 29: baton.feedback.v1.ProposeTargetsRequest
-	(*SignTargetsRequest)(nil),          // 30: baton.feedback.v1.SignTargetsRequest
-	(*GetQuarterRequest)(nil),           // 31: baton.feedback.v1.GetQuarterRequest
-	(*ListQuartersRequest)(nil),         // 32: baton.feedback.v1.ListQuartersRequest
-	(*ListQuartersResponse)(nil),        // 33: baton.feedback.v1.ListQuartersResponse
-	(*Quarter)(nil),                     // 34: baton.feedback.v1.Quarter
-	(*Recovery)(nil),                    // 35: baton.feedback.v1.Recovery
-	(*CloseQuarterRequest)(nil),         // 36: baton.feedback.v1.CloseQuarterRequest
-	(*RestateQuarterRequest)(nil),       // 37: baton.feedback.v1.RestateQuarterRequest
-	(*PlanRecoveryRequest)(nil),         // 38: baton.feedback.v1.PlanRecoveryRequest
-	(v1.OutcomeKind)(0),                 // 39: baton.lead.v1.OutcomeKind
-	(*timestamppb.Timestamp)(nil),       // 40: google.protobuf.Timestamp
-	(*v1.FeedbackGiven)(nil),            // 41: baton.lead.v1.FeedbackGiven
-	(v1.DisputeClaim)(0),                // 42: baton.lead.v1.DisputeClaim
-	(v1.DisputeVerdict)(0),              // 43: baton.lead.v1.DisputeVerdict
-	(*v1.DisputeOpened)(nil),            // 44: baton.lead.v1.DisputeOpened
-	(*v1.DisputeAnswered)(nil),          // 45: baton.lead.v1.DisputeAnswered
-	(*v1.DisputeEscalated)(nil),         // 46: baton.lead.v1.DisputeEscalated
-	(*v1.DisputeDecided)(nil),           // 47: baton.lead.v1.DisputeDecided
-	(v1.Stage)(0),                       // 48: baton.lead.v1.Stage
-	(*v1.Explanation)(nil),              // 49: baton.lead.v1.Explanation
-	(*v1.Features)(nil),                 // 50: baton.lead.v1.Features
-	(*Target)(nil),                      // 51: baton.feedback.v1.Target
-	(*TargetsProposed)(nil),             // 52: baton.feedback.v1.TargetsProposed
-	(*TargetsSigned)(nil),               // 53: baton.feedback.v1.TargetsSigned
-	(*TargetResult)(nil),                // 54: baton.feedback.v1.TargetResult
-	(*QuarterClosed)(nil),               // 55: baton.feedback.v1.QuarterClosed
-	(*QuarterRestated)(nil),             // 56: baton.feedback.v1.QuarterRestated
+	(*ListFeedbackRequest)(nil),         // 19: baton.feedback.v1.ListFeedbackRequest
+	(*ListFeedbackResponse)(nil),        // 20: baton.feedback.v1.ListFeedbackResponse
+	(*LeadFeedback)(nil),                // 21: baton.feedback.v1.LeadFeedback
+	(*OpenDisputeRequest)(nil),          // 22: baton.feedback.v1.OpenDisputeRequest
+	(*AnswerDisputeRequest)(nil),        // 23: baton.feedback.v1.AnswerDisputeRequest
+	(*DecideDisputeRequest)(nil),        // 24: baton.feedback.v1.DecideDisputeRequest
+	(*GetDisputeRequest)(nil),           // 25: baton.feedback.v1.GetDisputeRequest
+	(*ListDisputesRequest)(nil),         // 26: baton.feedback.v1.ListDisputesRequest
+	(*ListDisputesResponse)(nil),        // 27: baton.feedback.v1.ListDisputesResponse
+	(*DrawReviewRequest)(nil),           // 28: baton.feedback.v1.DrawReviewRequest
+	(*Dispute)(nil),                     // 29: baton.feedback.v1.Dispute
+	(*DisputeEvidence)(nil),             // 30: baton.feedback.v1.DisputeEvidence
+	(*DisputeHint)(nil),                 // 31: baton.feedback.v1.DisputeHint
+	(*ProposeTargetsRequest)(nil),       // 32: baton.feedback.v1.ProposeTargetsRequest
+	(*SignTargetsRequest)(nil),          // 33: baton.feedback.v1.SignTargetsRequest
+	(*GetQuarterRequest)(nil),           // 34: baton.feedback.v1.GetQuarterRequest
+	(*ListQuartersRequest)(nil),         // 35: baton.feedback.v1.ListQuartersRequest
+	(*ListQuartersResponse)(nil),        // 36: baton.feedback.v1.ListQuartersResponse
+	(*Quarter)(nil),                     // 37: baton.feedback.v1.Quarter
+	(*Recovery)(nil),                    // 38: baton.feedback.v1.Recovery
+	(*CloseQuarterRequest)(nil),         // 39: baton.feedback.v1.CloseQuarterRequest
+	(*RestateQuarterRequest)(nil),       // 40: baton.feedback.v1.RestateQuarterRequest
+	(*PlanRecoveryRequest)(nil),         // 41: baton.feedback.v1.PlanRecoveryRequest
+	(v1.OutcomeKind)(0),                 // 42: baton.lead.v1.OutcomeKind
+	(*timestamppb.Timestamp)(nil),       // 43: google.protobuf.Timestamp
+	(*v1.FeedbackGiven)(nil),            // 44: baton.lead.v1.FeedbackGiven
+	(v1.DisputeClaim)(0),                // 45: baton.lead.v1.DisputeClaim
+	(v1.DisputeVerdict)(0),              // 46: baton.lead.v1.DisputeVerdict
+	(*v1.DisputeOpened)(nil),            // 47: baton.lead.v1.DisputeOpened
+	(*v1.DisputeAnswered)(nil),          // 48: baton.lead.v1.DisputeAnswered
+	(*v1.DisputeEscalated)(nil),         // 49: baton.lead.v1.DisputeEscalated
+	(*v1.DisputeDecided)(nil),           // 50: baton.lead.v1.DisputeDecided
+	(v1.Stage)(0),                       // 51: baton.lead.v1.Stage
+	(*v1.Explanation)(nil),              // 52: baton.lead.v1.Explanation
+	(*v1.Features)(nil),                 // 53: baton.lead.v1.Features
+	(*Target)(nil),                      // 54: baton.feedback.v1.Target
+	(*TargetsProposed)(nil),             // 55: baton.feedback.v1.TargetsProposed
+	(*TargetsSigned)(nil),               // 56: baton.feedback.v1.TargetsSigned
+	(*TargetResult)(nil),                // 57: baton.feedback.v1.TargetResult
+	(*QuarterClosed)(nil),               // 58: baton.feedback.v1.QuarterClosed
+	(*QuarterRestated)(nil),             // 59: baton.feedback.v1.QuarterRestated
 }
 var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
-	39, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
-	40, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	42, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
+	43, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
 	3,  // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
-	39, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
-	40, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
+	42, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
+	43, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
 	5,  // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
 	7,  // 6: baton.feedback.v1.ImportOwnersRequest.rows:type_name -> baton.feedback.v1.OwnerRow
-	40, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
+	43, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
 	9,  // 8: baton.feedback.v1.ImportOwnersResponse.results:type_name -> baton.feedback.v1.OwnerResult
 	12, // 9: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
-	39, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
-	40, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
-	40, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
+	42, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
+	43, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
+	43, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
 	15, // 13: baton.feedback.v1.FeedbackForm.questions:type_name -> baton.feedback.v1.FeedbackQuestion
-	41, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
-	40, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
+	44, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
+	43, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
 	16, // 16: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
-	41, // 17: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
-	42, // 18: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
-	43, // 19: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	26, // 20: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
-	40, // 21: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
-	40, // 22: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
-	44, // 23: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
-	40, // 24: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
-	45, // 25: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
-	46, // 26: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
-	47, // 27: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
-	40, // 28: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
-	27, // 29: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
-	40, // 30: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
-	48, // 31: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
-	49, // 32: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
-	50, // 33: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
-	40, // 34: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
-	28, // 35: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
-	43, // 36: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	51, // 37: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
-	34, // 38: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
-	40, // 39: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
-	40, // 40: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
-	52, // 41: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
-	53, // 42: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
-	54, // 43: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
-	55, // 44: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
-	40, // 45: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
-	56, // 46: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
-	35, // 47: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
-	40, // 48: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
-	40, // 49: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
-	0,  // 50: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	2,  // 51: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
-	6,  // 52: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
-	10, // 53: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
-	13, // 54: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
-	17, // 55: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
-	19, // 56: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
-	20, // 57: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
-	21, // 58: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
-	22, // 59: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
-	23, // 60: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
-	25, // 61: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
-	29, // 62: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
-	30, // 63: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
-	31, // 64: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
-	32, // 65: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
-	36, // 66: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
-	37, // 67: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
-	38, // 68: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
-	1,  // 69: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	4,  // 70: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
-	8,  // 71: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
-	11, // 72: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
-	14, // 73: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
-	18, // 74: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
-	26, // 75: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 76: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 77: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
-	26, // 78: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
-	24, // 79: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
-	24, // 80: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
-	34, // 81: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
-	34, // 82: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
-	34, // 83: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
-	33, // 84: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
-	34, // 85: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
-	34, // 86: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
-	34, // 87: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
-	69, // [69:88] is the sub-list for method output_type
-	50, // [50:69] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	44, // 17: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	43, // 18: baton.feedback.v1.ListFeedbackRequest.since:type_name -> google.protobuf.Timestamp
+	21, // 19: baton.feedback.v1.ListFeedbackResponse.feedback:type_name -> baton.feedback.v1.LeadFeedback
+	43, // 20: baton.feedback.v1.LeadFeedback.given_at:type_name -> google.protobuf.Timestamp
+	44, // 21: baton.feedback.v1.LeadFeedback.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	45, // 22: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
+	46, // 23: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	29, // 24: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
+	43, // 25: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
+	43, // 26: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
+	47, // 27: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
+	43, // 28: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
+	48, // 29: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
+	49, // 30: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
+	50, // 31: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
+	43, // 32: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
+	30, // 33: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
+	43, // 34: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
+	51, // 35: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
+	52, // 36: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
+	53, // 37: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
+	43, // 38: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
+	31, // 39: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
+	46, // 40: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	54, // 41: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
+	37, // 42: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
+	43, // 43: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
+	43, // 44: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
+	55, // 45: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
+	56, // 46: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
+	57, // 47: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
+	58, // 48: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
+	43, // 49: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
+	59, // 50: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
+	38, // 51: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
+	43, // 52: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
+	43, // 53: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
+	0,  // 54: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,  // 55: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,  // 56: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
+	10, // 57: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	13, // 58: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
+	17, // 59: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
+	19, // 60: baton.feedback.v1.FeedbackService.ListFeedback:input_type -> baton.feedback.v1.ListFeedbackRequest
+	22, // 61: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
+	23, // 62: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
+	24, // 63: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
+	25, // 64: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
+	26, // 65: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
+	28, // 66: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
+	32, // 67: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
+	33, // 68: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
+	34, // 69: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
+	35, // 70: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
+	39, // 71: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
+	40, // 72: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
+	41, // 73: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
+	1,  // 74: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,  // 75: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	8,  // 76: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
+	11, // 77: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	14, // 78: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
+	18, // 79: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
+	20, // 80: baton.feedback.v1.FeedbackService.ListFeedback:output_type -> baton.feedback.v1.ListFeedbackResponse
+	29, // 81: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 82: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 83: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 84: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
+	27, // 85: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
+	27, // 86: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
+	37, // 87: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
+	37, // 88: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
+	37, // 89: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
+	36, // 90: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
+	37, // 91: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
+	37, // 92: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
+	37, // 93: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
+	74, // [74:94] is the sub-list for method output_type
+	54, // [54:74] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }
@@ -3503,7 +3730,7 @@ func file_baton_feedback_v1_feedback_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_feedback_service_proto_rawDesc), len(file_baton_feedback_v1_feedback_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	FeedbackService_ListWaitingOutcomes_FullMethodName = "/baton.feedback.v1.FeedbackService/ListWaitingOutcomes"
 	FeedbackService_GetFeedbackForm_FullMethodName     = "/baton.feedback.v1.FeedbackService/GetFeedbackForm"
 	FeedbackService_GiveFeedback_FullMethodName        = "/baton.feedback.v1.FeedbackService/GiveFeedback"
+	FeedbackService_ListFeedback_FullMethodName        = "/baton.feedback.v1.FeedbackService/ListFeedback"
 	FeedbackService_OpenDispute_FullMethodName         = "/baton.feedback.v1.FeedbackService/OpenDispute"
 	FeedbackService_AnswerDispute_FullMethodName       = "/baton.feedback.v1.FeedbackService/AnswerDispute"
 	FeedbackService_DecideDispute_FullMethodName       = "/baton.feedback.v1.FeedbackService/DecideDispute"
@@ -64,6 +65,9 @@ type FeedbackServiceClient interface {
 	GetFeedbackForm(ctx context.Context, in *GetFeedbackFormRequest, opts ...grpc.CallOption) (*FeedbackForm, error)
 	// GiveFeedback says what sales learned from a lead.
 	GiveFeedback(ctx context.Context, in *GiveFeedbackRequest, opts ...grpc.CallOption) (*GiveFeedbackResponse, error)
+	// ListFeedback lists what was said of leads, in the order in which it became known:
+	// a feed for whoever plans the next campaign. It holds no free text.
+	ListFeedback(ctx context.Context, in *ListFeedbackRequest, opts ...grpc.CallOption) (*ListFeedbackResponse, error)
 	// OpenDispute holds a handoff against the other side.
 	OpenDispute(ctx context.Context, in *OpenDisputeRequest, opts ...grpc.CallOption) (*Dispute, error)
 	// AnswerDispute says what the other side says to it.
@@ -160,6 +164,16 @@ func (c *feedbackServiceClient) GiveFeedback(ctx context.Context, in *GiveFeedba
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GiveFeedbackResponse)
 	err := c.cc.Invoke(ctx, FeedbackService_GiveFeedback_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) ListFeedback(ctx context.Context, in *ListFeedbackRequest, opts ...grpc.CallOption) (*ListFeedbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListFeedbackResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ListFeedback_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -317,6 +331,9 @@ type FeedbackServiceServer interface {
 	GetFeedbackForm(context.Context, *GetFeedbackFormRequest) (*FeedbackForm, error)
 	// GiveFeedback says what sales learned from a lead.
 	GiveFeedback(context.Context, *GiveFeedbackRequest) (*GiveFeedbackResponse, error)
+	// ListFeedback lists what was said of leads, in the order in which it became known:
+	// a feed for whoever plans the next campaign. It holds no free text.
+	ListFeedback(context.Context, *ListFeedbackRequest) (*ListFeedbackResponse, error)
 	// OpenDispute holds a handoff against the other side.
 	OpenDispute(context.Context, *OpenDisputeRequest) (*Dispute, error)
 	// AnswerDispute says what the other side says to it.
@@ -376,6 +393,9 @@ func (UnimplementedFeedbackServiceServer) GetFeedbackForm(context.Context, *GetF
 }
 func (UnimplementedFeedbackServiceServer) GiveFeedback(context.Context, *GiveFeedbackRequest) (*GiveFeedbackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GiveFeedback not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ListFeedback(context.Context, *ListFeedbackRequest) (*ListFeedbackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListFeedback not implemented")
 }
 func (UnimplementedFeedbackServiceServer) OpenDispute(context.Context, *OpenDisputeRequest) (*Dispute, error) {
 	return nil, status.Error(codes.Unimplemented, "method OpenDispute not implemented")
@@ -541,6 +561,24 @@ func _FeedbackService_GiveFeedback_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(FeedbackServiceServer).GiveFeedback(ctx, req.(*GiveFeedbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_ListFeedback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFeedbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ListFeedback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ListFeedback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ListFeedback(ctx, req.(*ListFeedbackRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -809,6 +847,10 @@ var FeedbackService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GiveFeedback",
 			Handler:    _FeedbackService_GiveFeedback_Handler,
+		},
+		{
+			MethodName: "ListFeedback",
+			Handler:    _FeedbackService_ListFeedback_Handler,
 		},
 		{
 			MethodName: "OpenDispute",
