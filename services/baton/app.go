@@ -75,6 +75,7 @@ type App struct {
 	persons  *intake.People
 	accounts *intake.Accounts
 	waiting  *feedback.Waiting
+	given    *feedback.Given
 	touches  *intake.Touches
 	names    *intake.Names
 	held     *intake.Held
@@ -137,6 +138,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		persons:  intake.NewPeople(),
 		accounts: intake.NewAccounts(),
 		waiting:  feedback.NewWaiting(),
+		given:    feedback.NewGiven(),
 		touches:  intake.NewTouches(),
 		names:    intake.NewNames(),
 		tally:    intake.NewTally(),
@@ -203,6 +205,7 @@ func (a *App) start(ctx context.Context) error {
 		a.persons,
 		a.accounts,
 		a.waiting,
+		a.given,
 		a.touches,
 		a.names,
 		a.held,
@@ -502,6 +505,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	}
 	a.background("projection", func(ctx context.Context) { a.project(ctx, at) })
 	outcomes := feedback.NewOutcomes(a.log, writer{a.log}, a.keys.Seal, a.log.Clock())
+	outcomes.InForce, outcomes.Open, outcomes.Given = a.inForce, a.open, a.given
 	if writable {
 		if err := a.releaseOutcomes(); err != nil {
 			return err
@@ -527,6 +531,12 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	}
 	leadv1.RegisterLeadServiceServer(a.server, leads)
 	return nil
+}
+
+// inForce is the version of the agreement in force at an instant; nil = none.
+func (a *App) inForce(at time.Time) (version *agreement.Version) {
+	a.log.Follower().View(func(*ledger.View) { version = a.register.InForce(at) })
+	return version
 }
 
 // baseline is the instant that the agreement in force names for reports to start at.

@@ -14,9 +14,14 @@ func feedbackCommands() *cobra.Command {
 	return group(&cobra.Command{
 		Use:     "feedback",
 		GroupID: groupWork,
-		Short:   "What became of leads",
-		Long:    `What became of leads, as members and other systems tell it.`,
-	}, &cobra.Command{
+		Short:   "What sales learned from leads, and outcomes that wait",
+		Long: `What sales learned from leads that marketing wants to know, and the outcomes of other
+systems that wait for their leads. What became of a lead is said by baton lead outcome.
+
+  baton feedback form LEAD                      what is asked, and what can be answered
+  baton feedback give LEAD --interest 4 --talk well --phrase "too slow"
+  baton feedback list --campaign spring         what was said of a campaign's leads`,
+	}, feedbackForm(), feedbackGive(), feedbackList(), &cobra.Command{
 		Use:   "waiting",
 		Short: "Outcomes that wait for their leads",
 		Long: `Lists the outcomes that were imported before their leads, in the order in which they

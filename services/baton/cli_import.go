@@ -16,6 +16,7 @@ import (
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/fault"
@@ -248,6 +249,8 @@ type waiting struct {
 	// external is the source's own id of the lead that the row is about.
 	external string
 	message  proto.Message
+	// place is where a person of the company works; nil where the row does not say.
+	place *routingv1.PlaceMemberRequest
 }
 
 func runImport(c *call, o importOptions) error {
@@ -468,8 +471,10 @@ func (im *importer) ready(rec *record) waiting {
 	case kindPeople:
 		if req, no := im.mapping.member(rec); no != nil {
 			w.no = no
+		} else if place, no := im.mapping.place(rec); no != nil {
+			w.no = no
 		} else {
-			w.message, w.name = req, req.GetMember()
+			w.message, w.name, w.place = req, req.GetMember(), place
 		}
 	default:
 		if row, no := im.mapping.account(rec); no != nil {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -13,11 +14,13 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 var outcomeKinds = map[string]leadv1.OutcomeKind{
 	"touch": leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, "working": leadv1.OutcomeKind_OUTCOME_KIND_WORKING,
-	"won": leadv1.OutcomeKind_OUTCOME_KIND_WON, "lost": leadv1.OutcomeKind_OUTCOME_KIND_LOST,
+	"stage": leadv1.OutcomeKind_OUTCOME_KIND_STAGE,
+	"won":   leadv1.OutcomeKind_OUTCOME_KIND_WON, "lost": leadv1.OutcomeKind_OUTCOME_KIND_LOST,
 }
 
 // external reads the source's own id of the row's lead.
@@ -70,7 +73,7 @@ func (m *mapping) outcome(rec *record) (*feedbackv1.OutcomeRow, string, *refusal
 	if row.OccurredAt, no = m.when(rec); no != nil {
 		return nil, "", no
 	}
-	word, no := m.outcomeWord(rec.cells, []string{"touch", "working", "won", "lost"})
+	word, no := m.outcomeWord(rec.cells, []string{"touch", "working", "stage", "won", "lost"})
 	if no != nil {
 		return nil, "", no
 	}
@@ -81,17 +84,59 @@ func (m *mapping) outcome(rec *record) (*feedbackv1.OutcomeRow, string, *refusal
 	switch word {
 	case "touch":
 		row.Channel = strings.ToLower(m.text(rec.cells, fieldChannel))
+		row.Disposition = m.word(rec.cells, fieldDisposition)
+		if row.Direction, no = m.direction(rec.cells); no != nil {
+			return nil, "", no
+		}
+	case "stage":
+		if row.DealStage = m.word(rec.cells, fieldDealStage); row.GetDealStage() == "" {
+			return nil, "", &refusal{reason: "the outcome is stage, and deal_stage is empty"}
+		}
 	case "lost":
-		row.Reason = strings.Join(strings.Fields(strings.ToLower(m.text(rec.cells, fieldReason))), "-")
+		row.Reason = m.word(rec.cells, fieldReason)
 	case "won":
 		if row.ValueMinor, row.Currency, no = m.money(rec.cells); no != nil {
 			return nil, "", no
 		}
 	}
+	if row.Minutes, no = m.minutes(rec.cells); no != nil {
+		return nil, "", no
+	}
 	if err := access.Validate(row); err != nil {
 		return nil, "", &refusal{reason: access.FaultOf(err).Error()}
 	}
 	return row, external, nil
+}
+
+// word reads a word as the agreement spells one.
+func (m *mapping) word(cells []string, field string) string {
+	return strings.Join(strings.Fields(strings.ToLower(m.text(cells, field))), "-")
+}
+
+// direction reads who came to whom.
+func (m *mapping) direction(cells []string) (string, *refusal) {
+	switch typed := strings.ToLower(m.text(cells, fieldDirection)); typed {
+	case "", lead.DirectionIn, lead.DirectionOut:
+		return typed, nil
+	case "inbound":
+		return lead.DirectionIn, nil
+	case "outbound":
+		return lead.DirectionOut, nil
+	}
+	return "", &refusal{m.own[fieldDirection].name, "the direction is neither in nor out"}
+}
+
+// minutes reads how long something took; 0 = not said.
+func (m *mapping) minutes(cells []string) (int32, *refusal) {
+	typed := m.text(cells, fieldMinutes)
+	if typed == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(typed, 10, 32)
+	if err != nil || n < 0 || n > 1440 {
+		return 0, &refusal{m.own[fieldMinutes].name, "the minutes are no whole number from 0 to 1440"}
+	}
+	return int32(n), nil
 }
 
 // ownerAt is a row as who had a lead of the past at an instant. Its lead is not
@@ -150,6 +195,29 @@ func (m *mapping) activity(source string, rec *record) (*intakev1.RecordTouchReq
 		return nil, "", &refusal{reason: access.FaultOf(err).Error()}
 	}
 	return req, external, nil
+}
+
+// place is where a row says that somebody works; nil where no column does.
+func (m *mapping) place(rec *record) (*routingv1.PlaceMemberRequest, *refusal) {
+	said := false
+	for _, field := range []string{fieldTeam, fieldManager, fieldOffice} {
+		said = said || m.text(rec.cells, field) != ""
+	}
+	if !said {
+		return nil, nil
+	}
+	req := &routingv1.PlaceMemberRequest{Team: m.word(rec.cells, fieldTeam), Office: m.word(rec.cells, fieldOffice)}
+	var no *refusal
+	if req.Member, no = m.handle(rec.cells, fieldHandle); no != nil {
+		return nil, no
+	}
+	if req.Manager, no = m.handle(rec.cells, fieldManager); no != nil {
+		return nil, no
+	}
+	if err := access.Validate(req); err != nil {
+		return nil, &refusal{reason: access.FaultOf(err).Error()}
+	}
+	return req, nil
 }
 
 // member is a row as somebody of the company.

@@ -40,6 +40,14 @@ const (
 	fieldName     = "name"
 	fieldDomain   = "domain"
 	fieldSegment  = "segment"
+
+	fieldDirection   = "direction"
+	fieldDisposition = "disposition"
+	fieldDealStage   = "deal_stage"
+	fieldMinutes     = "minutes"
+	fieldTeam        = "team"
+	fieldManager     = "manager"
+	fieldOffice      = "office"
 )
 
 // kind is what a file's rows are.
@@ -73,8 +81,11 @@ var historyKind = kind{
 var kinds = []kind{
 	{name: kindLeads, person: true, source: true, own: []string{fieldExternalID}},
 	{
-		name: kindOutcomes, source: true, outcomes: []string{"touch", "working", "won", "lost"},
-		own:   []string{fieldExternalID, fieldOutcome, fieldAt, fieldMember, fieldChannel, fieldReason, fieldValue, fieldCurrency, fieldID},
+		name: kindOutcomes, source: true, outcomes: []string{"touch", "working", "stage", "won", "lost"},
+		own: []string{
+			fieldExternalID, fieldOutcome, fieldAt, fieldMember, fieldChannel, fieldDirection, fieldDisposition, fieldMinutes, fieldDealStage,
+			fieldReason, fieldValue, fieldCurrency, fieldID,
+		},
 		needs: []string{fieldExternalID, fieldOutcome, fieldAt},
 	},
 	{
@@ -87,7 +98,7 @@ var kinds = []kind{
 		own:   []string{fieldExternalID, fieldKind, fieldAt, fieldEmail, fieldPhone, fieldID, "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"},
 		needs: []string{fieldKind, fieldAt},
 	},
-	{name: kindPeople, own: []string{fieldHandle, fieldRoles, fieldName, fieldEmail}, needs: []string{fieldHandle, fieldRoles}},
+	{name: kindPeople, own: []string{fieldHandle, fieldRoles, fieldName, fieldEmail, fieldTeam, fieldManager, fieldOffice}, needs: []string{fieldHandle, fieldRoles}},
 	{name: kindAccounts, own: []string{fieldDomain, fieldName, fieldOwner, fieldSegment}, needs: []string{fieldDomain}},
 }
 

@@ -331,35 +331,54 @@ func (im *importer) one(a *answer, fate fate, send func() error) error {
 	return nil
 }
 
-// sendPeople makes people known, one after the other. Who is known already stays
-// as they are.
+// sendPeople makes people known, one after the other, and says where they work. Who is
+// known already stays as they are, and is placed where the row says otherwise.
 func (im *importer) sendPeople(rows []waiting, places []int, answers []answer) error {
 	list, err := im.system.members.ListMembers(im.ctx, &routingv1.ListMembersRequest{})
 	if err != nil {
 		return err
 	}
-	known := map[string]bool{}
+	known := map[string]*routingv1.Member{}
 	for _, m := range list.GetMembers() {
-		known[m.GetMember()] = true
+		known[m.GetMember()] = m
 	}
 	for _, i := range places {
 		req := rows[i].message.(*routingv1.AddMemberRequest)
-		if known[req.GetMember()] {
-			answers[i].fate = fateThere
-			continue
+		there, fate := known[req.GetMember()], fateNew
+		if there != nil {
+			fate = fateThere
 		}
-		known[req.GetMember()] = true
-		err := im.one(&answers[i], fateNew, func() error {
-			added, err := im.system.members.AddMember(im.ctx, req)
-			if err != nil {
-				return err
+		err := im.one(&answers[i], fate, func() error {
+			if there == nil {
+				added, err := im.system.members.AddMember(im.ctx, req)
+				if err != nil {
+					return err
+				}
+				if err := im.tokens.add(req.GetMember(), added.GetToken()); err != nil {
+					return err
+				}
+				there = &routingv1.Member{Member: req.GetMember()}
+				known[req.GetMember()] = there
 			}
-			return im.tokens.add(req.GetMember(), added.GetToken())
+			return im.placed(there, rows[i].place)
 		})
 		if err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// placed says where somebody works, unless they work there already. Place is nil where the
+// row does not say.
+func (im *importer) placed(m *routingv1.Member, place *routingv1.PlaceMemberRequest) error {
+	if place == nil || m.GetTeam() == place.GetTeam() && m.GetManager() == place.GetManager() && m.GetOffice() == place.GetOffice() {
+		return nil
+	}
+	if _, err := im.system.members.PlaceMember(im.ctx, place); err != nil {
+		return err
+	}
+	m.Team, m.Manager, m.Office = place.GetTeam(), place.GetManager(), place.GetOffice()
 	return nil
 }
 

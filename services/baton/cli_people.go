@@ -33,9 +33,10 @@ a pool of the agreement.
   baton people away ana --until 2026-08-31      leads go to the others
   baton people back ana
   baton people leaves                           who will be away, and from when to when
+  baton people place ana --team north           where she works, for reports by team
   baton people why-not ana                      why leads did not go to her
   baton people token ana                        another token, when ana lost hers`,
-	}, peopleList(), peopleAdd(), peopleToken(), peopleIn(), peopleOut(), peopleAway(), peopleBack(), peopleLeaves(), peopleDeactivate(), peopleWhyNot(), peopleAdjust())
+	}, peopleList(), peopleAdd(), peopleToken(), peopleIn(), peopleOut(), peopleAway(), peopleBack(), peopleLeaves(), peopleDeactivate(), peoplePlace(), peopleWhyNot(), peopleAdjust())
 }
 
 // keyFlag lets whoever repeats a command say that it is the same one.
@@ -73,9 +74,9 @@ leads they hold and may hold, and how many turns they had in each pool.`,
 				_, err := fmt.Fprintln(out, "Nobody is known yet; begin with baton people add ana --role sales.")
 				return err
 			}
-			t := table{head: []string{"HANDLE", "NAME", "ROLES", "NOW", "OPEN LEADS", "TURNS"}}
+			t := table{head: []string{"HANDLE", "NAME", "ROLES", "TEAM", "NOW", "OPEN LEADS", "TURNS"}}
 			for _, m := range list.GetMembers() {
-				t.add(m.GetMember(), dash(m.GetName()), strings.Join(m.GetRoles(), ", "), presence(m), loadText(m), dash(turnsText(m.GetTurns())))
+				t.add(m.GetMember(), dash(m.GetName()), strings.Join(m.GetRoles(), ", "), dash(placeText(m)), presence(m), loadText(m), dash(turnsText(m.GetTurns())))
 			}
 			return t.write(out)
 		}),

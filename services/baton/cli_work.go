@@ -8,13 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	agreementv1 "github.com/leadbaton/baton/proto/gen/baton/agreement/v1"
-	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/intake"
-	"github.com/leadbaton/baton/services/lead"
 )
 
 // What people do with a lead. Who does it is who calls: the token says so.
@@ -212,74 +210,9 @@ func answerTo(questions []agreement.Question, id, text string) (v *leadv1.Value,
 var outcomes = map[string]leadv1.OutcomeKind{
 	"touch":   leadv1.OutcomeKind_OUTCOME_KIND_TOUCH,
 	"working": leadv1.OutcomeKind_OUTCOME_KIND_WORKING,
+	"stage":   leadv1.OutcomeKind_OUTCOME_KIND_STAGE,
 	"won":     leadv1.OutcomeKind_OUTCOME_KIND_WON,
 	"lost":    leadv1.OutcomeKind_OUTCOME_KIND_LOST,
-}
-
-func leadOutcome() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "outcome ID --kind touch|working|won|lost",
-		Short: "Say what became of a lead",
-		Long: `Says what became of a lead: sales touched the person, works on it, won the deal or
-lost it. The first touch stops the response clock of the reports.` + whoActs,
-		Example: `  baton lead outcome l2c4q… --kind touch --channel call
-  baton lead outcome l2c4q… --kind won --value 1200.50 --currency EUR
-  baton lead outcome l2c4q… --kind lost --reason price`,
-		Args: exactly("ID"),
-	}
-	flags := c.Flags()
-	kind := flags.String("kind", "", "touch, working, won or lost")
-	channel := flags.String("channel", "", "of a touch: call, email, meeting or other")
-	reason := flags.String("reason", "", "of a lost deal, in a word")
-	value := flags.String("value", "", "of a won deal, such as 1200.50")
-	currency := flags.String("currency", "", "of the value, such as EUR")
-	note := flags.String("note", "", "free text; sealed")
-	flags.String("at", "", "when it happened (default now)")
-	key := keyFlag(c)
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &feedbackv1.RecordOutcomeRequest{LeadId: args[0], Kind: outcomes[*kind], Channel: *channel, Reason: *reason, Note: *note, IdempotencyKey: orNewKey(*key)}
-		switch {
-		case req.GetKind() == leadv1.OutcomeKind_OUTCOME_KIND_UNSPECIFIED:
-			return misused(cmd, "say with --kind what it is: touch, working, won or lost")
-		case *channel != "" && *kind != "touch":
-			return misused(cmd, "--channel goes with --kind touch")
-		case *channel != "" && !strings.Contains(" call email meeting other ", " "+*channel+" "):
-			return misused(cmd, "--channel is %q; it can be call, email, meeting or other", *channel)
-		case *reason != "" && *kind != "lost":
-			return misused(cmd, "--reason goes with --kind lost")
-		case (*value != "" || *currency != "") && *kind != "won":
-			return misused(cmd, "--value and --currency go with --kind won")
-		case (*value == "") != (*currency == ""):
-			return misused(cmd, "--value and --currency go together")
-		}
-		var err error
-		if req.OccurredAt, err = instantFlag(cmd, "at"); err != nil {
-			return err
-		}
-		if *value != "" {
-			digits, known := lead.MinorDigits(*currency)
-			if !known {
-				return misused(cmd, "--currency is %q; it is three capital letters, such as EUR", *currency)
-			}
-			n, ok := scaled(*value, digits)
-			if !ok || n < 0 {
-				return misused(cmd, "--value is %q; write a number with at most %d decimals, such as 1200.5", *value, digits)
-			}
-			req.ValueMinor, req.Currency = n, *currency
-		}
-		return client(func(c *call) error {
-			done, err := feedbackv1.NewFeedbackServiceClient(c.conn).RecordOutcome(c.ctx, req)
-			if err != nil {
-				return err
-			}
-			if c.format == formatJSON {
-				return writeMessage(c.cmd.OutOrStdout(), done)
-			}
-			_, err = fmt.Fprintf(c.cmd.OutOrStdout(), "Recorded (event %d).\n", done.GetSequence())
-			return err
-		})(cmd, args)
-	}
-	return c
 }
 
 // scaled reads a decimal number as a whole number of its smallest part: with

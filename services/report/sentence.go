@@ -27,7 +27,7 @@ import (
 // Sentence says an event in one plain English sentence. It names members by
 // their handles and holds nothing personal.
 func Sentence(body proto.Message) string {
-	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, noticeSentence, outcomeSentence, houseSentence} {
+	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, noticeSentence, tellSentence, outcomeSentence, houseSentence} {
 		if s := of(body); s != "" {
 			return ended(s)
 		}
@@ -398,30 +398,6 @@ func outcomeSentence(body proto.Message) string {
 			return fmt.Sprintf("An outcome that waited for lead %s could not be recorded: %s", b.GetLeadId(), b.GetText())
 		}
 		return fmt.Sprintf("An outcome that waited for lead %s was recorded on it", b.GetLeadId())
-	case *leadv1.OutcomeRecorded:
-		who := b.GetMember()
-		if who == "" {
-			who = "Somebody of sales"
-		}
-		var s string
-		switch b.GetKind() {
-		case leadv1.OutcomeKind_OUTCOME_KIND_TOUCH:
-			s = who + " touched the person" + map[string]string{
-				"call": " by telephone", "email": " by e-mail", "meeting": " in a meeting", "other": " by other means",
-			}[b.GetChannel()]
-		case leadv1.OutcomeKind_OUTCOME_KIND_WORKING:
-			s = who + " works on it"
-		case leadv1.OutcomeKind_OUTCOME_KIND_WON:
-			s = who + " won the deal" + worth(b.GetValueMinor(), b.GetCurrency())
-		case leadv1.OutcomeKind_OUTCOME_KIND_LOST:
-			s = who + " lost the deal" + bracketed(b.GetReason())
-		default:
-			s = who + " recorded an outcome"
-		}
-		if b.GetHistorical() {
-			s = "Imported history: " + s
-		}
-		return s + noted(b.GetNote())
 	case *leadv1.HandlingFailed:
 		return fmt.Sprintf("%s could not handle the lead (%s, tried %d times): %s", b.GetService(), b.GetFault(), b.GetAttempts(), b.GetText())
 	}

@@ -10,15 +10,16 @@ import (
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
-// unreachable is a reason that may be given after three touches that were tried.
-const unreachable = "reasons:\n  - id: unreachable\n    title: Not reached\n    leads_to: nurture\n    attempts: 3\n"
+// forGood is what the starter says of when a lead is somebody's for good.
+const forGood = "accepted_by_default:\n  within: 24h\n"
 
 func touchedOut(member, direction string) *leadv1.OutcomeRecorded {
 	return &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: member, Direction: direction}
 }
 
 func TestReasonWaitsForItsAttempts(t *testing.T) {
-	w := newWorld(t, document(t, "reasons:\n", unreachable), "ana")
+	// By the starter a person who was not reached was tried three times.
+	w := newWorld(t, document(t), "ana")
 	w.qualify("l1", 20)
 	w.settle()
 	if err := w.accept("l1", "ana"); err != nil {
@@ -47,7 +48,7 @@ func TestReasonWaitsForItsAttempts(t *testing.T) {
 }
 
 func TestAcceptedForGood(t *testing.T) {
-	w := newWorld(t, document(t, "reasons:\n", "accepted_by_default:\n  within: 8h\nreasons:\n"), "ana")
+	w := newWorld(t, document(t, forGood, "accepted_by_default:\n  within: 8h\n"), "ana")
 	for _, id := range []string{"l1", "l2"} {
 		w.qualify(id, 20)
 		w.settle()
@@ -75,7 +76,7 @@ func TestAcceptedForGood(t *testing.T) {
 }
 
 func TestWhatIsNotAgreedHoldsNothingBack(t *testing.T) {
-	w := newWorld(t, document(t), "ana")
+	w := newWorld(t, document(t, forGood, ""), "ana")
 	w.qualify("l1", 20)
 	w.settle()
 	if err := w.accept("l1", "ana"); err != nil {

@@ -189,7 +189,7 @@ func TestAnswers(t *testing.T) {
 		},
 		"rejected for a reason that is not agreed": {
 			func(w *world) error { return w.reject("a", "dan", "bored") },
-			then{state: leadv1.State_STATE_OFFERED, holder: "dan", load: map[string]int64{"dan": 1}, fault: `"bored" is not an agreed reason; use one of [not-my-field no-time not-ready no-fit not-genuine]`},
+			then{state: leadv1.State_STATE_OFFERED, holder: "dan", load: map[string]int64{"dan": 1}, fault: `"bored" is not an agreed reason; use one of [not-my-field no-time not-ready no-fit unreachable not-genuine]`},
 		},
 		"a lead that there is not": {
 			func(w *world) error { return w.accept("z", "dan") },

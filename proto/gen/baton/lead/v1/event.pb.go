@@ -5393,7 +5393,7 @@ func (x *OutcomeRecorded) GetMinutes() int32 {
 // All words are of the lists of the agreement that was in force.
 type FeedbackGiven struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who says it.
+	// Who says it; filled in when it is recorded.
 	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	// How interesting the lead was, 1 (not at all) to 5 (very); 0 = not said.
 	Interest int32 `protobuf:"varint,2,opt,name=interest,proto3" json:"interest,omitempty"`
@@ -6499,9 +6499,9 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\n" +
 	"deal_stage\x18\f \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\tdealStage\x12$\n" +
 	"\aminutes\x18\r \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\aminutes\"\xff\x03\n" +
-	"\rFeedbackGiven\x12!\n" +
-	"\x06member\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12%\n" +
+	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\aminutes\"\xfd\x03\n" +
+	"\rFeedbackGiven\x12\x1f\n" +
+	"\x06member\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06member\x12%\n" +
 	"\binterest\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\binterest\x12\x1d\n" +
 	"\x04ease\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\x04ease\x12\x1a\n" +
 	"\x03why\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\n" +
