@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/csv"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestKnownLists: a row whose product or company is not in the list, or empty, goes in,
+// is counted, and is listed with its line and why.
+func TestKnownLists(t *testing.T) {
+	s := &system{}
+	serve(t, s)
+	products := writeFile(t, "products.csv", "product,price\nLathe X,1\nMill,2\n")
+	accounts := writeFile(t, "firms.ndjson", `{"Account":"Acme","size":3}`+"\n"+`{"Account":"Globex"}`+"\n")
+	file := writeFile(t, "deals.csv", "id,Account,product,came\n1,acme,Lathe X,2026-01-02\n2,,LatheX,2026-01-02\n3,Hooli,,2026-01-02\n4,Globex,saw,never\n")
+	mapping := writeFile(t, "map.yaml", "columns:\n  external_id: id\n  company: Account\n  product: product\n  received_at: came\n")
+	args := []string{"import", file, "--source", "crm", "--history", "--map", mapping, "--known", "product=" + products, "--known", "company=" + accounts}
+	want := importTally{
+		Rows: 4, Accepted: 3, New: 3, Rejected: 1, Rejects: file + ".rejects.csv", Warns: file + ".warnings.csv",
+		Warnings: []warned{{"product", "unknown", 1}, {"company", "missing", 1}, {"product", "missing", 1}, {"company", "unknown", 1}},
+	}
+	same(t, "tally", tallied(t, args...), want)
+	f, err := os.Open(want.Warns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the list", rows, [][]string{
+		{"line", "column", "reason", "id", "Account", "product", "came"},
+		{"3", "product", "product is not in products.csv; there it is written Lathe X", "2", "", "LatheX", "2026-01-02"},
+		{"3", "Account", "company is empty", "2", "", "LatheX", "2026-01-02"},
+		{"4", "product", "product is empty", "3", "Hooli", "", "2026-01-02"},
+		{"4", "Account", "company is not in firms.ndjson", "3", "Hooli", "", "2026-01-02"},
+	})
+	if info, err := os.Stat(want.Warns); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the warnings have mode %v, %v", info.Mode(), err)
+	}
+	if got := s.history["2"].GetSubmission().GetFeatures().GetProduct(); got != "LatheX" {
+		t.Errorf("the product went in as %q, and not as it is written", got)
+	}
+	want.New, want.There = 0, 3
+	same(t, "once more", tallied(t, args...), want)
+	if r := run(t, args...); !strings.Contains(r.err, "product: 1 unknown, company: 1 missing") {
+		t.Errorf("the warnings are not told: %s", r.err)
+	}
+
+	for spec, why := range map[string]string{
+		"product":                "write a field and a file",
+		"owner=" + products:      "no column of the file holds",
+		"company=" + products:    `has no column "company" or "Account"`,
+		"product=" + file + ".x": "cannot be",
+	} {
+		if r := run(t, "import", file, "--source", "crm", "--history", "--map", mapping, "--known", spec); r.status != statusRefused || !strings.Contains(r.err, why) {
+			t.Errorf("--known %s: %+v", spec, r)
+		}
+	}
+}
