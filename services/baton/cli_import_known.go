@@ -111,7 +111,7 @@ func readKnown(spec string, m *mapping) (*knownList, error) {
 		}
 		if text := strings.TrimSpace(rec.cells[at]); text != "" {
 			k.spelt[strings.ToLower(text)] = true
-			k.alike[bare(text)] = text
+			k.alike[lettersOf(text)] = text
 		}
 	}
 }
@@ -137,14 +137,14 @@ func (k *knownList) doubt(rec *record) *warning {
 		return nil
 	}
 	why := k.field + " is not in " + k.list
-	if other := k.alike[bare(text)]; other != "" {
+	if other := k.alike[lettersOf(text)]; other != "" {
 		why += "; there it is written " + other
 	}
 	return &warning{k.field, isUnknown, refusal{k.column.name, why}}
 }
 
-// bare is a text's letters and digits.
-func bare(text string) string {
+// lettersOf are a text's letters and digits.
+func lettersOf(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)

@@ -37,7 +37,7 @@ type knownAccount struct {
 
 func knownOf(a *personv1.AccountDeclared) *knownAccount {
 	like := &Likeness{Domain: a.GetDomain()}
-	if name := companyOf(a.GetName()); name != "" {
+	if name := accountName(a.GetName()); name != "" {
 		like.Companies = append(like.Companies, name)
 	}
 	label, _, _ := strings.Cut(a.GetDomain(), ".")
@@ -45,6 +45,20 @@ func knownOf(a *personv1.AccountDeclared) *knownAccount {
 		like.Companies = append(like.Companies, name)
 	}
 	return &knownAccount{a, like}
+}
+
+// accountName is a company's name as it is compared. Where nothing is left of it but its
+// legal form, as of "Y Corporation", it is the whole.
+func accountName(name string) string { return cmp.Or(companyOf(name), norm(name)) }
+
+// likenessTo is what accounts are compared with of a submission.
+func likenessTo(m *Mapped, domains *Domains) *Likeness {
+	personal := m.Submission.GetPersonal()
+	like := LikenessOf(personal, m.Email, m.Phone, domains)
+	if name := accountName(personal.GetCompany()); name != "" && companyOf(personal.GetCompany()) == "" {
+		like.Companies = append(like.Companies, name)
+	}
+	return like
 }
 
 // beginnings are the first letters of a company's names: only who shares one of
@@ -147,7 +161,7 @@ func (a *Accounts) match(like *Likeness) *leadv1.AccountMatched {
 // accountOf is what is to be said of the company of a submission's person, where
 // something else was said before, or nothing; nil = nothing.
 func (a *Accounts) accountOf(m *Mapped, domains *Domains, said *leadv1.AccountMatched) *leadv1.AccountMatched {
-	found := a.match(LikenessOf(m.Submission.GetPersonal(), m.Email, m.Phone, domains))
+	found := a.match(likenessTo(m, domains))
 	if found == nil && said.GetCandidates() != nil {
 		found = &leadv1.AccountMatched{}
 	}
@@ -166,7 +180,7 @@ func (a *Accounts) completed(m Mapped, domains *Domains, rules Vocabulary) Mappe
 	}
 	var found *personv1.AccountDeclared
 	a.get(func() {
-		if key := a.match(LikenessOf(m.Submission.GetPersonal(), m.Email, m.Phone, domains)).GetAccountDomain(); key != "" {
+		if key := a.match(likenessTo(&m, domains)).GetAccountDomain(); key != "" {
 			found = a.of(key)
 		}
 	})
