@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -58,6 +59,47 @@ func TestKnownLists(t *testing.T) {
 	} {
 		if r := run(t, "import", file, "--source", "crm", "--history", "--map", mapping, "--known", spec); r.status != statusRefused || !strings.Contains(r.err, why) {
 			t.Errorf("--known %s: %+v", spec, r)
+		}
+	}
+}
+
+// guideMaps are the maps that the guide shows, as files, by the names that its commands
+// give them.
+func guideMaps(t *testing.T) map[string]string {
+	t.Helper()
+	text := string(must[[]byte](t)(os.ReadFile(filepath.Join("..", "..", "docs", "import.md"))))
+	out := map[string]string{}
+	for _, name := range []string{"people.yaml", "accounts.yaml", "deals.yaml"} {
+		_, rest, told := strings.Cut(text, "`"+name+"` ")
+		_, rest, shown := strings.Cut(rest, "```yaml\n")
+		block, _, ended := strings.Cut(rest, "```")
+		if !told || !shown || !ended {
+			t.Fatalf("the guide does not show %s", name)
+		}
+		out[name] = writeFile(t, name, block)
+	}
+	return out
+}
+
+// TestGuideMapsFit: the maps that the guide shows take the files that it speaks of.
+func TestGuideMapsFit(t *testing.T) {
+	maps := guideMaps(t)
+	for name, test := range map[string]struct {
+		kind    string
+		history bool
+		header  string
+	}{
+		"people.yaml":   {kindPeople, false, "sales_agent,manager,regional_office"},
+		"accounts.yaml": {kindAccounts, false, "account,sector,employees,office_location"},
+		"deals.yaml":    {kindLeads, true, "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value"},
+	} {
+		m, err := readMap(maps[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, _ := kindOf(test.kind, test.history)
+		if _, err := m.fit(strings.Split(test.header, ","), k); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -18,40 +18,6 @@ import (
 	"github.com/leadbaton/baton/services/internal/clock"
 )
 
-// A company's past in four files: its people, the accounts, the products, and what it
-// sold.
-const (
-	pastPeople = `
-columns:
-  handle: sales_agent
-  name: sales_agent
-  roles: {default: sales}
-  team: manager
-  manager: manager
-  office: regional_office
-  from: {default: "2016-01-01"}
-`
-	pastAccounts = `
-columns:
-  name: account
-  industry: sector
-  employees: employees
-  country: {column: office_location, map: {Korea: KR, Philipines: PH}}
-`
-	// Who was only prospected has no date: known since the file was drawn.
-	pastDeals = `
-columns:
-  external_id: opportunity_id
-  owner: sales_agent
-  product: product
-  company: account
-  received_at: {column: engage_date, default: "2018-01-01"}
-  outcome: {column: deal_stage, map: {Won: won, Lost: lost, Engaging: open, Prospecting: open}}
-  closed_at: close_date
-  value: {column: close_value, currency: USD}
-`
-)
-
 // closedFigures are what was won and lost.
 type closedFigures struct {
 	Won, Lost, Value int64
@@ -59,7 +25,7 @@ type closedFigures struct {
 }
 
 // TestPastOfACompany: its own figures, by person, manager, office, product and industry,
-// now and as of five days, from files as they lie there.
+// now and as of five days, from files as they lie there and with the guide's own maps.
 func TestPastOfACompany(t *testing.T) {
 	dir := filepath.Join(shared, "data", "maven-crm-sales-opportunities")
 	type split struct {
@@ -89,6 +55,7 @@ func TestPastOfACompany(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	maps := guideMaps(t)
 	h := start(t, Config{clock: clock.NewVirtual(time.Date(2018, 1, 2, 9, 0, 0, 0, time.UTC)), Data: filepath.Join(t.TempDir(), "data")})
 	h.typed()
 	ok(t, "source", "add", "crm")
@@ -98,7 +65,7 @@ func TestPastOfACompany(t *testing.T) {
 	}
 	people, accounts, products, deals := copied("sales_teams.csv"), copied("accounts.csv"), copied("products.csv"), copied("sales_pipeline.csv.gz")
 	args := []string{
-		"import", deals, "--source", "crm", "--map", writeFile(t, "deals.yaml", pastDeals), "--history",
+		"import", deals, "--source", "crm", "--map", maps["deals.yaml"], "--history",
 		"--known", "product=" + products, "--known", "company=" + accounts,
 	}
 	var written uint64
@@ -110,8 +77,8 @@ func TestPastOfACompany(t *testing.T) {
 			args []string
 			warn []warned
 		}{
-			{"people", known.Agents, []string{"import", people, "--kind", "people", "--map", writeFile(t, "people.yaml", pastPeople)}, nil},
-			{"accounts", known.Accounts, []string{"import", accounts, "--kind", "accounts", "--map", writeFile(t, "accounts.yaml", pastAccounts)}, nil},
+			{"people", known.Agents, []string{"import", people, "--kind", "people", "--map", maps["people.yaml"]}, nil},
+			{"accounts", known.Accounts, []string{"import", accounts, "--kind", "accounts", "--map", maps["accounts.yaml"]}, nil},
 			{"opportunities", known.Opportunities, args, []warned{{"company", isMissing, known.NoAccount}, {"product", isUnknown, known.OtherProducts["GTXPro"]}}},
 		} {
 			want := importTally{Rows: in.rows, Accepted: in.rows, New: in.rows, Warnings: in.warn}

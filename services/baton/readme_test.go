@@ -9,12 +9,12 @@ import (
 )
 
 // TestDocumentedCommandsExist holds that every command line in the README and
-// in the guides for operators, for sources, for the score and for the agreement, its life and its changes is one that
+// in the guides for operators, for sources, for the score, for files, for the agreement, its life and its changes is one that
 // the program takes: its words, its flags and its number of arguments.
 func TestDocumentedCommandsExist(t *testing.T) {
 	for _, file := range []string{
 		"../../README.md", "../../docs/operations.md", "../../docs/sources.md", "../../docs/score.md",
-		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md",
+		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md", "../../docs/import.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
