@@ -51,14 +51,14 @@ with gzip or not, in UTF-8, UTF-16, or an encoding that the map names.
                      The rows of one lead come in the order of time.
   --kind activities  touches: what passed between the company and a lead or person.
   --kind people      people of the company. Their tokens go to FILE.tokens.csv (0600).
-                     Columns team, manager, office and from say where they work, since when.
+                     team, manager, office, from: where they work, and since when.
   --kind accounts    companies by domain, or by name alone: owner, segment, industry,
                      size, country (baton account list).
 
---known FIELD=FILE holds a field of each row against a list, such as product=products.csv:
+--known FIELD=FILE holds a field of each row against a list, as product=products.csv:
 rows in which it is empty or not in the list go in, are counted, and are listed in
-FILE.warnings.csv (0600). The list's column has the name of the field, or of the column
-that holds the field in FILE.
+FILE.warnings.csv (0600). The list's column has the name of the field, or of the
+column that holds the field in FILE.
 
 --dry-run says what would become of the rows before anything is done: how many would
 be Lead and MQL by the agreement in force, how many are duplicates, tests or spam.
