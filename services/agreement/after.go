@@ -135,7 +135,7 @@ func (d *draft) choices(into *[]Term) func(value) {
 	return func(v value) {
 		list, _ := d.entries(v)
 		for _, e := range list {
-			if name := d.wordID(v, e); name != "" {
+			if name := d.wordFor(v, e, "a word to choose", "put what people read behind it"); name != "" {
 				*into = append(*into, Term{Name: name, Text: d.text(e.value)})
 			}
 		}

@@ -91,7 +91,7 @@ func TestBrokenAgreements(t *testing.T) {
 	if len(broken) < 30 {
 		t.Fatalf("%d broken agreements are too few", len(broken))
 	}
-	for _, b := range slices.Concat(broken, brokenRouting) {
+	for _, b := range slices.Concat(broken, brokenRouting, brokenAfter) {
 		t.Run(b.name, func(t *testing.T) {
 			_, err := Compile(edited(t, goodSource(t), b.from, b.to))
 			var problems *Problems

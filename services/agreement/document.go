@@ -201,13 +201,18 @@ func (d *draft) wordList(into *wordList) func(value) {
 
 // wordID reads the name of an entry of a mapping as a word.
 func (d *draft) wordID(mapping value, e entry) string {
+	return d.wordFor(mapping, e, "a word of the list", "put other spellings among its synonyms")
+}
+
+// wordFor reads a name of a mapping as a word for some use, with advice where it is none.
+func (d *draft) wordFor(mapping value, e entry, what, advice string) string {
 	if mapping.shape != nil {
 		mapping.shape.token(idChars, idWords)
 		return e.name
 	}
 	name, at := e.name, e.key
 	if name == "" || len(name) > maxToken || strings.ContainsFunc(name, func(c rune) bool { return !strings.ContainsRune(idChars, c) }) {
-		d.add(at, "%q is not a word of the list: %s, at most %d; put other spellings among its synonyms", name, idWords, maxToken)
+		d.add(at, "%q is not %s: %s, at most %d; %s", name, what, idWords, maxToken, advice)
 		return ""
 	}
 	return name

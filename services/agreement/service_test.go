@@ -282,7 +282,7 @@ func TestShowAndList(t *testing.T) {
 	}
 	if a, err := b.server.GetAgreement(t.Context(), &agreementv1.GetAgreementRequest{Version: 2}); err != nil || a.GetVersion() != 2 || len(a.GetDocument()) == 0 {
 		t.Errorf("version 2 is %v, %v", a.GetVersion(), err)
-	} else if r := a.GetReasons(); len(r) != 5 || r[2].GetId() != "not-ready" || r[2].GetTitle() != "Interested, but not now" || r[2].GetLeadsTo() != leadv1.Consequence_CONSEQUENCE_NURTURE {
+	} else if r := a.GetReasons(); len(r) != 6 || r[2].GetId() != "not-ready" || r[2].GetTitle() != "Interested, but not now" || r[2].GetLeadsTo() != leadv1.Consequence_CONSEQUENCE_NURTURE {
 		t.Errorf("its reasons are %v", r)
 	}
 	if _, err := b.server.GetAgreement(t.Context(), &agreementv1.GetAgreementRequest{}); !fault.Is(err, fault.NotFound) || !strings.Contains(err.Error(), "the newest is version 5") {

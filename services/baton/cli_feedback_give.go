@@ -38,7 +38,7 @@ answered, by when, and what has been said.`,
 				if q.GetRequired() {
 					name += " *"
 				}
-				answers := "text"
+				var answers string
 				switch {
 				case len(q.GetChoices()) > 0:
 					answers = strings.Join(choiceIDs(q), ", ")

@@ -110,7 +110,7 @@ columns:
 	}
 	same(t, "rejects", reasons, []string{
 		"4 : the lead is won already", "5 deal: external_id is empty; it says which lead is meant", "6 cur: the currency is none such as EUR",
-		"7 what: the outcome is none of touch, working, won, lost; say in the map what it means",
+		"7 what: the outcome is none of touch, working, stage, won, lost; say in the map what it means",
 	})
 
 	// A second look at the same file has the same keys.

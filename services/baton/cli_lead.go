@@ -559,7 +559,7 @@ func decisionHead(d *qualificationv1.Decision) string {
 	if d.GetAgreementVersion() > 0 {
 		versions = append(versions, "agreement "+strconv.FormatInt(d.GetAgreementVersion(), 10))
 	}
-	for _, v := range [][2]string{{"profile", d.GetProfileVersion()}, {"persona", d.GetPersona()}, {"personas", d.GetPersonaVersion()}, {"logic", d.GetLogicVersion()}} {
+	for _, v := range [][2]string{{"profile", d.GetProfileVersion()}, {"persona", d.GetPersona()}, {"personas", d.GetPersonaVersion()}, {"purpose", d.GetPurpose()}, {"logic", d.GetLogicVersion()}} {
 		if v[1] != "" {
 			versions = append(versions, v[0]+" "+v[1])
 		}

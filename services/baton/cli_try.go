@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -228,6 +229,16 @@ func writeTrial(w io.Writer, t *qualificationv1.Trial, name string) error {
 	moves.add("TOTAL", "", grouped(t.GetTried()), "")
 	if err := moves.write(w); err != nil {
 		return err
+	}
+	if len(t.GetPurposes()) > 0 {
+		purposes := table{head: []string{"PURPOSE NOW", "THEN", "LEADS"}}
+		for _, m := range t.GetPurposes() {
+			purposes.add(cmp.Or(m.GetNow(), "-"), cmp.Or(m.GetThen(), "-"), grouped(m.GetLeads()))
+		}
+		fmt.Fprintln(w)
+		if err := purposes.write(w); err != nil {
+			return err
+		}
 	}
 	if len(t.GetCauses()) > 0 {
 		causes := table{head: []string{"LEADS", "GO", "BECAUSE"}}

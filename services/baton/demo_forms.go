@@ -22,6 +22,9 @@ type visitor struct {
 	employees                                                   int
 	campaign                                                    string
 	contentOnly                                                 bool
+	// customer says that they buy from us already, invited that a salesperson sent them
+	// the form.
+	customer, invited bool
 }
 
 var (
@@ -43,6 +46,8 @@ func newVisitor(rng *rand.Rand, n int) visitor {
 		first: pick(rng, firstNames), last: pick(rng, lastNames), title: pick(rng, titles), country: pick(rng, countries),
 		employees: pick(rng, sizes), campaign: pick(rng, campaigns), message: "We look for a way to work faster together.",
 		contentOnly: rng.IntN(10) == 0,
+		// Without chance, so that they change nothing else of a play.
+		customer: n%12 == 4, invited: n%12 == 6,
 	}
 	v.company = pick(rng, companies) + " " + pick(rng, legalForms)
 	v.email = fmt.Sprintf("%s.%s.%d@%s.example", strings.ToLower(v.first), strings.ToLower(v.last), n, strings.ToLower(strings.Fields(v.company)[0]))
@@ -84,6 +89,9 @@ func htmlForm(v visitor, id string, spam bool) knock {
 		"job_title": {v.title}, "country": {v.country}, "employees": {fmt.Sprint(v.employees)}, "message": {v.message},
 		"utm_source": {"google"}, "utm_medium": {"cpc"}, "utm_campaign": {v.campaign}, "contact_me": {wish}, "_gotcha": {""},
 	}
+	if v.customer {
+		values.Set("existing customer", "yes")
+	}
 	if spam {
 		values.Set("_gotcha", "http://buy.example")
 	}
@@ -117,6 +125,10 @@ func answersForm(v visitor, id string) knock {
 
 // fieldsForm is a marketing suite that sends name and value pairs.
 func fieldsForm(v visitor, id string) knock {
+	source, medium := "newsletter", "email"
+	if v.invited {
+		source, medium = "invitation", "sales"
+	}
 	field := func(name, value string) map[string]string {
 		return map[string]string{"objectTypeId": "0-1", "name": name, "value": value}
 	}
@@ -125,7 +137,7 @@ func fieldsForm(v visitor, id string) knock {
 		"fields": []any{
 			field("firstname", v.first), field("lastname", v.last), field("email", v.email), field("phone", v.phone), field("company", v.company),
 			field("jobtitle", v.title), field("country", v.country), field("numemployees", fmt.Sprint(v.employees)), field("message", v.message),
-			field("utm_source", "newsletter"), field("utm_medium", "email"), field("utm_campaign", v.campaign),
+			field("utm_source", source), field("utm_medium", medium), field("utm_campaign", v.campaign),
 		},
 		"context": map[string]string{"pageUri": "https://www.acme.example/contact", "pageName": "Contact"},
 	})

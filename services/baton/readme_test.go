@@ -14,7 +14,7 @@ import (
 func TestDocumentedCommandsExist(t *testing.T) {
 	for _, file := range []string{
 		"../../README.md", "../../docs/operations.md", "../../docs/sources.md", "../../docs/score.md",
-		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md", "../../docs/import.md",
+		"../../docs/agreement.md", "../../docs/agreement-life.md", "../../docs/agreement-changes.md", "../../docs/import.md", "../../docs/feedback.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

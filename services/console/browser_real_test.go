@@ -25,6 +25,7 @@ func TestBrowser(t *testing.T) {
 	bare.empty, bare.log = true, nil
 	system, empty := signIn(t, b, full, anaToken), signIn(t, b, bare, anaToken)
 	managed := signIn(t, b, newFixed(), maxToken)
+	owned := signIn(t, b, newFixed(), benToken)
 	outside, err := New(Config{Conn: full.serve(t), Directory: full})
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +41,7 @@ func TestBrowser(t *testing.T) {
 		{"live", system + "/", true, []string{`<data value="8812">8,812</data>`, `<data value="214">214</data>`, "12 <small>of 12, full", "ben took the lead"}},
 		{"leads", system + "/leads", false, []string{"offered to ana"}},
 		{"lead", system + "/leads/" + offeredLead, true, []string{"(in 1 h 12 min)", "lead.employees", "820–824", "zoe@kettle.example"}},
+		{"lead-tell", owned + "/leads/" + acceptedLead, true, []string{"Record a touch", "Say how the deal stands", "Tell marketing what you learned"}},
 		{"funnel", system + "/reports/funnel?by=source", false, []string{"autumn-fair-2025"}},
 		{"response", system + "/reports/response", false, []string{`<data value="21930">6 h 5 min</data>`}},
 		{"definitions", system + "/reports/definitions", false, []string{"Version 1 to version 2", "6.50"}},
@@ -69,6 +71,9 @@ func TestBrowser(t *testing.T) {
 		}
 		if page.name == "lead-manager" {
 			p.Eval(`document.querySelector("details.call").open = true`)
+		}
+		if page.name == "lead-tell" {
+			p.Eval(`document.querySelectorAll("details.call").forEach(function(d) { d.open = true })`)
 		}
 		if page.name == "lead" {
 			p.Eval(`document.querySelector(".acts details").open = true`)

@@ -80,6 +80,8 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("POST /leads/{id}/accept", c.page(c.accept))
 	mux.Handle("POST /leads/{id}/reject", c.page(c.reject))
 	mux.Handle("POST /leads/{id}/calls", c.page(c.recordCall))
+	mux.Handle("POST /leads/{id}/outcomes", c.page(c.recordOutcome))
+	mux.Handle("POST /leads/{id}/feedback", c.page(c.giveFeedback))
 	mux.Handle("POST /leads/{id}/move", c.page(c.move))
 	mux.Handle("POST /leads/{id}/claim", c.page(c.claim))
 	mux.Handle("GET /line", c.page(c.showLine))

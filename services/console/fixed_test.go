@@ -61,6 +61,7 @@ func ago(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(at.Add
 type fixed struct {
 	leadv1.UnimplementedLeadServiceServer
 	feedbackv1.UnimplementedReportServiceServer
+	feedbackv1.UnimplementedFeedbackServiceServer
 	qualificationv1.UnimplementedQualificationServiceServer
 	routingv1.UnimplementedRoutingServiceServer
 	agreementv1.UnimplementedAgreementServiceServer
@@ -167,6 +168,7 @@ func (f *fixed) serve(t testing.TB) grpc.ClientConnInterface {
 	)
 	leadv1.RegisterLeadServiceServer(server, f)
 	feedbackv1.RegisterReportServiceServer(server, f)
+	feedbackv1.RegisterFeedbackServiceServer(server, f)
 	qualificationv1.RegisterQualificationServiceServer(server, f)
 	routingv1.RegisterRoutingServiceServer(server, f)
 	agreementv1.RegisterAgreementServiceServer(server, f)

@@ -50,6 +50,11 @@ type leadView struct {
 	Act *act
 	// Call is what a qualifier asks; nil where the reader is none.
 	Call *callForm
+	// Tell is what the reader may say became of it, and Feedback what marketing asks them;
+	// nil where it is not for them. Learned is what was said.
+	Tell     *tellForm
+	Feedback *feedbackForm
+	Learned  []fact
 	// Move is what a manager says to move it; nil where the reader moves none.
 	Move *moveForm
 	// PoolTitle is its pool as people call it.
@@ -62,12 +67,12 @@ type leadView struct {
 type fact struct{ Name, Value string }
 
 type decision struct {
-	Type, Profile, Persona, PersonaVersion, Logic string
-	Stage                                         leadv1.Stage
-	Recorded                                      time.Time
-	Version                                       int64
-	Sequence                                      uint64
-	Why                                           *leadv1.Explanation
+	Type, Profile, Persona, PersonaVersion, Purpose, Logic string
+	Stage                                                  leadv1.Stage
+	Recorded                                               time.Time
+	Version                                                int64
+	Sequence                                               uint64
+	Why                                                    *leadv1.Explanation
 	// Accountable is who answers for the lead from then on; Otherwise what would
 	// have led elsewhere; Hash the event's, by which the decision is known for ever.
 	Accountable, Otherwise, Hash string
@@ -138,12 +143,16 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 		why     *qualificationv1.ExplainResponse
 		owner   *routingv1.GetOwnerResponse
 		sheet   *qualificationv1.Questionnaire
-		errs    [5]error
+		asked   *feedbackv1.FeedbackForm
+		errs    [6]error
 	)
 	parts.Go(func() { l, errs[0] = v.leads.GetLead(ctx, &leadv1.GetLeadRequest{LeadId: id}) })
 	parts.Go(func() { history, errs[1] = v.leads.GetHistory(ctx, &leadv1.GetHistoryRequest{LeadId: id}) })
 	parts.Go(func() { why, errs[2] = v.qualification.Explain(ctx, &qualificationv1.ExplainRequest{LeadId: id}) })
 	parts.Go(func() { owner, errs[3] = v.routing.GetOwner(ctx, &routingv1.GetOwnerRequest{LeadId: id}) })
+	parts.Go(func() {
+		asked, errs[5] = v.feedback.GetFeedbackForm(ctx, &feedbackv1.GetFeedbackFormRequest{LeadId: id})
+	})
 	if v.reader.Has(access.Qualifier) {
 		parts.Go(func() {
 			sheet, errs[4] = v.qualification.GetQuestionnaire(ctx, &qualificationv1.GetQuestionnaireRequest{LeadId: id})
@@ -167,6 +176,9 @@ func (c *console) lookAtLead(ctx context.Context, v *visit, id string) (*leadVie
 	}
 	if sheet != nil {
 		view.Call = callOn(l, sheet)
+	}
+	if errs[5] == nil {
+		view.Tell, view.Feedback, view.Learned = tellOn(l, v.reader, asked), feedbackOn(l, v.reader, asked, history.GetEntries()), learned(asked)
 	}
 	for _, e := range history.GetEntries() {
 		view.Timeline = append(view.Timeline, eventOf(e))
@@ -214,7 +226,7 @@ func (view *leadView) explained(why *qualificationv1.ExplainResponse, err error)
 	}
 	for _, d := range why.GetDecisions() {
 		view.Earlier = append(view.Earlier, decision{
-			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(),
+			Type: eventKind(d.GetType()), Profile: d.GetProfileVersion(), Persona: d.GetPersona(), PersonaVersion: d.GetPersonaVersion(), Purpose: d.GetPurpose(),
 			Logic: d.GetLogicVersion(), Stage: d.GetStage(), Recorded: instant(d.GetRecordedAt()),
 			Version: d.GetAgreementVersion(), Sequence: d.GetSequence(), Why: d.GetExplanation(),
 			Accountable: d.GetAccountable(), Otherwise: d.GetSmallestChange().GetText(), Hash: hex.EncodeToString(d.GetHash()), Lead: view.ID, Plain: d.GetPlain(),

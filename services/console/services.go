@@ -28,6 +28,7 @@ type services struct {
 	agreement     agreementv1.AgreementServiceClient
 	reports       feedbackv1.ReportServiceClient
 	delivery      deliveryv1.DeliveryServiceClient
+	feedback      feedbackv1.FeedbackServiceClient
 }
 
 func servicesFor(conn grpc.ClientConnInterface, token string) *services {
@@ -40,6 +41,7 @@ func servicesFor(conn grpc.ClientConnInterface, token string) *services {
 		agreement:     agreementv1.NewAgreementServiceClient(as),
 		reports:       feedbackv1.NewReportServiceClient(as),
 		delivery:      deliveryv1.NewDeliveryServiceClient(as),
+		feedback:      feedbackv1.NewFeedbackServiceClient(as),
 	}
 }
 

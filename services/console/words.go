@@ -37,6 +37,15 @@ var words = template.FuncMap{
 	"kind": eventKind,
 
 	"thousandths": thousandths,
+	"choices":     choices,
+}
+
+// choices are answers to choose from: pairs of what is sent and what is read.
+func choices(pairs ...string) (out []fact) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out = append(out, fact{Name: pairs[i+1], Value: pairs[i]})
+	}
+	return out
 }
 
 // thousandths shows thousandths of a point as points with one decimal place.

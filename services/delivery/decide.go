@@ -29,7 +29,7 @@ var toldOf = []string{"LeadOffered", "OfferReminded", "ClockReminded", "ClockEsc
 // hearable are the events that a channel may be told of. What only says who somebody is,
 // or that the same came twice, is none of them.
 var hearable = []string{
-	"CallRecorded", "ClockBreached", "ClockEscalated", "ClockReminded", "ClockRestated", "HandlingFailed", "LeadNurtured", "LeadOffered", "LeadQualified",
+	"CallRecorded", "ClockBreached", "ClockEscalated", "ClockReminded", "ClockRestated", "FeedbackGiven", "HandlingFailed", "LeadNurtured", "LeadOffered", "LeadQualified",
 	"LeadQueued", "LeadReassigned", "LeadReceived", "LeadRefused", "OfferAccepted", "OfferRejected", "OfferReminded", "OfferTimedOut", "OutcomeRecorded",
 	"QualificationHeld", "TouchAdded",
 }

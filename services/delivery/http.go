@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
@@ -29,7 +30,8 @@ import (
 // Looking at one changes nothing, whoever looks and however: what scans mails for danger
 // follows every address in them. An answer is a form that somebody sends. The token is
 // all that is needed, so there is no cookie and nothing to forge; it is worth something
-// only while the offer stands, and an answer ends the offer.
+// only while the offer stands, and an answer ends the offer. Whoever took the lead by it can
+// tell by the same page what came of each call, for a month, and nothing else.
 type Pages struct {
 	Make *Maker
 	// Conn reaches routing, which alone says who may take a lead.
@@ -60,6 +62,10 @@ type offerView struct {
 	Nonce  string
 	// Reasons are the agreed ones for declining.
 	Reasons []agreement.Reason
+	// Touches are what can come of a touch, once the lead is theirs: one press each. Once
+	// names the page as it was looked at, so that pressed twice is pressed once.
+	Touches []agreement.Disposition
+	Once    uint64
 }
 
 // maxForm is the longest answer.
@@ -115,6 +121,8 @@ type offered struct {
 	opened bool
 	// fate is what ended the offer, at an instant; nil = it stands.
 	fate *ledger.Event
+	// touch is the last one that was told of whom the notice went to; nil = none was.
+	touch *ledger.Event
 	// last is the lead's last event.
 	last uint64
 }
@@ -147,6 +155,10 @@ func (p *Pages) offer(ctx context.Context, id string) (*offered, error) {
 			if b.GetOffer() == o.notice.GetOffer() {
 				o.told = e
 			}
+		case *leadv1.OutcomeRecorded:
+			if b.GetKind() == leadv1.OutcomeKind_OUTCOME_KIND_TOUCH && b.GetMember() == o.notice.GetMember() {
+				o.touch = e
+			}
 		case *leadv1.NoticeOpened:
 			o.opened = o.opened || b.GetNoticeId() == id
 		}
@@ -171,7 +183,14 @@ func (o *offered) open() bool { return o.holds() && o.now.Before(o.state.TakeBy)
 func (p *Pages) view(token string, o *offered) *offerView {
 	at := p.Make.local(o.state.Pool, o.now)
 	if !o.open() {
-		return &offerView{Title: "This offer does not stand any more", Text: over(o, at), Page: p.Make.Links.Page(o.lead)}
+		v := &offerView{Title: "This offer does not stand any more", Text: over(o, at), Page: p.Make.Links.Page(o.lead)}
+		if o.theirs() {
+			v.Title, v.Action, v.Once, v.Touches = "This lead is with you", answerPath+token, o.last, p.touches()
+			if o.touch != nil {
+				v.Text = append(v.Text, "The last touch that is recorded was at "+at(o.touch.Occurred)+cameOf(v.Touches, o.touch)+".")
+			}
+		}
+		return v
 	}
 	v := &offerView{
 		Title: "A lead is offered to you", Open: true, Action: answerPath + token, Seen: answerPath + token + "/seen",
@@ -184,6 +203,57 @@ func (p *Pages) view(token string, o *offered) *offerView {
 		}
 	})
 	return v
+}
+
+// touchesFor is how long after somebody took a lead its touches can be told by the link.
+const touchesFor = 30 * 24 * time.Hour
+
+// theirs says whether the lead is with whom the notice went, by the same offer, so that they
+// can tell by the link what came of a touch.
+func (o *offered) theirs() bool {
+	holder, held := o.state.Held()
+	return held && o.state.State != leadv1.State_STATE_OFFERED && holder == o.notice.GetMember() && o.state.Offers == o.notice.GetOffer() && o.now.Before(o.state.AcceptedAt.Add(touchesFor))
+}
+
+// touches are what can come of a touch, as agreed; nil = nothing is.
+func (p *Pages) touches() (list []agreement.Disposition) {
+	p.Make.Log.Follower().View(func(view *ledger.View) {
+		if version := p.Make.Register.InForce(view.Now); version != nil {
+			list = version.Agreement.Dispositions()
+		}
+	})
+	return list
+}
+
+// cameOf says what came of a touch; empty where that was not said.
+func cameOf(list []agreement.Disposition, touch *ledger.Event) string {
+	id := touch.Body.(*leadv1.OutcomeRecorded).GetDisposition()
+	for _, d := range list {
+		if d.ID == id {
+			return ": " + d.Title
+		}
+	}
+	return ""
+}
+
+// tell records what came of a touch in the name of whom the notice was sent to.
+func (p *Pages) tell(w http.ResponseWriter, r *http.Request, nonce, token string, o *offered) {
+	if !o.theirs() {
+		p.show(w, r, http.StatusConflict, nonce, p.view(token, o))
+		return
+	}
+	member := o.notice.GetMember()
+	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+	defer cancel()
+	_, err := feedbackv1.NewFeedbackServiceClient(p.Conn).RecordOutcome(access.WithToken(ctx, p.Pass(member, feedbackv1.FeedbackService_RecordOutcome_FullMethodName)), &feedbackv1.RecordOutcomeRequest{
+		LeadId: o.lead, Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Channel: "call", Direction: lead.DirectionOut, Disposition: strings.TrimSpace(r.PostForm.Get("disposition")),
+		IdempotencyKey: "link:" + o.notice.GetNoticeId() + ":" + strings.TrimSpace(r.PostForm.Get("once")),
+	})
+	if err != nil {
+		p.refused(w, r, nonce, token, o, err)
+		return
+	}
+	http.Redirect(w, r, answerPath+token, http.StatusSeeOther)
 }
 
 // over says what became of an offer, and where the lead is as far as the one whom it was
@@ -232,6 +302,10 @@ func whereNow(o *offered) string {
 func (p *Pages) answer(w http.ResponseWriter, r *http.Request, nonce, token string, o *offered) {
 	if err := r.ParseForm(); err != nil {
 		p.show(w, r, http.StatusBadRequest, nonce, &offerView{Title: "That cannot be read", Text: []string{"Go back and send the form again."}})
+		return
+	}
+	if r.PostForm.Get("answer") == "touch" {
+		p.tell(w, r, nonce, token, o)
 		return
 	}
 	if !o.open() {

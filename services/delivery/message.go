@@ -99,6 +99,30 @@ type Data struct {
 	Outcome          string     `json:"outcome,omitempty"`
 	Clock            string     `json:"clock,omitempty"`
 	Step             int32      `json:"step,omitempty"`
+	// Campaign that brought the lead.
+	Campaign string `json:"campaign,omitempty"`
+	// Of a touch or a deal.
+	Channel     string `json:"channel,omitempty"`
+	Direction   string `json:"direction,omitempty"`
+	Disposition string `json:"disposition,omitempty"`
+	Reached     bool   `json:"reached,omitempty"`
+	DealStage   string `json:"deal_stage,omitempty"`
+	ValueMinor  int64  `json:"value_minor,omitempty"`
+	Currency    string `json:"currency,omitempty"`
+	// Feedback is what sales learned; nil = the event is another.
+	Feedback *Feedback `json:"feedback,omitempty"`
+}
+
+// Feedback is what sales learned from a lead, without its free text.
+type Feedback struct {
+	Interest int32    `json:"interest,omitempty"`
+	Ease     int32    `json:"ease,omitempty"`
+	Why      []string `json:"why,omitempty"`
+	Talk     string   `json:"talk,omitempty"`
+	Missing  []string `json:"missing,omitempty"`
+	Vertical string   `json:"vertical,omitempty"`
+	Persona  string   `json:"persona,omitempty"`
+	Phrases  []string `json:"phrases,omitempty"`
 }
 
 // channel answers a channel as it stands, and its secrets.
@@ -275,7 +299,13 @@ func eventOf(e *ledger.Event, s *lead.State) Event {
 	case *leadv1.OfferAccepted:
 		d.Member, d.Offer = b.GetMember(), b.GetOffer()
 	case *leadv1.OfferRejected:
-		d.Member, d.Offer, d.Reason = b.GetMember(), b.GetOffer(), b.GetReason()
+		d.Member, d.Offer, d.Reason, d.Campaign = b.GetMember(), b.GetOffer(), b.GetReason(), campaignOf(s)
+	case *leadv1.FeedbackGiven:
+		d.Member, d.Campaign = b.GetMember(), b.GetCampaign()
+		d.Feedback = &Feedback{
+			Interest: b.GetInterest(), Ease: b.GetEase(), Why: b.GetWhy(), Talk: b.GetTalk(), Missing: b.GetMissing(),
+			Vertical: b.GetVertical(), Persona: b.GetPersona(), Phrases: b.GetPhrases(),
+		}
 	case *leadv1.OfferTimedOut:
 		d.Member, d.Offer = b.GetMember(), b.GetOffer()
 	case *leadv1.LeadReassigned:
@@ -287,7 +317,9 @@ func eventOf(e *ledger.Event, s *lead.State) Event {
 	case *leadv1.QualificationHeld:
 		d.Reason = b.GetRule()
 	case *leadv1.OutcomeRecorded:
-		d.Member, d.Reason = b.GetMember(), b.GetReason()
+		d.Member, d.Reason, d.Campaign = b.GetMember(), b.GetReason(), campaignOf(s)
+		d.Channel, d.Direction, d.Disposition, d.Reached = b.GetChannel(), b.GetDirection(), b.GetDisposition(), b.GetReached()
+		d.DealStage, d.ValueMinor, d.Currency = b.GetDealStage(), b.GetValueMinor(), b.GetCurrency()
 		d.Outcome = strings.ToLower(strings.TrimPrefix(b.GetKind().String(), "OUTCOME_KIND_"))
 	case *leadv1.CallRecorded:
 		d.Member = b.GetMember()
@@ -302,6 +334,9 @@ func eventOf(e *ledger.Event, s *lead.State) Event {
 	}
 	return Event{Type: dotted(shortType(e.Type)), Timestamp: e.Occurred, Data: d}
 }
+
+// campaignOf is the campaign of the touch that led to the handoff; empty = none did.
+func campaignOf(s *lead.State) string { return s.Handoff.Attribution.GetCampaign() }
 
 // shortType is a type without its package.
 func shortType(t string) string { return t[strings.LastIndexByte(t, '.')+1:] }

@@ -90,7 +90,16 @@ func (o *Outcomes) GetFeedbackForm(ctx context.Context, req *feedbackv1.GetFeedb
 	if err != nil {
 		return nil, err
 	}
-	out := &feedbackv1.FeedbackForm{LeadId: s.ID, Questions: questions(s, o.rules(o.clock.Now()).Agreement), Vertical: s.Features.GetIndustry(), Persona: s.Persona}
+	rules := o.rules(o.clock.Now()).Agreement
+	out := &feedbackv1.FeedbackForm{LeadId: s.ID, Questions: questions(s, rules), Vertical: s.Features.GetIndustry(), Persona: s.Persona}
+	if rules != nil {
+		for _, d := range rules.Dispositions() {
+			out.Dispositions = append(out.Dispositions, &feedbackv1.FeedbackChoice{Id: d.ID, Title: d.Title})
+		}
+		for _, stage := range rules.DealStages() {
+			out.DealStages = append(out.DealStages, &feedbackv1.FeedbackChoice{Id: stage.Name, Title: stage.Text})
+		}
+	}
 	for _, e := range events {
 		if b, ok := e.Body.(*leadv1.FeedbackGiven); ok && (b.GetMember() == actor.Handle || out.GetGiven().GetMember() != actor.Handle) {
 			out.Given = answersOf(b)

@@ -43,6 +43,31 @@ type Input struct {
 // Decide answers what is due on a lead: QualificationHeld, LeadQualified,
 // LeadNurtured, or nil where nothing is. It depends on its input alone.
 func Decide(in Input) proto.Message {
+	said := decide(in)
+	switch body := said.(type) {
+	case *leadv1.LeadQualified:
+		body.Purpose = purpose(in)
+	case *leadv1.LeadNurtured:
+		body.Purpose = purpose(in)
+	}
+	return said
+}
+
+// purpose is what the lead is for, by all that is known of it: also by the latest call
+// that reached the person, so that what it found out outlives the decision on it. Empty
+// where the agreement has no purposes; documents of before cannot have any, so that
+// each logic says by them what it said.
+func purpose(in Input) string {
+	f := facts(in)
+	for _, c := range in.Lead.Calls {
+		if c.GetReached() {
+			f.Call = c
+		}
+	}
+	return in.Agreement.Purpose(f)
+}
+
+func decide(in Input) proto.Message {
 	s := in.Lead
 	if !s.Open() || s.Historical {
 		return nil

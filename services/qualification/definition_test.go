@@ -341,6 +341,67 @@ reasons:
 	}
 }
 
+// Each decision says what the lead is for: by what forms and touches say, and by what
+// a call found out, which holds for later decisions too. Without agreed purposes it
+// says nothing.
+//
+// Goes red if: a rejection forgets the call, or an unreached person's call counts.
+func TestPurpose(t *testing.T) {
+	t.Parallel()
+	a := changedStarter(t, "    when: answers.customer\n", "    when: answers.customer || call.answers.need == \"extend\"\n")
+	extends := call("c1", true, 3)
+	extends.Answers = map[string]*leadv1.Value{"need": {Kind: &leadv1.Value_Text{Text: "extend"}}}
+	unreached := call("c2", true, 3)
+	unreached.Reached = false
+	sales := good()
+	sales.Attribution = &leadv1.Attribution{Medium: "sales"}
+	rejected := in(leadv1.State_STATE_QUALIFIED, good(), extends, unreached)
+	rejected.DecidedCall, rejected.Consequence = "c1", leadv1.Consequence_CONSEQUENCE_NURTURE
+	for name, tt := range map[string]struct {
+		lead *lead.State
+		want string
+	}{
+		"qualified":             {in(leadv1.State_STATE_RECEIVED, good()), "new-business"},
+		"qualified otherwise":   {in(leadv1.State_STATE_RECEIVED, sales), "sales-support"},
+		"nurtured":              {in(leadv1.State_STATE_RECEIVED, &leadv1.Features{HasEmail: true}), "new-business"},
+		"by a call":             {in(leadv1.State_STATE_WORKING, good(), extends), "retention"},
+		"by a signal":           {touched(in(leadv1.State_STATE_RECEIVED, sales), "order-intent", noon, 1), "sales-support"},
+		"rejected after a call": {rejected, "retention"},
+		"held before":           {in(leadv1.State_STATE_HELD, good()), "new-business"},
+	} {
+		said := Decide(Input{Lead: tt.lead, Agreement: a, Version: 7, Now: noon})
+		body, ok := said.(interface{ GetPurpose() string })
+		if !ok || body.GetPurpose() != tt.want {
+			t.Errorf("%s: %v, want the purpose %q", name, said, tt.want)
+		}
+		tt.lead.Evolve(said, noon, noon)
+		if tt.lead.Purpose != tt.want {
+			t.Errorf("%s: the lead is for %q, want %q", name, tt.lead.Purpose, tt.want)
+		}
+	}
+	source := string(starter())
+	none, _, _ := strings.Cut(source, "\npurposes:\n")
+	_, rest, _ := strings.Cut(source, "    title: New business\n")
+	without, err := agreement.Compile([]byte(none + rest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := said[*leadv1.LeadQualified](t, Input{Lead: in(leadv1.State_STATE_RECEIVED, good()), Agreement: without, Version: 7, Now: noon}); got.GetPurpose() != "" {
+		t.Errorf("without agreed purposes it is for %q", got.GetPurpose())
+	}
+	trial := NewTrial(without, 7, a, 0)
+	trial.Take(&Past{ID: "l1", Known: Known{Features: sales, At: noon}})
+	if got := trial.Result().GetPurposes(); len(got) != 1 || got[0].GetNow() != "" || got[0].GetThen() != "sales-support" || got[0].GetLeads() != 1 {
+		t.Errorf("tried, it is for %v", got)
+	}
+	if got := NewTrial(without, 7, without, 0); got.Result().GetPurposes() != nil {
+		t.Error("purposes are counted where none are agreed")
+	}
+	if got := previewed(Decide(input(in(leadv1.State_STATE_RECEIVED, sales)))); got.GetPurpose() != "sales-support" {
+		t.Errorf("the preview says it is for %q", got.GetPurpose())
+	}
+}
+
 // What a call must have found out beside fit and horizon is agreed, and the
 // explanation names the question that decided.
 func TestCallCriteria(t *testing.T) {

@@ -82,8 +82,9 @@ func decisionOf(e *ledger.Event) *qualificationv1.Decision {
 	case *leadv1.LeadQualified:
 		d.Stage, d.AgreementVersion, d.Explanation = body.GetStage(), body.GetAgreementVersion(), body.GetExplanation()
 		d.ProfileVersion, d.Persona, d.PersonaVersion = body.GetProfileVersion(), body.GetPersona(), body.GetPersonaVersion()
+		d.Purpose = body.GetPurpose()
 	case *leadv1.LeadNurtured:
-		d.AgreementVersion, d.Explanation = body.GetAgreementVersion(), body.GetExplanation()
+		d.AgreementVersion, d.Explanation, d.Purpose = body.GetAgreementVersion(), body.GetExplanation(), body.GetPurpose()
 	case *leadv1.NurtureAdvanced:
 		d.AgreementVersion, d.Explanation = body.GetAgreementVersion(), &leadv1.Explanation{Summary: fmt.Sprintf("Touch %d of the nurture plan was made: %s.", body.GetMade(), body.GetTouch())}
 	default:

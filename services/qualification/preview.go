@@ -46,9 +46,9 @@ func (s *Server) Preview(_ context.Context, req *qualificationv1.PreviewRequest)
 func previewed(said proto.Message) *qualificationv1.Previewed {
 	switch body := said.(type) {
 	case *leadv1.LeadQualified:
-		return &qualificationv1.Previewed{Outcome: "mql", Explanation: body.GetExplanation()}
+		return &qualificationv1.Previewed{Outcome: "mql", Explanation: body.GetExplanation(), Purpose: body.GetPurpose()}
 	case *leadv1.LeadNurtured:
-		return &qualificationv1.Previewed{Outcome: "nurturing", Explanation: body.GetExplanation()}
+		return &qualificationv1.Previewed{Outcome: "nurturing", Explanation: body.GetExplanation(), Purpose: body.GetPurpose()}
 	case *leadv1.QualificationHeld:
 		return &qualificationv1.Previewed{Outcome: "held", Explanation: &leadv1.Explanation{Summary: body.GetText()}}
 	}

@@ -46,6 +46,7 @@ type Trial struct {
 	now, then side
 	most      int
 	moves     map[[2]string]int64
+	purposes  map[[2]string]int64
 	causes    map[cause]int64
 	missing   map[string]int64
 	sample    []sampled
@@ -64,7 +65,7 @@ func NewTrial(now *agreement.Agreement, version int64, then *agreement.Agreement
 	digest := then.Digest()
 	return &Trial{
 		now: side{now, version}, then: side{then, 0}, most: sample,
-		moves: map[[2]string]int64{}, causes: map[cause]int64{}, missing: map[string]int64{},
+		moves: map[[2]string]int64{}, purposes: map[[2]string]int64{}, causes: map[cause]int64{}, missing: map[string]int64{},
 		out: &qualificationv1.Trial{AgreementVersion: version, Digest: digest[:]},
 	}
 }
@@ -97,7 +98,12 @@ type verdict struct {
 	called *leadv1.Explanation
 	// missing are the facts for which the lead waits.
 	missing []string
+	// purpose of the lead; empty = it waits, or none is agreed.
+	purpose string
 }
+
+// purposed says whether the agreement has purposes.
+func (d side) purposed() bool { return d.agreement != nil && len(d.agreement.Purposes()) > 0 }
 
 // explanation is that of the last decision.
 func (v *verdict) explanation() *leadv1.Explanation {
@@ -129,9 +135,9 @@ func (d side) decide(p *Past) verdict {
 	}
 	switch body := said.(type) {
 	case *leadv1.LeadQualified:
-		v.stands = lead.StageWord(body.GetStage())
+		v.stands, v.purpose = lead.StageWord(body.GetStage()), body.GetPurpose()
 	case *leadv1.LeadNurtured:
-		v.stands = standsLead
+		v.stands, v.purpose = standsLead, body.GetPurpose()
 	default:
 		v.stands = standsWaiting
 		if d.agreement != nil {
@@ -174,6 +180,9 @@ func (t *Trial) Take(p *Past) {
 	o.Leads++
 	o.Tried++
 	t.moves[[2]string{now.stands, then.stands}]++
+	if t.now.purposed() || t.then.purposed() {
+		t.purposes[[2]string{now.purpose, then.purpose}]++
+	}
 	for _, fact := range then.missing {
 		t.missing[fact]++
 	}
@@ -248,12 +257,7 @@ var unnumbered = strings.NewReplacer("agreement (version 0)", "new agreement", "
 // Result is what came out so far.
 func (t *Trial) Result() *qualificationv1.Trial {
 	out := proto.CloneOf(t.out)
-	for move, n := range t.moves { // any order: sorted below
-		out.Moves = append(out.Moves, &qualificationv1.Move{Now: move[0], Then: move[1], Leads: n})
-	}
-	slices.SortFunc(out.Moves, func(a, b *qualificationv1.Move) int {
-		return cmp.Or(cmp.Compare(b.GetLeads(), a.GetLeads()), cmp.Compare(a.GetNow(), b.GetNow()), cmp.Compare(a.GetThen(), b.GetThen()))
-	})
+	out.Moves, out.Purposes = moved(t.moves), moved(t.purposes)
 	for c, n := range t.causes { // any order: sorted below
 		out.Causes = append(out.Causes, &qualificationv1.Cause{Id: c.id, Text: c.text, Direction: c.direction, Leads: n})
 	}
@@ -269,6 +273,17 @@ func (t *Trial) Result() *qualificationv1.Trial {
 	for _, s := range t.sample {
 		out.Sample = append(out.Sample, s.lead)
 	}
+	return out
+}
+
+// moved are counts of leads by where they stand by either agreement, most first.
+func moved(counts map[[2]string]int64) (out []*qualificationv1.Move) {
+	for move, n := range counts { // any order: sorted below
+		out = append(out, &qualificationv1.Move{Now: move[0], Then: move[1], Leads: n})
+	}
+	slices.SortFunc(out, func(a, b *qualificationv1.Move) int {
+		return cmp.Or(cmp.Compare(b.GetLeads(), a.GetLeads()), cmp.Compare(a.GetNow(), b.GetNow()), cmp.Compare(a.GetThen(), b.GetThen()))
+	})
 	return out
 }
 

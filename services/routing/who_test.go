@@ -275,7 +275,7 @@ func TestClaims(t *testing.T) {
 // Sunday, or nobody looks again when a period begins.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, document(t, append(inside("at_most:\n      day: 2\n      week: 4"), "zone: UTC\n    hours", "zone: Asia/Kathmandu\n    hours", `mon: ["09:00-17:00"]`, `mon: ["00:00-24:00"]`, `tue: ["09:00-17:00"]`, `tue: ["00:00-24:00"]`)...), "chloe")
+	w := newWorld(t, document(t, append(inside("at_most:\n      day: 2\n      week: 4"), "    zone: UTC", "    zone: Asia/Kathmandu", `mon: ["09:00-17:00"]`, `mon: ["00:00-24:00"]`, `tue: ["09:00-17:00"]`, `tue: ["00:00-24:00"]`)...), "chloe")
 	// One of large companies, one of inside sales: that is chloe's day.
 	w.qualify("large", 800)
 	w.qualify("a", 80)

@@ -1081,7 +1081,11 @@ type FeedbackForm struct {
 	// Persona.
 	Persona string `protobuf:"bytes,7,opt,name=persona,proto3" json:"persona,omitempty"`
 	// Phrases that were said of this vertical before, the most frequent first.
-	Phrases       []string `protobuf:"bytes,8,rep,name=phrases,proto3" json:"phrases,omitempty"`
+	Phrases []string `protobuf:"bytes,8,rep,name=phrases,proto3" json:"phrases,omitempty"`
+	// What can come of a touch, as agreed, for who tells of one.
+	Dispositions []*FeedbackChoice `protobuf:"bytes,9,rep,name=dispositions,proto3" json:"dispositions,omitempty"`
+	// Stages of a deal, as agreed, in their order.
+	DealStages    []*FeedbackChoice `protobuf:"bytes,10,rep,name=deal_stages,json=dealStages,proto3" json:"deal_stages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1168,6 +1172,20 @@ func (x *FeedbackForm) GetPersona() string {
 func (x *FeedbackForm) GetPhrases() []string {
 	if x != nil {
 		return x.Phrases
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetDispositions() []*FeedbackChoice {
+	if x != nil {
+		return x.Dispositions
+	}
+	return nil
+}
+
+func (x *FeedbackForm) GetDealStages() []*FeedbackChoice {
+	if x != nil {
+		return x.DealStages
 	}
 	return nil
 }
@@ -3333,7 +3351,7 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"occurredAt\x120\n" +
 	"\x05since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"<\n" +
 	"\x16GetFeedbackFormRequest\x12\"\n" +
-	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\xbb\x02\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\xc6\x03\n" +
 	"\fFeedbackForm\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12A\n" +
 	"\tquestions\x18\x02 \x03(\v2#.baton.feedback.v1.FeedbackQuestionR\tquestions\x122\n" +
@@ -3342,7 +3360,11 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12\x1a\n" +
 	"\bvertical\x18\x06 \x01(\tR\bvertical\x12\x18\n" +
 	"\apersona\x18\a \x01(\tR\apersona\x12\x18\n" +
-	"\aphrases\x18\b \x03(\tR\aphrases\"\xad\x01\n" +
+	"\aphrases\x18\b \x03(\tR\aphrases\x12E\n" +
+	"\fdispositions\x18\t \x03(\v2!.baton.feedback.v1.FeedbackChoiceR\fdispositions\x12B\n" +
+	"\vdeal_stages\x18\n" +
+	" \x03(\v2!.baton.feedback.v1.FeedbackChoiceR\n" +
+	"dealStages\"\xad\x01\n" +
 	"\x10FeedbackQuestion\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
@@ -3633,89 +3655,91 @@ var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
 	15, // 13: baton.feedback.v1.FeedbackForm.questions:type_name -> baton.feedback.v1.FeedbackQuestion
 	44, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
 	43, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
-	16, // 16: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
-	44, // 17: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
-	43, // 18: baton.feedback.v1.ListFeedbackRequest.since:type_name -> google.protobuf.Timestamp
-	21, // 19: baton.feedback.v1.ListFeedbackResponse.feedback:type_name -> baton.feedback.v1.LeadFeedback
-	43, // 20: baton.feedback.v1.LeadFeedback.given_at:type_name -> google.protobuf.Timestamp
-	44, // 21: baton.feedback.v1.LeadFeedback.feedback:type_name -> baton.lead.v1.FeedbackGiven
-	45, // 22: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
-	46, // 23: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	29, // 24: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
-	43, // 25: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
-	43, // 26: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
-	47, // 27: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
-	43, // 28: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
-	48, // 29: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
-	49, // 30: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
-	50, // 31: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
-	43, // 32: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
-	30, // 33: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
-	43, // 34: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
-	51, // 35: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
-	52, // 36: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
-	53, // 37: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
-	43, // 38: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
-	31, // 39: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
-	46, // 40: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	54, // 41: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
-	37, // 42: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
-	43, // 43: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
-	43, // 44: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
-	55, // 45: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
-	56, // 46: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
-	57, // 47: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
-	58, // 48: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
-	43, // 49: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
-	59, // 50: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
-	38, // 51: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
-	43, // 52: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
-	43, // 53: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
-	0,  // 54: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	2,  // 55: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
-	6,  // 56: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
-	10, // 57: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
-	13, // 58: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
-	17, // 59: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
-	19, // 60: baton.feedback.v1.FeedbackService.ListFeedback:input_type -> baton.feedback.v1.ListFeedbackRequest
-	22, // 61: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
-	23, // 62: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
-	24, // 63: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
-	25, // 64: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
-	26, // 65: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
-	28, // 66: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
-	32, // 67: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
-	33, // 68: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
-	34, // 69: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
-	35, // 70: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
-	39, // 71: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
-	40, // 72: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
-	41, // 73: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
-	1,  // 74: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	4,  // 75: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
-	8,  // 76: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
-	11, // 77: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
-	14, // 78: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
-	18, // 79: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
-	20, // 80: baton.feedback.v1.FeedbackService.ListFeedback:output_type -> baton.feedback.v1.ListFeedbackResponse
-	29, // 81: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
-	29, // 82: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
-	29, // 83: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
-	29, // 84: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
-	27, // 85: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
-	27, // 86: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
-	37, // 87: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
-	37, // 88: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
-	37, // 89: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
-	36, // 90: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
-	37, // 91: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
-	37, // 92: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
-	37, // 93: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
-	74, // [74:94] is the sub-list for method output_type
-	54, // [54:74] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	16, // 16: baton.feedback.v1.FeedbackForm.dispositions:type_name -> baton.feedback.v1.FeedbackChoice
+	16, // 17: baton.feedback.v1.FeedbackForm.deal_stages:type_name -> baton.feedback.v1.FeedbackChoice
+	16, // 18: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
+	44, // 19: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	43, // 20: baton.feedback.v1.ListFeedbackRequest.since:type_name -> google.protobuf.Timestamp
+	21, // 21: baton.feedback.v1.ListFeedbackResponse.feedback:type_name -> baton.feedback.v1.LeadFeedback
+	43, // 22: baton.feedback.v1.LeadFeedback.given_at:type_name -> google.protobuf.Timestamp
+	44, // 23: baton.feedback.v1.LeadFeedback.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	45, // 24: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
+	46, // 25: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	29, // 26: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
+	43, // 27: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
+	43, // 28: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
+	47, // 29: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
+	43, // 30: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
+	48, // 31: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
+	49, // 32: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
+	50, // 33: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
+	43, // 34: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
+	30, // 35: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
+	43, // 36: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
+	51, // 37: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
+	52, // 38: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
+	53, // 39: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
+	43, // 40: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
+	31, // 41: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
+	46, // 42: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	54, // 43: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
+	37, // 44: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
+	43, // 45: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
+	43, // 46: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
+	55, // 47: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
+	56, // 48: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
+	57, // 49: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
+	58, // 50: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
+	43, // 51: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
+	59, // 52: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
+	38, // 53: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
+	43, // 54: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
+	43, // 55: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
+	0,  // 56: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,  // 57: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,  // 58: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
+	10, // 59: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	13, // 60: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
+	17, // 61: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
+	19, // 62: baton.feedback.v1.FeedbackService.ListFeedback:input_type -> baton.feedback.v1.ListFeedbackRequest
+	22, // 63: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
+	23, // 64: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
+	24, // 65: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
+	25, // 66: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
+	26, // 67: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
+	28, // 68: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
+	32, // 69: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
+	33, // 70: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
+	34, // 71: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
+	35, // 72: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
+	39, // 73: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
+	40, // 74: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
+	41, // 75: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
+	1,  // 76: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,  // 77: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	8,  // 78: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
+	11, // 79: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	14, // 80: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
+	18, // 81: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
+	20, // 82: baton.feedback.v1.FeedbackService.ListFeedback:output_type -> baton.feedback.v1.ListFeedbackResponse
+	29, // 83: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 84: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 85: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
+	29, // 86: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
+	27, // 87: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
+	27, // 88: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
+	37, // 89: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
+	37, // 90: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
+	37, // 91: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
+	36, // 92: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
+	37, // 93: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
+	37, // 94: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
+	37, // 95: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
+	76, // [76:96] is the sub-list for method output_type
+	56, // [56:76] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }

@@ -211,7 +211,10 @@ type Trial struct {
 	// Milliseconds that it took.
 	TookMs int64 `protobuf:"varint,19,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
 	// Entries of the log that were read.
-	Entries       uint64 `protobuf:"varint,20,opt,name=entries,proto3" json:"entries,omitempty"`
+	Entries uint64 `protobuf:"varint,20,opt,name=entries,proto3" json:"entries,omitempty"`
+	// All tried leads by their purpose by either agreement, most first, where one of the
+	// two has purposes. It is empty by one that has none, and for leads that wait.
+	Purposes      []*Move `protobuf:"bytes,21,rep,name=purposes,proto3" json:"purposes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,6 +387,13 @@ func (x *Trial) GetEntries() uint64 {
 		return x.Entries
 	}
 	return 0
+}
+
+func (x *Trial) GetPurposes() []*Move {
+	if x != nil {
+		return x.Purposes
+	}
+	return nil
 }
 
 // Move is leads that stand in one place by the agreement in force and in the same
@@ -788,7 +798,10 @@ type Previewed struct {
 	// "mql", "nurturing" or "held".
 	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Why.
-	Explanation   *v1.Explanation `protobuf:"bytes,2,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	Explanation *v1.Explanation `protobuf:"bytes,2,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// Purpose that it would have, one of the agreed ones; empty = none are agreed, or it
+	// would be held.
+	Purpose       string `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -835,6 +848,13 @@ func (x *Previewed) GetExplanation() *v1.Explanation {
 		return x.Explanation
 	}
 	return nil
+}
+
+func (x *Previewed) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
 }
 
 // GetQuestionnaireRequest asks what is to be asked.
@@ -1373,7 +1393,9 @@ type Decision struct {
 	// The conditions of the criteria in plain words, by the condition.
 	Plain map[string]string `protobuf:"bytes,14,rep,name=plain,proto3" json:"plain,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What the agreement calls the stage.
-	StageTitle    string `protobuf:"bytes,15,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
+	StageTitle string `protobuf:"bytes,15,opt,name=stage_title,json=stageTitle,proto3" json:"stage_title,omitempty"`
+	// Purpose of the lead, one of the agreed ones; empty = none are agreed.
+	Purpose       string `protobuf:"bytes,16,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1509,6 +1531,13 @@ func (x *Decision) GetPlain() map[string]string {
 func (x *Decision) GetStageTitle() string {
 	if x != nil {
 		return x.StageTitle
+	}
+	return ""
+}
+
+func (x *Decision) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
 	}
 	return ""
 }
@@ -1666,7 +1695,7 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\vTryResponse\x12!\n" +
 	"\fentries_read\x18\x01 \x01(\x04R\ventriesRead\x12\x18\n" +
 	"\aentries\x18\x02 \x01(\x04R\aentries\x125\n" +
-	"\x06result\x18\x03 \x01(\v2\x1d.baton.qualification.v1.TrialR\x06result\"\xd8\x05\n" +
+	"\x06result\x18\x03 \x01(\v2\x1d.baton.qualification.v1.TrialR\x06result\"\x92\x06\n" +
 	"\x05Trial\x12+\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03R\x10agreementVersion\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\x12.\n" +
@@ -1690,7 +1719,8 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\amissing\x18\x11 \x03(\v2#.baton.qualification.v1.MissingFactR\amissing\x129\n" +
 	"\x06sample\x18\x12 \x03(\v2!.baton.qualification.v1.TriedLeadR\x06sample\x12\x17\n" +
 	"\atook_ms\x18\x13 \x01(\x03R\x06tookMs\x12\x18\n" +
-	"\aentries\x18\x14 \x01(\x04R\aentries\"B\n" +
+	"\aentries\x18\x14 \x01(\x04R\aentries\x128\n" +
+	"\bpurposes\x18\x15 \x03(\v2\x1c.baton.qualification.v1.MoveR\bpurposes\"B\n" +
 	"\x04Move\x12\x10\n" +
 	"\x03now\x18\x01 \x01(\tR\x03now\x12\x12\n" +
 	"\x04then\x18\x02 \x01(\tR\x04then\x12\x14\n" +
@@ -1716,10 +1746,11 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\bfeatures\x18\x01 \x03(\v2\x17.baton.lead.v1.FeaturesB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\bfeatures\"{\n" +
 	"\x0fPreviewResponse\x12+\n" +
 	"\x11agreement_version\x18\x01 \x01(\x03R\x10agreementVersion\x12;\n" +
-	"\aresults\x18\x02 \x03(\v2!.baton.qualification.v1.PreviewedR\aresults\"c\n" +
+	"\aresults\x18\x02 \x03(\v2!.baton.qualification.v1.PreviewedR\aresults\"}\n" +
 	"\tPreviewed\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12<\n" +
-	"\vexplanation\x18\x02 \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\"=\n" +
+	"\vexplanation\x18\x02 \x01(\v2\x1a.baton.lead.v1.ExplanationR\vexplanation\x12\x18\n" +
+	"\apurpose\x18\x03 \x01(\tR\apurpose\"=\n" +
 	"\x17GetQuestionnaireRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"\x9e\x02\n" +
 	"\rQuestionnaire\x12*\n" +
@@ -1761,7 +1792,7 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\x0eExplainRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"Q\n" +
 	"\x0fExplainResponse\x12>\n" +
-	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\xc4\x05\n" +
+	"\tdecisions\x18\x01 \x03(\v2 .baton.qualification.v1.DecisionR\tdecisions\"\xde\x05\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12*\n" +
 	"\x05stage\x18\x02 \x01(\x0e2\x14.baton.lead.v1.StageR\x05stage\x12;\n" +
@@ -1780,7 +1811,8 @@ const file_baton_qualification_v1_qualification_service_proto_rawDesc = "" +
 	"\x0fsmallest_change\x18\r \x01(\v2&.baton.qualification.v1.SmallestChangeR\x0esmallestChange\x12A\n" +
 	"\x05plain\x18\x0e \x03(\v2+.baton.qualification.v1.Decision.PlainEntryR\x05plain\x12\x1f\n" +
 	"\vstage_title\x18\x0f \x01(\tR\n" +
-	"stageTitle\x1a8\n" +
+	"stageTitle\x12\x18\n" +
+	"\apurpose\x18\x10 \x01(\tR\apurpose\x1a8\n" +
 	"\n" +
 	"PlainEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -1855,39 +1887,40 @@ var file_baton_qualification_v1_qualification_service_proto_depIdxs = []int32{
 	4,  // 6: baton.qualification.v1.Trial.causes:type_name -> baton.qualification.v1.Cause
 	5,  // 7: baton.qualification.v1.Trial.missing:type_name -> baton.qualification.v1.MissingFact
 	6,  // 8: baton.qualification.v1.Trial.sample:type_name -> baton.qualification.v1.TriedLead
-	22, // 9: baton.qualification.v1.TriedLead.received_at:type_name -> google.protobuf.Timestamp
-	23, // 10: baton.qualification.v1.TriedLead.why_now:type_name -> baton.lead.v1.Explanation
-	23, // 11: baton.qualification.v1.TriedLead.why_then:type_name -> baton.lead.v1.Explanation
-	24, // 12: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
-	9,  // 13: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
-	23, // 14: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
-	25, // 15: baton.qualification.v1.Questionnaire.stage:type_name -> baton.lead.v1.Stage
-	12, // 16: baton.qualification.v1.Questionnaire.questions:type_name -> baton.qualification.v1.Question
-	20, // 17: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
-	22, // 18: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	17, // 19: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
-	25, // 20: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
-	22, // 21: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
-	23, // 22: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
-	18, // 23: baton.qualification.v1.Decision.smallest_change:type_name -> baton.qualification.v1.SmallestChange
-	21, // 24: baton.qualification.v1.Decision.plain:type_name -> baton.qualification.v1.Decision.PlainEntry
-	19, // 25: baton.qualification.v1.SmallestChange.changes:type_name -> baton.qualification.v1.FactChange
-	26, // 26: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	13, // 27: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
-	15, // 28: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
-	10, // 29: baton.qualification.v1.QualificationService.GetQuestionnaire:input_type -> baton.qualification.v1.GetQuestionnaireRequest
-	7,  // 30: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
-	0,  // 31: baton.qualification.v1.QualificationService.Try:input_type -> baton.qualification.v1.TryRequest
-	14, // 32: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
-	16, // 33: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
-	11, // 34: baton.qualification.v1.QualificationService.GetQuestionnaire:output_type -> baton.qualification.v1.Questionnaire
-	8,  // 35: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
-	1,  // 36: baton.qualification.v1.QualificationService.Try:output_type -> baton.qualification.v1.TryResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	3,  // 9: baton.qualification.v1.Trial.purposes:type_name -> baton.qualification.v1.Move
+	22, // 10: baton.qualification.v1.TriedLead.received_at:type_name -> google.protobuf.Timestamp
+	23, // 11: baton.qualification.v1.TriedLead.why_now:type_name -> baton.lead.v1.Explanation
+	23, // 12: baton.qualification.v1.TriedLead.why_then:type_name -> baton.lead.v1.Explanation
+	24, // 13: baton.qualification.v1.PreviewRequest.features:type_name -> baton.lead.v1.Features
+	9,  // 14: baton.qualification.v1.PreviewResponse.results:type_name -> baton.qualification.v1.Previewed
+	23, // 15: baton.qualification.v1.Previewed.explanation:type_name -> baton.lead.v1.Explanation
+	25, // 16: baton.qualification.v1.Questionnaire.stage:type_name -> baton.lead.v1.Stage
+	12, // 17: baton.qualification.v1.Questionnaire.questions:type_name -> baton.qualification.v1.Question
+	20, // 18: baton.qualification.v1.RecordCallRequest.answers:type_name -> baton.qualification.v1.RecordCallRequest.AnswersEntry
+	22, // 19: baton.qualification.v1.RecordCallRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	17, // 20: baton.qualification.v1.ExplainResponse.decisions:type_name -> baton.qualification.v1.Decision
+	25, // 21: baton.qualification.v1.Decision.stage:type_name -> baton.lead.v1.Stage
+	22, // 22: baton.qualification.v1.Decision.recorded_at:type_name -> google.protobuf.Timestamp
+	23, // 23: baton.qualification.v1.Decision.explanation:type_name -> baton.lead.v1.Explanation
+	18, // 24: baton.qualification.v1.Decision.smallest_change:type_name -> baton.qualification.v1.SmallestChange
+	21, // 25: baton.qualification.v1.Decision.plain:type_name -> baton.qualification.v1.Decision.PlainEntry
+	19, // 26: baton.qualification.v1.SmallestChange.changes:type_name -> baton.qualification.v1.FactChange
+	26, // 27: baton.qualification.v1.RecordCallRequest.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	13, // 28: baton.qualification.v1.QualificationService.RecordCall:input_type -> baton.qualification.v1.RecordCallRequest
+	15, // 29: baton.qualification.v1.QualificationService.Explain:input_type -> baton.qualification.v1.ExplainRequest
+	10, // 30: baton.qualification.v1.QualificationService.GetQuestionnaire:input_type -> baton.qualification.v1.GetQuestionnaireRequest
+	7,  // 31: baton.qualification.v1.QualificationService.Preview:input_type -> baton.qualification.v1.PreviewRequest
+	0,  // 32: baton.qualification.v1.QualificationService.Try:input_type -> baton.qualification.v1.TryRequest
+	14, // 33: baton.qualification.v1.QualificationService.RecordCall:output_type -> baton.qualification.v1.RecordCallResponse
+	16, // 34: baton.qualification.v1.QualificationService.Explain:output_type -> baton.qualification.v1.ExplainResponse
+	11, // 35: baton.qualification.v1.QualificationService.GetQuestionnaire:output_type -> baton.qualification.v1.Questionnaire
+	8,  // 36: baton.qualification.v1.QualificationService.Preview:output_type -> baton.qualification.v1.PreviewResponse
+	1,  // 37: baton.qualification.v1.QualificationService.Try:output_type -> baton.qualification.v1.TryResponse
+	33, // [33:38] is the sub-list for method output_type
+	28, // [28:33] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_baton_qualification_v1_qualification_service_proto_init() }
