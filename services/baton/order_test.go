@@ -25,9 +25,11 @@ func TestAnyOrderSameReports(t *testing.T) {
 			rows []string
 		}
 		parts := []part{
-			{[]string{"--history"}, leads[0], leads[1:21]}, {[]string{"--history"}, leads[0], leads[21:]},
+			{[]string{"--history"}, leads[0], leads[1:21]},
+			{[]string{"--history"}, leads[0], leads[21:]},
 			{[]string{"--kind", "activities"}, touches[0], touches[1:]},
-			{[]string{"--kind", "outcomes"}, outcomes[0], outcomes[1:30]}, {[]string{"--kind", "outcomes"}, outcomes[0], outcomes[30:]},
+			{[]string{"--kind", "outcomes"}, outcomes[0], outcomes[1:30]},
+			{[]string{"--kind", "outcomes"}, outcomes[0], outcomes[30:]},
 		}
 		var order []int
 		switch round {
