@@ -64,12 +64,12 @@ func accountCommands() *cobra.Command {
 		Use:     "account",
 		GroupID: groupSet,
 		Short:   "Companies that are known, and who owns them",
-		Long: `Companies whose people may become leads: domain, name, owner and segment. They come
-in with baton import FILE --kind accounts.`,
+		Long: `Companies whose people may become leads: domain, name, owner, segment, industry, size
+and country. They come in with baton import FILE --kind accounts.`,
 	}, &cobra.Command{
 		Use:     "list",
-		Short:   "List the companies by domain",
-		Long:    `Lists the companies by domain.`,
+		Short:   "List the companies by domain or name",
+		Long:    `Lists the companies by domain, those without one by name.`,
 		Example: `  baton account list`,
 		Args:    exactly(),
 		RunE: client(func(c *call) error {
@@ -93,9 +93,13 @@ in with baton import FILE --kind accounts.`,
 				_, err := fmt.Fprintln(out, "No account is known; begin with baton import accounts.csv --kind accounts.")
 				return err
 			}
-			t := table{head: []string{"DOMAIN", "NAME", "OWNER", "SEGMENT"}}
+			t := table{head: []string{"DOMAIN", "NAME", "OWNER", "SEGMENT", "INDUSTRY", "EMPLOYEES", "COUNTRY"}}
 			for _, a := range all.GetAccounts() {
-				t.add(a.GetDomain(), dash(a.GetName()), dash(a.GetOwner()), dash(a.GetSegment()))
+				employees := ""
+				if n := a.GetEmployees(); n > 0 {
+					employees = grouped(n)
+				}
+				t.add(dash(a.GetDomain()), dash(a.GetName()), dash(a.GetOwner()), dash(a.GetSegment()), dash(a.GetIndustry()), dash(employees), dash(a.GetCountry()))
 			}
 			return t.write(out)
 		}),

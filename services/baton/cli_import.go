@@ -51,7 +51,14 @@ with gzip or not, in UTF-8, UTF-16, or an encoding that the map names.
                      The rows of one lead come in the order of time.
   --kind activities  touches: what passed between the company and a lead or person.
   --kind people      people of the company. Their tokens go to FILE.tokens.csv (0600).
-  --kind accounts    companies: domain, owner, segment (baton account list).
+                     team, manager, office, from: where they work, and since when.
+  --kind accounts    companies by domain, or by name alone: owner, segment, industry,
+                     size, country (baton account list).
+
+--known FIELD=FILE holds a field of each row against a list, as product=products.csv:
+rows in which it is empty or not in the list go in, are counted, and are listed in
+FILE.warnings.csv (0600). The list's column has the name of the field, or of the
+column that holds the field in FILE.
 
 --dry-run says what would become of the rows before anything is done: how many would
 be Lead and MQL by the agreement in force, how many are duplicates, tests or spam.
@@ -94,6 +101,7 @@ went in, even if others were rejected, and 1 when none went in or it had to stop
 	flags.StringVar(&o.mapPath, "map", "", "file that says which column holds which field")
 	kindName := flags.String("kind", kindLeads, "what the rows are: "+strings.Join(kindNames(), ", "))
 	history := flags.Bool("history", false, "leads of the past: keep the file's own times, route nothing")
+	flags.StringArrayVar(&o.known, "known", nil, "FIELD=FILE: warn of rows whose field is empty or not in the file (may be given again)")
 	flags.BoolVar(&o.dry, "dry-run", false, "say what would become of the rows, and do nothing")
 	flags.StringVar(&o.formatIn, "format-in", "", "csv or ndjson (default by the file's name or content)")
 	flags.IntVar(&o.batch, "batch", 0, "rows under way at once, at most 500 (default 64; of the past as many as the system answers in good time)")
@@ -156,6 +164,7 @@ func wrapped(words []string, width int) string {
 type importOptions struct {
 	path, source, mapPath, formatIn string
 	kind                            kind
+	known                           []string // as FIELD=FILE
 	dry                             bool
 	batch                           int
 }
@@ -177,11 +186,14 @@ type importTally struct {
 	// of the other numbers too.
 	Repaired int64 `json:"repaired"`
 	// ReadAs is how the file was read.
-	ReadAs  string   `json:"read_as"`
-	DryRun  bool     `json:"dry_run"`
-	Preview *preview `json:"preview,omitempty"`
-	Rejects string   `json:"rejects_file,omitempty"`
-	Tokens  string   `json:"tokens_file,omitempty"`
+	ReadAs string `json:"read_as"`
+	// Warnings count what is amiss in rows that were accepted all the same.
+	Warnings []warned `json:"warnings,omitempty"`
+	DryRun   bool     `json:"dry_run"`
+	Preview  *preview `json:"preview,omitempty"`
+	Rejects  string   `json:"rejects_file,omitempty"`
+	Warns    string   `json:"warnings_file,omitempty"`
+	Tokens   string   `json:"tokens_file,omitempty"`
 }
 
 func (t *importTally) String() string {
@@ -217,10 +229,13 @@ type importer struct {
 	file    *inputFile
 	mapping *mapping
 	rules   intake.Vocabulary
-	rejects *rejectFile
-	tokens  *tokenFile
-	bar     *progressBar
-	tally   importTally
+	rejects *rowFile
+	warns   *rowFile
+	// known are the lists that rows are held against.
+	known  []*knownList
+	tokens *tokenFile
+	bar    *progressBar
+	tally  importTally
 	// first is why the first rejected row stayed out.
 	first string
 	// seen holds the names of the rows of this import.
@@ -251,6 +266,8 @@ type waiting struct {
 	message  proto.Message
 	// place is where a person of the company works; nil where the row does not say.
 	place *routingv1.PlaceMemberRequest
+	// doubts are what is amiss in it, though it can be taken.
+	doubts []warning
 }
 
 func runImport(c *call, o importOptions) error {
@@ -301,11 +318,20 @@ func openImport(c *call, o importOptions) (im *importer, said io.Writer, err err
 	}
 	im = &importer{
 		importOptions: o, ctx: c.ctx, file: file, mapping: mapping, bar: newProgressBar(notes, file.size),
-		rejects: &rejectFile{path: o.path + ".rejects.csv", header: header}, tokens: &tokenFile{path: o.path + ".tokens.csv"},
+		rejects: &rowFile{path: o.path + ".rejects.csv", rows: "rejected", header: header},
+		warns:   &rowFile{path: o.path + ".warnings.csv", rows: "doubtful", header: header}, tokens: &tokenFile{path: o.path + ".tokens.csv"},
 		tally: importTally{DryRun: o.dry, ReadAs: file.how}, seen: newSeenKeys(), pace: newPace(o.batch), pause: pause,
 	}
 	if _, json := file.rows.(*jsonRecords); json {
-		im.rejects.header = []string{"row"}
+		im.rejects.header, im.warns.header = []string{"row"}, []string{"row"}
+	}
+	for _, list := range o.known {
+		known, err := readKnown(list, mapping)
+		if err != nil {
+			file.close()
+			return nil, nil, err
+		}
+		im.known = append(im.known, known)
 	}
 	return im, said, nil
 }
@@ -409,7 +435,7 @@ func (im *importer) take(rec *record) error {
 			return im.reject(rec, w.no)
 		}
 		im.tally.Accepted++
-		return nil
+		return im.warn(&w)
 	}
 	im.waiting = append(im.waiting, w)
 	if w.no == nil {
@@ -477,10 +503,17 @@ func (im *importer) ready(rec *record) waiting {
 			w.message, w.name, w.place = req, req.GetMember(), place
 		}
 	default:
-		if row, no := im.mapping.account(rec); no != nil {
+		if row, left, no := im.mapping.account(rec); no != nil {
 			w.no = no
 		} else {
-			w.message = row
+			w.message, w.doubts = row, left
+		}
+	}
+	if w.no == nil {
+		for _, known := range im.known {
+			if doubt := known.doubt(rec); doubt != nil {
+				w.doubts = append(w.doubts, *doubt)
+			}
 		}
 	}
 	return w
@@ -522,6 +555,7 @@ func (im *importer) flush() error {
 		case a.fate == fateUnsent:
 		default:
 			im.tally.Accepted++
+			err = errors.Join(err, im.warn(&rows[i]))
 			switch im.again(&rows[i], a) {
 			case fateForeseen:
 			case fateNew:
@@ -583,11 +617,15 @@ func (im *importer) finish(c *call, err error) error {
 	im.bar.clear()
 	im.stream.close()
 	written, closeErr := im.rejects.close()
+	warned, warnsErr := im.warns.close()
+	if warned && warnsErr == nil {
+		im.tally.Warns = im.warns.path
+	}
 	tokens, tokensErr := im.tokens.close()
 	if tokens && tokensErr == nil {
 		im.tally.Tokens = im.tokens.path
 	}
-	err = errors.Join(err, closeErr, tokensErr)
+	err = errors.Join(err, closeErr, warnsErr, tokensErr)
 	if written && closeErr == nil {
 		im.tally.Rejects = im.rejects.path
 	}
@@ -601,6 +639,9 @@ func (im *importer) finish(c *call, err error) error {
 		fmt.Fprintln(out, im.tally.String())
 		if err := im.tally.Preview.write(out, im.kind); err != nil {
 			return err
+		}
+		if im.tally.Warns != "" {
+			fmt.Fprintf(notes, "baton: %s; these rows went in, and %s lists them with their reasons\n", warnedText(im.tally.Warnings), im.tally.Warns)
 		}
 		if im.tally.Tokens != "" {
 			fmt.Fprintf(notes, "baton: the tokens are in %s; hand each to its owner and delete the file\n", im.tally.Tokens)

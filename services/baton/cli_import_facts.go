@@ -13,6 +13,7 @@ import (
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/intake"
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -207,7 +208,14 @@ func (m *mapping) place(rec *record) (*routingv1.PlaceMemberRequest, *refusal) {
 		return nil, nil
 	}
 	req := &routingv1.PlaceMemberRequest{Team: m.word(rec.cells, fieldTeam), Office: m.word(rec.cells, fieldOffice)}
-	var no *refusal
+	from, no := m.date(rec.cells, fieldFrom)
+	if no != nil {
+		return nil, no
+	}
+	if from != nil {
+		// Of a place that is dated, only the same one is the same.
+		req.From, req.IdempotencyKey = timestamppb.New(*from), m.factKey(rec)
+	}
 	if req.Member, no = m.handle(rec.cells, fieldHandle); no != nil {
 		return nil, no
 	}
@@ -248,24 +256,34 @@ func (m *mapping) member(rec *record) (*routingv1.AddMemberRequest, *refusal) {
 	return req, nil
 }
 
-// account is a row as a company.
-func (m *mapping) account(rec *record) (*intakev1.AccountRow, *refusal) {
+// account is a row as a company, and what of it is left out because it is not understood.
+func (m *mapping) account(rec *record) (row *intakev1.AccountRow, left []warning, no *refusal) {
 	if no := m.unfit(rec); no != nil {
-		return nil, no
+		return nil, nil, no
 	}
-	row := &intakev1.AccountRow{
-		Line: rec.line, Domain: m.text(rec.cells, fieldDomain), Name: m.text(rec.cells, fieldName),
+	row = &intakev1.AccountRow{
+		Line: rec.line, Industry: m.text(rec.cells, fieldIndustry), Domain: m.text(rec.cells, fieldDomain), Name: m.text(rec.cells, fieldName),
 		Segment: strings.Join(strings.Fields(strings.ToLower(m.text(rec.cells, fieldSegment))), "-"),
 	}
-	var no *refusal
 	if row.Owner, no = m.handle(rec.cells, fieldOwner); no != nil {
-		return nil, no
+		return nil, nil, no
 	}
-	if row.GetDomain() == "" {
-		return nil, &refusal{m.own[fieldDomain].name, "the domain is empty"}
+	if row.GetDomain() == "" && row.GetName() == "" {
+		return nil, nil, &refusal{reason: "neither a domain nor a name says which company it is"}
+	}
+	var understood bool
+	if text := m.text(rec.cells, fieldEmployees); text != "" {
+		if row.Employees, understood = intake.Employees(text); !understood {
+			left = append(left, warning{fieldEmployees, notUnderstood, refusal{m.own[fieldEmployees].name, "the number of employees is not understood and left out"}})
+		}
+	}
+	if text := m.text(rec.cells, fieldCountry); text != "" {
+		if row.Country, understood = intake.Country(text); !understood {
+			left = append(left, warning{fieldCountry, notUnderstood, refusal{m.own[fieldCountry].name, "there is no such country, and it is left out; say in the map which one is meant"}})
+		}
 	}
 	if err := access.Validate(row); err != nil {
-		return nil, &refusal{reason: access.FaultOf(err).Error()}
+		return nil, nil, &refusal{reason: access.FaultOf(err).Error()}
 	}
-	return row, nil
+	return row, left, nil
 }

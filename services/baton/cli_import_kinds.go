@@ -48,13 +48,18 @@ const (
 	fieldTeam        = "team"
 	fieldManager     = "manager"
 	fieldOffice      = "office"
+	fieldFrom        = "from"
+	fieldIndustry    = "industry"
+	fieldEmployees   = "employees"
+	fieldCountry     = "country"
 )
 
 // kind is what a file's rows are.
 type kind struct {
 	name string
-	// own are the fields that the kind has, and needs those that it must have.
-	own, needs []string
+	// own are the fields that the kind has, needs those that it must have, and names those
+	// of which it must have one.
+	own, needs, names []string
 	// person says that the rows hold persons too, as forms do.
 	person bool
 	// outcomes are the words for what became of a lead.
@@ -98,8 +103,8 @@ var kinds = []kind{
 		own:   []string{fieldExternalID, fieldKind, fieldAt, fieldEmail, fieldPhone, fieldID, "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"},
 		needs: []string{fieldKind, fieldAt},
 	},
-	{name: kindPeople, own: []string{fieldHandle, fieldRoles, fieldName, fieldEmail, fieldTeam, fieldManager, fieldOffice}, needs: []string{fieldHandle, fieldRoles}},
-	{name: kindAccounts, own: []string{fieldDomain, fieldName, fieldOwner, fieldSegment}, needs: []string{fieldDomain}},
+	{name: kindPeople, own: []string{fieldHandle, fieldRoles, fieldName, fieldEmail, fieldTeam, fieldManager, fieldOffice, fieldFrom}, needs: []string{fieldHandle, fieldRoles}},
+	{name: kindAccounts, own: []string{fieldDomain, fieldName, fieldOwner, fieldSegment, fieldIndustry, fieldEmployees, fieldCountry}, names: []string{fieldDomain, fieldName}},
 }
 
 // kindOf finds a kind by its name; history are leads of the past.
@@ -124,7 +129,7 @@ func kindNames() []string {
 }
 
 func isDateField(field string) bool {
-	return slices.Contains([]string{fieldReceived, fieldFirstTouch, fieldClosed, fieldAt}, field)
+	return slices.Contains([]string{fieldReceived, fieldFirstTouch, fieldClosed, fieldAt, fieldFrom}, field)
 }
 
 // wordList lists words and leaves out the empty one.

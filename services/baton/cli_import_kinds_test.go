@@ -174,10 +174,16 @@ func TestImportPeople(t *testing.T) {
 func TestImportAccounts(t *testing.T) {
 	s := &system{}
 	serve(t, s)
-	file := writeFile(t, "accounts.csv", "domain,name,owner,segment\nfirm.example,Firm,Ana Lima,Large Firms\n,Nobody,,\n")
-	same(t, "tally", tallied(t, "import", file, "--kind", "accounts"), importTally{Rows: 2, Accepted: 1, New: 1, Rejected: 1, Rejects: file + ".rejects.csv"})
-	want := &intakev1.AccountRow{Line: 2, Domain: "firm.example", Name: "Firm", Owner: "ana.lima", Segment: "large-firms"}
-	if diff := cmp.Diff(want, last[*intakev1.DeclareAccountsRequest](t, s).GetAccounts()[0], protocmp.Transform()); diff != "" {
+	file := writeFile(t, "accounts.csv", "domain,name,owner,segment,industry,employees,country\nfirm.example,Firm,Ana Lima,Large Firms,Biolgy,51-200,Deutschland\n,Acme  Corp,,,,many,Atlantis\n,,ana,,,,\n")
+	same(t, "tally", tallied(t, "import", file, "--kind", "accounts"), importTally{
+		Rows: 3, Accepted: 2, New: 2, Rejected: 1, Rejects: file + ".rejects.csv",
+		Warnings: []warned{{"employees", "not understood", 1}, {"country", "not understood", 1}}, Warns: file + ".warnings.csv",
+	})
+	want := []*intakev1.AccountRow{
+		{Line: 2, Domain: "firm.example", Name: "Firm", Owner: "ana.lima", Segment: "large-firms", Industry: "Biolgy", Employees: 51, Country: "DE"},
+		{Line: 3, Name: "Acme  Corp"},
+	}
+	if diff := cmp.Diff(want, last[*intakev1.DeclareAccountsRequest](t, s).GetAccounts(), protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
 	has(t, ok(t, "account", "list"), "No account is known")
@@ -194,7 +200,7 @@ func TestKindsRefuse(t *testing.T) {
 		{statusUsage, "--history is for leads alone", []string{"--source", "web", "--kind", "outcomes", "--history"}},
 		{statusUsage, "--format-in is", []string{"--source", "web", "--format-in", "xls"}},
 		{statusRefused, "outcomes needs the field outcome", []string{"--source", "web", "--kind", "outcomes", "--dry-run"}},
-		{statusRefused, "accounts needs the field domain", []string{"--kind", "accounts", "--dry-run"}},
+		{statusRefused, "accounts needs the field domain or name", []string{"--kind", "accounts", "--dry-run"}},
 	} {
 		r := run(t, append([]string{"import", file}, c.args...)...)
 		if r.status != c.status || !strings.Contains(r.err, c.want) {

@@ -198,6 +198,9 @@ func (m *mapFile) fit(header []string, k kind) (*mapping, error) {
 			return nil, fault.New(fault.Invalid, "%s needs the field %s: say in a map (--map) which column holds it; the columns are %s", k.name, field, quotedList(header))
 		}
 	}
+	if len(k.names) > 0 && !slices.ContainsFunc(k.names, func(field string) bool { _, there := out.own[field]; return there }) {
+		return nil, fault.New(fault.Invalid, "%s needs the field %s: say in a map (--map) which column holds it; the columns are %s", k.name, strings.Join(k.names, " or "), quotedList(header))
+	}
 	return out, nil
 }
 

@@ -9,22 +9,25 @@ import (
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
-// rejectFile takes the rows that stayed out, each with its line and reason. It
-// holds what people typed, so only its owner may read it. It comes into being
-// with the first reject and appears under its name once it is whole.
-type rejectFile struct {
-	path   string
+// rowFile takes rows that are set apart, each with its line and reason: those that stayed
+// out, or those that went in with a warning. It holds what people typed, so only its
+// owner may read it. It comes into being with the first row and appears under its name
+// once it is whole.
+type rowFile struct {
+	path string
+	// rows says what they are, for faults: "rejected".
+	rows   string
 	header []string
 	tmp    *os.File
 	csv    *csvWriter
 }
 
 // add keeps a row.
-func (r *rejectFile) add(rec *record, no *refusal) error {
+func (r *rowFile) add(rec *record, no *refusal) error {
 	if r.csv == nil {
 		tmp, err := os.CreateTemp(filepath.Dir(r.path), "."+filepath.Base(r.path)+"-*") // mode 0600
 		if err != nil {
-			return fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
+			return fault.New(fault.Unavailable, "the %s rows cannot be written: %w", r.rows, err)
 		}
 		r.tmp, r.csv = tmp, newCSVWriter(tmp)
 		if err := r.write(append([]string{"line", "column", "reason"}, r.header...)); err != nil {
@@ -40,15 +43,15 @@ func (r *rejectFile) add(rec *record, no *refusal) error {
 	return r.write(row)
 }
 
-func (r *rejectFile) write(row []string) error {
+func (r *rowFile) write(row []string) error {
 	if err := r.csv.write(row...); err != nil {
-		return fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
+		return fault.New(fault.Unavailable, "the %s rows cannot be written: %w", r.rows, err)
 	}
 	return nil
 }
 
-// close puts the file in its place; false where nothing was rejected.
-func (r *rejectFile) close() (bool, error) {
+// close puts the file in its place; false where there is no row.
+func (r *rowFile) close() (bool, error) {
 	if r.csv == nil {
 		return false, nil
 	}
@@ -57,7 +60,7 @@ func (r *rejectFile) close() (bool, error) {
 		err = os.Rename(r.tmp.Name(), r.path)
 	}
 	if err != nil {
-		return true, fault.New(fault.Unavailable, "the rejected rows cannot be written: %w", err)
+		return true, fault.New(fault.Unavailable, "the %s rows cannot be written: %w", r.rows, err)
 	}
 	return true, nil
 }

@@ -110,7 +110,7 @@ func (m *mapping) live(source string, rec *record, rules intake.Vocabulary) (*in
 
 // past is a row as a fact of the past.
 func (m *mapping) past(rec *record, rules intake.Vocabulary) (*intakev1.HistoryRow, *refusal) {
-	sub, _, no := m.submission(rec, rules)
+	sub, _, no := m.submission(rec, intake.AsWritten(rules))
 	if no != nil {
 		return nil, no
 	}

@@ -372,7 +372,7 @@ func (im *importer) sendPeople(rows []waiting, places []int, answers []answer) e
 // placed says where somebody works, unless they work there already. Place is nil where the
 // row does not say.
 func (im *importer) placed(m *routingv1.Member, place *routingv1.PlaceMemberRequest) error {
-	if place == nil || m.GetTeam() == place.GetTeam() && m.GetManager() == place.GetManager() && m.GetOffice() == place.GetOffice() {
+	if place == nil || place.GetFrom() == nil && m.GetTeam() == place.GetTeam() && m.GetManager() == place.GetManager() && m.GetOffice() == place.GetOffice() {
 		return nil
 	}
 	if _, err := im.system.members.PlaceMember(im.ctx, place); err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -229,4 +231,64 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 	if len(slices.Compact(states)) != 1 {
 		t.Errorf("the order matters: %v", states)
 	}
+}
+
+// TestPastTakesFromAccountsAndPlaces: a deal of the past has the industry, size and
+// country of its account, which is known by name alone, its product as it is written,
+// and its owner from the day on which it came; the owner's place counts since it held.
+func TestPastTakesFromAccountsAndPlaces(t *testing.T) {
+	h := start(t, Config{})
+	h.typed()
+	people := writeFile(t, "people.csv", "handle,roles,team,manager,office,from\nana,sales,North,Mia Roth,Oslo,2024-01-01\nana,sales,South,,Rome,2025-07-01\n")
+	same(t, "people", tallied(t, "import", people, "--kind", "people").Accepted, int64(2))
+	accounts := writeFile(t, "accounts.csv", "name,industry,employees,country,owner\nAcme Corporation,technolgy,80,Norway,ana\n")
+	same(t, "accounts", tallied(t, "import", accounts, "--kind", "accounts").New, int64(1))
+	has(t, ok(t, "account", "list"), "Acme Corporation", "technolgy", "80", "NO")
+	deals := writeFile(t, "deals.csv", "external_id,company,product,industry,received_at,closed_at,outcome,owner\n"+
+		"1,acme corporation,Lathe,,2025-01-10,2025-03-10,won,ana\n2,ACME Corp.,Saw,retail,2025-01-11,,open,ana\n3,Hooli,Saw,,2025-01-12,,open,ana\n")
+	args := []string{"import", deals, "--source", "web", "--history"}
+	same(t, "deals", tallied(t, args...), importTally{Rows: 3, Accepted: 3, New: 3})
+	last := func() uint64 { return must[uint64](t)(h.App.log.Last(t.Context(), "LEDGER")) }
+	h.settle()
+	before := last()
+	for _, again := range [][]string{args, {"import", people, "--kind", "people"}, {"import", accounts, "--kind", "accounts"}} {
+		same(t, "new", tallied(t, again...).New, int64(0))
+	}
+	h.settle()
+	same(t, "events of the second import", last()-before, uint64(0))
+
+	counted := func(by string, more ...string) map[string]int64 {
+		t.Helper()
+		var report struct {
+			Rows []struct {
+				Key      string
+				Received int64
+			}
+		}
+		if err := json.Unmarshal([]byte(ok(t, append([]string{"report", "funnel", "--historical", "--format", "json", "--by", by}, more...)...)), &report); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]int64{}
+		for _, row := range report.Rows {
+			if row.Received > 0 {
+				out[row.Key] = row.Received
+			}
+		}
+		return out
+	}
+	same(t, "industries", counted("industry"), map[string]int64{"technolgy": 1, "retail": 1, "(none)": 1})
+	same(t, "sizes", counted("size"), map[string]int64{"50-249": 2, "(none)": 1})
+	same(t, "countries", counted("country"), map[string]int64{"NO": 2, "(none)": 1})
+	same(t, "products", counted("product"), map[string]int64{"Lathe": 1, "Saw": 2})
+	same(t, "offices", counted("office"), map[string]int64{"rome": 3})
+	before2025 := []string{"--as-of", "2025-02-01"}
+	same(t, "managers when the deals were open", counted("manager", before2025...), map[string]int64{"mia.roth": 3})
+	same(t, "persons when the deals were open", counted("person", before2025...), map[string]int64{"ana": 3})
+
+	// A lead of today has what its account says too, but only agreed words.
+	id := h.submit("live", url.Values{"email": {"jo@gmail.com"}, "company": {"Acme Corporation"}})
+	h.settle()
+	l := h.lead(id)
+	same(t, "a lead of today", []any{l.GetAccount().GetAccountDomain(), l.GetFeatures().GetEmployees(), l.GetFeatures().GetCountry(), l.GetFeatures().GetIndustry()}, []any{"acme corporation", int64(80), "NO", ""})
+	whole(t, h)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // TestDocumentedCommandsExist holds that every command line in the README and
-// in the guides for operators, sources, the score, targets, the agreement with its life and changes, delivery, fairness and the simulation is one that
+// in the guides for operators, sources, the score, files, targets, the agreement with its life and changes, delivery, fairness and the simulation is one that
 // the program takes: its words, its flags and its number of arguments.
 func TestDocumentedCommandsExist(t *testing.T) {
 	for _, file := range []string{
@@ -19,6 +19,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 		"../../docs/delivery.md", "../../docs/fairness.md", "../../docs/simulate.md",
 		"../../docs/disputes.md",
 		"../../docs/feedback.md",
+		"../../docs/import.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -37,7 +37,7 @@ type knownAccount struct {
 
 func knownOf(a *personv1.AccountDeclared) *knownAccount {
 	like := &Likeness{Domain: a.GetDomain()}
-	if name := companyOf(a.GetName()); name != "" {
+	if name := accountName(a.GetName()); name != "" {
 		like.Companies = append(like.Companies, name)
 	}
 	label, _, _ := strings.Cut(a.GetDomain(), ".")
@@ -45,6 +45,20 @@ func knownOf(a *personv1.AccountDeclared) *knownAccount {
 		like.Companies = append(like.Companies, name)
 	}
 	return &knownAccount{a, like}
+}
+
+// accountName is a company's name as it is compared. Where nothing is left of it but its
+// legal form, as of "Y Corporation", it is the whole.
+func accountName(name string) string { return cmp.Or(companyOf(name), norm(name)) }
+
+// likenessTo is what accounts are compared with of a submission.
+func likenessTo(m *Mapped, domains *Domains) *Likeness {
+	personal := m.Submission.GetPersonal()
+	like := LikenessOf(personal, m.Email, m.Phone, domains)
+	if name := accountName(personal.GetCompany()); name != "" && companyOf(personal.GetCompany()) == "" {
+		like.Companies = append(like.Companies, name)
+	}
+	return like
 }
 
 // beginnings are the first letters of a company's names: only who shares one of
@@ -68,7 +82,7 @@ func MatchAccount(like *Likeness, known []*knownAccount) *leadv1.AccountMatched 
 	var found []*leadv1.AccountCandidate
 	for _, a := range known {
 		if confidence, by := likeAccount(like, a.like); confidence > 0 {
-			found = append(found, &leadv1.AccountCandidate{Domain: a.GetDomain(), Confidence: confidence, By: by, Owned: a.GetOwner() != ""})
+			found = append(found, &leadv1.AccountCandidate{Domain: keyOf(a.AccountDeclared), Confidence: confidence, By: by, Owned: a.GetOwner() != ""})
 		}
 	}
 	if len(found) == 0 {
@@ -115,7 +129,7 @@ func likeAccount(like, account *Likeness) (confidence int32, by string) {
 	default:
 		return 0, ""
 	}
-	if like.Domain != "" {
+	if like.Domain != "" && account.Domain != "" {
 		confidence = min(confidence, accountOther)
 	}
 	return confidence, byName
@@ -129,16 +143,16 @@ func (a *Accounts) match(like *Likeness) *leadv1.AccountMatched {
 	}
 	var known []*knownAccount
 	seen := map[string]bool{}
-	look := func(domain string) {
-		if account := a.byDomain[domain]; account != nil && !seen[domain] {
-			seen[domain] = true
+	look := func(key string) {
+		if account := a.byKey[key]; account != nil && !seen[key] {
+			seen[key] = true
 			known = append(known, account)
 		}
 	}
 	look(like.Domain)
 	for _, beginning := range beginnings(like) {
-		for _, domain := range a.byBeginning[beginning] {
-			look(domain)
+		for _, key := range a.byBeginning[beginning] {
+			look(key)
 		}
 	}
 	return MatchAccount(like, known)
@@ -147,7 +161,7 @@ func (a *Accounts) match(like *Likeness) *leadv1.AccountMatched {
 // accountOf is what is to be said of the company of a submission's person, where
 // something else was said before, or nothing; nil = nothing.
 func (a *Accounts) accountOf(m *Mapped, domains *Domains, said *leadv1.AccountMatched) *leadv1.AccountMatched {
-	found := a.match(LikenessOf(m.Submission.GetPersonal(), m.Email, m.Phone, domains))
+	found := a.match(likenessTo(m, domains))
 	if found == nil && said.GetCandidates() != nil {
 		found = &leadv1.AccountMatched{}
 	}
@@ -155,4 +169,29 @@ func (a *Accounts) accountOf(m *Mapped, domains *Domains, said *leadv1.AccountMa
 		return nil
 	}
 	return found
+}
+
+// completed fills in what a submission leaves open and its company is known to be: the
+// industry in the words of rules, the number of employees, the country. Of a company
+// that is only a candidate nothing is taken.
+func (a *Accounts) completed(m Mapped, domains *Domains, rules Vocabulary) Mapped {
+	if a == nil {
+		return m
+	}
+	var found *personv1.AccountDeclared
+	a.get(func() {
+		if key := a.match(likenessTo(&m, domains)).GetAccountDomain(); key != "" {
+			found = a.of(key)
+		}
+	})
+	industry := wordFor(rules, ListIndustry, found.GetIndustry())
+	if industry == "" && found.GetEmployees() == 0 && found.GetCountry() == "" {
+		return m
+	}
+	if m.Submission.Features == nil {
+		m.Submission.Features = &leadv1.Features{}
+	}
+	f := m.Submission.Features
+	f.Industry, f.Employees, f.Country = cmp.Or(f.GetIndustry(), industry), cmp.Or(f.GetEmployees(), found.GetEmployees()), cmp.Or(f.GetCountry(), found.GetCountry())
+	return m
 }

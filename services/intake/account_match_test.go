@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
@@ -103,5 +105,57 @@ func TestCandidatesAreFewAndRepeatsAreNotSaid(t *testing.T) {
 	}
 	if found := (*Accounts)(nil).accountOf(mapped("Acme"), nil, nil); found != nil {
 		t.Errorf("who knows no accounts finds %v", found)
+	}
+}
+
+// TestAccountsByNameAlone: a company without a domain is named by its name, as it is
+// written but for capitals and blanks; a lead of it has what it states none of itself.
+func TestAccountsByNameAlone(t *testing.T) {
+	t.Parallel()
+	a := NewAccounts()
+	for _, known := range []*personv1.AccountDeclared{
+		{AccountId: "a", Name: "Acme  Corporation", Owner: "ana", Industry: "technolgy", Employees: 80, Country: "NO"},
+		{AccountId: "y", Name: "Y-Corporation", Industry: "software"},
+		{AccountId: "g", Name: "Globex Robotics", Industry: "software", Employees: 7},
+		{AccountId: "a", Name: "ACME Corporation", Owner: "ana", Industry: "technolgy", Employees: 90, Country: "NO"},
+	} {
+		a.Apply(&ledger.Event{Body: known})
+	}
+	for company, want := range map[string]string{
+		"acme corporation": "acme corporation: acme corporation 90 name owned",
+		"Acme Inc.":        "acme corporation: acme corporation 90 name owned",
+		"Globex":           ": globex robotics 75 name",
+		"Hooli":            "none",
+	} {
+		for _, email := range []string{"", "jane@mail.example"} {
+			if got := matched(a, email, company); got != want {
+				t.Errorf("%s of %q: got %s, want %s", company, email, got, want)
+			}
+		}
+	}
+	if found, next := a.list("", 2); len(found) != 2 || next != "globex robotics" || found[0].GetEmployees() != 90 {
+		t.Errorf("the list begins with %v and goes on behind %q", found, next)
+	}
+
+	filled := func(company string, f *leadv1.Features, rules Vocabulary) *leadv1.Features {
+		m := Mapped{Submission: &intakev1.Submission{Personal: &leadv1.PersonalData{Company: company}, Features: f}}
+		return a.completed(m, nil, rules).Submission.GetFeatures()
+	}
+	for name, test := range map[string]struct {
+		company string
+		said    *leadv1.Features
+		rules   Vocabulary
+		want    *leadv1.Features
+	}{
+		"all of it":                         {"Acme", nil, AsWritten(nil), &leadv1.Features{Industry: "technolgy", Employees: 90, Country: "NO"}},
+		"what the row says stands":          {"Acme", &leadv1.Features{Employees: 3, Industry: "retail", Product: "x"}, AsWritten(nil), &leadv1.Features{Industry: "retail", Employees: 3, Country: "NO", Product: "x"}},
+		"no agreed word":                    {"Acme", nil, agreed{}, &leadv1.Features{Employees: 90, Country: "NO"}},
+		"a name that is its legal form":     {"Y-corporation", nil, AsWritten(nil), &leadv1.Features{Industry: "software"}},
+		"nothing of a candidate":            {"Globex", nil, AsWritten(nil), nil},
+		"nothing of a company nobody knows": {"Hooli", nil, AsWritten(nil), nil},
+	} {
+		if got := filled(test.company, test.said, test.rules); !proto.Equal(got, test.want) {
+			t.Errorf("%s: got %v, want %v", name, got, test.want)
+		}
 	}
 }

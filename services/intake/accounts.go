@@ -23,17 +23,18 @@ import (
 // subjectAccount is where a company's facts stand.
 func subjectAccount(id string) string { return "org.account." + id }
 
-// Accounts is the fold of the companies that are known, by registrable domain.
+// Accounts is the fold of the companies that are known, each under its key: its
+// registrable domain, or where none is known its name.
 type Accounts struct {
-	byDomain map[string]*knownAccount
-	// byBeginning are the domains of those whose names begin alike.
+	byKey map[string]*knownAccount
+	// byBeginning are the keys of those whose names begin alike.
 	byBeginning map[string][]string
 	get         func(fn func())
 }
 
 // NewAccounts is the fold of nothing.
 func NewAccounts() *Accounts {
-	return &Accounts{byDomain: map[string]*knownAccount{}, byBeginning: map[string][]string{}, get: func(fn func()) { fn() }}
+	return &Accounts{byKey: map[string]*knownAccount{}, byBeginning: map[string][]string{}, get: func(fn func()) { fn() }}
 }
 
 // Guard makes look-ups from outside wait for the fold.
@@ -49,16 +50,16 @@ func (a *Accounts) Apply(e *ledger.Event) {
 }
 
 func (a *Accounts) declared(body *personv1.AccountDeclared) {
-	domain := body.GetDomain()
-	if before := a.byDomain[domain]; before != nil {
+	key := keyOf(body)
+	if before := a.byKey[key]; before != nil {
 		for _, b := range beginnings(before.like) {
-			a.byBeginning[b] = slices.DeleteFunc(a.byBeginning[b], func(other string) bool { return other == domain })
+			a.byBeginning[b] = slices.DeleteFunc(a.byBeginning[b], func(other string) bool { return other == key })
 		}
 	}
 	now := knownOf(body)
-	a.byDomain[domain] = now
+	a.byKey[key] = now
 	for _, b := range beginnings(now.like) {
-		a.byBeginning[b] = append(a.byBeginning[b], domain)
+		a.byBeginning[b] = append(a.byBeginning[b], key)
 	}
 }
 
@@ -68,25 +69,28 @@ func (a *Accounts) ByDomain(domain string) (found *personv1.AccountDeclared) {
 	return found
 }
 
-// of is ByDomain for who has the fold already.
-func (a *Accounts) of(domain string) *personv1.AccountDeclared {
-	if known := a.byDomain[domain]; known != nil {
+// keyOf names a company.
+func keyOf(a *personv1.AccountDeclared) string { return lead.AccountKey(a.GetDomain(), a.GetName()) }
+
+// of answers the company of a key, to who has the fold already; nil = none is known.
+func (a *Accounts) of(key string) *personv1.AccountDeclared {
+	if known := a.byKey[key]; known != nil {
 		return known.AccountDeclared
 	}
 	return nil
 }
 
-// list answers at most n companies behind a domain, in the order of domains.
+// list answers at most n companies behind a key, in the order of keys.
 func (a *Accounts) list(after string, n int) (out []*personv1.AccountDeclared, next string) {
 	a.get(func() {
-		for _, domain := range slices.Sorted(maps.Keys(a.byDomain)) {
+		for _, key := range slices.Sorted(maps.Keys(a.byKey)) {
 			switch {
-			case domain <= after:
+			case key <= after:
 			case len(out) == n:
-				next = out[n-1].GetDomain()
+				next = keyOf(out[n-1])
 				return
 			default:
-				out = append(out, a.of(domain))
+				out = append(out, a.of(key))
 			}
 		}
 	})
@@ -130,16 +134,22 @@ func (s *Server) DeclareAccounts(ctx context.Context, req *intakev1.DeclareAccou
 			result := &intakev1.AccountResult{Line: row.GetLine()}
 			out.Results = append(out.Results, result)
 			domain, ok := accountDomain(row.GetDomain())
-			if !ok {
+			if !ok && row.GetDomain() != "" {
 				result.Outcome, result.Text = "refused", "the domain is none that a company can have, such as firm.example"
 				continue
 			}
-			body := &personv1.AccountDeclared{
-				AccountId: lead.ID("a", s.Keys.MAC("account", []byte(domain))), Domain: domain, Name: row.GetName(), Owner: row.GetOwner(), Segment: row.GetSegment(),
+			key := lead.AccountKey(domain, row.GetName())
+			if key == "" {
+				result.Outcome, result.Text = "refused", "neither a domain nor a name says which company it is"
+				continue
 			}
-			known := said[domain]
+			body := &personv1.AccountDeclared{
+				AccountId: lead.ID("a", s.Keys.MAC("account", []byte(key))), Domain: domain, Name: row.GetName(), Owner: row.GetOwner(), Segment: row.GetSegment(),
+				Industry: row.GetIndustry(), Employees: row.GetEmployees(), Country: row.GetCountry(),
+			}
+			known := said[key]
 			if known == nil {
-				known = s.Accounts.of(domain)
+				known = s.Accounts.of(key)
 			}
 			switch {
 			case known == nil:
@@ -150,7 +160,7 @@ func (s *Server) DeclareAccounts(ctx context.Context, req *intakev1.DeclareAccou
 			default:
 				result.Outcome = "changed"
 			}
-			said[domain] = body
+			said[key] = body
 			subject := subjectAccount(body.GetAccountId())
 			drafts = append(drafts, ledger.Draft{
 				Subject: subject, Body: body, Actor: actor.Handle, Correlation: body.GetAccountId(), Position: len(drafts),
@@ -165,7 +175,8 @@ func (s *Server) DeclareAccounts(ctx context.Context, req *intakev1.DeclareAccou
 	return out, nil
 }
 
-// ListAccounts lists the companies that are known, by domain.
+// ListAccounts lists the companies that are known, by domain, or where none is known
+// by name.
 func (s *Server) ListAccounts(_ context.Context, req *intakev1.ListAccountsRequest) (*intakev1.ListAccountsResponse, error) {
 	out := &intakev1.ListAccountsResponse{}
 	if s.Accounts == nil {

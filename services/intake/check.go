@@ -56,7 +56,7 @@ func (s *Server) CheckSubmissions(ctx context.Context, req *intakev1.CheckSubmis
 	var macs [][]byte
 	var contacts []keys.Contact
 	for _, sub := range req.GetSubmissions() {
-		m := worded(sub, rules, src, s.Domains, s.Clock.Now())
+		m := s.Accounts.completed(worded(sub, rules, src, s.Domains, s.Clock.Now()), s.Domains, rules)
 		result := &intakev1.CheckedSubmission{Features: m.Submission.GetFeatures()}
 		if key := sub.GetExternalId(); key != "" {
 			result.LeadId = ids.Lead(ids.Submission(src.GetSourceId(), key, ""))

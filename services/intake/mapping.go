@@ -28,6 +28,30 @@ const (
 	ListProduct  = "products"
 )
 
+// AsWritten takes the industries and products of a file of the past as the file writes
+// them where rules do not know them: who imports it says what its columns hold, and no
+// decision is made of them.
+func AsWritten(rules Vocabulary) Vocabulary { return written{rules} }
+
+type written struct{ rules Vocabulary }
+
+func (w written) Word(list, text string) (string, bool) {
+	if w.rules != nil {
+		if word, ok := w.rules.Word(list, text); ok {
+			return word, true
+		}
+	}
+	text = strings.TrimSpace(text)
+	return text, text != "" && (list == ListIndustry || list == ListProduct)
+}
+
+func (w written) Answer(key, value string) (id string, v *leadv1.Value, ok bool) {
+	if w.rules == nil {
+		return "", nil, false
+	}
+	return w.rules.Answer(key, value)
+}
+
 // Mapped is a submission in Baton's words and what was found out on the way.
 type Mapped struct {
 	Submission *intakev1.Submission

@@ -115,7 +115,7 @@ func (r *remapping) delivery(ctx context.Context, at keptAt, opened []itemOutcom
 			continue
 		}
 		ref := refOfItem(refOf(at.seq, int(at.index), d), int(o.item))
-		m := understood(fields.Items[o.item], r.rules, src, r.Domains, d.GetReceivedAt().AsTime())
+		m := r.Accounts.completed(understood(fields.Items[o.item], r.rules, src, r.Domains, d.GetReceivedAt().AsTime()), r.Domains, r.rules)
 		if err := r.lead(ctx, id, ref, src, m); err != nil {
 			return err
 		}

@@ -146,7 +146,7 @@ type past struct {
 }
 
 func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, actor string, rows []*intakev1.HistoryRow) ([]*intakev1.RowResult, error) {
-	ids, rules := Ids{s.Keys}, s.rules()
+	ids, rules := Ids{s.Keys}, AsWritten(s.rules())
 	results := make([]*intakev1.RowResult, 0, len(rows))
 	var fresh []*past
 	var admissions []keys.Admission
@@ -157,7 +157,7 @@ func (s *Server) history(ctx context.Context, src *intakev1.SourceDeclared, acto
 			p.result.Error = why
 			continue
 		}
-		p.mapped = worded(row.GetSubmission(), rules, src, s.Domains, row.GetReceivedAt().AsTime())
+		p.mapped = s.Accounts.completed(worded(row.GetSubmission(), rules, src, s.Domains, row.GetReceivedAt().AsTime()), s.Domains, rules)
 		p.sub = ids.Submission(src.GetSourceId(), row.GetSubmission().GetExternalId(), "")
 		p.id = ids.Lead(p.sub)
 		p.result.LeadId = p.id
@@ -259,6 +259,12 @@ func (b *outcomes) past(p *past, src *intakev1.SourceDeclared, actor string) {
 		touch.Kind = leadv1.OutcomeKind_OUTCOME_KIND_TOUCH
 		say(touch, at.AsTime())
 	}
+	if p.row.GetOutcome() == "open" || p.row.GetOutcome() != "" && p.row.GetOwner() != "" {
+		// It was theirs before it was closed: whoever asks of an instant between finds it so.
+		had := proto.Clone(outcome).(*leadv1.OutcomeRecorded)
+		had.Kind = leadv1.OutcomeKind_OUTCOME_KIND_WORKING
+		say(had, received)
+	}
 	switch p.row.GetOutcome() {
 	case "won":
 		outcome.Kind, outcome.ValueMinor, outcome.Currency = leadv1.OutcomeKind_OUTCOME_KIND_WON, p.row.GetValueMinor(), p.row.GetCurrency()
@@ -266,8 +272,5 @@ func (b *outcomes) past(p *past, src *intakev1.SourceDeclared, actor string) {
 	case "lost":
 		outcome.Kind = leadv1.OutcomeKind_OUTCOME_KIND_LOST
 		say(outcome, p.row.GetClosedAt().AsTime())
-	case "open":
-		outcome.Kind = leadv1.OutcomeKind_OUTCOME_KIND_WORKING
-		say(outcome, received)
 	}
 }

@@ -182,7 +182,7 @@ func (w *Worker) details(ctx context.Context, d *intakev1.Delivery, ref *leadv1.
 				key = name + "#" + key
 			}
 		}
-		t := w.task(ctx, d, refOfItem(ref, i), source, understood(item, rules, source, w.Domains, ref.GetReceivedAt().AsTime()), key, place, item.Canonical())
+		t := w.task(ctx, d, refOfItem(ref, i), source, w.Accounts.completed(understood(item, rules, source, w.Domains, ref.GetReceivedAt().AsTime()), w.Domains, rules), key, place, item.Canonical())
 		t.delivery = proto.Clone(d).(*intakev1.Delivery)
 		t.delivery.ReceivedAt, t.delivery.Signed = first.GetReceivedAt(), first.GetSigned()
 		got.tasks = append(got.tasks, t)

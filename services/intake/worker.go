@@ -205,7 +205,7 @@ func (w *Worker) read(ctx context.Context, d *intakev1.Delivery, ref *leadv1.Del
 		return worked{}, fault.New(fault.Invalid, "the source of this delivery is not known to the log")
 	}
 	if sub := body.GetSubmission(); sub != nil {
-		t := w.task(ctx, d, ref, source, worded(sub, rules, source, w.Domains, d.GetReceivedAt().AsTime()), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
+		t := w.task(ctx, d, ref, source, w.Accounts.completed(worded(sub, rules, source, w.Domains, d.GetReceivedAt().AsTime()), w.Domains, rules), sub.GetExternalId(), d.GetDeliveryId(), canonical(sub))
 		return worked{tasks: ending([]*task{t}, out)}, nil
 	}
 	if touch := body.GetTouch(); touch != nil {
@@ -218,7 +218,7 @@ func (w *Worker) read(ctx context.Context, d *intakev1.Delivery, ref *leadv1.Del
 	var got worked
 	for i, item := range fields.Items {
 		r := refOfItem(ref, i)
-		m := understood(item, rules, source, w.Domains, d.GetReceivedAt().AsTime())
+		m := w.Accounts.completed(understood(item, rules, source, w.Domains, d.GetReceivedAt().AsTime()), w.Domains, rules)
 		if lacksDetails(source, m) {
 			got.holds = append(got.holds, hold{ref: r, sourceID: d.GetSourceId(), why: whyDetails, trace: d.GetTraceparent()})
 			continue

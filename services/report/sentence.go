@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -103,7 +104,7 @@ func intakeSentence(body proto.Message) string {
 	case *personv1.PersonUnmerged:
 		return fmt.Sprintf("Person %s is parted from person %s again%s", b.GetFromId(), b.GetIntoId(), bracketed(b.GetReason()))
 	case *personv1.AccountDeclared:
-		return "Account " + b.GetDomain() + " was declared" + ownedBy(b.GetOwner())
+		return "Account " + cmp.Or(b.GetDomain(), b.GetName()) + " was declared" + ownedBy(b.GetOwner())
 	case *intakev1.TouchWaiting:
 		return "A touch is kept and waits until it is known whose it is"
 	case *intakev1.TouchJoined:

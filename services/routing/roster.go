@@ -203,8 +203,9 @@ func (r *Roster) Apply(e *ledger.Event) {
 		}
 		return
 	case *personv1.AccountDeclared:
-		if r.accounts[body.GetDomain()] = body.GetOwner(); body.GetOwner() == "" {
-			delete(r.accounts, body.GetDomain())
+		key := lead.AccountKey(body.GetDomain(), body.GetName())
+		if r.accounts[key] = body.GetOwner(); body.GetOwner() == "" {
+			delete(r.accounts, key)
 		}
 	case *routingv1.TurnsAdjusted:
 		if m := r.members[body.GetMember()]; m != nil {

@@ -1069,14 +1069,21 @@ type AccountRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Line in the file, for the answer.
 	Line int64 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
-	// Domain, or an address of the company's site.
+	// Domain, or an address of the company's site; empty = not known, and the name
+	// names the company.
 	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	// Name; empty = not known.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// Member who owns it; empty = nobody.
 	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
 	// Segment, as a word; empty = none.
-	Segment       string `protobuf:"bytes,5,opt,name=segment,proto3" json:"segment,omitempty"`
+	Segment string `protobuf:"bytes,5,opt,name=segment,proto3" json:"segment,omitempty"`
+	// Industry as it is written; empty = not known.
+	Industry string `protobuf:"bytes,6,opt,name=industry,proto3" json:"industry,omitempty"`
+	// Number of employees; 0 = not known.
+	Employees int64 `protobuf:"varint,7,opt,name=employees,proto3" json:"employees,omitempty"`
+	// ISO 3166-1 alpha-2 country, upper case; empty = not known.
+	Country       string `protobuf:"bytes,8,opt,name=country,proto3" json:"country,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1142,6 +1149,27 @@ func (x *AccountRow) GetOwner() string {
 func (x *AccountRow) GetSegment() string {
 	if x != nil {
 		return x.Segment
+	}
+	return ""
+}
+
+func (x *AccountRow) GetIndustry() string {
+	if x != nil {
+		return x.Industry
+	}
+	return ""
+}
+
+func (x *AccountRow) GetEmployees() int64 {
+	if x != nil {
+		return x.Employees
+	}
+	return 0
+}
+
+func (x *AccountRow) GetCountry() string {
+	if x != nil {
+		return x.Country
 	}
 	return ""
 }
@@ -1311,7 +1339,7 @@ func (x *ListAccountsRequest) GetPageToken() string {
 	return ""
 }
 
-// ListAccountsResponse is the companies by domain.
+// ListAccountsResponse is the companies by domain, or where none is known by name.
 type ListAccountsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Companies.
@@ -3290,15 +3318,17 @@ const file_baton_intake_v1_intake_service_proto_rawDesc = "" +
 	"\alead_id\x18\x02 \x01(\tR\x06leadId\x123\n" +
 	"\bfeatures\x18\x03 \x01(\v2\x17.baton.lead.v1.FeaturesR\bfeatures\"^\n" +
 	"\x16DeclareAccountsRequest\x12D\n" +
-	"\baccounts\x18\x01 \x03(\v2\x1b.baton.intake.v1.AccountRowB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\baccounts\"\xde\x01\n" +
+	"\baccounts\x18\x01 \x03(\v2\x1b.baton.intake.v1.AccountRowB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\baccounts\"\xd8\x02\n" +
 	"\n" +
 	"AccountRow\x12\x12\n" +
-	"\x04line\x18\x01 \x01(\x03R\x04line\x12\"\n" +
-	"\x06domain\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x06domain\x12\x1c\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12 \n" +
+	"\x06domain\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06domain\x12\x1c\n" +
 	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12;\n" +
 	"\x05owner\x18\x04 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\x05owner\x12=\n" +
-	"\asegment\x18\x05 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\asegment\"S\n" +
+	"\asegment\x18\x05 \x01(\tB#\xbaH r\x1e2\x1c^([a-z0-9][a-z0-9-]{0,63})?$R\asegment\x12#\n" +
+	"\bindustry\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\bindustry\x12%\n" +
+	"\temployees\x18\a \x01(\x03B\a\xbaH\x04\"\x02(\x00R\temployees\x12.\n" +
+	"\acountry\x18\b \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\acountry\"S\n" +
 	"\x17DeclareAccountsResponse\x128\n" +
 	"\aresults\x18\x01 \x03(\v2\x1e.baton.intake.v1.AccountResultR\aresults\"Q\n" +
 	"\rAccountResult\x12\x12\n" +

@@ -887,11 +887,13 @@ type Features struct {
 	Country string `protobuf:"bytes,1,opt,name=country,proto3" json:"country,omitempty"`
 	// Number of employees of the company; 0 = unknown.
 	Employees int64 `protobuf:"varint,2,opt,name=employees,proto3" json:"employees,omitempty"`
-	// Industry: one of the words that the agreement lists, or empty.
+	// Industry: one of the words that the agreement lists, or empty; of a lead of the
+	// past as its file or its account writes it.
 	Industry string `protobuf:"bytes,3,opt,name=industry,proto3" json:"industry,omitempty"`
 	// Role of the person: one of the words that the agreement lists, or empty.
 	Role string `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
-	// Product asked about: one of the words that the agreement lists, or empty.
+	// Product asked about: one of the words that the agreement lists, or empty; of a
+	// lead of the past as its file writes it.
 	Product string `protobuf:"bytes,5,opt,name=product,proto3" json:"product,omitempty"`
 	// Language, BCP 47 primary tag in lower case; empty = unknown.
 	Language string `protobuf:"bytes,6,opt,name=language,proto3" json:"language,omitempty"`
@@ -2110,7 +2112,8 @@ func (x *PersonAttached) GetConfidence() int32 {
 // last one holds. All in it is of companies.
 type AccountMatched struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Registrable domain of the account; empty = none is sure enough.
+	// Registrable domain of the account, or of one without a domain its name in lower
+	// case; empty = none is sure enough.
 	AccountDomain string `protobuf:"bytes,1,opt,name=account_domain,json=accountDomain,proto3" json:"account_domain,omitempty"`
 	// How sure, in percent; 100 = the same domain.
 	Confidence int32 `protobuf:"varint,2,opt,name=confidence,proto3" json:"confidence,omitempty"`
@@ -2194,7 +2197,8 @@ func (x *AccountMatched) GetTieBreak() string {
 // AccountCandidate is a declared company that a lead may belong to.
 type AccountCandidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Registrable domain of the account.
+	// Registrable domain of the account; of one without a domain its name, in lower
+	// case.
 	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	// How sure, in percent.
 	Confidence int32 `protobuf:"varint,2,opt,name=confidence,proto3" json:"confidence,omitempty"`

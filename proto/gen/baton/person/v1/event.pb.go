@@ -449,16 +449,24 @@ func (x *MatchDismissed) GetReason() string {
 // there is to say, so the last one holds.
 type AccountDeclared struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id: it follows from the domain.
+	// Id: it follows from the domain, or where there is none from the name.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// Registrable domain, lower case, in ASCII.
+	// Registrable domain, lower case, in ASCII; empty = not known, and the name names
+	// the company.
 	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	// Name of the company; empty = not known.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// Member who owns it; empty = nobody.
 	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
 	// Segment, as a word such as "enterprise"; empty = none.
-	Segment       string `protobuf:"bytes,5,opt,name=segment,proto3" json:"segment,omitempty"`
+	Segment string `protobuf:"bytes,5,opt,name=segment,proto3" json:"segment,omitempty"`
+	// Industry as it was written; empty = not known. A lead of the company that states
+	// none itself has this one, its country and its number of employees.
+	Industry string `protobuf:"bytes,6,opt,name=industry,proto3" json:"industry,omitempty"`
+	// Number of employees; 0 = not known.
+	Employees int64 `protobuf:"varint,7,opt,name=employees,proto3" json:"employees,omitempty"`
+	// ISO 3166-1 alpha-2 country, upper case; empty = not known.
+	Country       string `protobuf:"bytes,8,opt,name=country,proto3" json:"country,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -528,6 +536,27 @@ func (x *AccountDeclared) GetSegment() string {
 	return ""
 }
 
+func (x *AccountDeclared) GetIndustry() string {
+	if x != nil {
+		return x.Industry
+	}
+	return ""
+}
+
+func (x *AccountDeclared) GetEmployees() int64 {
+	if x != nil {
+		return x.Employees
+	}
+	return 0
+}
+
+func (x *AccountDeclared) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
 var File_baton_person_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_person_v1_event_proto_rawDesc = "" +
@@ -559,15 +588,17 @@ const file_baton_person_v1_event_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\"X\n" +
 	"\x0eMatchDismissed\x12$\n" +
 	"\bother_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\aotherId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\xbf\x01\n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\xb9\x02\n" +
 	"\x0fAccountDeclared\x12(\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\taccountId\x12\"\n" +
-	"\x06domain\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xfd\x01R\x06domain\x12\x1c\n" +
+	"account_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\taccountId\x12 \n" +
+	"\x06domain\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\x06domain\x12\x1c\n" +
 	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1d\n" +
 	"\x05owner\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05owner\x12!\n" +
-	"\asegment\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\asegmentB?Z=github.com/leadbaton/baton/proto/gen/baton/person/v1;personv1b\x06proto3"
+	"\asegment\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\asegment\x12#\n" +
+	"\bindustry\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\bindustry\x12%\n" +
+	"\temployees\x18\a \x01(\x03B\a\xbaH\x04\"\x02(\x00R\temployees\x12.\n" +
+	"\acountry\x18\b \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\acountryB?Z=github.com/leadbaton/baton/proto/gen/baton/person/v1;personv1b\x06proto3"
 
 var (
 	file_baton_person_v1_event_proto_rawDescOnce sync.Once
