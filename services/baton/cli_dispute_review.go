@@ -23,15 +23,16 @@ func disputeReview() *cobra.Command {
 	for i, r := range lead.Rulings() {
 		about := ""
 		if r.Criterion {
-			about = ", with the letter of a criterion, such as " + reviewKeys[i:i+1] + "a"
+			about = " (" + reviewKeys[i:i+1] + "a: criterion a)"
 		}
 		fmt.Fprintf(&keys, "  %c      %s%s\n", reviewKeys[i], r.Text, about)
 	}
 	return &cobra.Command{
 		Use:   "review",
 		Short: "Go through what was drawn for review, a key or two a lead",
-		Long: `Shows the open cases that were drawn for review, one after another, each with the lead as
-it was handed over and the verdicts that suggest themselves, and takes a verdict:
+		Long: `Shows the open cases that were drawn for review, one after another, each with the
+lead as it was handed over and the verdicts that suggest themselves, and takes a
+verdict:
 
   Enter  the first that suggests itself
   1-9    another of them

@@ -76,9 +76,18 @@ pool have no hours of their own; a clock tells them in those of the pool they wa
 				_, err := fmt.Fprintln(out, "Nobody is known yet; begin with baton people add ana --role sales.")
 				return err
 			}
-			t := table{head: []string{"HANDLE", "NAME", "ROLES", "TEAM", "NOW", "OPEN LEADS", "TURNS"}}
+			// Teams are shown where anybody is in one.
+			placed := slices.ContainsFunc(list.GetMembers(), func(m *routingv1.Member) bool { return placeText(m) != "" })
+			t := table{head: []string{"HANDLE", "NAME", "ROLES", "NOW", "OPEN LEADS", "TURNS"}}
+			if placed {
+				t.head = slices.Insert(t.head, 3, "TEAM")
+			}
 			for _, m := range list.GetMembers() {
-				t.add(m.GetMember(), dash(m.GetName()), strings.Join(m.GetRoles(), ", "), dash(placeText(m)), presence(m), loadText(m), dash(turnsText(m.GetTurns())))
+				row := []string{m.GetMember(), dash(m.GetName()), strings.Join(m.GetRoles(), ", "), presence(m), loadText(m), dash(turnsText(m.GetTurns()))}
+				if placed {
+					row = slices.Insert(row, 3, dash(placeText(m)))
+				}
+				t.add(row...)
 			}
 			return t.write(out)
 		}),

@@ -36,6 +36,13 @@ disputes:
   sample: 4
 `
 
+// withDisputes puts that in place of what the starter says of it.
+func withDisputes(document []byte) string {
+	before, rest, _ := strings.Cut(string(document), "\ndisputes:\n")
+	_, after, _ := strings.Cut(rest, "\n\n")
+	return before + "\n" + after + disputed
+}
+
 // startDisputed starts a house with both sides, an arbiter and an auditor.
 func startDisputed(t *testing.T, cfg Config) *house {
 	t.Helper()
@@ -48,7 +55,7 @@ func (h *house) courtroom() {
 	h.t.Helper()
 	h.team("ana", "ben", "chloe", "dan")
 	h.roles(map[string][]string{"mark": {access.Marketing}, "arbi": {access.Arbiter}, "audra": {access.Auditor}, "mia": {access.Manager}})
-	h.agree([]byte(strings.ReplaceAll(string(h.document()), "capacity: 50", "capacity: 500") + disputed))
+	h.agree([]byte(strings.ReplaceAll(withDisputes(h.document()), "capacity: 50", "capacity: 500")))
 	h.settle()
 }
 
@@ -386,7 +393,7 @@ func TestAReviewLeadsToAProposal(t *testing.T) {
 	same(t, "findings", findings, map[string]int{"sales": 2, "agreement": 1, "nobody": 1})
 
 	service := agreementv1.NewAgreementServiceClient(h.conn)
-	document := []byte(strings.Replace(string(h.document())+disputed, "points_needed: 3", "points_needed: 4", 1))
+	document := []byte(strings.Replace(withDisputes(h.document()), "points_needed: 3", "points_needed: 4", 1))
 	open := h.openedBy("mark", ids)
 	for name, disputes := range map[string][]string{"one that is not there": {"nobody-1"}, "one that is not decided": {changed, open}, "one twice": {changed, changed}} {
 		if _, err := service.Propose(h.as("mark"), &agreementv1.ProposeRequest{Document: document, Disputes: disputes}); err == nil {

@@ -135,7 +135,7 @@ func TestTargetsOfAQuarter(t *testing.T) {
 		t.Errorf("the ledger's total is %v, the result %v", ledger.GetTargets()[0].GetTotal(), q.GetNow()[2])
 	}
 
-	refused(t, "is not over: it ends on 2026-04-01 00:00 UTC", "quarter", "close", "2026-q1")
+	refused(t, "is not over: it ends on 2026-03-31 22:00 UTC", "quarter", "close", "2026-q1")
 	h.time.Set(time.Date(2026, 4, 2, 8, 0, 0, 0, time.UTC))
 	h.settle()
 	refused(t, "2026-q1 is open", "quarter", "restate", "2026-q1", "--why", "early")
