@@ -60,6 +60,9 @@ func derivesAgain(t *testing.T, h *history, n int) {
 	if n > 0 && kinds["NurtureAdvanced"] == 0 {
 		t.Error("the history holds no touch of the nurture plan")
 	}
+	if n > 1 && (kinds["ClockReminded"] == 0 || kinds["ClockBreached"] == 0 || kinds["ClockEscalated"] == 0 || kinds["LeadReassigned"] == 0) {
+		t.Errorf("the history holds %d reminders, %d breaches and %d steps of clocks, and %d moves", kinds["ClockReminded"], kinds["ClockBreached"], kinds["ClockEscalated"], kinds["LeadReassigned"])
+	}
 	for _, name := range []string{"QualificationHeld", "LeadQualified", "LeadNurtured", "LeadOffered", "LeadQueued", "OfferAccepted", "OfferRejected", "OfferTimedOut", "PoolAdvanced"} {
 		if kinds[name] == 0 {
 			t.Errorf("the history holds no decision %s", name)
