@@ -510,7 +510,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	if err != nil {
 		return err
 	}
-	a.store = store
+	a.store, store.Working = store, a.working
 	a.undo("read model", func(context.Context) error { return store.Close() })
 	at, err := store.Attach(ctx, a.log.ID())
 	if err != nil {
@@ -554,6 +554,24 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 func (a *App) inForce(at time.Time) (version *agreement.Version) {
 	a.log.Follower().View(func(*ledger.View) { version = a.register.InForce(at) })
 	return version
+}
+
+// working is the working time between two instants by the calendar of a pool, in the
+// agreement in force at the first.
+func (a *App) working(pool string, from, to time.Time) (took time.Duration, known bool) {
+	version := a.inForce(from)
+	if version == nil {
+		return 0, false
+	}
+	agreed, ok := version.Agreement.Pool(pool)
+	if !ok {
+		return 0, false
+	}
+	calendar, ok := version.Agreement.Calendar(agreed.Calendar)
+	if !ok {
+		return 0, false
+	}
+	return calendar.Between(from, to), true
 }
 
 // baseline is the instant that the agreement in force names for reports to start at.

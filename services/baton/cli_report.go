@@ -27,7 +27,8 @@ func reportCommand() *cobra.Command {
 
   funnel     how many leads came, how many reached each stage, what became of them,
              and rates with their 95 % bounds (_low and _high)
-  response   how soon sales first answered: within 1 h, within 24 h, later, never
+  response   how soon sales first answered: within 1 h, within 24 h, later, never; in
+             clock time and in working time, beside what others have published
   definitions
              what each version of the agreement brought: leads that it decided
              first, MQL, SAL, SQL, how many came back, how many handoffs one SQL
@@ -39,6 +40,19 @@ func reportCommand() *cobra.Command {
   second-chance
              leads that one person declined and another took, and what came of them
   load       who has had which leads, changes of owner, what is open; idle people too
+  quality    how many leads of each source sales accepts, how many become SQL; with
+             --by quarter --where source=web the trend of one
+  scoreboard do they follow up, and are the leads bad: both rates over the same leads
+  conversion how many MQL became SAL, SQL and sales, by the version of the agreement
+             that qualified them
+  cycle      days from a lead to its sale, or to its loss
+  value      deals won and lost, win rate, what they are worth
+  leak       leads qualified and offered that nobody ever accepted or rejected
+  purpose    what leads are for, and what came of those
+  segments   which industries are the easiest
+
+Those from quality on are split as their line says where --by does not say otherwise
+(docs/reports.md). A rate of fewer than 30 cases is marked with *.
 
 --from and --to choose leads by when they were received; --as-of asks what had
 happened by then. Where the agreement names a baseline, reports start there unless
@@ -47,6 +61,8 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Example: `  baton report funnel
   baton report funnel --by source --from 2026-01-01 --to 2026-04-01
   baton report response --by person --format csv
+  baton report quality --by quarter --where source=web
+  baton report value --by product
   baton report definitions
   baton report fairness --pool inside --from 2026-01-01
   baton report load --historical
@@ -108,6 +124,7 @@ const (
 	unitSeconds = "seconds"
 	unitNumber  = "number"
 	unitMoney   = "money"
+	unitDays    = "days"
 )
 
 // figureText is a figure without the noise of its computation; empty where it
@@ -121,7 +138,7 @@ func figureText(f *feedbackv1.Figure, unit string) string {
 	switch unit {
 	case unitRatio:
 		decimals = 6
-	case unitSeconds, unitNumber, unitMoney:
+	case unitSeconds, unitNumber, unitMoney, unitDays:
 		decimals = 3
 	}
 	s := strconv.FormatFloat(v, 'f', decimals, 64)
@@ -180,6 +197,11 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 				return err
 			}
 			if err := field("to", orNull(stamp(row.GetTo()))); err != nil {
+				return err
+			}
+		}
+		if row.GetCases() > 0 {
+			if err := field("cases", row.GetCases()); err != nil {
 				return err
 			}
 		}
@@ -259,6 +281,9 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 		b.WriteByte(']')
 	}
 	if err := personJSON(&b, r); err != nil {
+		return err
+	}
+	if err := notesJSON(&b, r); err != nil {
 		return err
 	}
 	b.WriteByte('}')
@@ -342,8 +367,8 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 	fmt.Fprint(w, "\n\n")
 	rows := append(slices.Clone(r.GetRows()), r.GetTotal())
 	for _, row := range r.GetRows() {
-		if row.GetFrom() == nil {
-			continue
+		if row.GetFrom() == nil || r.GetReport() != reportDefinitions {
+			continue // a row by week says by its key when it was
 		}
 		if row.GetTo() == nil {
 			fmt.Fprintf(w, "Version %s is in force since %s.\n", cell(row.GetKey()), stamp(row.GetFrom()))
@@ -369,9 +394,15 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 			return err
 		}
 	}
+	if err := reportNotes(w, r); err != nil {
+		return err
+	}
 	about := cell(r.GetPopulation())
 	if slices.ContainsFunc(r.GetColumns(), func(c *feedbackv1.Column) bool { _, bound := boundOf(c.GetName()); return bound }) {
 		about += " In brackets stands where a rate lies with 95 % confidence: the fewer leads, the wider."
+	}
+	if r.GetEventSet() != "" {
+		about += " All of it is made of the events " + cell(r.GetEventSet()) + "."
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", about)
 	return err
@@ -475,6 +506,9 @@ func shownColumns(r *feedbackv1.Report, rows []*feedbackv1.ReportRow) (columns [
 		columns = append(columns, c)
 		for j := range rows {
 			text := readable(values[j][i], c.GetUnit())
+			if c.GetUnit() == unitRatio && values[j][i] != "" && few(rows[j]) {
+				text += "*"
+			}
 			low, hasLow := at[c.GetName()+"_low"]
 			high, hasHigh := at[c.GetName()+"_high"]
 			if hasLow && hasHigh && values[j][low] != "" && values[j][high] != "" {
@@ -505,7 +539,7 @@ func readable(text, unit string) string {
 	switch unit {
 	case unitRatio:
 		return strconv.FormatFloat(v*100, 'f', 1, 64)
-	case unitNumber, unitMoney:
+	case unitNumber, unitMoney, unitDays:
 		// A sum of fractions may be a hair below zero.
 		return strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	case unitSeconds:

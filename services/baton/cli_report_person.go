@@ -11,7 +11,10 @@ import (
 	"github.com/leadbaton/baton/services/lead"
 )
 
-const reportFairness = "fairness"
+const (
+	reportFairness    = "fairness"
+	reportDefinitions = "definitions"
+)
 
 // figuresByPool prints the rows of a report: those of each pool by themselves, where
 // they are of pools.

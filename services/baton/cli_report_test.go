@@ -178,3 +178,41 @@ func TestReportOfDefinitions(t *testing.T) {
 		t.Errorf("comparisons %v", said.Comparisons)
 	}
 }
+
+// What stands below the figures: marks for rows of few cases, what others have
+// published, what stands out, and which events all of it is made of.
+func TestReportNotes(t *testing.T) {
+	r := someReport()
+	r.Rows[0].Cases, r.Rows[1].Cases, r.Total.Cases = 30, 29, 59
+	r.Benchmarks = []*feedbackv1.Benchmark{{Name: "mean_seconds", Value: 151200, Source: "A study"}, {Name: "win_rate", Value: 0.24, Source: "Another"}}
+	r.Remarks, r.EventSet = []string{"The web wins."}, "log@7"
+	serve(t, &system{report: r})
+	table := ok(t, "report", "funnel")
+	for _, want := range []string{
+		"30.0 (15.0 to 33.3)", "0.0* (0.0 to 33.3)", "\n* fewer than 30 cases: ", "\nThe web wins.\n", "All of it is made of the events log@7.",
+		"FIGURE    HERE    PUBLISHED  UNIT  BY\n", "mean      1h2m5s  42h0m0s    time  A study\n", "win rate  30.0    24.0       %     Another\n",
+	} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table does not say %q:\n%s", want, table)
+		}
+	}
+	if strings.Count(table, "*") != 2 {
+		t.Errorf("marked are rates of 29 cases only, and what the mark means:\n%s", table)
+	}
+	var got struct {
+		Rows       []struct{ Cases int64 }
+		Benchmarks []struct {
+			Name, Source string
+			Value        float64
+		}
+		Remarks  []string
+		EventSet string `json:"event_set"`
+	}
+	if err := json.Unmarshal([]byte(ok(t, "report", "funnel", "--format", "json")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Rows) != 2 || got.Rows[1].Cases != 29 || len(got.Benchmarks) != 2 || got.Benchmarks[0].Value != 151200 || got.Benchmarks[0].Source != "A study" ||
+		len(got.Remarks) != 1 || got.EventSet != "log@7" {
+		t.Errorf("as JSON: %+v", got)
+	}
+}

@@ -187,6 +187,9 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	}
 	s.get("/reports/second-chance").has(t, 200, "ana 3 1234.50", "ana no-budget", "ben", "won 1234.50 EUR", "There are 2 more")
 	s.get("/reports/load").has(t, 200, "ana 3", "ben 0", "Second chances")
+	s.get("/reports/scoreboard").has(t, 200, "Scoreboard by source", "(events log@1184)", "fair * 50.0 % 3.25", "web 25.0 % 4.00", "Total 30.0 % 3.90",
+		"* fewer than 30 cases", "The fair is followed up twice as often.", "Follow up rate 30.0 % 77.0 % A study of 2,241 companies", "source")
+	s.get("/reports/funnel").has(t, 200, "Second chances", "Scoreboard", "Response times")
 	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo ed25519:AQID", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
 	s.get("/agreement?version=3").has(t, 200, "A draft, which nothing uses: not signed by sales yet")
 
@@ -478,7 +481,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	s.signIn(anaToken)
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
-		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
+		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/reports/scoreboard", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
 		"/nurture", "/nurture?overdue=yes", "/line", "/line?pool=south&page=more", "/people", "/why-not", "/why-not?member=ben&days=30",
 		"/targets", "/targets?quarter=2025-q4", "/targets?quarter=2026-q2",
 	}

@@ -20,6 +20,7 @@ const (
 	unitPeople     = "people"
 	unitTurns      = "turns"
 	unitMoney      = "money"
+	unitDays       = "days"
 )
 
 // cell is one figure, readable.
@@ -140,7 +141,7 @@ func shown(v float64, unit string) template.HTML {
 		human = span(time.Duration(v * float64(time.Second)))
 	case unitRatio:
 		human = percent(v) + " %"
-	case unitNumber, unitMoney:
+	case unitNumber, unitMoney, unitDays:
 		// A sum of fractions may be a hair below zero.
 		human = strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	}

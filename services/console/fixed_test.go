@@ -333,11 +333,25 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 			LeadId: acceptedLead, Pool: "north", DeclinedBy: "ana", Reason: "no-budget", DeclinedAt: ago(time.Hour), TakenBy: "ben", TakenAt: ago(time.Minute),
 			State: "won", ValueMinor: 123_450, Currency: "EUR",
 		}}
+	case "scoreboard":
+		out.Columns = []*feedbackv1.Column{{Name: "follow_up_rate", Unit: "ratio", Formula: "followed_up divided by offered"}, {Name: "won_mean_days", Unit: "days", Formula: "mean of the days"}}
+		out.Rows = []*feedbackv1.ReportRow{rowFrom("fair", out.Columns, 0.5, 3.25), rowFrom("web", out.Columns, 0.25, 4)}
+		out.Rows[0].Cases, out.Rows[1].Cases = 29, 30
+		out.Total, out.EventSet, out.Remarks = rowFrom("total", out.Columns, 0.3, 3.9), "log@1184", []string{"The fair is followed up twice as often."}
+		out.Benchmarks = []*feedbackv1.Benchmark{{Name: "follow_up_rate", Value: 0.77, Source: "A study of 2,241 companies"}}
 	case "load":
 		out.Columns = []*feedbackv1.Column{{Name: "leads", Unit: "leads", Formula: "leads that the person has had"}}
 		out.Rows, out.Total = []*feedbackv1.ReportRow{rowFrom("ana", out.Columns, 3), rowFrom("ben", out.Columns, 0)}, rowFrom("total", out.Columns, 3)
 	default:
 		return nil, status.Error(codes.NotFound, "there is no such report")
+	}
+	return out, nil
+}
+
+func (f *fixed) ListMetrics(context.Context, *feedbackv1.ListMetricsRequest) (*feedbackv1.ListMetricsResponse, error) {
+	out := &feedbackv1.ListMetricsResponse{}
+	for _, name := range []string{"funnel", "response", "definitions", "fairness", "second-chance", "load", "scoreboard"} {
+		out.Reports = append(out.Reports, &feedbackv1.ReportInfo{Report: name, Text: "What " + name + " answers."})
 	}
 	return out, nil
 }

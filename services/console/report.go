@@ -1,10 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -15,17 +17,25 @@ import (
 	"github.com/leadbaton/baton/services/lead"
 )
 
-// reportTitles are the reports that have a page.
+// reportTitles are the titles of reports whose name is not title enough.
 var reportTitles = map[string]string{
-	funnel:      "Funnel",
-	response:    "Response times",
-	definitions: "Definitions",
-	fairness:    "Fairness",
-	secondTry:   "Second chances",
-	load:        "Load",
+	response:  "Response times",
+	secondTry: "Second chances",
 }
 
-// personReports are by person and not split further; each leads to the others.
+func reportTitle(name string) string {
+	if title := reportTitles[name]; title != "" {
+		return title
+	}
+	return label(strings.ReplaceAll(name, "-", "_"))
+}
+
+// splits are what reports are split by where nobody chooses.
+var splits = map[string]string{
+	definitions: "version", "quality": "source", "scoreboard": "source", "conversion": "definition", "leak": "pool", "purpose": "purpose", "segments": "industry",
+}
+
+// personReports are by person and not split further.
 var personReports = []string{fairness, secondTry, load}
 
 // dimensions are what a report can be split by, in the order of the list.
@@ -53,10 +63,19 @@ type reportView struct {
 	Rows                []reportRow
 	Total               reportRow
 	Changes             []changeView
-	// ByPerson says that the report is by person and by nothing else; Others are those
-	// that are too.
+	// Split is what the rows are by; empty = there is a total only.
+	Split string
+	// Reports are all there are. ByPerson says that this one is by person and by nothing
+	// else.
+	Reports  []link
 	ByPerson bool
-	Others   []link
+	// EventSet names the events that every figure was made of. Published are figures to
+	// hold those here against, Remarks what stands out.
+	EventSet  string
+	Published []publishedView
+	Remarks   []string
+	// Few says that a row rests on few cases.
+	Few bool
 	// Pool limits the report to one; empty = all. HasPool says that it can be limited.
 	Pool     string
 	HasPool  bool
@@ -64,6 +83,12 @@ type reportView struct {
 	Chances  []chanceView
 	// NotListed counts the chances that are not shown.
 	NotListed int64
+}
+
+// publishedView is a published figure beside the one here.
+type publishedView struct {
+	Label, Source string
+	Here, There   cell
 }
 
 // findingView is what a test found in one pool.
@@ -87,7 +112,12 @@ type reportRow struct {
 	Cells []cell
 	// From and Until bound the time that the row is about; zero = no time.
 	From, Until time.Time
+	// Few says that it rests on so few cases that a rate of it is mostly chance.
+	Few bool
 }
+
+// fewCases is from how many cases on a rate says something.
+const fewCases = 30
 
 // changeView is a change of the agreement with the figures before and after.
 type changeView struct {
@@ -105,14 +135,24 @@ type changeLine struct {
 type link struct {
 	Label, To string
 	Current   bool
+	// About says what it leads to; empty = the label does.
+	About string
 }
 
 func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) error {
 	name := r.PathValue("name")
-	title, ok := reportTitles[name]
-	if !ok {
-		return status.Error(codes.NotFound, "There is no such report. The menu above leads to all there are.")
+	catalogue, err := v.reports.ListMetrics(r.Context(), &feedbackv1.ListMetricsRequest{})
+	if err != nil {
+		return err
 	}
+	var all []link
+	for _, one := range catalogue.GetReports() {
+		all = append(all, link{Label: reportTitle(one.GetReport()), To: "/reports/" + one.GetReport(), Current: one.GetReport() == name, About: one.GetText()})
+	}
+	if !slices.ContainsFunc(all, func(l link) bool { return l.Current }) {
+		return status.Error(codes.NotFound, "There is no such report. The menu above leads to the funnel, and its page to all others.")
+	}
+	title := reportTitle(name)
 	q := r.URL.Query()
 	ask, err := reportRequest(name, q)
 	if err != nil {
@@ -125,7 +165,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	// A failed status only costs the time frames their anchor.
 	st, _ := v.reports.GetStatus(r.Context(), &feedbackv1.GetStatusRequest{})
 	view := reportView{
-		Name: name, Title: title, Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
+		Name: name, Title: title, Reports: all, Split: cmp.Or(q.Get("by"), splits[name]), EventSet: got.GetEventSet(), Remarks: got.GetRemarks(), Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
 		Definition: q.Get("definition"), Horizon: q.Get("horizon"), Historical: ask.GetHistorical(),
 		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
 		Columns: columnsOf(got), Baseline: instant(got.GetBaseline()), AtBaseline: got.GetAtBaseline(), Earlier: ask.GetEarlier(),
@@ -137,18 +177,31 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 		switch {
 		case d == "definition" && name == definitions:
 			continue // the version that decided first is what it is split by already
-		case d == "" && name == definitions:
-			text = "version"
+		case d == "" && splits[name] != "":
+			text = splits[name]
+		case d == splits[name] && d != "":
+			continue // it is the first one already
 		case d == "":
 			text = "nothing: one total"
 		}
-		view.Dimensions = append(view.Dimensions, choice{Key: d, Label: text, Chosen: d == q.Get("by")})
+		view.Dimensions = append(view.Dimensions, choice{Key: d, Label: text, Chosen: d == q.Get("by") || d == "" && q.Get("by") == splits[name]})
 	}
 	for _, row := range got.GetRows() {
 		view.Rows = append(view.Rows, cellsOf(row, view.Columns))
 	}
 	view.Total = cellsOf(got.GetTotal(), view.Columns)
 	view.Total.Key = "Total"
+	view.Few = view.Total.Few || slices.ContainsFunc(view.Rows, func(r reportRow) bool { return r.Few })
+	for _, b := range got.GetBenchmarks() {
+		for _, c := range got.GetColumns() {
+			if c.GetName() == b.GetName() {
+				col := column{Name: c.GetName(), Unit: c.GetUnit()}
+				view.Published = append(view.Published, publishedView{
+					Label: label(b.GetName()), Source: b.GetSource(), Here: cellOf(got.GetTotal(), col), There: cell{Text: shown(b.GetValue(), c.GetUnit())},
+				})
+			}
+		}
+	}
 	for _, ch := range got.GetComparisons() {
 		one := changeView{Before: ch.GetBeforeVersion(), After: ch.GetAfterVersion(), At: instant(ch.GetAt()), Window: span(time.Duration(ch.GetWindowSeconds()) * time.Second)}
 		for _, col := range view.Columns {
@@ -167,9 +220,6 @@ func (v *reportView) persons(name string, got *feedbackv1.Report) {
 		return
 	}
 	v.ByPerson, v.HasPool = true, name != load
-	for _, other := range personReports {
-		v.Others = append(v.Others, link{Label: reportTitles[other], To: "/reports/" + other, Current: other == name})
-	}
 	for _, f := range got.GetFindings() {
 		v.Findings = append(v.Findings, findingView{Pool: f.GetPool(), Test: testTitles[f.GetTest()], Text: f.GetText(), Found: f.GetVerdict() == "not-explained"})
 	}
@@ -187,7 +237,7 @@ func (v *reportView) persons(name string, got *feedbackv1.Report) {
 }
 
 func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
-	out := reportRow{Key: row.GetKey(), From: instant(row.GetFrom()), Until: instant(row.GetTo())}
+	out := reportRow{Key: row.GetKey(), From: instant(row.GetFrom()), Until: instant(row.GetTo()), Few: row.GetCases() > 0 && row.GetCases() < fewCases}
 	if out.Key == "" {
 		out.Key = "not stated"
 	}

@@ -130,8 +130,12 @@ func (b *query) leadCases(q Question) {
 	instant("won_at", now+".state = 'won'", "l.won_at")
 	instant("lost_at", now+".state = 'lost'", "l.lost_at")
 	b.add(", l.value_minor AS value_minor, l.currency AS currency")
+	b.days(q, now+".state", "won")
+	b.days(q, now+".state", "lost")
 	b.duplicates(q)
 	b.answer(q, kept)
+	b.leak(q, kept)
+	b.ease(q)
 	b.add(from)
 	b.add(fmt.Sprintf(" LEFT JOIN member_places w ON w.member = %[1]s.owner AND w.from_at = (SELECT MAX(y.from_at) FROM member_places y WHERE y.member = %[1]s.owner AND y.from_at <= %[2]d)", now, q.until()))
 	b.add(" WHERE l.received_at IS NOT NULL")
@@ -190,6 +194,37 @@ func (b *query) answer(q Question, kept string) {
 			kept, answered, bucket, now, horizon))
 	}
 	b.add(fmt.Sprintf(", CASE WHEN l.first_touch_at <= %d THEN (CASE WHEN %s < 0 THEN 0 ELSE %[2]s END) / 1000000000.0 END AS answer_seconds", now, took))
+}
+
+// days says how long it took from receipt until a lead was closed that way.
+func (b *query) days(q Question, state, way string) {
+	closed := "l." + way + "_at"
+	b.add(fmt.Sprintf(", CASE WHEN %s = '%s' AND %s THEN (CASE WHEN %s < l.received_at THEN 0 ELSE %[4]s - l.received_at END) / 86400000000000.0 END AS %[2]s_days",
+		state, way, q.happened(closed), closed))
+}
+
+// leak says of a qualified lead that was offered, and that nobody had accepted or
+// rejected by the question's instant, when the horizon from its first offer was over,
+// whether somebody was told of it: 'told' or 'untold'. It belongs to the period in which
+// the horizon was over.
+func (b *query) leak(q Question, kept string) {
+	not := func(column string) string {
+		return fmt.Sprintf("(l.%s IS NULL OR l.%[1]s > %d)", column, q.until())
+	}
+	over := fmt.Sprintf("(l.offered_at + %d)", int64(q.Horizon))
+	within := ""
+	if q.Frame == frameActivity {
+		within = q.within(over)
+	}
+	b.add(fmt.Sprintf(", CASE WHEN %s AND l.mql_at <= %d AND l.offered_at <= %[2]d AND %s AND %s AND %s <= %d%s THEN (CASE WHEN l.told_at <= %[2]d THEN 'told' ELSE 'untold' END) END AS leak",
+		kept, q.until(), not("accepted_at"), not("rejected_at"), over, nanos(q.AsOf), within))
+}
+
+// ease is how easy the lead was by what was said of it last, where the report asks.
+func (b *query) ease(q Question) {
+	if q.Report == reportSegments {
+		b.add(", (SELECT f.ease FROM feedback f WHERE f.lead_id = l.lead_id AND f.ease > 0 AND " + q.happened("f.at") + " ORDER BY f.sequence DESC LIMIT 1) AS ease")
+	}
 }
 
 // ofLeads are what happened to leads, by what a case is: the table, its instant and the

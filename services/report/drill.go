@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"database/sql"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // counted lists what one figure of a report counted: the figure's own condition over
@@ -33,7 +35,7 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	if metric.measure.by == byShare {
 		where = "(" + metric.measure.where + ") AND (" + metric.measure.of + ")"
 	}
-	by := q.By
+	by, asked := q.By, q
 	if timed(by) && key != "" {
 		from, to, err := periodOf(q, key)
 		if err != nil {
@@ -54,6 +56,18 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	b.args = append(b.args, size+1)
 	out := &feedbackv1.ListReportLeadsResponse{}
 	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		minor := 1.0
+		if metric.Unit == unitMoney {
+			currency, err := s.currency(ctx, tx, r, asked)
+			if err != nil {
+				return err
+			}
+			digits, known := lead.MinorDigits(currency)
+			if !known {
+				return fault.New(fault.Invalid, "name: %s is in no currency, or in several, which are not added up; limit the report to leads of one", metric.ID)
+			}
+			minor = math.Pow10(digits)
+		}
 		rows, err := tx.QueryContext(ctx, s.dialect.places(b.text.String()), b.args...)
 		if err != nil {
 			return err
@@ -67,6 +81,7 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 			}
 			l.ReceivedAt = timestamppb.New(time.Time(received))
 			l.Owner = strings.TrimPrefix(l.Owner, noneKey)
+			l.Value /= minor
 			out.Leads = append(out.Leads, l)
 		}
 		return rows.Err()

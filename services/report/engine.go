@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // mostPeriods bounds how many rows a report by time has.
@@ -23,7 +25,8 @@ func (s *Store) measured(ctx context.Context, tx *sql.Tx, r *info, q Question, o
 		return err
 	}
 	out.Currency = currency
-	m := measuring{store: s, tx: tx, info: r, currency: currency}
+	digits, known := lead.MinorDigits(currency)
+	m := measuring{store: s, tx: tx, info: r, money: known, minor: math.Pow10(digits)}
 	total, err := m.rows(ctx, q, "")
 	if err != nil {
 		return err
@@ -60,10 +63,13 @@ func (s *Store) measured(ctx context.Context, tx *sql.Tx, r *info, q Question, o
 
 // measuring is one computation of a report.
 type measuring struct {
-	store    *Store
-	tx       *sql.Tx
-	info     *info
-	currency string
+	store *Store
+	tx    *sql.Tx
+	info  *info
+	// money says that the report's money is in one currency, minor how many of its minor
+	// units, in which values are kept, are one of the major.
+	money bool
+	minor float64
 }
 
 // measuredRow is what a row is made of.
@@ -234,6 +240,12 @@ func (m *measuring) samples(ctx context.Context, q Question, key string, into ma
 			continue
 		}
 		done = append(done, name)
+		if name[0] == workSeconds {
+			if err := m.worked(ctx, q, key, name, into); err != nil {
+				return err
+			}
+			continue
+		}
 		b := &query{}
 		b.add("SELECT " + key + ", c." + name[0] + " FROM (")
 		b.cases(m.info, q)
@@ -264,6 +276,41 @@ func (m *measuring) sample(ctx context.Context, b *query, name [2]string, into m
 	return rows.Err()
 }
 
+// workSeconds is the sample that no database can compute: the working time from receipt
+// to the first answer.
+const workSeconds = "work_seconds"
+
+// worked reads the first answers and computes their working time, where it is known.
+func (m *measuring) worked(ctx context.Context, q Question, key string, name [2]string, into map[string]*measuredRow) error {
+	if m.store.Working == nil {
+		return nil
+	}
+	b := &query{}
+	b.add("SELECT " + key + ", c.pool, c.received_at, c.first_touch_at FROM (")
+	b.cases(m.info, q)
+	b.add(") c WHERE (" + name[1] + ") AND c.first_touch_at IS NOT NULL")
+	rows, err := m.tx.QueryContext(ctx, m.store.dialect.places(b.text.String()), b.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key, pool string
+		var from, to instantColumn
+		if err := rows.Scan(&key, &pool, &from, &to); err != nil {
+			return err
+		}
+		took, known := m.store.Working(pool, time.Time(from), time.Time(to))
+		if row := into[key]; known && row != nil {
+			row.samples[name] = append(row.samples[name], took.Seconds())
+		}
+	}
+	for _, row := range into { // any order: each by itself
+		slices.Sort(row.samples[name])
+	}
+	return rows.Err()
+}
+
 // row makes the figures of a row.
 func (m *measuring) row(key string, r *measuredRow) *feedbackv1.ReportRow {
 	out := &feedbackv1.ReportRow{Key: key, Cases: r.cases}
@@ -274,8 +321,11 @@ func (m *measuring) row(key string, r *measuredRow) *feedbackv1.ReportRow {
 		}
 		var v float64
 		known := false
-		if metric.Unit != unitMoney || m.currency != "" {
+		if metric.Unit != unitMoney || m.money {
 			v, known = metric.measure.figure(numbers, r.samples[[2]string{metric.measure.of, metric.measure.where}])
+		}
+		if metric.Unit == unitMoney {
+			v /= m.minor
 		}
 		out.Figures = append(out.Figures, &feedbackv1.Figure{Name: metric.Name, Value: v, Unknown: !known})
 	}

@@ -15,8 +15,8 @@ type Metric struct {
 	ID string
 	// Report and Name say where it stands.
 	Report, Name string
-	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "turns", "money" and
-	// others that say what is counted.
+	// Unit: "leads", "deliveries", "seconds", "ratio", "number", "people", "turns", "days",
+	// "money" (in the currency's major unit) and others that say what is counted.
 	Unit string
 	// Formula and Population, in words.
 	Formula, Population string
@@ -89,7 +89,7 @@ func (m measure) sample() bool { return m.by == byMean || m.by == byMedian || m.
 
 // listed says whether it can be asked which cases a figure is made of.
 func (m measure) listed() bool {
-	return m.by != 0 && m.by != byLow && m.by != byHigh && m.by != byDistinct
+	return m.by != 0 && m.by != byLow && m.by != byHigh && m.by != byDistinct && m.of != workSeconds
 }
 
 // counts are the whole numbers that a measure is made of, as SQL.
@@ -153,6 +153,7 @@ const (
 	unitPeople     = "people"
 	unitTurns      = "turns"
 	unitMoney      = "money"
+	unitDays       = "days"
 )
 
 // Reports there are.
@@ -163,6 +164,15 @@ const (
 	reportFairness     = "fairness"
 	reportSecondChance = "second-chance"
 	reportLoad         = "load"
+
+	reportQuality    = "quality"
+	reportScoreboard = "scoreboard"
+	reportConversion = "conversion"
+	reportCycle      = "cycle"
+	reportValue      = "value"
+	reportLeak       = "leak"
+	reportPurpose    = "purpose"
+	reportSegments   = "segments"
 )
 
 // info is a report: what it answers and what its cases are.
@@ -173,6 +183,8 @@ type info struct {
 	// only is the condition that makes a case one of the report's; empty = all are.
 	only    string
 	metrics []Metric
+	// by is what it is split by where nothing else is asked for; empty = not at all.
+	by string
 	// population is what is said of the cases besides the period.
 	population func(q Question) string
 	// benchmarks are published figures to hold some of these against.
@@ -191,6 +203,7 @@ var reports = []*info{
 	{name: reportFairness, text: "Whom each pool's leads were given to beside who was there.", metrics: fairnessMetrics()},
 	{name: reportSecondChance, text: "Leads that one person declined and another took.", metrics: secondChanceMetrics()},
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
+	qualityReport(), scoreboardReport(), conversionReport(), cycleReport(), valueReport(), leakReport(), purposeReport(), segmentsReport(),
 }
 
 // ReportNames lists the reports there are.
@@ -349,7 +362,7 @@ func columnsOf(ms []Metric) []*feedbackv1.Column {
 }
 
 func rowOf(key string, ms []Metric, t *tally) *feedbackv1.ReportRow {
-	row := &feedbackv1.ReportRow{Key: key, Figures: make([]*feedbackv1.Figure, 0, len(ms))}
+	row := &feedbackv1.ReportRow{Key: key, Cases: t.received, Figures: make([]*feedbackv1.Figure, 0, len(ms))}
 	for _, m := range ms {
 		v, known := m.value(t)
 		row.Figures = append(row.Figures, &feedbackv1.Figure{Name: m.Name, Value: v, Unknown: !known})

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"time"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 )
 
 // sheet writes the metrics of one report.
@@ -73,7 +75,6 @@ func responseReport() *info {
 	const (
 		all      = "leads received in the period and not refused at the door"
 		answered = "leads received in the period and answered within the horizon"
-		quick    = "answer IN ('up_to_1h', 'from_1h_to_24h', 'over_24h')"
 	)
 	s := &sheet{report: reportResponse}
 	s.count("leads", unitLeads, ownerMarketing, "leads received, those refused at the door not counted", all, "answer IS NOT NULL")
@@ -88,12 +89,25 @@ func responseReport() *info {
 		s.count(b.name, unitLeads, ownerSales, b.formula, all, is)
 		s.add(b.name+"_share", unitRatio, ownerSales, b.name+" divided by leads", all, measure{byShare, is, "answer IS NOT NULL"})
 	}
-	s.times("", unitSeconds, ownerSales, "seconds from receipt to first answer", answered, "answer_seconds", quick)
+	s.times("", unitSeconds, ownerSales, "seconds from receipt to first answer", answered, "answer_seconds", touched)
+	s.times("work_", unitSeconds, ownerSales, "working seconds from receipt to first answer, by the calendar of the lead's pool in the agreement in force at receipt",
+		answered+", whose pool has a calendar", workSeconds, touched)
 	return &info{
-		name: reportResponse, text: "How soon sales first answered: within 1 h, within 24 h, later, never.", cases: casesLeads, only: "answer IS NOT NULL", metrics: s.metrics,
+		benchmarks: publishedResponse,
+		name:       reportResponse, text: "How soon sales first answered: within 1 h, within 24 h, later, never.", cases: casesLeads, only: "answer IS NOT NULL", metrics: s.metrics,
 		population: func(q Question) string {
-			return fmt.Sprintf(", refused ones left out. First answer: the first touch of the person by sales, in clock time from receipt; it counts within %d days. Mean, median and p90 are over the leads answered within that horizon only",
+			return fmt.Sprintf(", refused ones left out. First answer: the first touch of the person by sales, in clock time from receipt; it counts within %d days. Mean, median and p90 are over the leads answered within that horizon only; those of working time over the ones of them whose pool has a calendar",
 				int64(q.Horizon/(24*time.Hour)))
 		},
 	}
 }
+
+// publishedResponse are what a study found of how soon companies answer.
+var publishedResponse = func() []*feedbackv1.Benchmark {
+	const source = "Harvard Business Review, March 2011, James B. Oldroyd and others: 2,241 companies"
+	return []*feedbackv1.Benchmark{
+		{Name: "over_24h_share", Value: 0.24, Source: source},
+		{Name: "never_share", Value: 0.23, Source: source},
+		{Name: "mean_seconds", Value: 42 * 3600, Source: source + "; the mean of those that answered within 30 days"},
+	}
+}()

@@ -27,7 +27,7 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 		if !slices.Contains([]string{ownerMarketing, ownerSales, ownerBoth}, m.Owner) {
 			t.Errorf("%s has no owner: %q", m.ID, m.Owner)
 		}
-		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitTurns, unitMoney}, m.Unit) {
+		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitTurns, unitMoney, unitDays}, m.Unit) {
 			t.Errorf("%s has no unit: %q", m.ID, m.Unit)
 		}
 	}
@@ -36,9 +36,11 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 	st.received("l1", start, nil)
 	st.received("l2", start, nil)
 	st.say("l1", start, &leadv1.LeadNurtured{AgreementVersion: 1, Reason: "profile", Explanation: explained("too small")})
+	st.say("l2", start, &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_MQL, AgreementVersion: 1, Explanation: explained("fits")})
 	st.offer("l2", start, "inside", "ana", leadv1.TurnKind_TURN_KIND_ROTATION, 1, "ana=1")
 	st.say("l2", start, &leadv1.OfferRejected{Member: "ana", Offer: 1, Reason: "no-budget", Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, AgreementVersion: 1})
 	st.say("l2", start, &leadv1.OfferAccepted{Member: "ana", Offer: 2})
+	st.say("l2", start, &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, Member: "ana", ValueMinor: 100, Currency: "EUR"})
 	refill(t, s, st.events, 1)
 	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start))
 	shown := 0

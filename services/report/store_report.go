@@ -79,6 +79,9 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 	case q.Pool != "" && q.Report != reportFairness && q.Report != reportSecondChance:
 		return q, fault.New(fault.Invalid, "pool: only the reports %s and %s are limited to one; others are split by it", reportFairness, reportSecondChance)
 	}
+	if q.By == "" {
+		q.By = infoOf(q.Report).by
+	}
 	if q.Frame = req.GetFrame(); q.Frame == "" {
 		q.Frame = frameCohort
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"text/template"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver for PostgreSQL
 	_ "modernc.org/sqlite"             // the driver of the default read model
@@ -41,6 +42,11 @@ type Store struct {
 	// last are the seats of the pools that say what has changed of them, as the tables
 	// have them; nil = not read yet.
 	last map[string]*lastSeats
+
+	// Working is the working time between two instants by the calendar of a pool, in the
+	// agreement in force at the first; not known where there is no such calendar. nil =
+	// none is. It is set before the first report is asked for.
+	Working func(pool string, from, to time.Time) (took time.Duration, known bool)
 }
 
 // dialect is what differs between the databases; all other SQL is shared.

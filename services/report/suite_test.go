@@ -44,6 +44,12 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"definitions equal a direct count", definitionsEqualACount},
 		{"a change of the agreement is compared", changeIsCompared},
 		{"answer times come out as laid down", answerTimes},
+		{"the published answer times come out", publishedAnswers},
+		{"quality and segments as laid down", qualityReports},
+		{"the scoreboard adds up", scoreboardAddsUp},
+		{"what nobody answers leaks", leaks},
+		{"versions keep their leads", conversionKeepsVersions},
+		{"cycles and values as laid down", cyclesAndValues},
 		{"fairness equals a direct count", fairnessEqualsACount},
 		{"who was there is what the decision says", thereByDecision},
 		{"second chances as laid down", secondChances},
@@ -630,7 +636,7 @@ func emptyReports(t *testing.T, s *Store) {
 					t.Fatalf("%s by %q of nothing: %v", name, by, r)
 				}
 				for i, f := range r.GetTotal().GetFigures() {
-					rate := slices.Contains([]string{unitRatio, unitSeconds, unitNumber, unitMoney}, r.GetColumns()[i].GetUnit())
+					rate := slices.Contains([]string{unitRatio, unitSeconds, unitNumber, unitMoney, unitDays}, r.GetColumns()[i].GetUnit())
 					if f.GetValue() != 0 || f.GetUnknown() != rate {
 						t.Errorf("%s of nothing: %v; counts are 0 and what divides by them unknown", name, f)
 					}
