@@ -107,7 +107,7 @@ func (st *story) leads() []string {
 }
 
 // drawStory draws leads whose events come interleaved. Time goes forward for
-// each lead, but for touches, which may become known late; the order of what
+// each lead, but for touches, outcomes and revisions, which may become known late; the order of what
 // happens is not always a sensible one.
 func drawStory(t *rapid.T) *story {
 	st := &story{}
@@ -125,6 +125,10 @@ func drawStory(t *rapid.T) *story {
 	each := make([]int, n)
 	for i := range each {
 		each[i] = i
+	}
+	// What becomes known late occurred somewhere since receipt.
+	late := func(at, received time.Time) time.Time {
+		return at.Add(-time.Duration(rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "late")) * at.Sub(received) / 3)
 	}
 	steps := n * rapid.SampledFrom([]int{1, 4, 12}).Draw(t, "steps")
 	for range steps {
@@ -164,7 +168,7 @@ func drawStory(t *rapid.T) *story {
 		case 16:
 			revised := proto.CloneOf(l.features)
 			drawCompany(t, revised)
-			st.say(id, l.at, &leadv1.SubmissionRevised{Delivery: delivery, Features: revised, Conflict: rapid.Bool().Draw(t, "conflict")})
+			st.say(id, late(l.at, l.received), &leadv1.SubmissionRevised{Delivery: delivery, Features: revised, Conflict: rapid.Bool().Draw(t, "conflict")}).Recorded = l.at
 		case 3:
 			st.say(id, l.at, &leadv1.LeadQualified{
 				Stage:            leadv1.Stage(rapid.IntRange(2, 4).Draw(t, "stage")),
@@ -216,8 +220,7 @@ func drawStory(t *rapid.T) *story {
 			st.say(id, l.at, &leadv1.LeadQueued{AgreementVersion: version, Pool: "inside", Group: "g", BlockedBy: "full", Text: "everybody is full"})
 		case 14:
 			// A touch that became known late: it occurred somewhere since receipt.
-			late := time.Duration(rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "late")) * l.at.Sub(l.received) / 3
-			at := l.at.Add(-late)
+			at := late(l.at, l.received)
 			if rapid.Bool().Draw(t, "call") {
 				st.say(id, at, &leadv1.CallRecorded{CallId: fmt.Sprintf("c%d", len(st.events)), Member: member, Reached: true}).Recorded = l.at
 			} else {
@@ -227,11 +230,11 @@ func drawStory(t *rapid.T) *story {
 				}).Recorded = l.at
 			}
 		case 15:
-			st.say(id, l.at, &leadv1.OutcomeRecorded{
+			st.say(id, late(l.at, l.received), &leadv1.OutcomeRecorded{
 				Kind: leadv1.OutcomeKind(rapid.IntRange(2, 4).Draw(t, "outcome")), Member: member,
 				Historical: rapid.Bool().Draw(t, "stated"), Reason: "price",
 				ValueMinor: rapid.SampledFrom([]int64{0, 100, 2500}).Draw(t, "value"), Currency: rapid.SampledFrom([]string{"EUR", "EUR", "CHF"}).Draw(t, "currency"),
-			})
+			}).Recorded = l.at
 		case 19:
 			e := st.say("", l.at, &routingv1.MemberPlaced{
 				Member: member, Team: rapid.SampledFrom([]string{"", "north", "south"}).Draw(t, "team"),
