@@ -92,25 +92,28 @@ func (q Question) until() int64 {
 // instants of a lead that are NULL until they have happened; of a refused lead all are.
 var instants = []string{"mql_at", "sal_at", "sql_at", "offered_at", "told_at", "in_time_at", "accepted_at", "rejected_at", "returned_at", "nurtured_at", "first_touch_at", "decided_at"}
 
+// leadInstants are all of a lead's, those of its beginning and its end included.
+var leadInstants = append([]string{"came_at", "won_at", "lost_at"}, instants...)
+
 // leadCases writes the leads that a question is about, with how they stood.
 func (b *query) leadCases(q Question) {
 	now, from := "l", " FROM leads l"
 	if q.Past {
 		now = "h"
-		from += fmt.Sprintf(" JOIN stage_history h ON h.lead_id = l.lead_id AND h.sequence ="+
-			" (SELECT MAX(x.sequence) FROM stage_history x WHERE x.lead_id = l.lead_id AND x.occurred_at <= %d)", q.until())
+		from += fmt.Sprintf(" JOIN standings h ON h.lead_id = l.lead_id AND h.from_at ="+
+			" (SELECT MAX(x.from_at) FROM standings x WHERE x.lead_id = l.lead_id AND x.from_at <= %d)", q.until())
 	}
 	word := func(column string) string { return "COALESCE(NULLIF(" + column + ", ''), '" + noneKey + "')" }
 	b.add("SELECT l.lead_id AS lead_id, " + now + ".state AS state, l.received_at AS received_at, l.decided_by AS decided_by")
-	for _, d := range []string{"source", "campaign", "landing", "industry", "country", "product", "purpose"} {
+	for _, d := range []string{"source", "campaign", "landing"} {
 		b.add(", " + word("l."+d) + " AS " + d)
 	}
-	for _, d := range []string{"persona", "pool"} {
+	for _, d := range []string{"industry", "country", "product", "purpose", "persona", "pool"} {
 		b.add(", " + word(now+"."+d) + " AS " + d)
 	}
-	b.add(", CASE WHEN l.employees <= 0 THEN '" + noneKey + "'")
+	b.add(", CASE WHEN " + now + ".employees <= 0 THEN '" + noneKey + "'")
 	for _, band := range sizeBands[:len(sizeBands)-1] {
-		b.add(fmt.Sprintf(" WHEN l.employees <= %d THEN '%s'", band.most, band.name))
+		b.add(fmt.Sprintf(" WHEN %s.employees <= %d THEN '%s'", now, band.most, band.name))
 	}
 	b.add(" ELSE '" + sizeBands[len(sizeBands)-1].name + "' END AS size")
 	b.add(", CASE WHEN " + now + ".definition = 0 THEN '" + noneKey + "' ELSE CAST(" + now + ".definition AS TEXT) END AS definition")
@@ -127,11 +130,11 @@ func (b *query) leadCases(q Question) {
 	for _, name := range instants {
 		instant(name, kept, "l."+name)
 	}
-	instant("won_at", now+".state = 'won'", "l.won_at")
-	instant("lost_at", now+".state = 'lost'", "l.lost_at")
-	b.add(", l.value_minor AS value_minor, l.currency AS currency")
-	b.days(q, now+".state", "won")
-	b.days(q, now+".state", "lost")
+	instant("won_at", now+".state = 'won'", now+".closed_at")
+	instant("lost_at", now+".state = 'lost'", now+".closed_at")
+	b.add(", " + now + ".value_minor AS value_minor, " + now + ".currency AS currency")
+	b.days(q, now, "won")
+	b.days(q, now, "lost")
 	b.duplicates(q)
 	b.answer(q, kept)
 	b.leak(q, kept)
@@ -197,10 +200,10 @@ func (b *query) answer(q Question, kept string) {
 }
 
 // days says how long it took from receipt until a lead was closed that way.
-func (b *query) days(q Question, state, way string) {
-	closed := "l." + way + "_at"
+func (b *query) days(q Question, now, way string) {
+	closed := now + ".closed_at"
 	b.add(fmt.Sprintf(", CASE WHEN %s = '%s' AND %s THEN (CASE WHEN %s < l.received_at THEN 0 ELSE %[4]s - l.received_at END) / 86400000000000.0 END AS %[2]s_days",
-		state, way, q.happened(closed), closed))
+		now+".state", way, q.happened(closed), closed))
 }
 
 // leak says of a qualified lead that was offered, and that nobody had accepted or
@@ -254,6 +257,14 @@ func (b *query) cases(r *info, q Question) {
 		b.happenings(r.cases, q)
 	}
 	b.add(") k WHERE TRUE")
+	if r.cases == casesLeads && q.Frame == frameActivity {
+		// A lead to which nothing happened in the period is no case of it.
+		b.add(" AND (answer IS NOT NULL OR duplicates > 0")
+		for _, name := range leadInstants {
+			b.add(" OR " + name + " IS NOT NULL")
+		}
+		b.add(")")
+	}
 	if r.only != "" {
 		b.add(" AND (" + r.only + ")")
 	}

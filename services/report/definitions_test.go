@@ -67,8 +67,8 @@ func (st *story) told(id string, until time.Time) told {
 	return o
 }
 
-// recount counts leads by hand.
-func recount(leads []told) counted {
+// countByHand counts leads by hand.
+func countByHand(leads []told) counted {
 	c := counted{}
 	for _, m := range metricsOf(reportDefinitions) {
 		if m.Unit == unitLeads {
@@ -157,10 +157,10 @@ func definitionsEqualACount(t *testing.T, s *Store) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		checkRow(rt, "total", got.GetTotal(), recount(whole))
+		checkRow(rt, "total", got.GetTotal(), countByHand(whole))
 		seen := 0
 		for _, row := range got.GetRows() {
-			checkRow(rt, "row "+row.GetKey(), row, recount(groups[row.GetKey()]))
+			checkRow(rt, "row "+row.GetKey(), row, countByHand(groups[row.GetKey()]))
 			seen += len(groups[row.GetKey()])
 		}
 		if seen != len(whole) {

@@ -35,6 +35,12 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	if metric.measure.by == byShare {
 		where = "(" + metric.measure.where + ") AND (" + metric.measure.of + ")"
 	}
+	switch metric.measure.by {
+	case bySum:
+		where = "(" + where + ") AND (" + of + ") <> 0"
+	case byMean, byMedian, byP90:
+		where = "(" + where + ") AND (" + of + ") IS NOT NULL"
+	}
 	by, asked := q.By, q
 	if timed(by) && key != "" {
 		from, to, err := periodOf(q, key)

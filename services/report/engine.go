@@ -136,11 +136,17 @@ func (m *measuring) span(ctx context.Context, q Question) (first, last time.Time
 	b := &query{}
 	columns := []string{"came_at"}
 	if q.Frame == frameActivity && m.info.cases == casesLeads {
-		columns = append(columns, append([]string{"won_at", "lost_at"}, instants...)...)
+		// That nobody answered happens at the end of the horizon.
+		columns = append(slices.Clone(leadInstants), fmt.Sprintf("CASE WHEN answer = 'never' THEN received_at + %d END", int64(q.Horizon)))
 	}
 	var lows, highs []string
 	for _, c := range columns {
 		lows, highs = append(lows, "MIN("+c+")"), append(highs, "MAX("+c+")")
+	}
+	if len(columns) > 1 {
+		again := "((SELECT %s(d.occurred_at) FROM duplicates d WHERE d.lead_id = c.lead_id AND " + q.happened("d.occurred_at") + "))"
+		columns = append(columns, again)
+		lows, highs = append(lows, "MIN"+fmt.Sprintf(again, "MIN")), append(highs, "MAX"+fmt.Sprintf(again, "MAX"))
 	}
 	b.add("SELECT " + strings.Join(append(lows, highs...), ", ") + " FROM (")
 	b.cases(m.info, q)

@@ -47,6 +47,8 @@ type leadRow struct {
 	purpose, landing, dealStage  string
 	nurturedAt, toldAt, inTimeAt time.Time
 	takeBy                       time.Time // of the standing offer
+	// stoodAt is the latest instant from which it is known how the lead stood.
+	stoodAt time.Time
 }
 
 type historyRow struct {
@@ -111,6 +113,8 @@ type changes struct {
 	rejections  []*rejectionRow
 	feedback    []*feedbackRow
 	singles     []single
+	standings   []*stoodRow
+	stoodAt     map[standingKey]*stoodRow
 	sets        []*setRow
 	known       map[string]bool // sets that are stored, by their ids
 	last        map[string]*lastSeats
@@ -118,7 +122,7 @@ type changes struct {
 }
 
 func newChanges(known map[string]bool, last map[string]*lastSeats) *changes {
-	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}, known: known, last: last}
+	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}, stoodAt: map[standingKey]*stoodRow{}, known: known, last: last}
 }
 
 func (c *changes) keep(a *assignmentRow) {

@@ -70,7 +70,7 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
 	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
-		"touches", "rejections", "feedback", "disputes", "member_places"} {
+		"touches", "rejections", "feedback", "disputes", "member_places", "standings"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
@@ -159,7 +159,11 @@ func (s *Store) applyIn(ctx context.Context, tx *sql.Tx, events []*ledger.Event)
 			c.leads[id] = r
 			c.order = append(c.order, r)
 		}
+		before := r.stood()
 		r.fold(e, c)
+		if err := s.stands(ctx, tx, c, r, before, e); err != nil {
+			return 0, err
+		}
 	}
 	if err := s.store(ctx, tx, c); err != nil {
 		return 0, err
@@ -285,6 +289,9 @@ func (s *Store) store(ctx context.Context, tx *sql.Tx, c *changes) error {
 	if err := put(ctx, tx, st.feedback, c.feedback); err != nil {
 		return err
 	}
+	if err := put(ctx, tx, st.standings, c.standings); err != nil {
+		return err
+	}
 	for _, one := range c.singles {
 		if _, err := tx.ExecContext(ctx, s.dialect.places(one.query), one.args...); err != nil {
 			return err
@@ -359,7 +366,9 @@ type statements struct {
 	leads, history, assignments, duplicates upsert
 	turns, adjustments, sets, last          upsert
 	touches, rejections, feedback           upsert
+	standings                               upsert
 	selectLeads, selectAssignments          *sql.Stmt
+	selectStandings                         *sql.Stmt
 
 	all []*sql.Stmt
 }
@@ -405,6 +414,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	st.adjustments = both("turn_adjustments", byStep, names(new(adjustmentRow).columns()))
 	st.sets = both("turn_sets", []string{"set_id"}, names(new(setRow).columns()))
 	st.last = both("pool_seats", []string{"pool"}, names(new(lastSeats).columns()))
+	standingColumns := names(new(stoodRow).columns())
+	st.standings = both("standings", []string{"lead_id", "from_at"}, standingColumns)
+	st.selectStandings = prepare("SELECT " + strings.Join(standingColumns, ", ") + " FROM standings WHERE lead_id = ?")
 	in := " WHERE lead_id IN (?" + strings.Repeat(", ?", chunk-1) + ")"
 	st.selectLeads = prepare("SELECT " + strings.Join(leadColumns, ", ") + " FROM leads" + in)
 	st.selectAssignments = prepare("SELECT " + strings.Join(assignmentColumns, ", ") + " FROM assignments" + in + " AND active")

@@ -116,6 +116,7 @@ func (r *leadRow) columns() []column {
 		{"nurtured_at", (*instantColumn)(&r.nurturedAt)},
 		{"told_at", (*instantColumn)(&r.toldAt)},
 		{"in_time_at", (*instantColumn)(&r.inTimeAt)},
+		{"stood_at", (*instantColumn)(&r.stoodAt)},
 	}
 }
 

@@ -96,7 +96,7 @@ func (r *leadRow) listed() *leadv1.Lead {
 	l.Features = &leadv1.Features{
 		Country: r.country, Employees: r.employees, Industry: r.industry, Role: r.role,
 		Product: r.product, Language: r.language,
-		Attribution: &leadv1.Attribution{Source: r.utmSource, Medium: r.utmMedium, Campaign: r.campaign},
+		Attribution: &leadv1.Attribution{Source: r.utmSource, Medium: r.utmMedium, Campaign: r.campaign, Landing: r.landing},
 	}
 	for v := range leadv1.ContactWish_name {
 		if w := leadv1.ContactWish(v); wishWord(w) == r.wish {

@@ -284,8 +284,8 @@ func (q Question) selection() selection {
 	if q.Past {
 		sel.until = nanos(q.AsOf)
 		now = "h"
-		sel.from += " JOIN stage_history h ON h.lead_id = l.lead_id AND h.sequence =" +
-			" (SELECT MAX(x.sequence) FROM stage_history x WHERE x.lead_id = l.lead_id AND x.occurred_at <= ?)"
+		sel.from += " JOIN standings h ON h.lead_id = l.lead_id AND h.from_at =" +
+			" (SELECT MAX(x.from_at) FROM standings x WHERE x.lead_id = l.lead_id AND x.from_at <= ?)"
 		sel.args = append(sel.args, sel.until)
 	}
 	where := []string{"l.received_at IS NOT NULL"}

@@ -107,7 +107,7 @@ func (st *story) leads() []string {
 }
 
 // drawStory draws leads whose events come interleaved. Time goes forward for
-// each lead, but for touches, which may become known late; the order of what
+// each lead, but for touches, outcomes and revisions, which may become known late; the order of what
 // happens is not always a sensible one.
 func drawStory(t *rapid.T) *story {
 	st := &story{}
@@ -126,18 +126,24 @@ func drawStory(t *rapid.T) *story {
 	for i := range each {
 		each[i] = i
 	}
+	// What becomes known late occurred somewhere since receipt.
+	late := func(at, received time.Time) time.Time {
+		return at.Add(-time.Duration(rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "late")) * at.Sub(received) / 3)
+	}
 	steps := n * rapid.SampledFrom([]int{1, 4, 12}).Draw(t, "steps")
 	for range steps {
 		i := rapid.SampledFrom(each).Draw(t, "lead")
 		id := fmt.Sprintf("l%d", i)
 		if leads[i] == nil {
-			at := start.Add(rapid.SampledFrom([]time.Duration{0, time.Hour, 26 * time.Hour, 20 * 24 * time.Hour, 50 * 24 * time.Hour}).Draw(t, "received"))
+			at := start.Add(rapid.SampledFrom([]time.Duration{0, time.Hour, 26 * time.Hour, 20 * 24 * time.Hour, 26*24*time.Hour + 13*time.Hour, 29*24*time.Hour + 14*time.Hour, 50 * 24 * time.Hour}).Draw(t, "received"))
 			leads[i] = &one{at: at, received: at}
 			st.received(id, at, func(b *leadv1.LeadReceived) {
 				b.Source = rapid.SampledFrom([]string{"web", "fair"}).Draw(t, "source")
 				b.Historical = rapid.SampledFrom([]bool{true, false, false, false}).Draw(t, "historical")
 				b.Features.Country = rapid.SampledFrom([]string{"", "DE", "FR"}).Draw(t, "country")
 				b.Features.Attribution.Campaign = rapid.SampledFrom([]string{"", "spring", "autumn"}).Draw(t, "campaign")
+				b.Features.Attribution.Landing = rapid.SampledFrom([]string{"", "example.com/price"}).Draw(t, "landing")
+				drawCompany(t, b.Features)
 				leads[i].features = b.Features
 			})
 			continue
@@ -151,7 +157,7 @@ func drawStory(t *rapid.T) *story {
 		}
 		version := rapid.Int64Range(1, 3).Draw(t, "version")
 		delivery := &leadv1.DeliveryRef{DeliveryId: fmt.Sprintf("d%d", len(st.events))}
-		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17, 18, 18}).Draw(t, "kind") {
+		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 15, 16, 17, 18, 18, 19, 20}).Draw(t, "kind") {
 		case 0:
 			l.refused = true
 			st.say(id, l.at, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: "honeypot"})
@@ -161,16 +167,17 @@ func drawStory(t *rapid.T) *story {
 			st.say(id, l.at, &leadv1.TouchAdded{Delivery: delivery, Kind: "form"})
 		case 16:
 			revised := proto.CloneOf(l.features)
-			revised.Employees = int64(len(st.events))
-			st.say(id, l.at, &leadv1.SubmissionRevised{Delivery: delivery, Features: revised, Conflict: rapid.Bool().Draw(t, "conflict")})
+			drawCompany(t, revised)
+			st.say(id, late(l.at, l.received), &leadv1.SubmissionRevised{Delivery: delivery, Features: revised, Conflict: rapid.Bool().Draw(t, "conflict")}).Recorded = l.at
 		case 3:
 			st.say(id, l.at, &leadv1.LeadQualified{
 				Stage:            leadv1.Stage(rapid.IntRange(2, 4).Draw(t, "stage")),
 				AgreementVersion: version, Persona: rapid.SampledFrom([]string{"", "initiator", "brake"}).Draw(t, "persona"),
-				Explanation: explained("fits"),
+				Explanation: explained("fits"), Purpose: rapid.SampledFrom([]string{"", "retention", "new-business"}).Draw(t, "purpose"),
 			})
 		case 6:
 			b := &leadv1.LeadNurtured{AgreementVersion: version, Reason: rapid.SampledFrom([]string{"profile", "profile", "persona", "rejected"}).Draw(t, "why"), Explanation: explained("too small")}
+			b.Purpose = rapid.SampledFrom([]string{"", "", "retention"}).Draw(t, "purpose")
 			if days := rapid.SampledFrom([]int{0, 5, 30}).Draw(t, "again after"); days > 0 {
 				b.RecheckAt = timestamppb.New(l.at.Add(time.Duration(days) * 24 * time.Hour))
 			}
@@ -213,21 +220,39 @@ func drawStory(t *rapid.T) *story {
 			st.say(id, l.at, &leadv1.LeadQueued{AgreementVersion: version, Pool: "inside", Group: "g", BlockedBy: "full", Text: "everybody is full"})
 		case 14:
 			// A touch that became known late: it occurred somewhere since receipt.
-			late := time.Duration(rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "late")) * l.at.Sub(l.received) / 3
-			at := l.at.Add(-late)
+			at := late(l.at, l.received)
 			if rapid.Bool().Draw(t, "call") {
 				st.say(id, at, &leadv1.CallRecorded{CallId: fmt.Sprintf("c%d", len(st.events)), Member: member, Reached: true}).Recorded = l.at
 			} else {
-				st.say(id, at, &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: member}).Recorded = l.at
+				st.say(id, at, &leadv1.OutcomeRecorded{
+					Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: member, Channel: rapid.SampledFrom([]string{"call", "mail"}).Draw(t, "channel"),
+					Direction: rapid.SampledFrom([]string{"", "in", "out"}).Draw(t, "direction"), Reached: rapid.Bool().Draw(t, "reached"), Minutes: 5,
+				}).Recorded = l.at
 			}
 		case 15:
-			st.say(id, l.at, &leadv1.OutcomeRecorded{
+			st.say(id, late(l.at, l.received), &leadv1.OutcomeRecorded{
 				Kind: leadv1.OutcomeKind(rapid.IntRange(2, 4).Draw(t, "outcome")), Member: member,
-				Historical: rapid.Bool().Draw(t, "stated"), Reason: "price", ValueMinor: 100, Currency: "EUR",
+				Historical: rapid.Bool().Draw(t, "stated"), Reason: "price",
+				ValueMinor: rapid.SampledFrom([]int64{0, 100, 2500}).Draw(t, "value"), Currency: rapid.SampledFrom([]string{"EUR", "EUR", "CHF"}).Draw(t, "currency"),
+			}).Recorded = l.at
+		case 19:
+			e := st.say("", l.at, &routingv1.MemberPlaced{
+				Member: member, Team: rapid.SampledFrom([]string{"", "north", "south"}).Draw(t, "team"),
+				Manager: rapid.SampledFrom([]string{"", "mia"}).Draw(t, "manager"), Office: rapid.SampledFrom([]string{"", "berlin", "bonn"}).Draw(t, "office"),
 			})
+			e.Subject = "org.member." + member
+		case 20:
+			st.say(id, l.at, &leadv1.TouchAdded{Delivery: delivery, Kind: lead.SameForm, Attribution: &leadv1.Attribution{Campaign: "later", Landing: "example.com/other"}})
 		}
 	}
 	return st
+}
+
+// drawCompany draws what a submission says of the company.
+func drawCompany(t *rapid.T, f *leadv1.Features) {
+	f.Employees = rapid.SampledFrom([]int64{0, 1, 9, 10, 49, 50, 249, 250, 999, 1000, 1 << 40}).Draw(t, "employees")
+	f.Industry = rapid.SampledFrom([]string{"", "retail", "metal"}).Draw(t, "industry")
+	f.Product = rapid.SampledFrom([]string{"", "crm"}).Draw(t, "product")
 }
 
 // openStore opens a fresh read model in a file of its own.
@@ -322,6 +347,7 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"rejections":    dump(t, s, "rejections", "sequence"),
 		"feedback":      dump(t, s, "feedback", "sequence"),
 		"disputes":      dump(t, s, "disputes", "dispute_id"),
+		"standings":     dump(t, s, "standings", "lead_id, from_at"),
 		"places":        dump(t, s, "member_places", "member, from_at"),
 	}
 }

@@ -1,0 +1,267 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"pgregory.net/rapid"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/report/recount"
+)
+
+// recounted reads events as `baton replay --format json` prints them.
+func recounted(t fataler, events []*ledger.Event) *recount.Log {
+	t.Helper()
+	var lines bytes.Buffer
+	for _, e := range events {
+		body, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(e.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := json.Marshal(map[string]any{
+			"sequence": e.Seq, "subject": e.Subject, "type": e.Type, "body": json.RawMessage(body),
+			"occurred_at": e.Occurred.UTC().Format(time.RFC3339Nano), "recorded_at": e.Recorded.UTC().Format(time.RFC3339Nano),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines.Write(append(line, '\n'))
+	}
+	log, err := recount.Read(&lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// drawQuestion draws what to ask of a story, and the same question as the recount takes it.
+func drawQuestion(rt *rapid.T, st *story) (Question, recount.Question) {
+	now := start.Add(90 * 24 * time.Hour)
+	for _, e := range st.events {
+		if e.Occurred.After(now) {
+			now = e.Occurred
+		}
+	}
+	req := &feedbackv1.GetReportRequest{
+		Report:      rapid.SampledFrom([]string{reportFunnel, reportResponse}).Draw(rt, "report"),
+		By:          rapid.SampledFrom(append(Dimensions(), "")).Draw(rt, "by"),
+		Historical:  rapid.Bool().Draw(rt, "historical"),
+		HorizonDays: rapid.SampledFrom([]int32{0, 1, 10}).Draw(rt, "horizon"),
+		Frame:       rapid.SampledFrom([]string{frameCohort, frameActivity}).Draw(rt, "frame"),
+	}
+	instant := func(label string) *timestamppb.Timestamp {
+		e := st.events[rapid.IntRange(0, len(st.events)-1).Draw(rt, label)]
+		return timestamppb.New(e.Occurred.Add(time.Duration(rapid.IntRange(-1, 1).Draw(rt, label+" beside"))))
+	}
+	switch rapid.IntRange(0, 4).Draw(rt, "bounded") {
+	case 1:
+		req.From, req.To = timestamppb.New(start.Add(time.Hour)), timestamppb.New(start.Add(50*24*time.Hour))
+	case 2:
+		req.From = instant("from")
+	case 3:
+		req.To = instant("to")
+	case 4:
+		if req.From, req.To = instant("from"), instant("to"); !req.GetFrom().AsTime().Before(req.GetTo().AsTime()) {
+			req.To = nil
+		}
+	}
+	if rapid.Bool().Draw(rt, "past") {
+		req.AsOf = instant("as of")
+	}
+	for _, w := range rapid.SampledFrom([][]string{
+		nil, nil, nil, {"source=web"}, {"country=DE", "country=(none)"}, {"person=ana", "person=ben", "pool=inside"}, {"team=north"}, {"nurtured=nurtured"}, {"size=10-49", "size=1-9"},
+	}).Draw(rt, "where") {
+		req.Where = append(req.Where, w)
+	}
+	q, err := question(req, now)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		rt.Fatal(err)
+	}
+	q.Year = rapid.SampledFrom([]agreement.Year{{Starts: time.January, Zone: time.UTC}, {Starts: time.April, Zone: berlin}, {Starts: time.November, Zone: berlin}}).Draw(rt, "year")
+	again := recount.Question{
+		Report: q.Report, By: q.By, From: q.From, To: q.To, Now: now, Horizon: q.Horizon, Historical: q.Historical,
+		Activity: q.Frame == frameActivity, Where: q.Where, Zone: q.Year.Zone, YearStarts: q.Year.Starts,
+	}
+	if q.Past {
+		again.AsOf = q.AsOf
+	}
+	return q, again
+}
+
+// reportsEqualARecount holds every figure of every row against a count that shares
+// nothing with the reports but the log.
+func reportsEqualARecount(t *testing.T, s *Store) {
+	rapid.Check(t, func(rt *rapid.T) {
+		st := drawStory(rt)
+		refill(rt, s, st.events, 50)
+		log := recounted(rt, st.events)
+		for range 6 {
+			q, again := drawQuestion(rt, st)
+			got, err := s.Report(context.Background(), q)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			want := log.Count(again)
+			equalRow(rt, q, got.GetTotal(), want[recount.Total])
+			delete(want, recount.Total)
+			for _, row := range got.GetRows() {
+				w := want[row.GetKey()]
+				if w == nil {
+					// A period in which nothing happened, and a row of which nothing was
+					// counted but what this report does not show.
+					if !timed(q.By) && q.Frame != frameActivity {
+						rt.Fatalf("%s: a row %q that a recount does not have", askedAs(q), row.GetKey())
+					}
+					w = (&recount.Log{}).Count(again)[recount.Total]
+				}
+				equalRow(rt, q, row, w)
+				delete(want, row.GetKey())
+			}
+			for key := range want {
+				rt.Fatalf("%s: no row %q, in which a recount has %v", askedAs(q), key, want[key].Figures)
+			}
+			if q.By != "" {
+				addUp(rt, got)
+			}
+		}
+	})
+}
+
+// askedAs names a question in a failure.
+func askedAs(q Question) string {
+	return fmt.Sprintf("%s by %q, %s, from %s to %s, past %v as of %s, where %v, year of %s in %s", q.Report, q.By, q.Frame, moment(q.From), moment(q.To), q.Past, moment(q.AsOf), q.Where, q.Year.Starts, q.Year.Zone)
+}
+
+func equalRow(rt *rapid.T, q Question, row *feedbackv1.ReportRow, want *recount.Row) {
+	rt.Helper()
+	seen := 0
+	for _, f := range row.GetFigures() {
+		if strings.HasPrefix(f.GetName(), "work_") {
+			continue // working time needs the agreement;  counts it
+		}
+		v, there := want.Figures[f.GetName()]
+		if !there {
+			rt.Fatalf("%s: a recount has no %s", askedAs(q), f.GetName())
+		}
+		seen++
+		if math.IsNaN(v) != f.GetUnknown() || !f.GetUnknown() && math.Abs(f.GetValue()-v) > 1e-9*max(1, math.Abs(v)) {
+			rt.Fatalf("%s: %s of row %q is %v (unknown: %v); a recount says %v", askedAs(q), f.GetName(), row.GetKey(), f.GetValue(), f.GetUnknown(), v)
+		}
+	}
+	if seen != len(want.Figures) {
+		rt.Fatalf("%s: row %q has %d figures; a recount has %d", askedAs(q), row.GetKey(), seen, len(want.Figures))
+	}
+	if q.Frame == frameCohort && row.GetCases() != int64(want.Cases) || row.GetCases() < int64(want.Cases) {
+		rt.Fatalf("%s: row %q rests on %d cases; a recount says %d", askedAs(q), row.GetKey(), row.GetCases(), want.Cases)
+	}
+}
+
+// listsAreTheRecounts holds what a figure lists, page by page, against the leads of a
+// recount.
+func listsAreTheRecounts(t *testing.T, s *Store) {
+	rapid.Check(t, func(rt *rapid.T) {
+		st := drawStory(rt)
+		refill(rt, s, st.events, 50)
+		log := recounted(rt, st.events)
+		q, again := drawQuestion(rt, st)
+		rows := log.Count(again)
+		for _, key := range slices.Sorted(maps.Keys(rows)) {
+			for _, m := range metricsOf(q.Report) {
+				if !m.measure.listed() {
+					continue
+				}
+				want := rows[key].Leads[m.Name]
+				if m.measure.sample() {
+					want = map[string]float64{}
+					for _, name := range []string{"up_to_1h", "from_1h_to_24h", "over_24h"} {
+						maps.Copy(want, rows[key].Leads[name])
+					}
+				}
+				got := map[string]float64{}
+				for token, last := "", ""; ; {
+					page, err := s.counted(context.Background(), q, m.Name, key, 2, token)
+					if err != nil {
+						rt.Fatal(err)
+					}
+					for _, l := range page.GetLeads() {
+						if l.GetLeadId() <= last {
+							rt.Fatalf("%s: %s of %q lists %s after %s", askedAs(q), m.Name, key, l.GetLeadId(), last)
+						}
+						if last = l.GetLeadId(); m.measure.sample() {
+							got[last] = 1
+							continue
+						}
+						got[last] = l.GetValue()
+					}
+					if token = page.GetNextPageToken(); token == "" {
+						break
+					}
+				}
+				if !maps.Equal(got, want) {
+					rt.Fatalf("%s: %s of %q lists %v; a recount says %v", askedAs(q), m.Name, key, got, want)
+				}
+			}
+		}
+	})
+}
+
+// orderOfLeadsIsNothing lets the same things happen to the same leads in another order
+// among them, each one's own kept.
+func orderOfLeadsIsNothing(t *testing.T, s *Store) {
+	rapid.Check(t, func(rt *rapid.T) {
+		st := drawStory(rt)
+		refill(rt, s, st.events, 50)
+		var questions []Question
+		var reports []*feedbackv1.Report
+		ask := func(q Question) *feedbackv1.Report {
+			got, err := s.Report(context.Background(), q)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			return got
+		}
+		for range 4 {
+			q, _ := drawQuestion(rt, st)
+			questions, reports = append(questions, q), append(reports, ask(q))
+		}
+		queues := map[string][]*ledger.Event{}
+		for _, e := range st.events {
+			queues[e.Subject] = append(queues[e.Subject], e)
+		}
+		var other []*ledger.Event
+		for len(queues) > 0 {
+			subject := rapid.SampledFrom(slices.Sorted(maps.Keys(queues))).Draw(rt, "next")
+			e := *queues[subject][0]
+			e.Seq = uint64(len(other) + 1)
+			other = append(other, &e)
+			if queues[subject] = queues[subject][1:]; len(queues[subject]) == 0 {
+				delete(queues, subject)
+			}
+		}
+		refill(rt, s, other, 7)
+		for i, q := range questions {
+			if diff := cmp.Diff(reports[i], ask(q), protocmp.Transform()); diff != "" {
+				rt.Fatalf("%s: in another order of leads\n%s", askedAs(q), diff)
+			}
+		}
+	})
+}
