@@ -156,7 +156,7 @@ func equalRow(rt *rapid.T, q Question, row *feedbackv1.ReportRow, want *recount.
 	seen := 0
 	for _, f := range row.GetFigures() {
 		if strings.HasPrefix(f.GetName(), "work_") {
-			continue // working time needs the agreement;  counts it
+			continue // working time needs the agreement: it is counted with the fixture of known times
 		}
 		v, there := want.Figures[f.GetName()]
 		if !there {
