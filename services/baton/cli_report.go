@@ -39,6 +39,10 @@ func reportCommand() *cobra.Command {
   second-chance
              leads that one person declined and another took, and what came of them
   load       who has had which leads, changes of owner, what is open; idle people too
+  reasons    why leads were rejected, where that led, and what was credited; by reason
+             unless --by says otherwise (also consequence, credit)
+  disputes   what the departments held against each other, how it was decided and
+             against whom; also --by party, claim, verdict, finding
 
 --from and --to choose leads by when they were received; --as-of asks what had
 happened by then. Where the agreement names a baseline, reports start there unless

@@ -129,7 +129,10 @@ func periodName(q Question, from time.Time) string {
 func (m *measuring) span(ctx context.Context, q Question) (first, last time.Time, err error) {
 	b := &query{}
 	columns := []string{"came_at"}
-	if q.Frame == frameActivity && m.info.cases == casesLeads {
+	if q.Frame != frameActivity {
+		// The period is that in which the leads were received, whatever a case is.
+		columns = []string{"received_at"}
+	} else if m.info.cases == casesLeads {
 		columns = append(columns, append([]string{"won_at", "lost_at"}, instants...)...)
 	}
 	var lows, highs []string

@@ -153,6 +153,8 @@ const (
 	unitPeople     = "people"
 	unitTurns      = "turns"
 	unitMoney      = "money"
+	unitRejections = "rejections"
+	unitDisputes   = "disputes"
 )
 
 // Reports there are.
@@ -163,6 +165,8 @@ const (
 	reportFairness     = "fairness"
 	reportSecondChance = "second-chance"
 	reportLoad         = "load"
+	reportReasons      = "reasons"
+	reportDisputes     = "disputes"
 )
 
 // info is a report: what it answers and what its cases are.
@@ -170,6 +174,10 @@ type info struct {
 	name, text string
 	// cases is what a case is; empty = the report is counted by hand.
 	cases string
+	// own are columns of the cases by which this report alone can be split, by is by
+	// which of them it is where nothing else is asked for; empty = not at all.
+	own []string
+	by  string
 	// only is the condition that makes a case one of the report's; empty = all are.
 	only    string
 	metrics []Metric
@@ -191,7 +199,11 @@ var reports = []*info{
 	{name: reportFairness, text: "Whom each pool's leads were given to beside who was there.", metrics: fairnessMetrics()},
 	{name: reportSecondChance, text: "Leads that one person declined and another took.", metrics: secondChanceMetrics()},
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
+	reasonsReport(), disputesReport(),
 }
+
+// dimensions are what the report can be split by.
+func (r *info) dimensions() []string { return append(Dimensions(), r.own...) }
 
 // ReportNames lists the reports there are.
 func ReportNames() []string {

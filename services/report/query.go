@@ -94,7 +94,7 @@ func (r *Reports) ListMetrics(_ context.Context, req *feedbackv1.ListMetricsRequ
 		}
 		info := &feedbackv1.ReportInfo{Report: one.name, Text: one.text, Columns: columnsOf(one.metrics), Cases: one.cases}
 		if !byPerson(one.name) {
-			info.Dimensions = Dimensions()
+			info.Dimensions = one.dimensions()
 		}
 		out.Reports = append(out.Reports, info)
 	}

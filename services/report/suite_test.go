@@ -48,6 +48,7 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"who was there is what the decision says", thereByDecision},
 		{"second chances as laid down", secondChances},
 		{"load equals a direct count", loadEqualsACount},
+		{"reasons and disputes equal a direct count", toldEqualsACount},
 		{"an empty read model has reports", emptyReports},
 		{"lists come in pages", pages},
 		{"nobody with marketing is forgotten", nobodyForgotten},
