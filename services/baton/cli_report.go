@@ -43,6 +43,13 @@ func reportCommand() *cobra.Command {
              unless --by says otherwise (also consequence, credit)
   disputes   what the departments held against each other, how it was decided and
              against whom; also --by party, claim, verdict, finding
+  phrases    phrases that prospects used, in how many leads and verticals; by phrase
+             unless --by says otherwise (also vertical)
+  hygiene    whether what marketing asks about leads is told in time; by person unless
+             --by says otherwise (also question)
+  sla        whether the agreed times are kept: runs of each clock that were met or
+             breached, what was said and done, time on the clock; by clock unless --by
+             says otherwise (also department, holder)
 
 --from and --to choose leads by when they were received; --as-of asks what had
 happened by then. Where the agreement names a baseline, reports start there unless

@@ -21,6 +21,8 @@ const (
 	casesFeedback   = "feedback"
 	casesTouches    = "touch"
 	casesDisputes   = "dispute"
+	// casesAcceptances are times that somebody got a lead as their own.
+	casesAcceptances = "acceptance"
 )
 
 // The frames of a period.
@@ -213,6 +215,10 @@ var ofLeads = map[string]happening{
 		table: "feedback", at: "t.at", person: "t.member", latest: true,
 		columns: "t.interest AS interest, t.ease AS ease, t.talk AS talk, t.vertical AS vertical, t.why AS why, t.missing AS missing, t.phrases AS phrases",
 	},
+	casesAcceptances: {
+		table: "(SELECT lead_id, sequence, member, pool, ended_at FROM assignments WHERE outcome = '" + outcomeAccepted + "')", at: "t.ended_at",
+		columns: "t.member AS accepted_by, t.pool AS accepted_in", person: "t.member", pool: "t.pool",
+	},
 	casesTouches: {table: "touches", at: "t.at", columns: "t.channel AS channel, t.direction AS direction, t.disposition AS disposition, t.reached AS reached, t.minutes AS minutes", person: "t.member"},
 }
 
@@ -236,10 +242,14 @@ func (q Question) ofCase(kind string) happening {
 // cases writes the cases of a report, those of the question's conditions alone.
 func (b *query) cases(r *info, q Question) {
 	b.add("SELECT * FROM (")
-	if r.cases == casesLeads {
+	kind := r.cases
+	if r.base != "" {
+		kind = r.base
+	}
+	if kind == casesLeads {
 		b.leadCases(q)
 	} else {
-		b.happenings(r.cases, q)
+		b.happenings(kind, q)
 	}
 	b.add(") k WHERE TRUE")
 	if r.only != "" {

@@ -24,6 +24,9 @@ func (s *Store) measured(ctx context.Context, tx *sql.Tx, r *info, q Question, o
 	}
 	out.Currency = currency
 	m := measuring{store: s, tx: tx, info: r, currency: currency}
+	if r.work != nil {
+		return m.worked(ctx, q, out)
+	}
 	total, err := m.rows(ctx, q, "")
 	if err != nil {
 		return err
@@ -81,14 +84,10 @@ func (m *measuring) empty() *measuredRow {
 // received in it, that of activity for what happened in it.
 func (m *measuring) byTime(ctx context.Context, q Question, out *feedbackv1.Report) error {
 	first, last, err := m.span(ctx, q)
-	if err != nil || first.IsZero() {
+	if err != nil {
 		return err
 	}
-	for n := 0; !first.After(last); n++ {
-		if n == mostPeriods {
-			return fault.New(fault.Invalid, "by: there are more than %d %ss from %s to %s; choose a longer unit, or bound the period with from and to", mostPeriods, q.By, moment(first), moment(last))
-		}
-		from, to := q.Year.Begin(first, q.By)
+	return m.periods(q, first, last, func(from, to time.Time) error {
 		part := q
 		part.By = ""
 		if part.From.Before(from) {
@@ -107,6 +106,32 @@ func (m *measuring) byTime(ctx context.Context, q Question, out *feedbackv1.Repo
 		row := m.row(periodName(q, from), rows[""])
 		row.From, row.To = timestamp(from), timestamp(to)
 		out.Rows = append(out.Rows, row)
+		return nil
+	})
+}
+
+// periods calls each with every week, month or quarter from the first instant of cases to
+// the last; none where there are no cases.
+func (m *measuring) periods(q Question, first, last time.Time, each func(from, to time.Time) error) error {
+	if first.IsZero() {
+		return nil
+	}
+	// A period that was asked for is shown whole, also where nothing happened.
+	if !q.From.IsZero() {
+		first = q.From
+	}
+	if !q.To.IsZero() {
+		last = q.To.Add(-1)
+	}
+	last = earlier(last, q.AsOf)
+	for n := 0; !first.After(last); n++ {
+		if n == mostPeriods {
+			return fault.New(fault.Invalid, "by: there are more than %d %ss from %s to %s; choose a longer unit, or bound the period with from and to", mostPeriods, q.By, moment(first), moment(last))
+		}
+		from, to := q.Year.Begin(first, q.By)
+		if err := each(from, to); err != nil {
+			return err
+		}
 		first = to
 	}
 	return nil
@@ -161,16 +186,6 @@ func (m *measuring) span(ctx context.Context, q Question) (first, last time.Time
 		if t.After(last) {
 			last = t
 		}
-	}
-	// A period that was asked for is shown whole, also where nothing happened.
-	if !q.From.IsZero() && !first.IsZero() {
-		first = q.From
-	}
-	if !q.To.IsZero() && !first.IsZero() {
-		last = q.To.Add(-1)
-	}
-	if last.After(q.AsOf) {
-		last = q.AsOf
 	}
 	return first, last, nil
 }

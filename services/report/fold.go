@@ -111,6 +111,8 @@ type changes struct {
 	rejections  []*rejectionRow
 	feedback    []*feedbackRow
 	singles     []single
+	courses     []*courseRow
+	courseOf    map[string]*courseRow
 	sets        []*setRow
 	known       map[string]bool // sets that are stored, by their ids
 	last        map[string]*lastSeats
@@ -118,7 +120,7 @@ type changes struct {
 }
 
 func newChanges(known map[string]bool, last map[string]*lastSeats) *changes {
-	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}, known: known, last: last}
+	return &changes{leads: map[string]*leadRow{}, courseOf: map[string]*courseRow{}, touched: map[*assignmentRow]bool{}, known: known, last: last}
 }
 
 func (c *changes) keep(a *assignmentRow) {
@@ -141,6 +143,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	r.nurture(e)
 	r.assign(e, c)
 	r.told(e, c)
+	r.course(e, c)
 	r.features()
 	if after := r.standing(); after != before {
 		c.history = append(c.history, &historyRow{

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -155,6 +156,11 @@ const (
 	unitMoney      = "money"
 	unitRejections = "rejections"
 	unitDisputes   = "disputes"
+	unitPhrases    = "mentions"
+	unitVerticals  = "verticals"
+	unitAnswers    = "answers"
+	unitRuns       = "runs"
+	unitSteps      = "steps"
 )
 
 // Reports there are.
@@ -167,6 +173,9 @@ const (
 	reportLoad         = "load"
 	reportReasons      = "reasons"
 	reportDisputes     = "disputes"
+	reportPhrases      = "phrases"
+	reportHygiene      = "hygiene"
+	reportSLA          = "sla"
 )
 
 // info is a report: what it answers and what its cases are.
@@ -178,6 +187,9 @@ type info struct {
 	// which of them it is where nothing else is asked for; empty = not at all.
 	own []string
 	by  string
+	// base is what its cases are worked out of by work, where they stand in no table.
+	base string
+	work func(ctx context.Context, w *working) error
 	// only is the condition that makes a case one of the report's; empty = all are.
 	only    string
 	metrics []Metric
@@ -199,7 +211,7 @@ var reports = []*info{
 	{name: reportFairness, text: "Whom each pool's leads were given to beside who was there.", metrics: fairnessMetrics()},
 	{name: reportSecondChance, text: "Leads that one person declined and another took.", metrics: secondChanceMetrics()},
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
-	reasonsReport(), disputesReport(),
+	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(),
 }
 
 // dimensions are what the report can be split by.

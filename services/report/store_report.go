@@ -44,6 +44,10 @@ type Question struct {
 	Viewer string
 	// Year cuts weeks, months and quarters.
 	Year agreement.Year
+	// InForce and Away are what cases are worked out by that depend on the agreement;
+	// nil = none was ever in force, and nobody was ever away.
+	InForce agreement.Standing
+	Away    agreement.Away
 }
 
 const (

@@ -151,7 +151,7 @@ func drawStory(t *rapid.T) *story {
 		}
 		version := rapid.Int64Range(1, 3).Draw(t, "version")
 		delivery := &leadv1.DeliveryRef{DeliveryId: fmt.Sprintf("d%d", len(st.events))}
-		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17, 18, 18, 19, 20, 20}).Draw(t, "kind") {
+		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17, 18, 18, 19, 19, 20, 20, 21}).Draw(t, "kind") {
 		case 0:
 			l.refused = true
 			st.say(id, l.at, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: "honeypot"})
@@ -223,6 +223,8 @@ func drawStory(t *rapid.T) *story {
 			} else {
 				st.say(id, at, &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: member}).Recorded = l.at
 			}
+		case 21:
+			st.clock(t, id, l.at, l.received)
 		case 19:
 			st.feedback(t, id, l.at, member)
 		case 20:
@@ -329,6 +331,7 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"rejections":    dump(t, s, "rejections", "sequence"),
 		"feedback":      dump(t, s, "feedback", "sequence"),
 		"disputes":      dump(t, s, "disputes", "dispute_id"),
+		"courses":       dump(t, s, "courses", "lead_id"),
 		"places":        dump(t, s, "member_places", "member, from_at"),
 	}
 }

@@ -49,6 +49,7 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"second chances as laid down", secondChances},
 		{"load equals a direct count", loadEqualsACount},
 		{"reasons and disputes equal a direct count", toldEqualsACount},
+		{"phrases, hygiene and clocks equal a direct count", workedEqualsACount},
 		{"an empty read model has reports", emptyReports},
 		{"lists come in pages", pages},
 		{"nobody with marketing is forgotten", nobodyForgotten},
