@@ -50,6 +50,7 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"load equals a direct count", loadEqualsACount},
 		{"reasons and disputes equal a direct count", toldEqualsACount},
 		{"phrases, hygiene and clocks equal a direct count", workedEqualsACount},
+		{"answers are open, filled, missing and late as laid down", answersAsLaidDown},
 		{"an empty read model has reports", emptyReports},
 		{"lists come in pages", pages},
 		{"nobody with marketing is forgotten", nobodyForgotten},

@@ -13,8 +13,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -90,6 +92,50 @@ func workedEqualsACount(t *testing.T, s *Store) {
 		rowsEqual(rt, s, q, want)
 		drilled(rt, s, q, "breached", want)
 	})
+}
+
+// answersAsLaidDown is one lead of which three answers are required within three working
+// days.
+func answersAsLaidDown(t *testing.T, s *Store) {
+	const day = 24 * time.Hour
+	st := &story{}
+	st.received("l1", start, nil)
+	st.offer("l1", start, "inside", "ana", leadv1.TurnKind_TURN_KIND_ROTATION, 1, "ana=1")
+	st.say("l1", start.Add(time.Hour), &leadv1.OfferAccepted{Member: "ana", Offer: 1})
+	st.say("l1", start.Add(day), &leadv1.FeedbackGiven{Member: "ben", Interest: 5, Talk: "well", Why: []string{"fits"}})
+	st.say("l1", start.Add(2*day), &leadv1.FeedbackGiven{Member: "ana", Interest: 4, Talk: "open"})
+	st.say("l1", start.Add(10*day), &leadv1.FeedbackGiven{Member: "ana", Interest: 4, Talk: "open", Why: []string{"fits"}})
+	refill(t, s, st.events, 10)
+	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start.Add(20*day)))
+	r.InForce = agreedRules(t)
+	for _, test := range []struct {
+		after                         time.Duration
+		filled, missing, late, opened float64
+	}{
+		{day, 0, 0, 0, 3},
+		{2 * day, 2, 0, 0, 1},
+		{9 * day, 2, 1, 0, 0},
+		{20 * day, 2, 1, 1, 0},
+	} {
+		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: reportHygiene, AsOf: timestamppb.New(start.Add(test.after))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.GetRows()) != 1 || got.GetRows()[0].GetKey() != "ana" {
+			t.Fatalf("rows %v; want ana's alone", got.GetRows())
+		}
+		for name, want := range map[string]float64{"required": 3, "filled": test.filled, "missing": test.missing, "late": test.late, "open": test.opened} {
+			if f := figure(got.GetTotal(), name); f.GetValue() != want {
+				t.Errorf("after %v %s is %v; want %v", test.after, name, f.GetValue(), want)
+			}
+		}
+	}
+	page, err := r.ListReportLeads(context.Background(), &feedbackv1.ListReportLeadsRequest{
+		Report: reportHygiene, Name: "missing", Question: &feedbackv1.GetReportRequest{By: "question"}, Key: "why",
+	})
+	if err != nil || len(page.GetLeads()) != 1 || page.GetLeads()[0].GetLeadId() != "l1" || page.GetLeads()[0].GetValue() != 1 {
+		t.Errorf("leads of which it is missing why: %v, %v; want l1", page.GetLeads(), err)
+	}
 }
 
 // drilled holds the list of what a figure counted against the figure.
