@@ -69,6 +69,9 @@ func workSLA(ctx context.Context, w *working) error {
 			clear(c.numbers)
 			c.came = r.Started
 			c.run(r, course, w.q.AsOf)
+			if holder := c.words["holder"]; w.q.Viewer != "" && holder != "" && holder != w.q.Viewer {
+				c.words["holder"] = othersKey
+			}
 			w.say(c)
 		}
 		return nil

@@ -16,6 +16,7 @@ import (
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
@@ -360,4 +361,37 @@ func countRuns(st *story, q Question) map[string]counted {
 		w["met_rate"] = w["met"] / (w["met"] + w["breached"])
 	}
 	return want
+}
+
+// Who leads nobody sees no name but their own, whatever the cases are split by.
+func TestNobodyElseIsNamed(t *testing.T) {
+	s := openStore(t)
+	st := &story{}
+	for i, member := range []string{"ana", "ben"} {
+		id := fmt.Sprintf("l%d", i)
+		st.received(id, start, nil)
+		st.offer(id, start, "inside", member, leadv1.TurnKind_TURN_KIND_ROTATION, 1, "ana=1 ben=1")
+		st.say(id, start.Add(time.Hour), &leadv1.OfferAccepted{Member: member, Offer: 1})
+	}
+	refill(t, s, st.events, 10)
+	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start.Add(2*time.Hour)))
+	r.InForce = agreedRules(t)
+	for _, test := range []struct{ report, by string }{{reportSLA, "holder"}, {reportSLA, "person"}, {reportHygiene, "person"}} {
+		for who, want := range map[string][]string{access.Sales: {"ana", othersKey}, access.Manager: {"ana", "ben"}} { // any order: each by itself
+			ctx := access.With(context.Background(), access.Actor{Handle: "ana", Roles: []string{who}})
+			got, err := r.GetReport(ctx, &feedbackv1.GetReportRequest{Report: test.report, By: test.by})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys []string
+			for _, row := range got.GetRows() {
+				if row.GetKey() != noneKey {
+					keys = append(keys, row.GetKey())
+				}
+			}
+			if !slices.Equal(keys, want) {
+				t.Errorf("%s by %s: %s sees %q; want %q", test.report, test.by, who, keys, want)
+			}
+		}
+	}
 }
