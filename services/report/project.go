@@ -69,8 +69,10 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 }
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
-	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
-		"touches", "rejections", "feedback", "disputes", "member_places", "courses"} {
+	for _, table := range []string{
+		"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
+		"touches", "rejections", "feedback", "disputes", "member_places", "courses",
+	} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
