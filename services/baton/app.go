@@ -532,6 +532,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	reports := report.NewReports(store, a, a.log.Clock())
 	reports.Baseline, reports.Year = a.baseline, a.year
+	reports.InForce, reports.Away = a.inForce, a.absences
 	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := report.NewLeads(store, a.log, a.open)
 	leads.Current, leads.Clock = a.persons.Current, a.log.Clock()
@@ -572,6 +573,12 @@ func (a *App) working(pool string, from, to time.Time) (took time.Duration, know
 		return 0, false
 	}
 	return calendar.Between(from, to), true
+}
+
+// absences are when a member was or will be away.
+func (a *App) absences(member string) (away []agreement.Span) {
+	a.log.Follower().View(func(*ledger.View) { away = a.roster.Away(member) })
+	return away
 }
 
 // baseline is the instant that the agreement in force names for reports to start at.

@@ -50,6 +50,17 @@ func reportCommand() *cobra.Command {
   leak       leads qualified and offered that nobody ever accepted or rejected
   purpose    what leads are for, and what came of those
   segments   which industries are the easiest
+  reasons    why leads were rejected, where that led, and what was credited; by reason
+             unless --by says otherwise (also consequence, credit)
+  disputes   what the departments held against each other, how it was decided and
+             against whom; also --by party, claim, verdict, finding
+  phrases    phrases that prospects used, in how many leads and verticals; by phrase
+             unless --by says otherwise (also vertical)
+  hygiene    whether what marketing asks about leads is told in time; by person unless
+             --by says otherwise (also question)
+  sla        whether the agreed times are kept: runs of each clock that were met or
+             breached, what was said and done, time on the clock; by clock unless --by
+             says otherwise (also department, holder)
 
 Those from quality on are split as their line says where --by does not say otherwise
 (docs/reports.md). A rate of fewer than 30 cases is marked with *.

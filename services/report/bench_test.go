@@ -67,9 +67,13 @@ func BenchmarkReport(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	rules := agreedRules(b)
 	for _, name := range ReportNames() {
 		for _, past := range []bool{false, true} {
 			req := &feedbackv1.GetReportRequest{Report: name, By: "person"}
+			if byPerson(name) {
+				req.By = ""
+			}
 			if past {
 				req.AsOf = timestamppb.New(start.Add(2 * time.Hour))
 			}
@@ -79,6 +83,7 @@ func BenchmarkReport(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
+					q.InForce = rules
 					if _, err := s.Report(context.Background(), q); err != nil {
 						b.Fatal(err)
 					}

@@ -21,6 +21,8 @@ const (
 	casesFeedback   = "feedback"
 	casesTouches    = "touch"
 	casesDisputes   = "dispute"
+	// casesAcceptances are times that somebody got a lead as their own.
+	casesAcceptances = "acceptance"
 )
 
 // The frames of a period.
@@ -230,31 +232,62 @@ func (b *query) ease(q Question) {
 	}
 }
 
-// ofLeads are what happened to leads, by what a case is: the table, its instant and the
-// columns that a case has besides those of its lead. Where a row names a person or a
-// pool, the case is theirs.
-var ofLeads = map[string]struct {
+// happening is what happened to a lead: the table, its instant and the columns that a
+// case has besides those of its lead. Where a row names a person or a pool, the case is
+// theirs.
+type happening struct {
 	table, at    string
 	columns      string
 	person, pool string
 	latest       bool
-}{
-	casesRejections: {table: "rejections", at: "t.at", columns: "t.reason AS reason, t.consequence AS consequence", person: "t.member", pool: "t.pool"},
+}
+
+// ofLeads are what happened to leads, by what a case is.
+var ofLeads = map[string]happening{
+	casesRejections: {
+		table: "rejections", at: "t.at", person: "t.member", pool: "t.pool",
+		columns: "t.reason AS reason, t.consequence AS consequence," +
+			" CASE WHEN EXISTS (SELECT 1 FROM turn_adjustments a WHERE a.lead_id = t.lead_id AND a.member = t.member AND a.at = t.at AND a.kind = 'credit') THEN 'credited' ELSE '" + noneKey + "' END AS credit",
+	},
 	casesFeedback: {
 		table: "feedback", at: "t.at", person: "t.member", latest: true,
 		columns: "t.interest AS interest, t.ease AS ease, t.talk AS talk, t.vertical AS vertical, t.why AS why, t.missing AS missing, t.phrases AS phrases",
 	},
-	casesTouches:  {table: "touches", at: "t.at", columns: "t.channel AS channel, t.direction AS direction, t.disposition AS disposition, t.reached AS reached, t.minutes AS minutes", person: "t.member"},
-	casesDisputes: {table: "disputes", at: "t.opened_at", columns: "t.party AS party, t.claim AS claim, t.verdict AS verdict, t.finding AS finding, t.decided_at AS decided_at"},
+	casesAcceptances: {
+		table: "(SELECT lead_id, sequence, member, pool, ended_at FROM assignments WHERE outcome = '" + outcomeAccepted + "')", at: "t.ended_at",
+		columns: "t.member AS accepted_by, t.pool AS accepted_in", person: "t.member", pool: "t.pool",
+	},
+	casesTouches: {table: "touches", at: "t.at", columns: "t.channel AS channel, t.direction AS direction, t.disposition AS disposition, t.reached AS reached, t.minutes AS minutes", person: "t.member"},
+}
+
+// ofCase is what happened to leads of one kind.
+func (q Question) ofCase(kind string) happening {
+	t := ofLeads[kind]
+	if kind == casesDisputes {
+		// A case that is open at the question's instant has no answer yet.
+		by := func(instant, what, column, none string) string {
+			return fmt.Sprintf(", CASE WHEN t.%s <= %d THEN %s ELSE %s END AS %s", instant, q.until(), what, none, column)
+		}
+		t = happening{table: "disputes", at: "t.opened_at", columns: "t.party AS party, t.claim AS claim" +
+			by("answered_at", "(CASE WHEN t.agrees THEN 'agreed' ELSE 'contested' END)", "answer", "'"+noneKey+"'") +
+			by("decided_at", "t.verdict", "verdict", "'"+noneKey+"'") + by("decided_at", "t.finding", "finding", "'"+noneKey+"'") +
+			by("decided_at", "t.decided_at", "decided_at", "NULL") +
+			by("decided_at", "(t.decided_at - t.opened_at) / 1000000000.0", "decided_seconds", "NULL")}
+	}
+	return t
 }
 
 // cases writes the cases of a report, those of the question's conditions alone.
 func (b *query) cases(r *info, q Question) {
 	b.add("SELECT * FROM (")
-	if r.cases == casesLeads {
+	kind := r.cases
+	if r.base != "" {
+		kind = r.base
+	}
+	if kind == casesLeads {
 		b.leadCases(q)
 	} else {
-		b.happenings(r.cases, q)
+		b.happenings(kind, q)
 	}
 	b.add(") k WHERE TRUE")
 	if r.cases == casesLeads && q.Frame == frameActivity {
@@ -279,7 +312,7 @@ func (b *query) cases(r *info, q Question) {
 
 // happenings writes what happened to the leads that a question is about.
 func (b *query) happenings(kind string, q Question) {
-	t := ofLeads[kind]
+	t := q.ofCase(kind)
 	b.add("SELECT ")
 	for _, d := range dimensionNames {
 		switch {

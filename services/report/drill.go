@@ -28,6 +28,9 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	case key == totalKey:
 		key = ""
 	}
+	if r.work != nil {
+		return s.workedPage(ctx, r, q, metric.measure, key, size, after)
+	}
 	of, where := metric.measure.of, metric.measure.where
 	if metric.measure.by == byCount || metric.measure.by == byShare {
 		of = "1"

@@ -27,6 +27,9 @@ func (s *Store) measured(ctx context.Context, tx *sql.Tx, r *info, q Question, o
 	out.Currency = currency
 	digits, known := lead.MinorDigits(currency)
 	m := measuring{store: s, tx: tx, info: r, money: known, minor: math.Pow10(digits)}
+	if r.work != nil {
+		return m.worked(ctx, q, out)
+	}
 	total, err := m.rows(ctx, q, "")
 	if err != nil {
 		return err
@@ -87,14 +90,10 @@ func (m *measuring) empty() *measuredRow {
 // received in it, that of activity for what happened in it.
 func (m *measuring) byTime(ctx context.Context, q Question, out *feedbackv1.Report) error {
 	first, last, err := m.span(ctx, q)
-	if err != nil || first.IsZero() {
+	if err != nil {
 		return err
 	}
-	for n := 0; !first.After(last); n++ {
-		if n == mostPeriods {
-			return fault.New(fault.Invalid, "by: there are more than %d %ss from %s to %s; choose a longer unit, or bound the period with from and to", mostPeriods, q.By, moment(first), moment(last))
-		}
-		from, to := q.Year.Begin(first, q.By)
+	return m.periods(q, first, last, func(from, to time.Time) error {
 		part := q
 		part.By = ""
 		if part.From.Before(from) {
@@ -113,6 +112,32 @@ func (m *measuring) byTime(ctx context.Context, q Question, out *feedbackv1.Repo
 		row := m.row(periodName(q, from), rows[""])
 		row.From, row.To = timestamp(from), timestamp(to)
 		out.Rows = append(out.Rows, row)
+		return nil
+	})
+}
+
+// periods calls each with every week, month or quarter from the first instant of cases to
+// the last; none where there are no cases.
+func (m *measuring) periods(q Question, first, last time.Time, each func(from, to time.Time) error) error {
+	if first.IsZero() {
+		return nil
+	}
+	// A period that was asked for is shown whole, also where nothing happened.
+	if !q.From.IsZero() {
+		first = q.From
+	}
+	if !q.To.IsZero() {
+		last = q.To.Add(-1)
+	}
+	last = earlier(last, q.AsOf)
+	for n := 0; !first.After(last); n++ {
+		if n == mostPeriods {
+			return fault.New(fault.Invalid, "by: there are more than %d %ss from %s to %s; choose a longer unit, or bound the period with from and to", mostPeriods, q.By, moment(first), moment(last))
+		}
+		from, to := q.Year.Begin(first, q.By)
+		if err := each(from, to); err != nil {
+			return err
+		}
 		first = to
 	}
 	return nil
@@ -135,7 +160,10 @@ func periodName(q Question, from time.Time) string {
 func (m *measuring) span(ctx context.Context, q Question) (first, last time.Time, err error) {
 	b := &query{}
 	columns := []string{"came_at"}
-	if q.Frame == frameActivity && m.info.cases == casesLeads {
+	if q.Frame != frameActivity {
+		// The period is that in which the leads were received, whatever a case is.
+		columns = []string{"received_at"}
+	} else if m.info.cases == casesLeads {
 		// That nobody answered happens at the end of the horizon.
 		columns = append(slices.Clone(leadInstants), fmt.Sprintf("CASE WHEN answer = 'never' THEN received_at + %d END", int64(q.Horizon)))
 	}
@@ -170,16 +198,6 @@ func (m *measuring) span(ctx context.Context, q Question) (first, last time.Time
 		if t.After(last) {
 			last = t
 		}
-	}
-	// A period that was asked for is shown whole, also where nothing happened.
-	if !q.From.IsZero() && !first.IsZero() {
-		first = q.From
-	}
-	if !q.To.IsZero() && !first.IsZero() {
-		last = q.To.Add(-1)
-	}
-	if last.After(q.AsOf) {
-		last = q.AsOf
 	}
 	return first, last, nil
 }
@@ -247,7 +265,7 @@ func (m *measuring) samples(ctx context.Context, q Question, key string, into ma
 		}
 		done = append(done, name)
 		if name[0] == workSeconds {
-			if err := m.worked(ctx, q, key, name, into); err != nil {
+			if err := m.answered(ctx, q, key, name, into); err != nil {
 				return err
 			}
 			continue
@@ -286,8 +304,8 @@ func (m *measuring) sample(ctx context.Context, b *query, name [2]string, into m
 // to the first answer.
 const workSeconds = "work_seconds"
 
-// worked reads the first answers and computes their working time, where it is known.
-func (m *measuring) worked(ctx context.Context, q Question, key string, name [2]string, into map[string]*measuredRow) error {
+// answered reads the first answers and computes their working time, where it is known.
+func (m *measuring) answered(ctx context.Context, q Question, key string, name [2]string, into map[string]*measuredRow) error {
 	if m.store.Working == nil {
 		return nil
 	}

@@ -115,6 +115,8 @@ type changes struct {
 	singles     []single
 	standings   []*stoodRow
 	stoodAt     map[standingKey]*stoodRow
+	courses     []*courseRow
+	courseOf    map[string]*courseRow
 	sets        []*setRow
 	known       map[string]bool // sets that are stored, by their ids
 	last        map[string]*lastSeats
@@ -122,7 +124,7 @@ type changes struct {
 }
 
 func newChanges(known map[string]bool, last map[string]*lastSeats) *changes {
-	return &changes{leads: map[string]*leadRow{}, touched: map[*assignmentRow]bool{}, stoodAt: map[standingKey]*stoodRow{}, known: known, last: last}
+	return &changes{leads: map[string]*leadRow{}, courseOf: map[string]*courseRow{}, touched: map[*assignmentRow]bool{}, stoodAt: map[standingKey]*stoodRow{}, known: known, last: last}
 }
 
 func (c *changes) keep(a *assignmentRow) {
@@ -145,6 +147,7 @@ func (r *leadRow) fold(e *ledger.Event, c *changes) {
 	r.nurture(e)
 	r.assign(e, c)
 	r.told(e, c)
+	r.course(e, c)
 	r.features()
 	if after := r.standing(); after != before {
 		c.history = append(c.history, &historyRow{

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -154,6 +155,13 @@ const (
 	unitTurns      = "turns"
 	unitMoney      = "money"
 	unitDays       = "days"
+	unitRejections = "rejections"
+	unitDisputes   = "disputes"
+	unitPhrases    = "mentions"
+	unitVerticals  = "verticals"
+	unitAnswers    = "answers"
+	unitRuns       = "runs"
+	unitSteps      = "steps"
 )
 
 // Reports there are.
@@ -173,6 +181,11 @@ const (
 	reportLeak       = "leak"
 	reportPurpose    = "purpose"
 	reportSegments   = "segments"
+	reportReasons    = "reasons"
+	reportDisputes   = "disputes"
+	reportPhrases    = "phrases"
+	reportHygiene    = "hygiene"
+	reportSLA        = "sla"
 )
 
 // info is a report: what it answers and what its cases are.
@@ -180,11 +193,16 @@ type info struct {
 	name, text string
 	// cases is what a case is; empty = the report is counted by hand.
 	cases string
+	// own are columns of the cases by which this report alone can be split, by is by
+	// which of them it is where nothing else is asked for; empty = not at all.
+	own []string
+	by  string
+	// base is what its cases are worked out of by work, where they stand in no table.
+	base string
+	work func(ctx context.Context, w *working) error
 	// only is the condition that makes a case one of the report's; empty = all are.
 	only    string
 	metrics []Metric
-	// by is what it is split by where nothing else is asked for; empty = not at all.
-	by string
 	// population is what is said of the cases besides the period.
 	population func(q Question) string
 	// benchmarks are published figures to hold some of these against.
@@ -204,7 +222,11 @@ var reports = []*info{
 	{name: reportSecondChance, text: "Leads that one person declined and another took.", metrics: secondChanceMetrics()},
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
 	qualityReport(), scoreboardReport(), conversionReport(), cycleReport(), valueReport(), leakReport(), purposeReport(), segmentsReport(),
+	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(),
 }
+
+// dimensions are what the report can be split by.
+func (r *info) dimensions() []string { return append(Dimensions(), r.own...) }
 
 // ReportNames lists the reports there are.
 func ReportNames() []string {

@@ -27,7 +27,7 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 		if !slices.Contains([]string{ownerMarketing, ownerSales, ownerBoth}, m.Owner) {
 			t.Errorf("%s has no owner: %q", m.ID, m.Owner)
 		}
-		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitTurns, unitMoney, unitDays}, m.Unit) {
+		if !slices.Contains([]string{unitLeads, unitDeliveries, unitSeconds, unitRatio, unitNumber, unitPeople, unitTurns, unitMoney, unitDays, unitRejections, unitDisputes, unitPhrases, unitVerticals, unitAnswers, unitRuns, unitSteps}, m.Unit) {
 			t.Errorf("%s has no unit: %q", m.ID, m.Unit)
 		}
 	}
@@ -41,8 +41,11 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 	st.say("l2", start, &leadv1.OfferRejected{Member: "ana", Offer: 1, Reason: "no-budget", Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, AgreementVersion: 1})
 	st.say("l2", start, &leadv1.OfferAccepted{Member: "ana", Offer: 2})
 	st.say("l2", start, &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, Member: "ana", ValueMinor: 100, Currency: "EUR"})
+	st.say("l2", start, &leadv1.DisputeOpened{DisputeId: "d1", Party: "sales", Claim: 1, Offer: 1, AgreementVersion: 1})
+	st.say("l2", start, &leadv1.FeedbackGiven{Member: "ana", Phrases: []string{"too much paper"}})
 	refill(t, s, st.events, 1)
 	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start))
+	r.InForce = agreedRules(t)
 	shown := 0
 	for _, name := range ReportNames() {
 		by := "source"

@@ -69,8 +69,10 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 }
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
-	for _, table := range []string{"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
-		"touches", "rejections", "feedback", "disputes", "member_places", "standings"} {
+	for _, table := range []string{
+		"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
+		"touches", "rejections", "feedback", "disputes", "member_places", "standings", "courses",
+	} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
@@ -292,6 +294,9 @@ func (s *Store) store(ctx context.Context, tx *sql.Tx, c *changes) error {
 	if err := put(ctx, tx, st.standings, c.standings); err != nil {
 		return err
 	}
+	if err := put(ctx, tx, st.courses, c.courses); err != nil {
+		return err
+	}
 	for _, one := range c.singles {
 		if _, err := tx.ExecContext(ctx, s.dialect.places(one.query), one.args...); err != nil {
 			return err
@@ -365,7 +370,7 @@ type upsert struct{ one, many *sql.Stmt }
 type statements struct {
 	leads, history, assignments, duplicates upsert
 	turns, adjustments, sets, last          upsert
-	touches, rejections, feedback           upsert
+	touches, rejections, feedback, courses  upsert
 	standings                               upsert
 	selectLeads, selectAssignments          *sql.Stmt
 	selectStandings                         *sql.Stmt
@@ -409,6 +414,11 @@ func (s *Store) prepare(ctx context.Context) error {
 	st.touches = both("touches", byEvent, names(new(touchRow).columns()))
 	st.rejections = both("rejections", byEvent, names(new(rejectionRow).columns()))
 	st.feedback = both("feedback", byEvent, names(new(feedbackRow).columns()))
+	// What is new of a course is added to what is there.
+	grown := func(rows int) *sql.Stmt {
+		return prepare(strings.Replace(upsertSQL("courses", []string{"lead_id"}, names(new(courseRow).columns()), rows), "= excluded.course", "= courses.course || excluded.course", 1))
+	}
+	st.courses = upsert{one: grown(1), many: grown(chunk)}
 	byStep := []string{"sequence", "step"}
 	st.turns = both("turns", byStep, names(new(turnRow).columns()))
 	st.adjustments = both("turn_adjustments", byStep, names(new(adjustmentRow).columns()))

@@ -26,6 +26,10 @@ type Reports struct {
 	Baseline func() time.Time
 	// Year cuts weeks, months and quarters; nil = years start in January, in UTC.
 	Year func() agreement.Year
+	// InForce and Away say which version of the agreement was in force, and when people
+	// were away; nil = none was, and nobody.
+	InForce agreement.Standing
+	Away    agreement.Away
 }
 
 // NewReports makes the ReportService.
@@ -63,6 +67,7 @@ func (r *Reports) asked(ctx context.Context, req *feedbackv1.GetReportRequest) (
 	if r.Year != nil {
 		q.Year = r.Year()
 	}
+	q.InForce, q.Away = r.InForce, r.Away
 	// Reports look at what happened, not at whom to blame: people by their names are
 	// for those who lead them, and for themselves.
 	if actor, ok := access.From(ctx); ok && !actor.Has(access.Manager, access.Operator, access.Auditor, access.Arbiter) {
@@ -94,7 +99,7 @@ func (r *Reports) ListMetrics(_ context.Context, req *feedbackv1.ListMetricsRequ
 		}
 		info := &feedbackv1.ReportInfo{Report: one.name, Text: one.text, Columns: columnsOf(one.metrics), Cases: one.cases}
 		if !byPerson(one.name) {
-			info.Dimensions = Dimensions()
+			info.Dimensions = one.dimensions()
 		}
 		out.Reports = append(out.Reports, info)
 	}

@@ -44,6 +44,10 @@ type Question struct {
 	Viewer string
 	// Year cuts weeks, months and quarters.
 	Year agreement.Year
+	// InForce and Away are what cases are worked out by that depend on the agreement;
+	// nil = none was ever in force, and nobody was ever away.
+	InForce agreement.Standing
+	Away    agreement.Away
 }
 
 const (
@@ -62,8 +66,12 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 	if !slices.Contains(ReportNames(), q.Report) {
 		return q, fault.New(fault.Invalid, "report: there is no report %q; there are %s", q.Report, strings.Join(ReportNames(), ", "))
 	}
-	if q.By != "" && !slices.Contains(dimensionNames, q.By) {
-		return q, fault.New(fault.Invalid, "by: reports cannot be split by %q; they can by %s", q.By, strings.Join(Dimensions(), ", "))
+	of := infoOf(q.Report)
+	if q.By != "" && !slices.Contains(of.dimensions(), q.By) {
+		return q, fault.New(fault.Invalid, "by: the report %s cannot be split by %q; it can by %s", q.Report, q.By, strings.Join(of.dimensions(), ", "))
+	}
+	if q.By == "" {
+		q.By = of.by
 	}
 	switch {
 	case byPerson(q.Report) && q.By != "":
@@ -79,9 +87,6 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 	case q.Pool != "" && q.Report != reportFairness && q.Report != reportSecondChance:
 		return q, fault.New(fault.Invalid, "pool: only the reports %s and %s are limited to one; others are split by it", reportFairness, reportSecondChance)
 	}
-	if q.By == "" {
-		q.By = infoOf(q.Report).by
-	}
 	if q.Frame = req.GetFrame(); q.Frame == "" {
 		q.Frame = frameCohort
 	}
@@ -90,8 +95,8 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 	}
 	for _, w := range req.GetWhere() {
 		name, value, ok := strings.Cut(w, "=")
-		if !ok || !slices.Contains(dimensionNames, name) || timed(name) {
-			return q, fault.New(fault.Invalid, "where: %q is no condition; write a dimension and its value, such as source=web; dimensions are %s", w, strings.Join(dimensionNames[:len(dimensionNames)-len(units)], ", "))
+		if !ok || !slices.Contains(of.dimensions(), name) || timed(name) {
+			return q, fault.New(fault.Invalid, "where: %q is no condition; write a dimension and its value, such as source=web; dimensions are %s", w, strings.Join(slices.DeleteFunc(of.dimensions(), timed), ", "))
 		}
 		if q.Where == nil {
 			q.Where = map[string][]string{}

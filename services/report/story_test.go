@@ -157,7 +157,7 @@ func drawStory(t *rapid.T) *story {
 		}
 		version := rapid.Int64Range(1, 3).Draw(t, "version")
 		delivery := &leadv1.DeliveryRef{DeliveryId: fmt.Sprintf("d%d", len(st.events))}
-		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 15, 16, 17, 18, 18, 19, 20}).Draw(t, "kind") {
+		switch rapid.SampledFrom([]int{0, 1, 2, 3, 3, 3, 6, 6, 7, 7, 7, 10, 10, 11, 12, 13, 14, 14, 15, 15, 16, 17, 18, 18, 19, 20, 22, 22, 23, 23, 24}).Draw(t, "kind") {
 		case 0:
 			l.refused = true
 			st.say(id, l.at, &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: "honeypot"})
@@ -211,9 +211,12 @@ func drawStory(t *rapid.T) *story {
 			st.say(id, l.at, &leadv1.OfferAccepted{Member: member, Offer: max(l.offers, 1)})
 		case 11:
 			st.say(id, l.at, &leadv1.OfferRejected{
-				Member: member, Offer: max(l.offers, 1), Reason: "no-budget", AgreementVersion: version,
+				Member: member, Offer: max(l.offers, 1), Reason: rapid.SampledFrom([]string{"no-budget", "no-budget", "too-small"}).Draw(t, "reason"), AgreementVersion: version,
 				Consequence: leadv1.Consequence(rapid.IntRange(1, 3).Draw(t, "consequence")),
 			})
+			if rapid.SampledFrom([]bool{false, false, true}).Draw(t, "credited") {
+				st.adjust(l.at, "inside", member, leadv1.TurnKind_TURN_KIND_CREDIT, id, 1, "")
+			}
 		case 12:
 			st.say(id, l.at, &leadv1.OfferTimedOut{Member: member, Offer: max(l.offers, 1), DueAt: timestamppb.New(l.at), FiredAt: timestamppb.New(l.at)})
 		case 13:
@@ -229,6 +232,12 @@ func drawStory(t *rapid.T) *story {
 					Direction: rapid.SampledFrom([]string{"", "in", "out"}).Draw(t, "direction"), Reached: rapid.Bool().Draw(t, "reached"), Minutes: 5,
 				}).Recorded = l.at
 			}
+		case 24:
+			st.clock(t, id, l.at, l.received)
+		case 22:
+			st.feedback(t, id, l.at, member)
+		case 23:
+			st.dispute(t, id, l.at)
 		case 15:
 			st.say(id, late(l.at, l.received), &leadv1.OutcomeRecorded{
 				Kind: leadv1.OutcomeKind(rapid.IntRange(2, 4).Draw(t, "outcome")), Member: member,
@@ -348,6 +357,7 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"feedback":      dump(t, s, "feedback", "sequence"),
 		"disputes":      dump(t, s, "disputes", "dispute_id"),
 		"standings":     dump(t, s, "standings", "lead_id, from_at"),
+		"courses":       dump(t, s, "courses", "lead_id"),
 		"places":        dump(t, s, "member_places", "member, from_at"),
 	}
 }
