@@ -127,11 +127,13 @@ func (b *query) leadCases(q Question) {
 	for _, name := range instants {
 		instant(name, kept, "l."+name)
 	}
-	instant("won_at", now+".state = 'won'", "l.won_at")
-	instant("lost_at", now+".state = 'lost'", "l.lost_at")
+	for _, way := range []string{"won", "lost"} {
+		instant(way+"_at", now+".state = '"+way+"'", q.closed(way))
+	}
 	b.add(", l.value_minor AS value_minor, l.currency AS currency")
-	b.days(q, now+".state", "won")
-	b.days(q, now+".state", "lost")
+	for _, way := range []string{"won", "lost"} {
+		b.days(q, now+".state", way)
+	}
 	b.duplicates(q)
 	b.answer(q, kept)
 	b.leak(q, kept)
@@ -196,9 +198,18 @@ func (b *query) answer(q Question, kept string) {
 	b.add(fmt.Sprintf(", CASE WHEN l.first_touch_at <= %d THEN (CASE WHEN %s < 0 THEN 0 ELSE %[2]s END) / 1000000000.0 END AS answer_seconds", now, took))
 }
 
+// closed is when a lead that stood as won or lost was closed. One that was opened again
+// since keeps no such instant; that it stood so then is known from when on.
+func (q Question) closed(way string) string {
+	if !q.Past {
+		return "l." + way + "_at"
+	}
+	return fmt.Sprintf("(CASE WHEN l.%s_at <= %d THEN l.%[1]s_at ELSE h.occurred_at END)", way, q.until())
+}
+
 // days says how long it took from receipt until a lead was closed that way.
 func (b *query) days(q Question, state, way string) {
-	closed := "l." + way + "_at"
+	closed := q.closed(way)
 	b.add(fmt.Sprintf(", CASE WHEN %s = '%s' AND %s THEN (CASE WHEN %s < l.received_at THEN 0 ELSE %[4]s - l.received_at END) / 86400000000000.0 END AS %[2]s_days",
 		state, way, q.happened(closed), closed))
 }
