@@ -318,6 +318,10 @@ func cyclesAndValues(t *testing.T, s *Store) {
 	st.received("before", start.Add(day), nil)
 	st.lost("before", start)
 	st.received("open", start, nil)
+	// Lost, and found to be spam later: by then it was lost.
+	st.received("spam", start, nil)
+	st.lost("spam", start.Add(2*day))
+	st.say("spam", start.Add(20*day), &leadv1.LeadRefused{Reason: leadv1.RefusalReason_REFUSAL_REASON_SPAM, Rule: "honeypot"})
 	refill(t, s, st.events, 5)
 	now := start.Add(100 * day)
 	r := asked(t, s, &feedbackv1.GetReportRequest{Report: reportCycle}, now)
@@ -325,7 +329,7 @@ func cyclesAndValues(t *testing.T, s *Store) {
 		"won": 11, "won_mean_days": 6, "won_median_days": 6, "won_p90_days": 10, "lost": 3, "lost_mean_days": 0.5, "lost_median_days": 0.5, "lost_p90_days": 1,
 	})
 	r = asked(t, s, &feedbackv1.GetReportRequest{Report: reportCycle, AsOf: timestamppb.New(start.Add(3 * day))}, now)
-	holds(t, "cycle after three days", r.GetTotal(), map[string]float64{"won": 3, "won_mean_days": 2})
+	holds(t, "cycle after three days", r.GetTotal(), map[string]float64{"won": 3, "won_mean_days": 2, "lost": 4, "lost_p90_days": 2})
 	value := func(currency string, req *feedbackv1.GetReportRequest, want map[string]float64) *feedbackv1.Report {
 		t.Helper()
 		req.Report = reportValue

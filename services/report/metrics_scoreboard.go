@@ -34,11 +34,11 @@ func scoreboardReport() *info {
 // leakReport is what was handed over and then lay there.
 func leakReport() *info {
 	const (
-		received = "leads received in the period and not refused at the door"
-		offered  = "leads received in the period that reached MQL and were offered to a member"
+		qualified = "leads received in the period that reached MQL"
+		offered   = "leads received in the period that reached MQL and were offered to a member"
 	)
 	s := &sheet{report: reportLeak}
-	leads := func(name, owner, formula, where string) { s.count(name, unitLeads, owner, formula, received, where) }
+	leads := func(name, owner, formula, where string) { s.count(name, unitLeads, owner, formula, qualified, where) }
 	leads("qualified", ownerMarketing, "leads that reached the stage MQL or a later one", "mql_at IS NOT NULL")
 	leads("offered", ownerMarketing, "of qualified, the leads offered to a member at least once", "mql_at IS NOT NULL AND offered_at IS NOT NULL")
 	leads("told", ownerBoth, "of offered, the leads of which somebody was told: a notice arrived or was opened", "mql_at IS NOT NULL AND offered_at IS NOT NULL AND told_at IS NOT NULL")
@@ -49,9 +49,9 @@ func leakReport() *info {
 	s.share("leak_rate", ownerBoth, "leads offered and leaked divided by offered", offered, "leak IS NOT NULL", "mql_at IS NOT NULL AND offered_at IS NOT NULL")
 	return &info{
 		name: reportLeak, text: "Leads qualified and offered that nobody ever accepted or rejected.",
-		cases: casesLeads, only: "state <> 'refused'", by: "pool", metrics: s.metrics,
+		cases: casesLeads, only: "definition <> '" + noneKey + "' AND state <> 'refused'", by: "pool", metrics: s.metrics,
 		population: func(q Question) string {
-			return fmt.Sprintf(", refused ones left out. A lead leaks where nobody answers its offer within %d days from the first one", int64(q.Horizon/(24*time.Hour)))
+			return fmt.Sprintf(", only those that reached MQL. A lead leaks where nobody answers its offer within %d days from the first one", int64(q.Horizon/(24*time.Hour)))
 		},
 	}
 }

@@ -24,6 +24,9 @@ func valueReport() *info {
 	return &info{
 		name: reportValue, text: "What was won: deals, win rate and value.",
 		cases: casesLeads, only: "won_at IS NOT NULL OR lost_at IS NOT NULL", metrics: s.metrics,
+		population: func(Question) string {
+			return ", won and lost leads only. Values in several currencies are not added up"
+		},
 	}
 }
 

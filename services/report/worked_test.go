@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"fmt"
@@ -202,10 +203,11 @@ func countPhrases(st *story, q Question) map[string]counted {
 				continue
 			}
 			for _, phrase := range b.GetPhrases() {
-				key := map[string]string{"phrase": phrase, "vertical": b.GetVertical(), "source": st.lead(id, q.sees()).Source}[q.By]
+				vertical := cmp.Or(b.GetVertical(), st.lead(id, q.sees()).Features.GetIndustry())
+				key := map[string]string{"phrase": phrase, "vertical": vertical, "source": st.lead(id, q.sees()).Source}[q.By]
 				addTo(want, key, "mentions")
 				leads.add(key, id)
-				verticals.add(key, b.GetVertical())
+				verticals.add(key, vertical)
 			}
 		}
 	}
