@@ -41,7 +41,8 @@ func reportCommand() *cobra.Command {
   load       who has had which leads, changes of owner, what is open; idle people too
 
 --from and --to choose leads by when they were received; --as-of asks what had
-happened by then. Where the agreement names a baseline, reports start there unless
+happened by then, as far as it is known by now; --known-at answers as it was answered
+then, from what the log held: that folds the log anew and takes a while. Where the agreement names a baseline, reports start there unless
 --from or --earlier says otherwise. Imported history counts with --historical only.
 In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Example: `  baton report funnel
@@ -60,6 +61,7 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 	flags.String("from", "", "start of the period")
 	flags.String("to", "", "end of the period, which does not belong to it")
 	flags.String("as-of", "", "what had happened by then (default now)")
+	flags.String("known-at", "", "what had become known by then, as it was answered then (default all that is known)")
 	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
 	pool := flags.String("pool", "", "only this pool, in the reports fairness and second-chance (default all)")
 	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
@@ -79,6 +81,9 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 			return err
 		}
 		if req.AsOf, err = instantFlag(cmd, "as-of"); err != nil {
+			return err
+		}
+		if req.KnownAt, err = instantFlag(cmd, "known-at"); err != nil {
 			return err
 		}
 		return client(func(c *call) error {
@@ -209,6 +214,7 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 	}{
 		{"report", r.GetReport()},
 		{"as_of", orNull(stamp(r.GetAsOf()))},
+		{"known_at", orNull(stamp(r.GetKnownAt()))},
 		{"from", orNull(stamp(r.GetFrom()))},
 		{"to", orNull(stamp(r.GetTo()))},
 		{"definition", definition},
@@ -323,6 +329,9 @@ const sideBySide = 5
 
 func reportTable(w io.Writer, r *feedbackv1.Report) error {
 	fmt.Fprintf(w, "%s as of %s", cell(r.GetReport()), stamp(r.GetAsOf()))
+	if r.GetKnownAt() != nil {
+		fmt.Fprintf(w, ", known at %s", stamp(r.GetKnownAt()))
+	}
 	of := "received "
 	if r.GetReport() == reportFairness {
 		of = "turns "

@@ -41,6 +41,7 @@ func TestReportAsJSON(t *testing.T) {
 	const want = `{
   "report": "funnel",
   "as_of": "2026-04-03T12:00:00Z",
+  "known_at": null,
   "from": "2026-04-03T11:00:00Z",
   "to": null,
   "definition": 2,

@@ -40,7 +40,7 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 	st.say("l2", start, &leadv1.OfferRejected{Member: "ana", Offer: 1, Reason: "no-budget", Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, AgreementVersion: 1})
 	st.say("l2", start, &leadv1.OfferAccepted{Member: "ana", Offer: 2})
 	refill(t, s, st.events, 1)
-	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start))
+	r := NewReports(s, nil, fixedStatus{}, clock.NewVirtual(start))
 	shown := 0
 	for _, name := range ReportNames() {
 		by := "source"

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -26,11 +27,35 @@ type Reports struct {
 	Baseline func() time.Time
 	// Year cuts weeks, months and quarters; nil = years start in January, in UTC.
 	Year func() agreement.Year
+	// Logger hears what took long; nil = nobody does.
+	Logger *slog.Logger
+	log    Records
+	known  *known
 }
 
 // NewReports makes the ReportService.
-func NewReports(store *Store, status Status, c clock.Clock) *Reports {
-	return &Reports{store: store, status: status, clock: c}
+func NewReports(store *Store, log Records, status Status, c clock.Clock) *Reports {
+	return &Reports{store: store, log: log, known: newKnown(log), status: status, clock: c}
+}
+
+// Close lets go of what is kept for the next question.
+func (r *Reports) Close() error {
+	r.known.turn <- struct{}{}
+	defer func() { <-r.known.turn }()
+	return r.known.forget()
+}
+
+// on calls f with the tables that a question is asked of: those that serve, or those of
+// what was known at an instant.
+func (r *Reports) on(ctx context.Context, q Question, f func(*Store) error) error {
+	if q.KnownAt.IsZero() {
+		return f(r.store)
+	}
+	ledgerID, _, err := r.store.position(ctx, r.store.read)
+	if err != nil {
+		return r.store.fault("read", err)
+	}
+	return r.known.ask(ctx, ledgerID, q.KnownAt, r.clock.Now(), r.Logger, f)
 }
 
 // GetReport computes one report.
@@ -39,7 +64,11 @@ func (r *Reports) GetReport(ctx context.Context, req *feedbackv1.GetReportReques
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.store.Report(ctx, q)
+	var out *feedbackv1.Report
+	err = r.on(ctx, q, func(s *Store) (err error) {
+		out, err = s.Report(ctx, q)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +111,12 @@ func (r *Reports) ListReportLeads(ctx context.Context, req *feedbackv1.ListRepor
 	if err != nil {
 		return nil, err
 	}
-	return r.store.counted(ctx, q, req.GetName(), req.GetKey(), pageSize(req.GetPageSize()), req.GetPageToken())
+	var out *feedbackv1.ListReportLeadsResponse
+	err = r.on(ctx, q, func(s *Store) (err error) {
+		out, err = s.counted(ctx, q, req.GetName(), req.GetKey(), pageSize(req.GetPageSize()), req.GetPageToken())
+		return err
+	})
+	return out, err
 }
 
 // ListMetrics answers the catalogue.

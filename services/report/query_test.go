@@ -267,7 +267,7 @@ func TestGetStatus(t *testing.T) {
 	if err := s.Apply(context.Background(), m.events); err != nil {
 		t.Fatal(err)
 	}
-	got, err := NewReports(s, fixedStatus{}, m.clock).GetStatus(context.Background(), &feedbackv1.GetStatusRequest{})
+	got, err := NewReports(s, nil, fixedStatus{}, m.clock).GetStatus(context.Background(), &feedbackv1.GetStatusRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestGetStatus(t *testing.T) {
 }
 
 func TestGetReportChecksWhatIsAsked(t *testing.T) {
-	r := NewReports(openStore(t), fixedStatus{}, clock.NewVirtual(start))
+	r := NewReports(openStore(t), nil, fixedStatus{}, clock.NewVirtual(start))
 	for name, req := range map[string]*feedbackv1.GetReportRequest{
 		"there is no report":            {Report: "weather"},
 		"cannot be split by":            {Report: "funnel", By: "person; DROP TABLE leads"},

@@ -30,6 +30,8 @@ type Question struct {
 	// asked for: what occurred later does not count then.
 	AsOf time.Time
 	Past bool
+	// KnownAt is the instant up to which what was known counts; zero = all that is.
+	KnownAt time.Time
 	// Definition limits the report to leads that this version qualified first.
 	Definition int64
 	Horizon    time.Duration
@@ -115,6 +117,14 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 		days = defaultHorizonDays
 	}
 	q.Horizon = time.Duration(days) * 24 * time.Hour
+	if req.GetKnownAt() != nil {
+		// As it would have been answered then.
+		q.KnownAt = req.GetKnownAt().AsTime()
+		q.AsOf = q.KnownAt
+		if q.KnownAt.After(now) {
+			return q, fault.New(fault.Invalid, "known_at: %s is still to come; it is %s", moment(q.KnownAt), moment(now))
+		}
+	}
 	if req.GetAsOf() != nil {
 		q.AsOf, q.Past = req.GetAsOf().AsTime(), true
 	}
@@ -142,6 +152,9 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 	}
 	if !q.To.IsZero() {
 		out.To = timestamppb.New(q.To)
+	}
+	if !q.KnownAt.IsZero() {
+		out.KnownAt = timestamppb.New(q.KnownAt)
 	}
 	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
 		var log string
@@ -251,6 +264,9 @@ func (q Question) population() string {
 	}
 	if q.Report == reportDefinitions {
 		b.WriteString(", refused ones and those that nothing decided yet left out. A lead belongs to the version that decided it first, whatever later ones made of it, so that no lead counts twice. Leads of an older version have had more time to get on")
+	}
+	if !q.KnownAt.IsZero() {
+		fmt.Fprintf(&b, ". What became known after %s does not count", moment(q.KnownAt))
 	}
 	if q.Past {
 		fmt.Fprintf(&b, ". What occurred after %s does not count", moment(q.AsOf))
