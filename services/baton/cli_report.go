@@ -42,8 +42,9 @@ func reportCommand() *cobra.Command {
 
 --from and --to choose leads by when they were received; --as-of asks what had
 happened by then, as far as it is known by now; --known-at answers as it was answered
-then, from what the log held: that folds the log anew and takes a while. Where the agreement names a baseline, reports start there unless
---from or --earlier says otherwise. Imported history counts with --historical only.
+then, from what the log held: that folds the log anew and takes a while. Where the
+agreement names a baseline, reports start there unless --from or --earlier says
+otherwise. Imported history counts with --historical only.
 In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Example: `  baton report funnel
   baton report funnel --by source --from 2026-01-01 --to 2026-04-01
@@ -51,10 +52,34 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
   baton report definitions
   baton report fairness --pool inside --from 2026-01-01
   baton report load --historical
+  baton report metrics funnel
+  baton report leads funnel --by source --key web --name won
   baton report funnel --as-of 2026-03-31T18:00:00+02:00 --format json`,
 		Args: exactly("NAME"),
 	}
-	flags := c.Flags()
+	ask := questionFlags(c)
+	c.Flags().String("format", formatTable, "how to answer: table, json or csv")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		req, err := ask(args[0])
+		if err != nil {
+			return err
+		}
+		return client(func(c *call) error {
+			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(c.ctx, req)
+			if err != nil {
+				return err
+			}
+			return writeReport(c.cmd.OutOrStdout(), r, c.format)
+		}, formatTable, formatJSON, formatCSV)(cmd, args)
+	}
+	c.AddCommand(reportMetrics(), reportLeads())
+	return c
+}
+
+// questionFlags gives a command the flags of a question to a report; what it answers
+// reads them.
+func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetReportRequest, error) {
+	flags := cmd.Flags()
 	by := flags.String("by", "", "split by "+strings.Join(report.Dimensions(), ", "))
 	where := flags.StringArray("where", nil, "only leads with such a value, as source=web; several of one dimension are alternatives")
 	frame := flags.String("frame", "", "what the period is about: cohort (leads received in it) or activity (what happened in it) (default cohort)")
@@ -67,34 +92,23 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
 	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
 	historical := flags.Bool("historical", false, "count imported history as well")
-	flags.String("format", formatTable, "how to answer: table, json or csv")
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &feedbackv1.GetReportRequest{
-			Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
+	return func(report string) (req *feedbackv1.GetReportRequest, err error) {
+		req = &feedbackv1.GetReportRequest{
+			Report: report, By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
 			Frame: *frame, Where: *where,
 		}
 		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
-			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
+			return nil, misused(cmd, "--definition and --horizon-days are whole numbers from 1")
 		}
-		var err error
 		if req.From, req.To, err = spanFlags(cmd); err != nil {
-			return err
+			return nil, err
 		}
 		if req.AsOf, err = instantFlag(cmd, "as-of"); err != nil {
-			return err
+			return nil, err
 		}
-		if req.KnownAt, err = instantFlag(cmd, "known-at"); err != nil {
-			return err
-		}
-		return client(func(c *call) error {
-			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(c.ctx, req)
-			if err != nil {
-				return err
-			}
-			return writeReport(c.cmd.OutOrStdout(), r, c.format)
-		}, formatTable, formatJSON, formatCSV)(cmd, args)
+		req.KnownAt, err = instantFlag(cmd, "known-at")
+		return req, err
 	}
-	return c
 }
 
 // writeReport prints a report in one of the formats.

@@ -91,7 +91,7 @@ func TestReportWithoutRowsIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(ok(t, "report", "funnel", "--format", "json")), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"report": "funnel", "baseline": nil, "as_of": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
+	want := map[string]any{"report": "funnel", "baseline": nil, "as_of": nil, "known_at": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -478,7 +478,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	s.signIn(anaToken)
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
-		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
+		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/reports/funnel/leads?figure=received", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
 		"/nurture", "/nurture?overdue=yes", "/line", "/line?pool=south&page=more", "/people", "/why-not", "/why-not?member=ben&days=30",
 		"/targets", "/targets?quarter=2025-q4", "/targets?quarter=2026-q2",
 	}
