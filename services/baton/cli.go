@@ -119,6 +119,7 @@ func addCommands(root *cobra.Command) {
 		targetCommands(),
 		quarterCommands(),
 		reportCommand(),
+		exportCommand(),
 		replayCommand(),
 	)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -65,7 +66,9 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 			return err
 		}
 		return client(func(c *call) error {
-			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(c.ctx, req)
+			ctx, cancel := c.patient(req)
+			defer cancel()
+			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(ctx, req)
 			if err != nil {
 				return err
 			}
@@ -109,6 +112,14 @@ func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetRepor
 		req.KnownAt, err = instantFlag(cmd, "known-at")
 		return req, err
 	}
+}
+
+// patient is a context for a question: one for which the log is read anew takes longer.
+func (c *call) patient(q *feedbackv1.GetReportRequest) (context.Context, context.CancelFunc) {
+	if q.GetKnownAt() == nil && q.GetDefinition() == 0 {
+		return context.WithCancel(c.ctx)
+	}
+	return context.WithTimeout(c.ctx, foldedWithin)
 }
 
 // writeReport prints a report in one of the formats.

@@ -94,10 +94,12 @@ those of the report.`,
 const defaultList = 50
 
 func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) error {
+	ctx, cancel := c.patient(req.GetQuestion())
+	defer cancel()
 	all := &feedbackv1.ListReportLeadsResponse{}
 	for {
 		req.PageSize = int32(min(limit-len(all.GetLeads()), mostAtOnce)) // #nosec G115 -- at most mostAtOnce
-		page, err := feedbackv1.NewReportServiceClient(c.conn).ListReportLeads(c.ctx, req)
+		page, err := feedbackv1.NewReportServiceClient(c.conn).ListReportLeads(ctx, req)
 		if err != nil {
 			return err
 		}

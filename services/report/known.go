@@ -65,8 +65,8 @@ const keptFor = 5 * time.Minute
 // They are kept for one instant at a time, and for one question at a time.
 type known struct {
 	log Records
-	// turn is held by who asks.
-	turn chan struct{}
+	// turn is held by who asks; ended closes when nobody may ask any more.
+	turn, ended chan struct{}
 
 	store *Store
 	dir   string
@@ -76,13 +76,17 @@ type known struct {
 	drop   *time.Timer
 }
 
-func newKnown(log Records) *known { return &known{log: log, turn: make(chan struct{}, 1)} }
+func newKnown(log Records) *known {
+	return &known{log: log, turn: make(chan struct{}, 1), ended: make(chan struct{})}
+}
 
 // ask calls f with the tables of what was known at an instant, which is not after now.
 // ledgerID says whose log it is.
 func (k *known) ask(ctx context.Context, ledgerID string, at, now time.Time, logger *slog.Logger, f func(*Store) error) error {
 	select {
 	case k.turn <- struct{}{}:
+	case <-k.ended:
+		return fault.New(fault.Unavailable, "this process is about to stop; ask again in a moment")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -98,6 +102,16 @@ func (k *known) ask(ctx context.Context, ledgerID string, at, now time.Time, log
 
 func (k *known) fold(ctx context.Context, ledgerID string, at, now time.Time, logger *slog.Logger) (err error) {
 	began := clock.Real{}.Now()
+	// Who asked may have gone meanwhile; whoever asks again finds it done.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	go func() {
+		select {
+		case <-k.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	if err := k.forget(); err != nil {
 		return err
 	}
@@ -115,7 +129,11 @@ func (k *known) fold(ctx context.Context, ledgerID string, at, now time.Time, lo
 	}
 	k.store, k.dir, k.at, k.folded = s, dir, at, now
 	k.drop = time.AfterFunc(keptFor, func() {
-		k.turn <- struct{}{}
+		select {
+		case k.turn <- struct{}{}:
+		case <-k.ended:
+			return
+		}
 		defer func() { <-k.turn }()
 		if k.store == s {
 			_ = k.forget() // what is left is in the folder for what is temporary
@@ -126,6 +144,13 @@ func (k *known) fold(ctx context.Context, ledgerID string, at, now time.Time, lo
 			"took_ms", clock.Real{}.Now().Sub(began).Milliseconds())
 	}
 	return nil
+}
+
+// close lets go of all and answers nobody any more.
+func (k *known) close() error {
+	close(k.ended)
+	k.turn <- struct{}{}
+	return k.forget()
 }
 
 // forget lets go of the tables.

@@ -38,12 +38,8 @@ func NewReports(store *Store, log Records, status Status, c clock.Clock) *Report
 	return &Reports{store: store, log: log, known: newKnown(log), status: status, clock: c}
 }
 
-// Close lets go of what is kept for the next question.
-func (r *Reports) Close() error {
-	r.known.turn <- struct{}{}
-	defer func() { <-r.known.turn }()
-	return r.known.forget()
-}
+// Close lets go of what is kept for the next question; it is called once, last.
+func (r *Reports) Close() error { return r.known.close() }
 
 // on calls f with the tables that a question is asked of: those that serve, or those of
 // what was known at an instant.
@@ -92,12 +88,18 @@ func (r *Reports) asked(ctx context.Context, req *feedbackv1.GetReportRequest) (
 	if r.Year != nil {
 		q.Year = r.Year()
 	}
-	// Reports look at what happened, not at whom to blame: people by their names are
-	// for those who lead them, and for themselves.
-	if actor, ok := access.From(ctx); ok && !actor.Has(access.Manager, access.Operator, access.Auditor, access.Arbiter) {
-		q.Viewer = actor.Handle
-	}
+	q.Viewer = viewer(ctx)
 	return q, baseline, nil
+}
+
+// viewer is who asks, if they see no names of others; empty = they do. Reports look at
+// what happened, not at whom to blame: people by their names are for those who lead
+// them, and for themselves.
+func viewer(ctx context.Context) string {
+	if actor, ok := access.From(ctx); ok && !actor.Has(access.Manager, access.Operator, access.Auditor, access.Arbiter) {
+		return actor.Handle
+	}
+	return ""
 }
 
 // ListReportLeads lists what one figure of a report counted.

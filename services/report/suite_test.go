@@ -52,6 +52,8 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"lists come in pages", pages},
 		{"nobody with marketing is forgotten", nobodyForgotten},
 		{"views are readable", views},
+		{"views are exported", viewsExport},
+		{"an export is of one state", exportIsOneState},
 		{"a moved lead is with whom it was moved to", movedLeads},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
