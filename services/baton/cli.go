@@ -120,6 +120,7 @@ func addCommands(root *cobra.Command) {
 		quarterCommands(),
 		reportCommand(),
 		exportCommand(),
+		rebuildCommand(),
 		replayCommand(),
 	)
 }

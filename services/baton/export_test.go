@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,12 @@ func TestExportOfAView(t *testing.T) {
 	}
 	if list := ok(t, append([]string{"export", "--list"}, as...)...); !strings.Contains(list, "v_speed_to_lead: A lead that was not refused") {
 		t.Errorf("list: %s", list)
+	}
+	if got := ok(t, append([]string{"rebuild"}, as...)...); !strings.HasPrefix(got, "The read model is folded anew from ") {
+		t.Errorf("rebuild: %s", got)
+	}
+	if again := strings.Split(strings.TrimSpace(ok(t, append([]string{"export", "v_leads", "--format", "ndjson"}, as...)...)), "\n"); !slices.Equal(again, lines) {
+		t.Errorf("rebuilt %s\nbefore  %s", again, lines)
 	}
 	refused(t, "there is no view", append([]string{"export", "v_nothing"}, as...)...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -31,6 +32,8 @@ type Reports struct {
 	Logger *slog.Logger
 	log    Records
 	known  *known
+	// rebuilding is held while the read model is folded anew.
+	rebuilding sync.Mutex
 }
 
 // NewReports makes the ReportService.

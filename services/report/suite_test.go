@@ -53,6 +53,7 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"nobody with marketing is forgotten", nobodyForgotten},
 		{"views are readable", views},
 		{"views are exported", viewsExport},
+		{"it is rebuilt beside itself", rebuilds},
 		{"an export is of one state", exportIsOneState},
 		{"a moved lead is with whom it was moved to", movedLeads},
 	} {
