@@ -109,6 +109,10 @@ func (s *Store) copyTable(ctx context.Context, from, to *sql.Tx, table string) e
 	if err != nil {
 		return err
 	}
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return err
+	}
 	row := "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
 	insert := func(n int) string {
 		return s.dialect.places("INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES " + row + strings.Repeat(", "+row, n-1))
@@ -127,6 +131,12 @@ func (s *Store) copyTable(ctx context.Context, from, to *sql.Tx, table string) e
 		}
 		if err := rows.Scan(at...); err != nil {
 			return err
+		}
+		for i, c := range types {
+			// SQLite keeps what is so as a number.
+			if n, ok := one[i].(int64); ok && c.DatabaseTypeName() == "BOOLEAN" {
+				one[i] = n != 0
+			}
 		}
 		if values = append(values, one...); len(values) == chunk*len(columns) {
 			if _, err := many.ExecContext(ctx, values...); err != nil {
