@@ -532,6 +532,7 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	reports := report.NewReports(store, events{a.log}, a, a.log.Clock())
 	reports.Baseline, reports.Year, reports.Logger = a.baseline, a.year, a.logger
+	reports.Under = a.under
 	a.undo("reports", func(context.Context) error { return reports.Close() })
 	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := report.NewLeads(store, a.log, a.open)

@@ -3,9 +3,25 @@ package main
 import (
 	"context"
 
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
+	"github.com/leadbaton/baton/services/qualification"
+	"github.com/leadbaton/baton/services/report"
 )
+
+// under judges leads under a version of the agreement, by qualification's own decisions.
+func (a *App) under(number int64) report.Judge {
+	var version *agreement.Version
+	a.log.Follower().View(func(*ledger.View) { version = a.register.Version(number) })
+	if version == nil || version.Agreement == nil {
+		return nil
+	}
+	return func(f agreement.Facts, calls []*leadv1.CallRecorded) leadv1.Stage {
+		return qualification.StageBy(version.Agreement, number, qualification.Known{Features: f.Features, Touches: f.Touches, At: f.Now}, calls)
+	}
+}
 
 // events lets reports read the log as a whole.
 type events struct{ log *ledger.Ledger }

@@ -90,7 +90,7 @@ func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetRepor
 	flags.String("to", "", "end of the period, which does not belong to it")
 	flags.String("as-of", "", "what had happened by then (default now)")
 	flags.String("known-at", "", "what had become known by then, as it was answered then (default all that is known)")
-	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
+	definition := flags.Int64("definition", 0, "what this version of the agreement would have made of the same leads, beside what was stated (report funnel)")
 	pool := flags.String("pool", "", "only this pool, in the reports fairness and second-chance (default all)")
 	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
 	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
@@ -371,7 +371,7 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 		fmt.Fprintf(w, ", %sbefore %s", of, stamp(r.GetTo()))
 	}
 	if r.GetDefinition() > 0 {
-		fmt.Fprintf(w, ", agreement version %d", r.GetDefinition())
+		fmt.Fprintf(w, ", re-stated under agreement version %d", r.GetDefinition())
 	}
 	fmt.Fprint(w, "\n\n")
 	rows := append(slices.Clone(r.GetRows()), r.GetTotal())

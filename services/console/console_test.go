@@ -322,7 +322,7 @@ func TestReportsOfferBothDepartmentsTimeFrames(t *testing.T) {
 			t.Errorf("no %s in %s", want, page.text)
 		}
 	}
-	s.get("/reports/response?horizon=14&definition=2&historical=yes&to=2026-03-01")
+	s.get("/reports/funnel?horizon=14&definition=2&historical=yes&to=2026-03-01")
 	ask := s.fixed.reports[len(s.fixed.reports)-1]
 	if ask.GetHorizonDays() != 14 || ask.GetDefinition() != 2 || !ask.GetHistorical() || ask.GetFrom() != nil ||
 		!ask.GetTo().AsTime().Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {

@@ -129,10 +129,18 @@ func (b *query) leadCases(q Question) {
 	}
 	instant("won_at", now+".state = 'won'", "l.won_at")
 	instant("lost_at", now+".state = 'lost'", "l.lost_at")
+	if q.Definition != 0 {
+		for _, name := range []string{"mql", "sal", "sql"} {
+			instant(name+"_restated_at", kept, "rs."+name+"_at")
+		}
+	}
 	b.add(", l.value_minor AS value_minor, l.currency AS currency")
 	b.duplicates(q)
 	b.answer(q, kept)
 	b.add(from)
+	if q.Definition != 0 {
+		b.add(" LEFT JOIN restated rs ON rs.lead_id = l.lead_id")
+	}
 	b.add(fmt.Sprintf(" LEFT JOIN member_places w ON w.member = %[1]s.owner AND w.from_at = (SELECT MAX(y.from_at) FROM member_places y WHERE y.member = %[1]s.owner AND y.from_at <= %[2]d)", now, q.until()))
 	b.add(" WHERE l.received_at IS NOT NULL")
 	if q.Past {
@@ -140,9 +148,6 @@ func (b *query) leadCases(q Question) {
 	}
 	if q.Frame != frameActivity {
 		b.add(q.within("l.received_at"))
-	}
-	if q.Definition != 0 {
-		b.add(fmt.Sprintf(" AND %s.definition = %d", now, q.Definition))
 	}
 	if !q.Historical {
 		b.add(" AND NOT l.historical")

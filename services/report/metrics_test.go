@@ -40,14 +40,19 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 	st.say("l2", start, &leadv1.OfferRejected{Member: "ana", Offer: 1, Reason: "no-budget", Consequence: leadv1.Consequence_CONSEQUENCE_NEXT_PERSON, AgreementVersion: 1})
 	st.say("l2", start, &leadv1.OfferAccepted{Member: "ana", Offer: 2})
 	refill(t, s, st.events, 1)
-	r := NewReports(s, nil, fixedStatus{}, clock.NewVirtual(start))
+	r := NewReports(s, st, fixedStatus{}, clock.NewVirtual(start))
+	r.Under = byEmployees
 	shown := 0
 	for _, name := range ReportNames() {
 		by := "source"
 		if byPerson(name) {
 			by = ""
 		}
-		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: name, By: by})
+		version := int64(0)
+		if name == reportFunnel {
+			version = 1
+		}
+		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: name, By: by, Definition: version})
 		if err != nil {
 			t.Fatal(err)
 		}

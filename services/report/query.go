@@ -28,12 +28,18 @@ type Reports struct {
 	Baseline func() time.Time
 	// Year cuts weeks, months and quarters; nil = years start in January, in UTC.
 	Year func() agreement.Year
+	// Under judges leads under a version of the agreement; nil = there is no such version.
+	Under func(version int64) Judge
 	// Logger hears what took long; nil = nobody does.
 	Logger *slog.Logger
 	log    Records
 	known  *known
 	// rebuilding is held while the read model is folded anew.
 	rebuilding sync.Mutex
+	// restating guards what the last re-statement came to.
+	restating sync.Mutex
+	lastFor   restatedFor
+	last      restated
 }
 
 // NewReports makes the ReportService.
@@ -91,7 +97,7 @@ func (r *Reports) asked(ctx context.Context, req *feedbackv1.GetReportRequest) (
 	if r.Year != nil {
 		q.Year = r.Year()
 	}
-	q.Viewer = viewer(ctx)
+	q.Viewer, q.Restate = viewer(ctx), r.restate
 	return q, baseline, nil
 }
 
