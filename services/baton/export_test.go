@@ -58,3 +58,35 @@ func TestExportOfAView(t *testing.T) {
 	}
 	refused(t, "there is no view", append([]string{"export", "v_nothing"}, as...)...)
 }
+
+// What another version of the agreement would have made of the same leads stands beside
+// what was stated, by qualification's own decision, and the leads that differ are listed.
+func TestReportIsRestatedUnderAVersion(t *testing.T) {
+	h := start(t, Config{})
+	h.team("ana", "ben", "chloe", "dan")
+	h.agree(h.document())
+	h.agree(changed(t, h.document(), "when: lead.employees >= 20\n      points: 2", "when: lead.employees >= 100\n      must: true"))
+	h.agree([]byte(string(h.document()) + "\n# As before.\n"))
+	form := filled(3)
+	form.Set("employees", "200")
+	small := h.submit("a", filled(1))
+	h.submit("b", form)
+	h.settle()
+	if err := h.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	as := []string{"--server", h.GRPCAddr, "--token", h.admin, "--format", "json"}
+	var got struct{ Total map[string]any }
+	if err := json.Unmarshal([]byte(ok(t, append([]string{"report", "funnel", "--definition", "2"}, as...)...)), &got); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "as stated, under version 2, both, only stated", []any{got.Total["mql"], got.Total["mql_restated"], got.Total["mql_both"], got.Total["mql_only_stated"], got.Total["mql_only_restated"]},
+		[]any{2.0, 1.0, 1.0, 1.0, 0.0})
+	if list := ok(t, append([]string{"report", "leads", "funnel", "--definition", "2", "--name", "mql_only_stated"}, as...)...); strings.Count(list, "lead_id")+strings.Count(list, "leadId") != 1 || !strings.Contains(list, small) {
+		t.Errorf("only stated: %s\nwant %s", list, small)
+	}
+	if plain := ok(t, append([]string{"report", "funnel"}, as...)...); strings.Contains(plain, "restated") {
+		t.Errorf("re-stated though nobody asked: %s", plain)
+	}
+	refused(t, "the agreement has no version 9", append([]string{"report", "funnel", "--definition", "9"}, as...)...)
+}
