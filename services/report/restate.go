@@ -48,9 +48,6 @@ func (r *restatement) apply(e *ledger.Event) {
 		l = &restatedLead{state: lead.State{ID: id}}
 		r.leads[id] = l
 		l.state.Evolve(body, e.Occurred, e.Recorded)
-	case *leadv1.LeadRefused:
-		delete(r.leads, id)
-		return
 	case *leadv1.CallRecorded:
 		if l == nil {
 			return

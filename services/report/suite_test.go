@@ -399,7 +399,7 @@ func count(st *story, q Question) map[string]counted {
 			"source": s.Source, "campaign": s.First.Attribution.GetCampaign(), "country": s.Features.GetCountry(),
 			"persona": s.Persona, "pool": s.Pool, "person": s.Owner, "definition": strings.TrimPrefix(fmt.Sprint(definition), "0"),
 			"landing": s.First.Attribution.GetLanding(), "industry": s.Features.GetIndustry(), "product": s.Features.GetProduct(),
-			"size": sizeOf(s.Features.GetEmployees()), "nurtured": nurtured,
+			"size": sizeOf(st.lead(id, far).Features.GetEmployees()), "nurtured": nurtured,
 			"week":  s.ReceivedAt.AddDate(0, 0, -(int(s.ReceivedAt.Weekday())+6)%7).Format(time.DateOnly),
 			"month": s.ReceivedAt.Format("2006-01"), "quarter": fmt.Sprintf("%d-q%d", year, (int(month)+2)/3),
 		}[q.By]
