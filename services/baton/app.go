@@ -530,9 +530,11 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 		return err
 	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
-	reports := report.NewReports(store, a, a.log.Clock())
-	reports.Baseline, reports.Year = a.baseline, a.year
+	reports := report.NewReports(store, events{a.log}, a, a.log.Clock())
+	reports.Baseline, reports.Year, reports.Logger = a.baseline, a.year, a.logger
 	reports.InForce, reports.Away = a.inForce, a.absences
+	reports.Under = a.under
+	a.undo("reports", func(context.Context) error { return reports.Close() })
 	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := report.NewLeads(store, a.log, a.open)
 	leads.Current, leads.Clock = a.persons.Current, a.log.Clock()

@@ -119,6 +119,8 @@ func addCommands(root *cobra.Command) {
 		targetCommands(),
 		quarterCommands(),
 		reportCommand(),
+		exportCommand(),
+		rebuildCommand(),
 		replayCommand(),
 	)
 }

@@ -292,6 +292,22 @@ func (s *system) RecordOutcome(_ context.Context, req *feedbackv1.RecordOutcomeR
 	return &feedbackv1.RecordOutcomeResponse{Sequence: 11}, nil
 }
 
+func (s *system) ListMetrics(_ context.Context, req *feedbackv1.ListMetricsRequest) (*feedbackv1.ListMetricsResponse, error) {
+	s.ask(req)
+	return &feedbackv1.ListMetricsResponse{Reports: []*feedbackv1.ReportInfo{{
+		Report: "funnel", Text: "What came.", Cases: "lead", Dimensions: []string{"source", "week"},
+		Columns: []*feedbackv1.Column{{Id: "funnel.won", Name: "won", Unit: "leads", Owner: "sales", Formula: "leads that are won", Population: "leads received", Sql: "COUNT(*) FILTER (WHERE won_at IS NOT NULL)"}},
+	}}}, nil
+}
+
+func (s *system) ListReportLeads(_ context.Context, req *feedbackv1.ListReportLeadsRequest) (*feedbackv1.ListReportLeadsResponse, error) {
+	s.ask(req)
+	if req.GetPageToken() == "" {
+		return &feedbackv1.ListReportLeadsResponse{NextPageToken: "l1", Leads: []*feedbackv1.CountedLead{{LeadId: "l1", State: "won", ReceivedAt: at(0), Owner: "ana", Value: 1}}}, nil
+	}
+	return &feedbackv1.ListReportLeadsResponse{Leads: []*feedbackv1.CountedLead{{LeadId: "l2", State: "won", ReceivedAt: at(60), Value: 2.5}}}, nil
+}
+
 func (s *system) GetReport(_ context.Context, req *feedbackv1.GetReportRequest) (*feedbackv1.Report, error) {
 	s.ask(req)
 	if s.report == nil {

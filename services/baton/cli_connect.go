@@ -21,8 +21,12 @@ import (
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
-// answerWithin is how long a single call may take.
-const answerWithin = 30 * time.Second
+// answerWithin is how long a single call may take, and foldedWithin one for which the
+// log is read from its beginning.
+const (
+	answerWithin = 30 * time.Second
+	foldedWithin = 30 * time.Minute
+)
 
 // call is one command on its way to the running system.
 type call struct {
@@ -85,8 +89,11 @@ func dial(cmd *cobra.Command) (*grpc.ClientConn, string, error) {
 		grpc.WithTransportCredentials(transport),
 		grpc.WithPerRPCCredentials(access.TokenCredentials{Token: token, RequireTLS: secured}),
 		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			ctx, cancel := context.WithTimeout(ctx, answerWithin)
-			defer cancel()
+			if _, longer := ctx.Deadline(); !longer {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, answerWithin)
+				defer cancel()
+			}
 			return answered(invoke(ctx, method, req, reply, cc, opts...), server)
 		}),
 	)

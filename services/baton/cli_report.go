@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -66,8 +67,10 @@ Those from quality on are split as their line says where --by does not say other
 (docs/reports.md). A rate of fewer than 30 cases is marked with *.
 
 --from and --to choose leads by when they were received; --as-of asks what had
-happened by then. Where the agreement names a baseline, reports start there unless
---from or --earlier says otherwise. Imported history counts with --historical only.
+happened by then, as far as it is known by now; --known-at answers as it was answered
+then, from what the log held: that folds the log anew and takes a while. Where the
+agreement names a baseline, reports start there unless --from or --earlier says
+otherwise. Imported history counts with --historical only.
 In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 		Example: `  baton report funnel
   baton report funnel --by source --from 2026-01-01 --to 2026-04-01
@@ -77,46 +80,73 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
   baton report definitions
   baton report fairness --pool inside --from 2026-01-01
   baton report load --historical
+  baton report metrics funnel
+  baton report leads funnel --by source --key web --name won
   baton report funnel --as-of 2026-03-31T18:00:00+02:00 --format json`,
 		Args: exactly("NAME"),
 	}
-	flags := c.Flags()
-	by := flags.String("by", "", "split by "+strings.Join(report.Dimensions(), ", "))
-	where := flags.StringArray("where", nil, "only leads with such a value, as source=web; several of one dimension are alternatives")
-	frame := flags.String("frame", "", "what the period is about: cohort (leads received in it) or activity (what happened in it) (default cohort)")
-	flags.String("from", "", "start of the period")
-	flags.String("to", "", "end of the period, which does not belong to it")
-	flags.String("as-of", "", "what had happened by then (default now)")
-	definition := flags.Int64("definition", 0, "only leads that this version of the agreement qualified (default all)")
-	pool := flags.String("pool", "", "only this pool, in the reports fairness and second-chance (default all)")
-	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
-	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
-	historical := flags.Bool("historical", false, "count imported history as well")
-	flags.String("format", formatTable, "how to answer: table, json or csv")
+	ask := questionFlags(c)
+	c.Flags().String("format", formatTable, "how to answer: table, json or csv")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		req := &feedbackv1.GetReportRequest{
-			Report: args[0], By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
-			Frame: *frame, Where: *where,
-		}
-		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
-			return misused(cmd, "--definition and --horizon-days are whole numbers from 1")
-		}
-		var err error
-		if req.From, req.To, err = spanFlags(cmd); err != nil {
-			return err
-		}
-		if req.AsOf, err = instantFlag(cmd, "as-of"); err != nil {
+		req, err := ask(args[0])
+		if err != nil {
 			return err
 		}
 		return client(func(c *call) error {
-			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(c.ctx, req)
+			ctx, cancel := c.patient(req)
+			defer cancel()
+			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(ctx, req)
 			if err != nil {
 				return err
 			}
 			return writeReport(c.cmd.OutOrStdout(), r, c.format)
 		}, formatTable, formatJSON, formatCSV)(cmd, args)
 	}
+	c.AddCommand(reportMetrics(), reportLeads())
 	return c
+}
+
+// questionFlags gives a command the flags of a question to a report; what it answers
+// reads them.
+func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetReportRequest, error) {
+	flags := cmd.Flags()
+	by := flags.String("by", "", "split by "+strings.Join(report.Dimensions(), ", "))
+	where := flags.StringArray("where", nil, "only leads with such a value, as source=web; several of one dimension are alternatives")
+	frame := flags.String("frame", "", "what the period is about: cohort (leads received in it) or activity (what happened in it) (default cohort)")
+	flags.String("from", "", "start of the period")
+	flags.String("to", "", "end of the period, which does not belong to it")
+	flags.String("as-of", "", "what had happened by then (default now)")
+	flags.String("known-at", "", "what had become known by then, as it was answered then (default all that is known)")
+	definition := flags.Int64("definition", 0, "what this version of the agreement would have made of the same leads, beside what was stated (report funnel)")
+	pool := flags.String("pool", "", "only this pool, in the reports fairness and second-chance (default all)")
+	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
+	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
+	historical := flags.Bool("historical", false, "count imported history as well")
+	return func(report string) (req *feedbackv1.GetReportRequest, err error) {
+		req = &feedbackv1.GetReportRequest{
+			Report: report, By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
+			Frame: *frame, Where: *where,
+		}
+		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
+			return nil, misused(cmd, "--definition and --horizon-days are whole numbers from 1")
+		}
+		if req.From, req.To, err = spanFlags(cmd); err != nil {
+			return nil, err
+		}
+		if req.AsOf, err = instantFlag(cmd, "as-of"); err != nil {
+			return nil, err
+		}
+		req.KnownAt, err = instantFlag(cmd, "known-at")
+		return req, err
+	}
+}
+
+// patient is a context for a question: one for which the log is read anew takes longer.
+func (c *call) patient(q *feedbackv1.GetReportRequest) (context.Context, context.CancelFunc) {
+	if q.GetKnownAt() == nil && q.GetDefinition() == 0 {
+		return context.WithCancel(c.ctx)
+	}
+	return context.WithTimeout(c.ctx, foldedWithin)
 }
 
 // writeReport prints a report in one of the formats.
@@ -242,6 +272,7 @@ func reportJSON(w io.Writer, r *feedbackv1.Report) error {
 	}{
 		{"report", r.GetReport()},
 		{"as_of", orNull(stamp(r.GetAsOf()))},
+		{"known_at", orNull(stamp(r.GetKnownAt()))},
 		{"from", orNull(stamp(r.GetFrom()))},
 		{"to", orNull(stamp(r.GetTo()))},
 		{"definition", definition},
@@ -359,6 +390,9 @@ const sideBySide = 5
 
 func reportTable(w io.Writer, r *feedbackv1.Report) error {
 	fmt.Fprintf(w, "%s as of %s", cell(r.GetReport()), stamp(r.GetAsOf()))
+	if r.GetKnownAt() != nil {
+		fmt.Fprintf(w, ", known at %s", stamp(r.GetKnownAt()))
+	}
 	of := "received "
 	if r.GetReport() == reportFairness {
 		of = "turns "
@@ -373,7 +407,7 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 		fmt.Fprintf(w, ", %sbefore %s", of, stamp(r.GetTo()))
 	}
 	if r.GetDefinition() > 0 {
-		fmt.Fprintf(w, ", agreement version %d", r.GetDefinition())
+		fmt.Fprintf(w, ", re-stated under agreement version %d", r.GetDefinition())
 	}
 	fmt.Fprint(w, "\n\n")
 	rows := append(slices.Clone(r.GetRows()), r.GetTotal())

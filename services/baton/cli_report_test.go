@@ -41,6 +41,7 @@ func TestReportAsJSON(t *testing.T) {
 	const want = `{
   "report": "funnel",
   "as_of": "2026-04-03T12:00:00Z",
+  "known_at": null,
   "from": "2026-04-03T11:00:00Z",
   "to": null,
   "definition": 2,
@@ -90,7 +91,7 @@ func TestReportWithoutRowsIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(ok(t, "report", "funnel", "--format", "json")), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"report": "funnel", "baseline": nil, "as_of": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
+	want := map[string]any{"report": "funnel", "baseline": nil, "as_of": nil, "known_at": nil, "from": nil, "to": nil, "definition": nil, "rows": []any{}, "total": map[string]any{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -101,6 +101,7 @@ func New(cfg Config) (http.Handler, error) {
 	mux.Handle("GET /nurture", c.page(c.showNurture))
 	mux.Handle("GET /intake", c.page(c.showIntake))
 	mux.Handle("GET /reports/{name}", c.page(c.showReport))
+	mux.Handle("GET /reports/{name}/leads", c.page(c.showCounted))
 	mux.Handle("GET /targets", c.page(c.showTargets))
 	mux.Handle("GET /agreement", c.page(c.showAgreement))
 	mux.Handle("GET /agreement/versions/{version}", c.page(c.showVersion))

@@ -325,7 +325,7 @@ func TestReportsOfferBothDepartmentsTimeFrames(t *testing.T) {
 			t.Errorf("no %s in %s", want, page.text)
 		}
 	}
-	s.get("/reports/response?horizon=14&definition=2&historical=yes&to=2026-03-01")
+	s.get("/reports/funnel?horizon=14&definition=2&historical=yes&to=2026-03-01")
 	ask := s.fixed.reports[len(s.fixed.reports)-1]
 	if ask.GetHorizonDays() != 14 || ask.GetDefinition() != 2 || !ask.GetHistorical() || ask.GetFrom() != nil ||
 		!ask.GetTo().AsTime().Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
@@ -481,7 +481,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	s.signIn(anaToken)
 	paths := []string{
 		"/", "/leads", "/leads?state=won", "/leads/" + offeredLead, "/leads/" + offeredLead + "/decisions/2", "/leads/" + acceptedLead, "/leads/" + waitingLead,
-		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/reports/scoreboard", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
+		"/reports/funnel", "/reports/funnel?by=source", "/reports/response", "/reports/definitions", "/reports/fairness", "/reports/second-chance", "/reports/load", "/reports/funnel/leads?figure=received", "/reports/scoreboard", "/agreement", "/agreement?version=3", "/agreement/versions/2", "/agreement/versions/3/changes?with=2", "/nowhere",
 		"/nurture", "/nurture?overdue=yes", "/line", "/line?pool=south&page=more", "/people", "/why-not", "/why-not?member=ben&days=30",
 		"/targets", "/targets?quarter=2025-q4", "/targets?quarter=2026-q2",
 	}

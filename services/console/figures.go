@@ -32,7 +32,9 @@ type cell struct {
 	Beside, About string
 	// Unknown where there is nothing to divide by.
 	Unknown bool
-	value   float64
+	// To leads to the leads that it counted; empty = it cannot be asked which.
+	To    string
+	value float64
 }
 
 // column is one figure's name and formula.

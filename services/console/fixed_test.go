@@ -74,6 +74,7 @@ type fixed struct {
 	more chan struct{}
 	// asked are the requests for reports, watches and acts, as they came.
 	reports []*feedbackv1.GetReportRequest
+	counted []*feedbackv1.ListReportLeadsRequest
 	watches []uint64
 	accepts []*routingv1.AcceptRequest
 	rejects []*routingv1.RejectRequest
@@ -219,7 +220,7 @@ func (f *fixed) GetStatus(context.Context, *feedbackv1.GetStatusRequest) (*feedb
 }
 
 var funnelColumns = []*feedbackv1.Column{
-	{Name: "received", Unit: "leads", Formula: "Leads that came in and were kept."},
+	{Name: "received", Unit: "leads", Listed: true, Formula: "Leads that came in and were kept."},
 	{Name: "refused", Unit: "leads", Formula: "Leads refused at the door as spam or test."},
 	{Name: "duplicates", Unit: "deliveries", Formula: "Deliveries that repeated a submission."},
 	{Name: "mql", Unit: "leads", Formula: "Leads that ever reached MQL."},
@@ -259,6 +260,20 @@ func rowFrom(key string, cols []*feedbackv1.Column, values ...float64) *feedback
 		row.Figures = append(row.Figures, f)
 	}
 	return row
+}
+
+func (f *fixed) ListReportLeads(_ context.Context, ask *feedbackv1.ListReportLeadsRequest) (*feedbackv1.ListReportLeadsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.counted = append(f.counted, ask)
+	out := &feedbackv1.ListReportLeadsResponse{Leads: []*feedbackv1.CountedLead{
+		{LeadId: acceptedLead, State: "accepted", ReceivedAt: ago(2 * time.Hour), Owner: "ana", Value: 1},
+		{LeadId: waitingLead, State: "waiting", ReceivedAt: ago(3 * time.Hour), Value: 1},
+	}}
+	if ask.GetPageToken() == "" {
+		out.NextPageToken = waitingLead
+	}
+	return out, nil
 }
 
 func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (*feedbackv1.Report, error) {

@@ -51,7 +51,7 @@ func loadPages() (*pages, error) {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
 	p.byName["parts"] = shared
-	for _, name := range []string{"live", "leads", "lead", "decision", "nurture", "line", "people", "why", "moved", "disputes", "dispute", "newdispute", "intake", "report", "targets", "agreement", "changes", "signin", "fault"} {
+	for _, name := range []string{"live", "leads", "lead", "decision", "nurture", "line", "people", "why", "moved", "disputes", "dispute", "newdispute", "intake", "report", "counted", "targets", "agreement", "changes", "signin", "fault"} {
 		one, err := shared.Clone()
 		if err == nil {
 			one, err = one.ParseFS(templateFiles, "templates/"+name+".html")

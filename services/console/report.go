@@ -83,6 +83,8 @@ type reportView struct {
 	Chances  []chanceView
 	// NotListed counts the chances that are not shown.
 	NotListed int64
+	// listed says which figures lead to what they counted.
+	listed map[string]bool
 }
 
 // publishedView is a published figure beside the one here.
@@ -170,6 +172,10 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
 		Columns: columnsOf(got), Baseline: instant(got.GetBaseline()), AtBaseline: got.GetAtBaseline(), Earlier: ask.GetEarlier(),
 	}
+	view.listed = map[string]bool{}
+	for _, col := range got.GetColumns() {
+		view.listed[col.GetName()] = col.GetListed()
+	}
 	view.Frames = timeFrames(name, q, c.systemTime(st), !view.Baseline.IsZero())
 	view.AllTime = view.Frames[len(view.Frames)-1].To
 	for _, d := range dimensions {
@@ -187,9 +193,12 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 		view.Dimensions = append(view.Dimensions, choice{Key: d, Label: text, Chosen: d == q.Get("by") || d == "" && q.Get("by") == splits[name]})
 	}
 	for _, row := range got.GetRows() {
-		view.Rows = append(view.Rows, cellsOf(row, view.Columns))
+		one := cellsOf(row, view.Columns)
+		view.linked(one.Cells, q, row.GetKey())
+		view.Rows = append(view.Rows, one)
 	}
 	view.Total = cellsOf(got.GetTotal(), view.Columns)
+	view.linked(view.Total.Cells, q, "")
 	view.Total.Key = "Total"
 	view.Few = view.Total.Few || slices.ContainsFunc(view.Rows, func(r reportRow) bool { return r.Few })
 	for _, b := range got.GetBenchmarks() {
@@ -212,6 +221,35 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	view.persons(name, got)
 	c.render(w, r, http.StatusOK, "report", v.session, pageData{Title: title, Nav: name, Body: view})
 	return nil
+}
+
+// linked makes each figure of a row lead to the leads that it counted.
+func (v *reportView) linked(cells []cell, q url.Values, key string) {
+	for i, col := range v.Columns {
+		if cells[i].Unknown || cells[i].value == 0 || !v.listed[col.Name] {
+			continue
+		}
+		to := onlyAsked(q)
+		to.Set("figure", col.Name)
+		if key != "" {
+			to.Set("key", key)
+		}
+		cells[i].To = "/reports/" + v.Name + "/leads?" + to.Encode()
+	}
+}
+
+// questionFields are what a report's address says of its question.
+var questionFields = []string{"by", "pool", "definition", "horizon", "historical", "from", "to", "earlier"}
+
+// onlyAsked are the fields of a question alone.
+func onlyAsked(q url.Values) url.Values {
+	out := url.Values{}
+	for _, k := range questionFields {
+		if v := q.Get(k); v != "" {
+			out.Set(k, v)
+		}
+	}
+	return out
 }
 
 // persons fills in what the reports by person have besides figures.

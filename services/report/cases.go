@@ -137,11 +137,19 @@ func (b *query) leadCases(q Question) {
 	b.add(", " + now + ".value_minor AS value_minor, " + now + ".currency AS currency")
 	b.days(q, now, "won")
 	b.days(q, now, "lost")
+	if q.Definition != 0 {
+		for _, name := range []string{"mql", "sal", "sql"} {
+			instant(name+"_restated_at", kept, "rs."+name+"_at")
+		}
+	}
 	b.duplicates(q)
 	b.answer(q, kept)
 	b.leak(q, kept)
 	b.ease(q)
 	b.add(from)
+	if q.Definition != 0 {
+		b.add(" LEFT JOIN restated rs ON rs.lead_id = l.lead_id")
+	}
 	b.add(fmt.Sprintf(" LEFT JOIN member_places w ON w.member = %[1]s.owner AND w.from_at = (SELECT MAX(y.from_at) FROM member_places y WHERE y.member = %[1]s.owner AND y.from_at <= %[2]d)", now, q.until()))
 	b.add(" WHERE l.received_at IS NOT NULL")
 	if q.Past {
@@ -149,9 +157,6 @@ func (b *query) leadCases(q Question) {
 	}
 	if q.Frame != frameActivity {
 		b.add(q.within("l.received_at"))
-	}
-	if q.Definition != 0 {
-		b.add(fmt.Sprintf(" AND %s.definition = %d", now, q.Definition))
 	}
 	if !q.Historical {
 		b.add(" AND NOT l.historical")

@@ -21,6 +21,8 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	r := infoOf(q.Report)
 	metric, ok := find(r.metrics, name)
 	switch {
+	case ok && metric.restated && q.Definition == 0:
+		return nil, fault.New(fault.Invalid, "definition: %s is of a re-statement; say under which version of the agreement", metric.ID)
 	case !ok:
 		return nil, fault.New(fault.Invalid, "name: the report %s has no figure %q", q.Report, name)
 	case r.cases == "" || !metric.measure.listed():
@@ -64,7 +66,7 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	b.add(" GROUP BY c.lead_id ORDER BY c.lead_id LIMIT ?")
 	b.args = append(b.args, size+1)
 	out := &feedbackv1.ListReportLeadsResponse{}
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+	list := func(tx *sql.Tx) error {
 		minor := 1.0
 		if metric.Unit == unitMoney {
 			currency, err := s.currency(ctx, tx, r, asked)
@@ -94,6 +96,13 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 			out.Leads = append(out.Leads, l)
 		}
 		return rows.Err()
+	}
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		_, sequence, err := s.position(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return s.restating(ctx, tx, q, sequence, func() error { return list(tx) })
 	})
 	if err != nil {
 		return nil, s.fault("read", err)

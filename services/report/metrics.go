@@ -27,7 +27,9 @@ type Metric struct {
 	// measure computes it over the report's cases; the zero one is of a report that is
 	// counted by hand, by value.
 	measure measure
-	value   func(*tally) (v float64, known bool)
+	// restated says that it is there only where stages are re-stated.
+	restated bool
+	value    func(*tally) (v float64, known bool)
 }
 
 // SQL is the formula over the report's cases, in standard SQL; empty for a report that

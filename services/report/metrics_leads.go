@@ -68,7 +68,7 @@ func funnelReport() *info {
 	s.share("accept_rate", ownerSales, "leads offered and accepted divided by offered", offered, "accepted_at IS NOT NULL", "offered_at IS NOT NULL")
 	s.share("reject_rate", ownerSales, "leads offered and rejected at least once divided by offered", offered, "rejected_at IS NOT NULL", "offered_at IS NOT NULL")
 	s.share("win_rate", ownerSales, "won divided by won and lost together", closed, "won_at IS NOT NULL", "won_at IS NOT NULL OR lost_at IS NOT NULL")
-	return &info{name: reportFunnel, text: "How many leads came, how many reached each stage, and what became of them.", cases: casesLeads, metrics: s.metrics}
+	return &info{name: reportFunnel, text: "How many leads came, how many reached each stage, and what became of them.", cases: casesLeads, metrics: append(s.metrics, restatedMetrics()...)}
 }
 
 func responseReport() *info {

@@ -44,7 +44,8 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 	st.say("l2", start, &leadv1.DisputeOpened{DisputeId: "d1", Party: "sales", Claim: 1, Offer: 1, AgreementVersion: 1})
 	st.say("l2", start, &leadv1.FeedbackGiven{Member: "ana", Phrases: []string{"too much paper"}})
 	refill(t, s, st.events, 1)
-	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start))
+	r := NewReports(s, st, fixedStatus{}, clock.NewVirtual(start))
+	r.Under = byEmployees
 	r.InForce = agreedRules(t)
 	shown := 0
 	for _, name := range ReportNames() {
@@ -52,7 +53,11 @@ func TestEveryColumnIsInTheCatalogue(t *testing.T) {
 		if byPerson(name) {
 			by = ""
 		}
-		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: name, By: by})
+		version := int64(0)
+		if name == reportFunnel {
+			version = 1
+		}
+		got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: name, By: by, Definition: version})
 		if err != nil {
 			t.Fatal(err)
 		}

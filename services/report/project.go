@@ -68,11 +68,14 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 	}))
 }
 
+// tables are all of them but the position.
+var tables = []string{
+	"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
+	"touches", "rejections", "feedback", "disputes", "member_places", "standings", "courses",
+}
+
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {
-	for _, table := range []string{
-		"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
-		"touches", "rejections", "feedback", "disputes", "member_places", "standings", "courses",
-	} {
+	for _, table := range tables {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}

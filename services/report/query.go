@@ -2,7 +2,9 @@ package report
 
 import (
 	"context"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -30,11 +32,39 @@ type Reports struct {
 	// were away; nil = none was, and nobody.
 	InForce agreement.Standing
 	Away    agreement.Away
+	// Under judges leads under a version of the agreement; nil = there is no such version.
+	Under func(version int64) Judge
+	// Logger hears what took long; nil = nobody does.
+	Logger *slog.Logger
+	log    Records
+	known  *known
+	// rebuilding is held while the read model is folded anew.
+	rebuilding sync.Mutex
+	// restating guards what the last re-statement came to.
+	restating sync.Mutex
+	lastFor   restatedFor
+	last      restated
 }
 
 // NewReports makes the ReportService.
-func NewReports(store *Store, status Status, c clock.Clock) *Reports {
-	return &Reports{store: store, status: status, clock: c}
+func NewReports(store *Store, log Records, status Status, c clock.Clock) *Reports {
+	return &Reports{store: store, log: log, known: newKnown(log), status: status, clock: c}
+}
+
+// Close lets go of what is kept for the next question; it is called once, last.
+func (r *Reports) Close() error { return r.known.close() }
+
+// on calls f with the tables that a question is asked of: those that serve, or those of
+// what was known at an instant.
+func (r *Reports) on(ctx context.Context, q Question, f func(*Store) error) error {
+	if q.KnownAt.IsZero() {
+		return f(r.store)
+	}
+	ledgerID, _, err := r.store.position(ctx, r.store.read)
+	if err != nil {
+		return r.store.fault("read", err)
+	}
+	return r.known.ask(ctx, ledgerID, q.KnownAt, r.clock.Now(), r.Logger, f)
 }
 
 // GetReport computes one report.
@@ -43,7 +73,11 @@ func (r *Reports) GetReport(ctx context.Context, req *feedbackv1.GetReportReques
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.store.Report(ctx, q)
+	var out *feedbackv1.Report
+	err = r.on(ctx, q, func(s *Store) (err error) {
+		out, err = s.Report(ctx, q)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +102,18 @@ func (r *Reports) asked(ctx context.Context, req *feedbackv1.GetReportRequest) (
 		q.Year = r.Year()
 	}
 	q.InForce, q.Away = r.InForce, r.Away
-	// Reports look at what happened, not at whom to blame: people by their names are
-	// for those who lead them, and for themselves.
-	if actor, ok := access.From(ctx); ok && !actor.Has(access.Manager, access.Operator, access.Auditor, access.Arbiter) {
-		q.Viewer = actor.Handle
-	}
+	q.Viewer, q.Restate = viewer(ctx), r.restate
 	return q, baseline, nil
+}
+
+// viewer is who asks, if they see no names of others; empty = they do. Reports look at
+// what happened, not at whom to blame: people by their names are for those who lead
+// them, and for themselves.
+func viewer(ctx context.Context) string {
+	if actor, ok := access.From(ctx); ok && !actor.Has(access.Manager, access.Operator, access.Auditor, access.Arbiter) {
+		return actor.Handle
+	}
+	return ""
 }
 
 // ListReportLeads lists what one figure of a report counted.
@@ -87,7 +127,12 @@ func (r *Reports) ListReportLeads(ctx context.Context, req *feedbackv1.ListRepor
 	if err != nil {
 		return nil, err
 	}
-	return r.store.counted(ctx, q, req.GetName(), req.GetKey(), pageSize(req.GetPageSize()), req.GetPageToken())
+	var out *feedbackv1.ListReportLeadsResponse
+	err = r.on(ctx, q, func(s *Store) (err error) {
+		out, err = s.counted(ctx, q, req.GetName(), req.GetKey(), pageSize(req.GetPageSize()), req.GetPageToken())
+		return err
+	})
+	return out, err
 }
 
 // ListMetrics answers the catalogue.

@@ -267,7 +267,7 @@ func TestGetStatus(t *testing.T) {
 	if err := s.Apply(context.Background(), m.events); err != nil {
 		t.Fatal(err)
 	}
-	got, err := NewReports(s, fixedStatus{}, m.clock).GetStatus(context.Background(), &feedbackv1.GetStatusRequest{})
+	got, err := NewReports(s, nil, fixedStatus{}, m.clock).GetStatus(context.Background(), &feedbackv1.GetStatusRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,26 +278,28 @@ func TestGetStatus(t *testing.T) {
 }
 
 func TestGetReportChecksWhatIsAsked(t *testing.T) {
-	r := NewReports(openStore(t), fixedStatus{}, clock.NewVirtual(start))
+	r := NewReports(openStore(t), nil, fixedStatus{}, clock.NewVirtual(start))
 	for name, req := range map[string]*feedbackv1.GetReportRequest{
-		"there is no report":            {Report: "weather"},
-		"cannot be split by":            {Report: "funnel", By: "person; DROP TABLE leads"},
-		"before it begins":              {Report: "funnel", From: timestamppb.New(start), To: timestamppb.New(start)},
-		"counted from 1":                {Report: "funnel", Definition: -1},
-		"between 1 and 3650":            {Report: "response", HorizonDays: 4000},
-		"funnel, response, definitions": {Report: ""},
-		"persona, person, team, ":       {Report: "response", By: "company"},
+		"there is no report":             {Report: "weather"},
+		"cannot be split by":             {Report: "funnel", By: "person; DROP TABLE leads"},
+		"before it begins":               {Report: "funnel", From: timestamppb.New(start), To: timestamppb.New(start)},
+		"counted from 1":                 {Report: "funnel", Definition: -1},
+		"re-stated in the report funnel": {Report: "response", Definition: 1},
+		"has no version 4":               {Report: "funnel", Definition: 4},
+		"between 1 and 3650":             {Report: "response", HorizonDays: 4000},
+		"funnel, response, definitions":  {Report: ""},
+		"persona, person, team, ":        {Report: "response", By: "company"},
 	} {
 		_, err := r.GetReport(context.Background(), req)
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v: %v; want a fault that says %q", req, err, name)
 		}
 	}
-	got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: "funnel", From: timestamppb.New(start), Definition: 4, AsOf: timestamppb.New(start)})
+	got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: "funnel", From: timestamppb.New(start), Where: []string{"definition=4"}, AsOf: timestamppb.New(start)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "Leads received from 2026-03-02 09:00 UTC on that version 4 of the agreement qualified first, imported history left out. What occurred after 2026-03-02 09:00 UTC does not count."; got.GetPopulation() != want {
+	if want := "Leads received from 2026-03-02 09:00 UTC on, only with definition 4, imported history left out. What occurred after 2026-03-02 09:00 UTC does not count."; got.GetPopulation() != want {
 		t.Errorf("population %q\n      want %q", got.GetPopulation(), want)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -42,15 +41,12 @@ func (s *Store) definitions(ctx context.Context, tx *sql.Tx, q Question, into ma
 	if q.By == "" {
 		for _, p := range periods {
 			// A version that was in force is shown even if it decided nobody.
-			if (q.Definition == 0 || q.Definition == p.version) && (q.To.IsZero() || p.from.Before(q.To)) && (p.to.IsZero() || q.From.Before(p.to)) {
+			if (q.To.IsZero() || p.from.Before(q.To)) && (p.to.IsZero() || q.From.Before(p.to)) {
 				into[strconv.FormatInt(p.version, 10)] = &tally{}
 			}
 		}
 	}
-	var changes []change
-	if q.Definition == 0 {
-		changes = changesOf(periods, q)
-	}
+	changes := changesOf(periods, q)
 	windows := make([][2]tally, len(changes))
 	err = s.decidedLeads(ctx, tx, q, func(l *decidedLead) {
 		t := into[l.key]
@@ -171,9 +167,6 @@ func changesOf(periods []period, q Question) []change {
 
 // decidedLeads reads the leads that some version has decided.
 func (s *Store) decidedLeads(ctx context.Context, tx *sql.Tx, q Question, each func(*decidedLead)) error {
-	// Here the version that decided first is what counts, not the one that qualified.
-	limit := q.Definition
-	q.Definition = 0
 	key := "CAST(c.decided_by AS TEXT)"
 	if q.By != "" && !timed(q.By) {
 		key = "c." + q.By
@@ -182,9 +175,6 @@ func (s *Store) decidedLeads(ctx context.Context, tx *sql.Tx, q Question, each f
 	b.add("SELECT " + key + ", c.decided_by, c.received_at, c.mql_at, c.sal_at, c.sql_at, c.returned_at, c.offered_at, c.accepted_at FROM (")
 	b.cases(&info{cases: casesLeads}, q)
 	b.add(") c WHERE c.decided_at IS NOT NULL")
-	if limit != 0 {
-		b.add(fmt.Sprintf(" AND c.decided_by = %d", limit))
-	}
 	rows, err := tx.QueryContext(ctx, s.dialect.places(b.text.String()), b.args...)
 	if err != nil {
 		return err

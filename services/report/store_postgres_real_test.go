@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/user"
@@ -14,6 +15,12 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"pgregory.net/rapid"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 )
 
 // TestStoreOnPostgreSQL runs the same suite on a server of its own.
@@ -49,6 +56,77 @@ func TestStoreOnPostgreSQL(t *testing.T) {
 		})
 		return s
 	})
+}
+
+// The catalogue's SQL, word for word as it is shown, answers on PostgreSQL what the
+// report says of the same cases.
+func TestPostgresAnswersTheCatalogue(t *testing.T) {
+	address := startPostgres(t)
+	ctx := context.Background()
+	s, err := Open(ctx, address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	asked, known := map[string]int{}, map[string]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		st := drawStory(rt)
+		refill(rt, s, st.events, 50)
+		for _, r := range reports {
+			if r.cases == "" {
+				continue
+			}
+			req := &feedbackv1.GetReportRequest{Report: r.name, Historical: true, Frame: rapid.SampledFrom([]string{frameCohort, frameActivity}).Draw(rt, "frame")}
+			if rapid.Bool().Draw(rt, "past") {
+				req.AsOf = timestamppb.New(start.Add(24 * time.Hour))
+			}
+			q, err := question(req, far)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			r = r.of(q)
+			report, err := s.Report(ctx, q)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			for i, m := range r.metrics {
+				if m.measure.by == byLow || m.measure.by == byHigh {
+					continue // said in words
+				}
+				b := &query{}
+				b.add("SELECT CAST(" + m.SQL() + " AS DOUBLE PRECISION) FROM (")
+				b.cases(r, q)
+				b.add(") c")
+				var got sql.NullFloat64
+				if err := s.read.QueryRowContext(ctx, s.dialect.places(b.text.String()), b.args...).Scan(&got); err != nil {
+					rt.Fatalf("%s: %v\n%s", m.ID, err, m.SQL())
+				}
+				figure := report.GetTotal().GetFigures()[i]
+				if got.Valid == figure.GetUnknown() || math.Abs(got.Float64-figure.GetValue()) > 1e-6*max(1, math.Abs(got.Float64)) && got.Valid {
+					rt.Fatalf("%s: PostgreSQL says %v, the report %v\n%s", m.ID, got, figure, m.SQL())
+				}
+				asked[m.ID]++
+				if got.Valid && got.Float64 != 0 {
+					known[m.ID]++
+				}
+			}
+		}
+	})
+	for _, m := range Catalogue() {
+		if m.SQL() == "" || m.restated || m.measure.by == byLow || m.measure.by == byHigh {
+			continue
+		}
+		if asked[m.ID] == 0 {
+			t.Errorf("%s was never asked", m.ID)
+		}
+		if known[m.ID] == 0 {
+			t.Logf("%s was nought or unknown in every story", m.ID)
+		}
+	}
 }
 
 // startPostgres starts a server in a folder of its own, reached by a socket only.

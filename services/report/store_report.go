@@ -30,8 +30,12 @@ type Question struct {
 	// asked for: what occurred later does not count then.
 	AsOf time.Time
 	Past bool
-	// Definition limits the report to leads that this version qualified first.
+	// KnownAt is the instant up to which what was known counts; zero = all that is.
+	KnownAt time.Time
+	// Definition is the version of the agreement under which stages are re-stated beside
+	// what was stated; 0 = none. Restate answers how.
 	Definition int64
+	Restate    func(ctx context.Context, q Question, sequence uint64) (restated, error)
 	Horizon    time.Duration
 	Historical bool
 	// Pool limits the reports on turns to one; empty = all.
@@ -80,8 +84,8 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 		return q, fault.New(fault.Invalid, "frame: the report %s counts cohorts only", q.Report)
 	case infoOf(q.Report).cases == "" && len(req.GetWhere()) > 0 && q.Report != reportDefinitions:
 		return q, fault.New(fault.Invalid, "where: the report %s counts all leads; others are limited by it", q.Report)
-	case q.Report == reportFairness && q.Definition != 0:
-		return q, fault.New(fault.Invalid, "definition: the report %s counts turns, whatever qualified their leads", q.Report)
+	case q.Report != reportFunnel && q.Definition != 0:
+		return q, fault.New(fault.Invalid, "definition: stages are re-stated in the report %s alone; leads that a version qualified are where definition=%d", reportFunnel, q.Definition)
 	case q.Report == reportFairness && q.Historical:
 		return q, fault.New(fault.Invalid, "historical: imported history had no turns")
 	case q.Pool != "" && q.Report != reportFairness && q.Report != reportSecondChance:
@@ -123,6 +127,14 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 		days = defaultHorizonDays
 	}
 	q.Horizon = time.Duration(days) * 24 * time.Hour
+	if req.GetKnownAt() != nil {
+		// As it would have been answered then.
+		q.KnownAt = req.GetKnownAt().AsTime()
+		q.AsOf = q.KnownAt
+		if q.KnownAt.After(now) {
+			return q, fault.New(fault.Invalid, "known_at: %s is still to come; it is %s", moment(q.KnownAt), moment(now))
+		}
+	}
 	if req.GetAsOf() != nil {
 		q.AsOf, q.Past = req.GetAsOf().AsTime(), true
 	}
@@ -140,7 +152,7 @@ func (q *Question) startAt(baseline time.Time) {
 
 // Report computes a report on one unchanging state of the tables.
 func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, error) {
-	ms := metricsOf(q.Report)
+	ms := infoOf(q.Report).of(q).metrics
 	out := &feedbackv1.Report{
 		Report: q.Report, AsOf: timestamppb.New(q.AsOf), Definition: q.Definition,
 		Columns: columnsOf(ms), Population: q.population(), Frame: q.Frame, Zone: q.Year.Zone.String(),
@@ -150,6 +162,9 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 	}
 	if !q.To.IsZero() {
 		out.To = timestamppb.New(q.To)
+	}
+	if !q.KnownAt.IsZero() {
+		out.KnownAt = timestamppb.New(q.KnownAt)
 	}
 	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
 		var log string
@@ -165,8 +180,8 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 		case reportLoad:
 			return s.loads(ctx, tx, q, out)
 		}
-		if r := infoOf(q.Report); r.cases != "" {
-			return s.measured(ctx, tx, r, q, out)
+		if r := infoOf(q.Report).of(q); r.cases != "" {
+			return s.restating(ctx, tx, q, out.Sequence, func() error { return s.measured(ctx, tx, r, q, out) })
 		}
 		tallies := map[string]*tally{}
 		if err = s.definitions(ctx, tx, q, tallies, out); err != nil {
@@ -234,12 +249,6 @@ func (q Question) population() string {
 	case !q.To.IsZero():
 		fmt.Fprintf(&b, " before %s", moment(q.To))
 	}
-	switch {
-	case q.Definition != 0 && q.Report == reportDefinitions:
-		fmt.Fprintf(&b, " that version %d of the agreement decided first", q.Definition)
-	case q.Definition != 0:
-		fmt.Fprintf(&b, " that version %d of the agreement qualified first", q.Definition)
-	}
 	for _, name := range sortedFilters(q.Where) {
 		fmt.Fprintf(&b, ", only with %s %s", name, strings.Join(q.Where[name], " or "))
 	}
@@ -259,6 +268,12 @@ func (q Question) population() string {
 	}
 	if q.Report == reportDefinitions {
 		b.WriteString(", refused ones and those that nothing decided yet left out. A lead belongs to the version that decided it first, whatever later ones made of it, so that no lead counts twice. Leads of an older version have had more time to get on")
+	}
+	if q.Definition != 0 {
+		fmt.Fprintf(&b, ". Beside the stages as they were stated stands what version %d of the agreement would have made of the same leads, judged whenever something became known of them", q.Definition)
+	}
+	if !q.KnownAt.IsZero() {
+		fmt.Fprintf(&b, ". What became known after %s does not count", moment(q.KnownAt))
 	}
 	if q.Past {
 		fmt.Fprintf(&b, ". What occurred after %s does not count", moment(q.AsOf))
@@ -285,10 +300,8 @@ type selection struct {
 
 func (q Question) selection() selection {
 	sel := selection{from: "leads l", until: math.MaxInt64}
-	now := "l" // where moving columns are
 	if q.Past {
 		sel.until = nanos(q.AsOf)
-		now = "h"
 		sel.from += " JOIN standings h ON h.lead_id = l.lead_id AND h.from_at =" +
 			" (SELECT MAX(x.from_at) FROM standings x WHERE x.lead_id = l.lead_id AND x.from_at <= ?)"
 		sel.args = append(sel.args, sel.until)
@@ -306,9 +319,6 @@ func (q Question) selection() selection {
 	}
 	if !q.To.IsZero() {
 		add("l.received_at < ?", nanos(q.To))
-	}
-	if q.Definition != 0 {
-		add(now+".definition = ?", q.Definition)
 	}
 	if !q.Historical {
 		where = append(where, "NOT l.historical")

@@ -108,7 +108,7 @@ func answersAsLaidDown(t *testing.T, s *Store) {
 	st.say("l1", start.Add(2*day), &leadv1.FeedbackGiven{Member: "ana", Interest: 4, Talk: "open"})
 	st.say("l1", start.Add(10*day), &leadv1.FeedbackGiven{Member: "ana", Interest: 4, Talk: "open", Why: []string{"fits"}})
 	refill(t, s, st.events, 10)
-	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start.Add(20*day)))
+	r := NewReports(s, &story{}, fixedStatus{}, clock.NewVirtual(start.Add(20*day)))
 	r.InForce = agreedRules(t)
 	for _, test := range []struct {
 		after                         time.Duration
@@ -376,7 +376,7 @@ func TestNobodyElseIsNamed(t *testing.T) {
 		st.say(id, start.Add(time.Hour), &leadv1.OfferAccepted{Member: member, Offer: 1})
 	}
 	refill(t, s, st.events, 10)
-	r := NewReports(s, fixedStatus{}, clock.NewVirtual(start.Add(2*time.Hour)))
+	r := NewReports(s, &story{}, fixedStatus{}, clock.NewVirtual(start.Add(2*time.Hour)))
 	r.InForce = agreedRules(t)
 	for _, test := range []struct{ report, by string }{{reportSLA, "holder"}, {reportSLA, "person"}, {reportHygiene, "person"}} {
 		for who, want := range map[string][]string{access.Sales: {"ana", othersKey}, access.Manager: {"ana", "ben"}} { // any order: each by itself

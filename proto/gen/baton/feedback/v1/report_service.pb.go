@@ -41,7 +41,7 @@ type GetReportRequest struct {
 	// End of the period, which does not belong to it; absent = open.
 	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
 	// Re-state stages under this version of the agreement: what it would have made of
-	// the same leads stands beside what was stated; 0 = as stated.
+	// the same leads stands beside what was stated, in the report funnel; 0 = as stated.
 	Definition int64 `protobuf:"varint,5,opt,name=definition,proto3" json:"definition,omitempty"`
 	// Days within which an answer counts; 0 = 30.
 	HorizonDays int32 `protobuf:"varint,6,opt,name=horizon_days,json=horizonDays,proto3" json:"horizon_days,omitempty"`
@@ -197,7 +197,7 @@ type Report struct {
 	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
 	// End of the population.
 	To *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
-	// Version of the agreement it is limited to; 0 = all.
+	// Version of the agreement under which stages are re-stated; 0 = none is.
 	Definition int64 `protobuf:"varint,5,opt,name=definition,proto3" json:"definition,omitempty"`
 	// Rows by key.
 	Rows []*ReportRow `protobuf:"bytes,6,rep,name=rows,proto3" json:"rows,omitempty"`
@@ -1801,7 +1801,7 @@ type ViewColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// "text", "integer", "number", "instant" or "boolean".
+	// "text", "integer", "number", "instant" (UTC) or "boolean".
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// What it holds, with its unit.
 	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
@@ -2252,16 +2252,16 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\x0fRebuildResponse\x12\x16\n" +
 	"\x06folded\x18\x01 \x01(\x04R\x06folded\x12\x0e\n" +
 	"\x02of\x18\x02 \x01(\x04R\x02of\x12\x12\n" +
-	"\x04done\x18\x03 \x01(\bR\x04done2\x9c\x06\n" +
+	"\x04done\x18\x03 \x01(\bR\x04done2\xdf\x06\n" +
 	"\rReportService\x12m\n" +
 	"\tGetReport\x12#.baton.feedback.v1.GetReportRequest\x1a\x19.baton.feedback.v1.Report\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/reports/{report}\x12n\n" +
 	"\tGetStatus\x12#.baton.feedback.v1.GetStatusRequest\x1a$.baton.feedback.v1.GetStatusResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/status\x12u\n" +
 	"\vListMetrics\x12%.baton.feedback.v1.ListMetricsRequest\x1a&.baton.feedback.v1.ListMetricsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/metrics\x12\x90\x01\n" +
 	"\x0fListReportLeads\x12).baton.feedback.v1.ListReportLeadsRequest\x1a*.baton.feedback.v1.ListReportLeadsResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/reports/{report}/leads\x12m\n" +
-	"\tListViews\x12#.baton.feedback.v1.ListViewsRequest\x1a$.baton.feedback.v1.ListViewsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/views\x12]\n" +
+	"\tListViews\x12#.baton.feedback.v1.ListViewsRequest\x1a$.baton.feedback.v1.ListViewsResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/views\x12~\n" +
 	"\n" +
-	"ExportView\x12$.baton.feedback.v1.ExportViewRequest\x1a%.baton.feedback.v1.ExportViewResponse\"\x000\x01\x12T\n" +
-	"\aRebuild\x12!.baton.feedback.v1.RebuildRequest\x1a\".baton.feedback.v1.RebuildResponse\"\x000\x01BCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
+	"ExportView\x12$.baton.feedback.v1.ExportViewRequest\x1a%.baton.feedback.v1.ExportViewResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/views/{view}/rows0\x01\x12v\n" +
+	"\aRebuild\x12!.baton.feedback.v1.RebuildRequest\x1a\".baton.feedback.v1.RebuildResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/reports:rebuild0\x01BCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
 	file_baton_feedback_v1_report_service_proto_rawDescOnce sync.Once

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+)
+
+func reportMetrics() *cobra.Command {
+	return &cobra.Command{
+		Use:   "metrics [NAME]",
+		Short: "Every figure of every report: what it is called, its unit, who answers for it, and its formula",
+		Long: `Lists the catalogue of figures: what to cite, the unit, the party that answers for
+it, the formula in words and in SQL over the cases of the report, and over which leads.
+No report shows a figure that is not in it.`,
+		Example: "  baton report metrics\n  baton report metrics funnel\n  baton report metrics funnel --format json",
+		Args:    between(0, "NAME"),
+		RunE: client(func(c *call) error {
+			req := &feedbackv1.ListMetricsRequest{}
+			if len(c.args) > 0 {
+				req.Report = c.args[0]
+			}
+			got, err := feedbackv1.NewReportServiceClient(c.conn).ListMetrics(c.ctx, req)
+			if err != nil {
+				return err
+			}
+			out := c.cmd.OutOrStdout()
+			if c.format == formatJSON {
+				return writeMessage(out, got)
+			}
+			for i, r := range got.GetReports() {
+				if i > 0 {
+					fmt.Fprintln(out)
+				}
+				fmt.Fprintf(out, "%s: %s\n", cell(r.GetReport()), cell(r.GetText()))
+				if r.GetCases() != "" {
+					fmt.Fprintf(out, "One case is one %s.\n", cell(r.GetCases()))
+				}
+				if len(r.GetDimensions()) > 0 {
+					fmt.Fprintf(out, "It is split by %s.\n", cell(strings.Join(r.GetDimensions(), ", ")))
+				}
+				fmt.Fprintln(out)
+				t := table{head: []string{"FIGURE", "UNIT", "OWNER", "FORMULA", "OVER", "SQL"}, most: 36}
+				for _, m := range r.GetColumns() {
+					t.add(m.GetId(), m.GetUnit(), m.GetOwner(), m.GetFormula(), m.GetPopulation(), dash(m.GetSql()))
+				}
+				if err := t.write(out); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+	}
+}
+
+func reportLeads() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "leads REPORT --name FIGURE",
+		Short: "The leads that a figure of a report counted",
+		Long: `Lists what one figure of a report counted: the very condition of the figure over the
+very leads, so that what the list adds up to is the figure. --key chooses a row of the
+report, by what stands in its first column; else it is the total. The other flags are
+those of the report.`,
+		Example: "  baton report leads funnel --name won\n  baton report leads funnel --by source --key web --name won --from 2026-01-01",
+		Args:    exactly("REPORT"),
+	}
+	ask := questionFlags(cmd)
+	name := cmd.Flags().String("name", "", "figure, as baton report metrics names it behind the dot")
+	key := cmd.Flags().String("key", "", "row of the report (default the total)")
+	limit := cmd.Flags().Int("limit", defaultList, "list at most so many")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		question, err := ask(args[0])
+		if err != nil {
+			return err
+		}
+		req := &feedbackv1.ListReportLeadsRequest{Report: args[0], Question: question, Name: strings.TrimPrefix(*name, args[0]+"."), Key: *key}
+		switch {
+		case req.GetName() == "":
+			return misused(cmd, "--name says which figure: baton report metrics %s lists them", args[0])
+		case *limit < 1:
+			return misused(cmd, "--limit is a whole number from 1")
+		case req.GetKey() != "" && question.GetBy() == "":
+			return misused(cmd, "--key is a row of a report that is split: say by what, with --by")
+		}
+		return client(func(c *call) error { return c.reportLeads(req, *limit) })(cmd, args)
+	}
+	return cmd
+}
+
+// defaultList is how many entries a list shows where nothing else is asked for.
+const defaultList = 50
+
+func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) error {
+	ctx, cancel := c.patient(req.GetQuestion())
+	defer cancel()
+	all := &feedbackv1.ListReportLeadsResponse{}
+	for {
+		req.PageSize = int32(min(limit-len(all.GetLeads()), mostAtOnce)) // #nosec G115 -- at most mostAtOnce
+		page, err := feedbackv1.NewReportServiceClient(c.conn).ListReportLeads(ctx, req)
+		if err != nil {
+			return err
+		}
+		all.Leads = append(all.Leads, page.GetLeads()...)
+		all.NextPageToken = page.GetNextPageToken()
+		if all.GetNextPageToken() == "" || len(all.GetLeads()) >= limit {
+			break
+		}
+		req.PageToken = all.GetNextPageToken()
+	}
+	out := c.cmd.OutOrStdout()
+	if c.format == formatJSON {
+		return writeMessage(out, all)
+	}
+	if len(all.GetLeads()) == 0 {
+		_, err := fmt.Fprintln(out, "The figure counted no lead. baton report shows all of them with the same flags.")
+		return err
+	}
+	t := table{head: []string{"LEAD", "STATE", "RECEIVED", "OWNER", "VALUE"}}
+	for _, l := range all.GetLeads() {
+		t.add(l.GetLeadId(), l.GetState(), stamp(l.GetReceivedAt()), dash(l.GetOwner()), figureText(&feedbackv1.Figure{Value: l.GetValue()}, unitNumber))
+	}
+	if err := t.write(out); err != nil {
+		return err
+	}
+	if all.GetNextPageToken() != "" {
+		_, err := fmt.Fprintf(out, "There are more; --limit %d shows as many.\n", 2*limit)
+		return err
+	}
+	return nil
+}

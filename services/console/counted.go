@@ -1,0 +1,80 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+)
+
+// countedView is what a figure of a report counted.
+type countedView struct {
+	Report, Figure, Key, By string
+	// Back leads to the report, Next and First to other pages; empty where there is none.
+	Back, Next, First string
+	Leads             []countedRow
+}
+
+type countedRow struct {
+	ID, State, Owner, Value string
+	Received                time.Time
+}
+
+// showCounted lists the leads that a figure of a report counted.
+func (c *console) showCounted(w http.ResponseWriter, r *http.Request, v *visit) error {
+	name := r.PathValue("name")
+	title, ok := reportTitles[name]
+	if !ok {
+		return status.Error(codes.NotFound, "There is no such report. The menu above leads to all there are.")
+	}
+	q := r.URL.Query()
+	ask, err := reportRequest(name, q)
+	if err != nil {
+		return err
+	}
+	got, err := v.reports.ListReportLeads(r.Context(), &feedbackv1.ListReportLeadsRequest{
+		Report: name, Question: ask, Name: q.Get("figure"), Key: q.Get("key"), PageSize: leadsShown, PageToken: q.Get("page"),
+	})
+	if err != nil {
+		return err
+	}
+	view := countedView{Report: title, Figure: label(q.Get("figure")), Key: q.Get("key"), By: q.Get("by"), Back: withQuery("/reports/"+name, onlyAsked(q))}
+	for _, l := range got.GetLeads() {
+		view.Leads = append(view.Leads, countedRow{
+			ID: l.GetLeadId(), State: l.GetState(), Owner: l.GetOwner(), Received: instant(l.GetReceivedAt()),
+			Value: strconv.FormatFloat(l.GetValue(), 'f', -1, 64),
+		})
+	}
+	page := func(token string) string {
+		to := onlyAsked(q)
+		for _, k := range []string{"figure", "key"} {
+			if text := q.Get(k); text != "" {
+				to.Set(k, text)
+			}
+		}
+		if token != "" {
+			to.Set("page", token)
+		}
+		return withQuery("/reports/"+name+"/leads", to)
+	}
+	if token := got.GetNextPageToken(); token != "" {
+		view.Next = page(token)
+	}
+	if q.Get("page") != "" {
+		view.First = page("")
+	}
+	c.render(w, r, http.StatusOK, "counted", v.session, pageData{Title: title, Nav: name, Body: view})
+	return nil
+}
+
+func withQuery(path string, q url.Values) string {
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
+}
