@@ -121,6 +121,9 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 			}
 			want := log.Count(again)
 			equalRow(rt, q, got.GetTotal(), want[recount.Total])
+			if n, most := got.GetTotal().GetCases(), want[recount.Total].AtMost; q.Frame == frameActivity && n > int64(most) {
+				rt.Fatalf("%s: %d cases, and something happened to %d leads", asked(q), n, most)
+			}
 			delete(want, recount.Total)
 			for _, row := range got.GetRows() {
 				w := want[row.GetKey()]
