@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,8 +29,12 @@ type countedRow struct {
 // showCounted lists the leads that a figure of a report counted.
 func (c *console) showCounted(w http.ResponseWriter, r *http.Request, v *visit) error {
 	name := r.PathValue("name")
-	title, ok := reportTitles[name]
-	if !ok {
+	title := reportTitle(name)
+	catalogue, err := v.reports.ListMetrics(r.Context(), &feedbackv1.ListMetricsRequest{})
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(catalogue.GetReports(), func(one *feedbackv1.ReportInfo) bool { return one.GetReport() == name }) {
 		return status.Error(codes.NotFound, "There is no such report. The menu above leads to all there are.")
 	}
 	q := r.URL.Query()

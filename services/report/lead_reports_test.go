@@ -289,7 +289,7 @@ func conversionKeepsVersions(t *testing.T, s *Store) {
 		refill(t, s, st.events, 5)
 		r := asked(t, s, &feedbackv1.GetReportRequest{Report: reportConversion}, now)
 		holds(t, "version 1", rowNamed(t, r, "1"), first)
-		holds(t, "version 1 alone", asked(t, s, &feedbackv1.GetReportRequest{Report: reportConversion, Definition: 1}, now).GetTotal(), first)
+		holds(t, "version 1 alone", asked(t, s, &feedbackv1.GetReportRequest{Report: reportConversion, Where: []string{"definition=1"}}, now).GetTotal(), first)
 		rows := 1
 		if later {
 			rows = 2

@@ -36,6 +36,9 @@ type Row struct {
 	Cases int
 	// Figures by name; NaN = there is none.
 	Figures map[string]float64
+	// AtMost are the cases of the total of activity, if whatever happened makes one, the
+	// end of the horizon included.
+	AtMost int
 	// Leads are those that a figure counted, each with how much of it.
 	Leads map[string]map[string]float64
 
@@ -118,6 +121,9 @@ func (l *Log) put(rows map[string]*Row, q Question, s *lead, key string, in func
 	found, seconds := s.funnel(q, in), -1.0
 	if q.Report == "response" {
 		found, seconds = s.response(q, in)
+	}
+	if key == Total && (len(found) > 0 || slices.ContainsFunc(s.happened, in) || in(s.received.Add(q.Horizon))) {
+		rows[Total].AtMost++
 	}
 	if len(found) == 0 && (q.Activity || q.Report == "response") {
 		return
