@@ -121,7 +121,7 @@ func (s *Store) copyTable(ctx context.Context, from, to *sql.Tx, table string) e
 	if err != nil {
 		return err
 	}
-	defer many.Close()
+	defer func() { _ = many.Close() }()
 	var values []any
 	for rows.Next() {
 		one := make([]any, len(columns))

@@ -84,11 +84,9 @@ func drawQuestion(rt *rapid.T, st *story) (Question, recount.Question) {
 	if rapid.Bool().Draw(rt, "past") {
 		req.AsOf = instant("as of")
 	}
-	for _, w := range rapid.SampledFrom([][]string{
+	req.Where = append(req.Where, rapid.SampledFrom([][]string{
 		nil, nil, nil, {"source=web"}, {"country=DE", "country=(none)"}, {"person=ana", "person=ben", "pool=inside"}, {"team=north"}, {"nurtured=nurtured"}, {"size=10-49", "size=1-9"},
-	}).Draw(rt, "where") {
-		req.Where = append(req.Where, w)
-	}
+	}).Draw(rt, "where")...)
 	q, err := question(req, now)
 	if err != nil {
 		rt.Fatal(err)

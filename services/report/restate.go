@@ -143,7 +143,7 @@ func (s *Store) restating(ctx context.Context, tx *sql.Tx, q Question, sequence 
 	if err != nil {
 		return err
 	}
-	defer insert.Close()
+	defer func() { _ = insert.Close() }()
 	for _, id := range slices.Sorted(maps.Keys(leads)) {
 		at := leads[id]
 		if _, err := insert.ExecContext(ctx, id, (*instantColumn)(&at[0]), (*instantColumn)(&at[1]), (*instantColumn)(&at[2])); err != nil {

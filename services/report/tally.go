@@ -3,7 +3,6 @@ package report
 import (
 	"math"
 	"slices"
-	"time"
 )
 
 // tally is what one row of a report has counted. All of it adds up: the tally of
@@ -16,9 +15,7 @@ type tally struct {
 	won, lost, open                  int64
 	returned                         int64
 
-	upTo1h, from1hTo24h, over24h, never, unanswered int64
-	// seconds to the first answer, among those answered within the horizon; in the
-	// report on definitions from the first offer to the first acceptance.
+	// seconds from the first offer to the first acceptance.
 	seconds []float64
 	ordered bool
 
@@ -45,38 +42,9 @@ func (t *tally) add(o *tally) {
 	t.lost += o.lost
 	t.open += o.open
 	t.returned += o.returned
-	t.upTo1h += o.upTo1h
-	t.from1hTo24h += o.from1hTo24h
-	t.over24h += o.over24h
-	t.never += o.never
-	t.unanswered += o.unanswered
 	t.seconds = append(t.seconds, o.seconds...)
 	t.ordered = false
 	t.turns.add(&o.turns)
-}
-
-// answer counts one lead by how long its first answer took. No touch is the
-// zero time; asOf is the instant the report speaks for.
-func (t *tally) answer(received, touch, asOf time.Time, horizon time.Duration) {
-	t.received++
-	took := max(touch.Sub(received), 0)
-	answered := !touch.IsZero() && !touch.After(asOf)
-	switch {
-	case answered && took <= min(time.Hour, horizon):
-		t.upTo1h++
-	case answered && took <= min(24*time.Hour, horizon):
-		t.from1hTo24h++
-	case answered && took <= horizon:
-		t.over24h++
-	case !answered && asOf.Sub(received) < horizon:
-		t.unanswered++
-		return
-	default:
-		t.never++
-		return
-	}
-	t.seconds = append(t.seconds, took.Seconds())
-	t.ordered = false
 }
 
 // sorted orders the seconds, so that sums over them do not depend on the order

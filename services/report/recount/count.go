@@ -184,7 +184,8 @@ func (s *lead) response(q Question, in func(time.Time) bool) (found map[string]f
 		now = q.AsOf
 	}
 	end := s.received.Add(q.Horizon)
-	answer, at := "", time.Time{}
+	var answer string
+	var at time.Time
 	switch answered := !s.touched.IsZero() && !s.touched.After(now); {
 	case answered && !s.touched.After(end):
 		seconds, at = max(0, s.touched.Sub(s.received).Seconds()), s.touched
