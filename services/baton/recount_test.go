@@ -108,6 +108,9 @@ func TestReportsEqualARecountOfTheReplay(t *testing.T) {
 						}
 						delete(want, row.GetKey())
 						for _, f := range row.GetFigures() {
+							if strings.HasPrefix(f.GetName(), "work_") {
+								continue // working time needs the agreement
+							}
 							v, there := counted.Figures[f.GetName()]
 							if !there || math.IsNaN(v) != f.GetUnknown() || !f.GetUnknown() && math.Abs(v-f.GetValue()) > 1e-9*max(1, v) {
 								t.Errorf("%s by %q, %s, past %v: %s of %q is %v; a recount says %v", name, by, frame, past, f.GetName(), row.GetKey(), f, v)
