@@ -38,3 +38,11 @@ func TestFigureLeadsToItsLeads(t *testing.T) {
 	}
 	s.get("/reports/other/leads?figure=won").has(t, 404)
 }
+
+// A report is split by what it says that it can be split by.
+func TestReportsOfferTheirOwnSplits(t *testing.T) {
+	s := newStand(t)
+	if page := s.get("/reports/scoreboard"); !strings.Contains(page.text, `<option value="own-of-scoreboard"`) {
+		t.Errorf("the page does not offer the report's own split:\n%s", page.text)
+	}
+}

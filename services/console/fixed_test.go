@@ -366,7 +366,7 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 func (f *fixed) ListMetrics(context.Context, *feedbackv1.ListMetricsRequest) (*feedbackv1.ListMetricsResponse, error) {
 	out := &feedbackv1.ListMetricsResponse{}
 	for _, name := range []string{"funnel", "response", "definitions", "fairness", "second-chance", "load", "scoreboard"} {
-		out.Reports = append(out.Reports, &feedbackv1.ReportInfo{Report: name, Text: "What " + name + " answers."})
+		out.Reports = append(out.Reports, &feedbackv1.ReportInfo{Report: name, Text: "What " + name + " answers.", Dimensions: []string{"source", "own-of-" + name}})
 	}
 	return out, nil
 }

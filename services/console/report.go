@@ -21,6 +21,7 @@ import (
 var reportTitles = map[string]string{
 	response:  "Response times",
 	secondTry: "Second chances",
+	"sla":     "SLA",
 }
 
 func reportTitle(name string) string {
@@ -33,16 +34,11 @@ func reportTitle(name string) string {
 // splits are what reports are split by where nobody chooses.
 var splits = map[string]string{
 	definitions: "version", "quality": "source", "scoreboard": "source", "conversion": "definition", "leak": "pool", "purpose": "purpose", "segments": "industry",
+	"reasons": "reason", "phrases": "phrase", "hygiene": "person", "sla": "clock",
 }
 
 // personReports are by person and not split further.
 var personReports = []string{fairness, secondTry, load}
-
-// dimensions are what a report can be split by, in the order of the list.
-var dimensions = []string{
-	"", "source", "campaign", "landing", "industry", "size", "country", "product", "purpose", "persona",
-	"person", "team", "manager", "office", "pool", "definition", "nurtured", "week", "month", "quarter",
-}
 
 type reportView struct {
 	Name, Title, Population string
@@ -151,7 +147,8 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	for _, one := range catalogue.GetReports() {
 		all = append(all, link{Label: reportTitle(one.GetReport()), To: "/reports/" + one.GetReport(), Current: one.GetReport() == name, About: one.GetText()})
 	}
-	if !slices.ContainsFunc(all, func(l link) bool { return l.Current }) {
+	at := slices.IndexFunc(all, func(l link) bool { return l.Current })
+	if at < 0 {
 		return status.Error(codes.NotFound, "There is no such report. The menu above leads to the funnel, and its page to all others.")
 	}
 	title := reportTitle(name)
@@ -178,7 +175,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	view.Frames = timeFrames(name, q, c.systemTime(st), !view.Baseline.IsZero())
 	view.AllTime = view.Frames[len(view.Frames)-1].To
-	for _, d := range dimensions {
+	for _, d := range append([]string{""}, catalogue.GetReports()[at].GetDimensions()...) {
 		text := d
 		switch {
 		case d == "definition" && name == definitions:
