@@ -42,6 +42,7 @@ func TestFigureLeadsToItsLeads(t *testing.T) {
 // A report is split by what it says that it can be split by.
 func TestReportsOfferTheirOwnSplits(t *testing.T) {
 	s := newStand(t)
+	s.signIn(anaToken)
 	if page := s.get("/reports/scoreboard"); !strings.Contains(page.text, `<option value="own-of-scoreboard"`) {
 		t.Errorf("the page does not offer the report's own split:\n%s", page.text)
 	}

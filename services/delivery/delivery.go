@@ -47,7 +47,7 @@ func (d *Delivery) Due(*ledger.View) time.Time { return time.Time{} }
 // Wake answers the leads for which something is to be queued. It is asked only of the
 // process whose turn it is, which sends what is due as well.
 func (d *Delivery) Wake(*ledger.View) []*ledger.Item {
-	d.Book.worker()
+	d.Book.look()
 	var items []*ledger.Item
 	for _, id := range d.Book.called(atOnce) {
 		items = append(items, &ledger.Item{Lead: id, Cause: "call:" + d.Book.calls[id][0].ID})

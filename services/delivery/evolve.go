@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	deliveryv1 "github.com/leadbaton/baton/proto/gen/baton/delivery/v1"
@@ -107,7 +108,9 @@ type Book struct {
 
 	entries         map[string]*entry
 	arrived, givenU []*entry
-	desk, worker    func()
+	desk            func()
+	// worker is called by whoever reads as well, while it is set; nil = nobody works.
+	worker atomic.Pointer[func()]
 }
 
 // place is what the fold knows of a lead.
@@ -136,7 +139,7 @@ type record struct {
 func NewBook() *Book {
 	return &Book{
 		channels: map[string]*Channel{}, pools: map[string]place{}, calls: map[string][]*Notice{}, waiting: map[string]*Notice{}, unopened: map[string]*Notice{},
-		records: map[recordKey]*record{}, entries: map[string]*entry{}, desk: func() {}, worker: func() {},
+		records: map[recordKey]*record{}, entries: map[string]*entry{}, desk: func() {},
 	}
 }
 
@@ -187,7 +190,7 @@ func (b *Book) set(e *ledger.Event, set *deliveryv1.ChannelSet) {
 		c.commands = append(c.commands, command{e.Cause, set})
 		c.commands = c.commands[max(0, len(c.commands)-rememberedCommands):]
 	}
-	b.worker()
+	b.look()
 }
 
 // noticeOf is a notice as an event that queues it says it.
@@ -243,7 +246,7 @@ func (b *Book) wait(n *Notice) {
 	// What a page shows needs nobody to send it.
 	if n.Channelled != deliveryv1.ChannelKind_CHANNEL_KIND_CONSOLE {
 		c.line.push(n)
-		b.worker()
+		b.look()
 	}
 }
 
@@ -290,7 +293,7 @@ func (b *Book) failed(e *ledger.Event, body *leadv1.NoticeFailed) {
 		c.line.remove(n)
 		n.Due = body.GetRetryAt().AsTime()
 		c.line.push(n)
-		b.worker()
+		b.look()
 		return
 	}
 	b.end(n.ID)
@@ -469,7 +472,14 @@ func (b *Book) OldestAge(now time.Time) time.Duration {
 // Nudge says who is called when something is to be queued.
 func (b *Book) Nudge(f *ledger.Follower, desk func()) { f.View(func(*ledger.View) { b.desk = desk }) }
 
+// look has the worker look whether something may be sent.
+func (b *Book) look() {
+	if worker := b.worker.Load(); worker != nil {
+		(*worker)()
+	}
+}
+
 // onWaiting says who is called when something may be sent.
 func (b *Book) onWaiting(f *ledger.Follower, look func()) {
-	f.View(func(*ledger.View) { b.worker = look })
+	f.View(func(*ledger.View) { b.worker.Store(&look) })
 }
