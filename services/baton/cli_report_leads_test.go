@@ -19,6 +19,10 @@ func TestReportMetrics(t *testing.T) {
 			t.Errorf("the catalogue has no %q:\n%s", want, got)
 		}
 	}
+	has(t, ok(t, "report", "metrics", "funnel.won"), "funnel.won")
+	if r := run(t, "report", "metrics", "funnel.wno"); r.status != statusRefused || !strings.Contains(r.err, "baton report metrics funnel lists") {
+		t.Errorf("a figure that is not there: %+v", r)
+	}
 	if got := ok(t, "report", "metrics", "--format", "json"); !strings.Contains(got, `"funnel.won"`) {
 		t.Errorf("as JSON: %s", got)
 	}
@@ -45,6 +49,7 @@ l2    won    2026-04-03T13:00:00Z  -      2.5
 	for says, args := range map[string][]string{
 		"--name says which figure": {"report", "leads", "funnel"},
 		"with --by":                {"report", "leads", "funnel", "--name", "won", "--key", "web"},
+		"--by splits by one thing": {"report", "funnel", "--by", "campaign", "--by", "quarter"},
 	} {
 		if r := run(t, args...); r.status != statusUsage || !strings.Contains(r.err, says) {
 			t.Errorf("%q: status %d, %s", args, r.status, r.err)
