@@ -144,7 +144,11 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 		_, err := fmt.Fprintf(out, "%s. %s shows which rows and figures there are.\n", text, see)
 		return err
 	}
-	t := table{head: []string{"LEAD", "STATE", "RECEIVED", "OWNER", "VALUE"}}
+	unit, err := c.unitOf(req)
+	if err != nil {
+		return err
+	}
+	t := table{head: []string{"LEAD", "STATE", "RECEIVED", "OWNER", "VALUE" + unit}}
 	for _, l := range all.GetLeads() {
 		t.add(l.GetLeadId(), l.GetState(), stamp(l.GetReceivedAt()), dash(l.GetOwner()), figureText(&feedbackv1.Figure{Value: l.GetValue()}, unitNumber))
 	}
@@ -156,4 +160,24 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 		return err
 	}
 	return nil
+}
+
+// unitOf is the unit of a figure as it stands in a head; empty where a lead adds a mere
+// one, as to a rate.
+func (c *call) unitOf(req *feedbackv1.ListReportLeadsRequest) (string, error) {
+	got, err := feedbackv1.NewReportServiceClient(c.conn).ListMetrics(c.ctx, &feedbackv1.ListMetricsRequest{Report: req.GetReport()})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range got.GetReports() {
+		for _, column := range r.GetColumns() {
+			if unit := column.GetUnit(); nameText(column.GetName()) == nameText(req.GetName()) {
+				if unit == unitRatio {
+					return "", nil
+				}
+				return " (" + unit + ")", nil
+			}
+		}
+	}
+	return "", nil
 }

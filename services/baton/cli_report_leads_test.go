@@ -32,7 +32,7 @@ func TestReportLeads(t *testing.T) {
 	s := &system{}
 	serve(t, s)
 	got := ok(t, "report", "leads", "funnel", "--name", "funnel.won", "--by", "source", "--key", "web", "--where", "country=DE", "--frame", "activity", "--known-at", "2026-04-03T12:00:00Z")
-	const want = `LEAD  STATE  RECEIVED              OWNER  VALUE
+	const want = `LEAD  STATE  RECEIVED              OWNER  VALUE (leads)
 l1    won    2026-04-03T12:00:00Z  ana    1
 l2    won    2026-04-03T13:00:00Z  -      2.5
 `
@@ -43,7 +43,7 @@ l2    won    2026-04-03T13:00:00Z  -      2.5
 	first := &feedbackv1.ListReportLeadsRequest{Report: "funnel", Name: "won", Key: "web", Question: question, PageSize: 50}
 	then := proto.CloneOf(first)
 	then.PageToken, then.PageSize = "l1", 49
-	if diff := cmp.Diff([]proto.Message{first, then}, s.asked, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff([]proto.Message{first, then, &feedbackv1.ListMetricsRequest{Report: "funnel"}}, s.asked, protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
 	for says, args := range map[string][]string{

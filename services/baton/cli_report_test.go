@@ -111,7 +111,7 @@ func TestReportAsCSV(t *testing.T) {
 func TestReportAsTable(t *testing.T) {
 	s := &system{report: someReport()}
 	serve(t, s)
-	const want = `funnel as of 2026-04-03T12:00:00Z, received from 2026-04-03T11:00:00Z, agreement version 2
+	const want = `funnel as of 2026-04-03T12:00:00Z, received from 2026-04-03T11:00:00Z, re-stated under agreement version 2
 
 FIGURE    web                  =cmd|'x'�[31m      TOTAL                UNIT
 leads     8,800                3                  8,803                leads
