@@ -31,15 +31,16 @@ func (s *Store) unmatched(ctx context.Context, tx *sql.Tx, q Question, out *feed
 		if err != nil {
 			return err
 		}
+		named := slices.DeleteFunc(slices.Clone(there), func(word string) bool { return word == noneKey })
 		for _, value := range q.Where[name] {
 			if slices.Contains(there, value) {
 				continue
 			}
 			remark := fmt.Sprintf("No lead is of %s %q", name, value)
-			if len(there) > 0 {
-				remark += "; there are " + strings.Join(there[:min(len(there), mostNamed)], ", ")
+			if len(named) > 0 {
+				remark += "; there are " + strings.Join(named[:min(len(named), mostNamed)], ", ")
 			}
-			if len(there) > mostNamed {
+			if len(named) > mostNamed {
 				remark += " and others"
 			}
 			out.Remarks = append(out.Remarks, remark+".")
