@@ -57,7 +57,7 @@ func leadClocks() *cobra.Command {
 		Use:   "clocks ID",
 		Short: "The clocks of one lead: what ran, what runs, and until when",
 		Long: `Shows every run of every clock on one lead: the time on it, when it runs out or ran
-out, and when it stopped. Where something became known late, FIRST is what the
+out, and when it stopped. Where something became known late, FIRST READ is what the
 clock had read before. Below is how long the lead has waited with marketing and with
 sales: the time in which at least one clock of theirs counted, several at once as one.`,
 		Example: `  baton lead clocks l2c4q…`,
@@ -85,7 +85,7 @@ func writeClocks(w io.Writer, list *routingv1.ListClocksResponse, leads bool, no
 		_, err := fmt.Fprintln(w, none)
 		return err
 	}
-	t := table{head: []string{"CLOCK", "SIDE", "WITH", "LIMIT", "ON IT", "FIRST", "RUNS OUT", "STANDS"}}
+	t := table{head: []string{"CLOCK", "SIDE", "WITH", "LIMIT", "USED (H)", "FIRST READ (H)", "RUNS OUT", "NOW"}}
 	if leads {
 		t.head = append([]string{"LEAD"}, t.head...)
 	}
@@ -106,7 +106,7 @@ func writeClocks(w io.Writer, list *routingv1.ListClocksResponse, leads bool, no
 	if err := t.write(w); err != nil || leads {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nWaited with marketing %s, with sales %s.\n", onClock(list.GetWaitedMarketing()), onClock(list.GetWaitedSales()))
+	_, err := fmt.Fprintf(w, "\nWaited with marketing %s h, with sales %s h.\n", onClock(list.GetWaitedMarketing()), onClock(list.GetWaitedSales()))
 	return err
 }
 

@@ -199,7 +199,7 @@ text is not part of it.`,
 				return writeMessage(out, all)
 			}
 			if len(all.GetFeedback()) == 0 {
-				_, err := fmt.Fprintln(out, "Nothing was said.")
+				_, err := fmt.Fprintln(out, "Nothing was said of such leads. baton feedback give LEAD says it; baton report hygiene says who owes an answer.")
 				return err
 			}
 			t := table{head: []string{"LEAD", "CAMPAIGN", "SAID", "INTEREST", "EASE", "TALK", "WHY", "MISSING", "INDUSTRY", "PERSONA", "PHRASES"}}

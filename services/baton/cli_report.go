@@ -110,7 +110,8 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 // reads them.
 func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetReportRequest, error) {
 	flags := cmd.Flags()
-	by := flags.String("by", "", "split by "+strings.Join(report.Dimensions(), ", "))
+	by := &once{}
+	flags.Var(by, "by", "split by "+strings.Join(report.Dimensions(), ", "))
 	where := flags.StringArray("where", nil, "only leads with such a value, as source=web; several of one dimension are alternatives")
 	frame := flags.String("frame", "", "what the period is about: cohort (leads received in it) or activity (what happened in it) (default cohort)")
 	flags.String("from", "", "start of the period")
@@ -124,8 +125,11 @@ func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetRepor
 	historical := flags.Bool("historical", false, "count imported history as well")
 	return func(report string) (req *feedbackv1.GetReportRequest, err error) {
 		req = &feedbackv1.GetReportRequest{
-			Report: report, By: *by, Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
+			Report: report, By: by.String(), Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
 			Frame: *frame, Where: *where,
+		}
+		if len(by.said) > 1 || strings.Contains(req.GetBy(), ",") {
+			return nil, misused(cmd, "--by splits by one thing; choose the other with --where, as in --by quarter --where campaign=spring")
 		}
 		if req.GetDefinition() < 0 || req.GetHorizonDays() < 0 {
 			return nil, misused(cmd, "--definition and --horizon-days are whole numbers from 1")
@@ -139,6 +143,24 @@ func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetRepor
 		req.KnownAt, err = instantFlag(cmd, "known-at")
 		return req, err
 	}
+}
+
+// once is a flag of which a second value is noticed, where the last would silently win.
+type once struct{ said []string }
+
+func (o *once) Set(value string) error {
+	o.said = append(o.said, value)
+	return nil
+}
+
+func (o *once) Type() string { return "string" }
+
+// String is the value; empty = none was given.
+func (o *once) String() string {
+	if len(o.said) == 0 {
+		return ""
+	}
+	return o.said[0]
 }
 
 // patient is a context for a question: one for which the log is read anew takes longer.

@@ -2,30 +2,37 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/internal/fault"
 )
 
 func reportMetrics() *cobra.Command {
 	return &cobra.Command{
-		Use:   "metrics [NAME]",
+		Use:   "metrics [REPORT or REPORT.FIGURE]",
 		Short: "Every figure of every report: what it is called, its unit, who answers for it, and its formula",
 		Long: `Lists the catalogue of figures: what to cite, the unit, the party that answers for
 it, the formula in words and in SQL over the cases of the report, and over which leads.
 No report shows a figure that is not in it.`,
-		Example: "  baton report metrics\n  baton report metrics funnel\n  baton report metrics funnel --format json",
+		Example: "  baton report metrics\n  baton report metrics funnel\n  baton report metrics funnel.won\n  baton report metrics funnel --format json",
 		Args:    between(0, "NAME"),
 		RunE: client(func(c *call) error {
 			req := &feedbackv1.ListMetricsRequest{}
 			if len(c.args) > 0 {
-				req.Report = c.args[0]
+				req.Report, _, _ = strings.Cut(c.args[0], ".")
 			}
 			got, err := feedbackv1.NewReportServiceClient(c.conn).ListMetrics(c.ctx, req)
 			if err != nil {
 				return err
+			}
+			if len(c.args) > 0 && strings.Contains(c.args[0], ".") {
+				if err := onlyFigure(got, c.args[0]); err != nil {
+					return err
+				}
 			}
 			out := c.cmd.OutOrStdout()
 			if c.format == formatJSON {
@@ -54,6 +61,17 @@ No report shows a figure that is not in it.`,
 			return nil
 		}),
 	}
+}
+
+// onlyFigure leaves the one figure that is cited by the id.
+func onlyFigure(got *feedbackv1.ListMetricsResponse, id string) error {
+	for _, r := range got.GetReports() {
+		r.Columns = slices.DeleteFunc(r.GetColumns(), func(c *feedbackv1.Column) bool { return c.GetId() != id })
+		if len(r.GetColumns()) == 0 {
+			return fault.New(fault.Invalid, "there is no figure %q; baton report metrics %s lists those of the report", id, r.GetReport())
+		}
+	}
+	return nil
 }
 
 func reportLeads() *cobra.Command {
@@ -115,10 +133,22 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 		return writeMessage(out, all)
 	}
 	if len(all.GetLeads()) == 0 {
-		_, err := fmt.Fprintln(out, "The figure counted no lead. baton report shows all of them with the same flags.")
+		text := "No lead counts for this figure"
+		see := "baton report " + req.GetReport()
+		if by := req.GetQuestion().GetBy(); by != "" {
+			see += " --by " + by
+		}
+		if req.GetKey() != "" {
+			text += fmt.Sprintf(" in the row %q", cell(req.GetKey()))
+		}
+		_, err := fmt.Fprintf(out, "%s. %s shows which rows and figures there are.\n", text, see)
 		return err
 	}
-	t := table{head: []string{"LEAD", "STATE", "RECEIVED", "OWNER", "VALUE"}}
+	unit, err := c.unitOf(req)
+	if err != nil {
+		return err
+	}
+	t := table{head: []string{"LEAD", "STATE", "RECEIVED", "OWNER", "VALUE" + unit}}
 	for _, l := range all.GetLeads() {
 		t.add(l.GetLeadId(), l.GetState(), stamp(l.GetReceivedAt()), dash(l.GetOwner()), figureText(&feedbackv1.Figure{Value: l.GetValue()}, unitNumber))
 	}
@@ -130,4 +160,24 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 		return err
 	}
 	return nil
+}
+
+// unitOf is the unit of a figure as it stands in a head; empty where a lead adds a mere
+// one, as to a rate.
+func (c *call) unitOf(req *feedbackv1.ListReportLeadsRequest) (string, error) {
+	got, err := feedbackv1.NewReportServiceClient(c.conn).ListMetrics(c.ctx, &feedbackv1.ListMetricsRequest{Report: req.GetReport()})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range got.GetReports() {
+		for _, column := range r.GetColumns() {
+			if unit := column.GetUnit(); nameText(column.GetName()) == nameText(req.GetName()) {
+				if unit == unitRatio {
+					return "", nil
+				}
+				return " (" + unit + ")", nil
+			}
+		}
+	}
+	return "", nil
 }

@@ -19,6 +19,10 @@ func TestReportMetrics(t *testing.T) {
 			t.Errorf("the catalogue has no %q:\n%s", want, got)
 		}
 	}
+	has(t, ok(t, "report", "metrics", "funnel.won"), "funnel.won")
+	if r := run(t, "report", "metrics", "funnel.wno"); r.status != statusRefused || !strings.Contains(r.err, "baton report metrics funnel lists") {
+		t.Errorf("a figure that is not there: %+v", r)
+	}
 	if got := ok(t, "report", "metrics", "--format", "json"); !strings.Contains(got, `"funnel.won"`) {
 		t.Errorf("as JSON: %s", got)
 	}
@@ -28,7 +32,7 @@ func TestReportLeads(t *testing.T) {
 	s := &system{}
 	serve(t, s)
 	got := ok(t, "report", "leads", "funnel", "--name", "funnel.won", "--by", "source", "--key", "web", "--where", "country=DE", "--frame", "activity", "--known-at", "2026-04-03T12:00:00Z")
-	const want = `LEAD  STATE  RECEIVED              OWNER  VALUE
+	const want = `LEAD  STATE  RECEIVED              OWNER  VALUE (leads)
 l1    won    2026-04-03T12:00:00Z  ana    1
 l2    won    2026-04-03T13:00:00Z  -      2.5
 `
@@ -39,12 +43,13 @@ l2    won    2026-04-03T13:00:00Z  -      2.5
 	first := &feedbackv1.ListReportLeadsRequest{Report: "funnel", Name: "won", Key: "web", Question: question, PageSize: 50}
 	then := proto.CloneOf(first)
 	then.PageToken, then.PageSize = "l1", 49
-	if diff := cmp.Diff([]proto.Message{first, then}, s.asked, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff([]proto.Message{first, then, &feedbackv1.ListMetricsRequest{Report: "funnel"}}, s.asked, protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
 	for says, args := range map[string][]string{
 		"--name says which figure": {"report", "leads", "funnel"},
 		"with --by":                {"report", "leads", "funnel", "--name", "won", "--key", "web"},
+		"--by splits by one thing": {"report", "funnel", "--by", "campaign", "--by", "quarter"},
 	} {
 		if r := run(t, args...); r.status != statusUsage || !strings.Contains(r.err, says) {
 			t.Errorf("%q: status %d, %s", args, r.status, r.err)

@@ -256,15 +256,20 @@ func unsigned(signatures []*feedbackv1.TargetsSigned) string {
 
 func targetShow() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show QUARTER",
+		Use:   "show [QUARTER]",
 		Short: "Show the targets of a quarter and how far they are",
 		Long: `Shows each target with who answers for it, what was agreed, and what the log says by
 now; of a closed quarter also what was stated then and what was counted anew since,
-side by side. What waits for signatures is shown as the text that is signed.`,
-		Example: "  baton target show 2026-q4",
-		Args:    exactly("QUARTER"),
+side by side. What waits for signatures is shown as the text that is signed.
+Without QUARTER it is the latest that has targets.`,
+		Example: "  baton target show\n  baton target show 2026-q4",
+		Args:    between(0, "QUARTER"),
 		RunE: client(func(c *call) error {
-			q, err := c.feedback().GetQuarter(c.ctx, &feedbackv1.GetQuarterRequest{Quarter: c.args[0]})
+			name, err := c.quarterMeant()
+			if err != nil {
+				return err
+			}
+			q, err := c.feedback().GetQuarter(c.ctx, &feedbackv1.GetQuarterRequest{Quarter: name})
 			if err != nil {
 				return err
 			}
@@ -274,6 +279,21 @@ side by side. What waits for signatures is shown as the text that is signed.`,
 			return writeQuarter(c.cmd.OutOrStdout(), q)
 		}),
 	}
+}
+
+// quarterMeant is the quarter that is named, or else the latest that has targets.
+func (c *call) quarterMeant() (string, error) {
+	if len(c.args) > 0 {
+		return c.args[0], nil
+	}
+	list, err := c.feedback().ListQuarters(c.ctx, &feedbackv1.ListQuartersRequest{})
+	if err != nil {
+		return "", err
+	}
+	if len(list.GetQuarters()) == 0 {
+		return "", fault.New(fault.NotFound, "no quarter has targets yet; baton target propose QUARTER --file targets.yaml begins")
+	}
+	return list.GetQuarters()[0].GetQuarter(), nil
 }
 
 func writeQuarter(w io.Writer, q *feedbackv1.Quarter) error {

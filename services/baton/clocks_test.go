@@ -509,7 +509,7 @@ func TestClockCommands(t *testing.T) {
 			}
 		}
 	}
-	holds("lead clocks", show("lead", "clocks", id), "Taken", "sales", "4:00 h of work", "2026-03-02T13:00:00Z", "runs", "Waited with marketing 0:00, with sales 0:00.")
+	holds("lead clocks", show("lead", "clocks", id), "Taken", "sales", "4:00 h of work", "2026-03-02T13:00:00Z", "runs", "Waited with marketing 0:00 h, with sales 0:00 h.")
 	holds("clock list --breached", show("clock", "list", "--breached"), "No clock has run out and still runs.")
 	h.forward(5 * time.Hour)
 	list := show("clock", "list", "--breached")

@@ -282,6 +282,7 @@ func (s *stage) stay(ctx context.Context, out io.Writer) error {
 	f.add("gRPC", s.app.GRPCAddr)
 	fmt.Fprintln(out)
 	_ = f.write(out)
+	fmt.Fprintf(out, "\nFor the command line, in another terminal:\n\n  export BATON_SERVER=%s BATON_TOKEN=%s\n  baton report scoreboard\n", s.app.GRPCAddr, s.admin)
 	fmt.Fprintln(out, "\nLook around. Ctrl-C ends the demo and removes its data.")
 	from, began := s.clock.Now(), time.Now()
 	tick := time.NewTicker(time.Second)

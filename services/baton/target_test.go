@@ -123,6 +123,7 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	same(t, "results now", results(q.GetNow()), []int64{3, 1, 150_000})
 	large := q.GetNow()[1]
 	same(t, "delivered for large ones", []int64{large.GetDelivered(), large.GetMetDefinition(), large.GetAcceptedInTime()}, []int64{3, 1, 3})
+	has(t, ok(t, "target", "show"), "Both have signed revision 1.")
 	has(t, ok(t, "target", "show", "2026-q1"), "STILL MISSING", "500.00 EUR", "Both have signed revision 1.")
 	has(t, ok(t, "target", "ledger", "2026-q1", "--by", "person", "--target", "mql"), "PERSON", "REACHED THE PERSON", "ana", "all")
 	ledger := must[*feedbackv1.TargetLedger](t)(feedbackv1.NewFeedbackServiceClient(h.conn).GetTargetLedger(h.as("ana"), &feedbackv1.GetTargetLedgerRequest{Quarter: "2026-q1", By: "week", TargetId: "revenue"}))

@@ -20,12 +20,21 @@ import (
 func (s *Store) counted(ctx context.Context, q Question, name, key string, size int, after string) (*feedbackv1.ListReportLeadsResponse, error) {
 	r := infoOf(q.Report)
 	metric, ok := find(r.metrics, name)
+	if !ok {
+		// As a table shows it: accept rate, mean.
+		read := strings.ReplaceAll(name, " ", "_")
+		if metric, ok = find(r.metrics, read); !ok {
+			metric, ok = find(r.metrics, read+"_seconds")
+		}
+	}
 	switch {
 	case ok && metric.restated && q.Definition == 0:
 		return nil, fault.New(fault.Invalid, "definition: %s is of a re-statement; say under which version of the agreement", metric.ID)
 	case !ok:
-		return nil, fault.New(fault.Invalid, "name: the report %s has no figure %q", q.Report, name)
-	case r.cases == "" || !metric.measure.listed():
+		return nil, fault.New(fault.Invalid, "name: the report %s has no figure %q; it has %s", q.Report, name, strings.Join(namesOf(r.metrics), ", "))
+	case r.cases == "":
+		return nil, fault.New(fault.Invalid, "name: the report %s does not list leads; ask %s by person, whose figures open, accepted and won do", q.Report, reportFunnel)
+	case !metric.measure.listed():
 		return nil, fault.New(fault.Invalid, "name: %s is not made of single leads; choose a count of the same report", metric.ID)
 	case key == totalKey:
 		key = ""
@@ -121,6 +130,14 @@ func find(metrics []Metric, name string) (Metric, bool) {
 		}
 	}
 	return Metric{}, false
+}
+
+func namesOf(metrics []Metric) []string {
+	names := make([]string, len(metrics))
+	for i, m := range metrics {
+		names[i] = m.Name
+	}
+	return names
 }
 
 // timed says whether a dimension is one of time.

@@ -190,16 +190,26 @@ func scoreboardAddsUp(t *testing.T, s *Store) {
 			st.touch(id, start.Add(take.touched))
 		}
 	}
+	for i, id := range []string{"l0", "l3"} { // touched, and not
+		st.say(id, start.Add(time.Duration(2+i)*time.Hour), &leadv1.OfferAccepted{Member: "ana", Offer: 1})
+	}
 	st.received("late", start.Add(35*day), nil)
 	st.offered("late", start.Add(35*day))
 	st.received("alone", start, nil) // never offered: no part of it
 	refill(t, s, st.events, 5)
 	r := asked(t, s, &feedbackv1.GetReportRequest{Report: reportScoreboard}, start.Add(40*day))
 	want := map[string]float64{
-		"offered": 6, "followed_up": 2, "never_touched": 3, "open": 1, "rejected": 2, "rejected_untouched": 1, "follow_up_rate": 2.0 / 6, "reject_rate": 2.0 / 6,
+		"offered": 6, "followed_up": 2, "never_touched": 3, "open": 1, "accepted_untouched": 1, "rejected": 2, "rejected_untouched": 1, "follow_up_rate": 2.0 / 6, "reject_rate": 2.0 / 6,
 	}
 	holds(t, "total", r.GetTotal(), want)
 	holds(t, "web", rowNamed(t, r, "web"), want)
+	r2 := asked(t, s, &feedbackv1.GetReportRequest{Report: reportScoreboard, Where: []string{"source=wbe"}}, start.Add(40*day))
+	if got := r2.GetRemarks(); len(got) == 0 || got[len(got)-1] != `No lead is of source "wbe"; there are web.` {
+		t.Errorf("of a source that is misspelt it is remarked %q", got)
+	}
+	if r.GetRemarks() != nil {
+		t.Errorf("of what is there it is remarked %q", r.GetRemarks())
+	}
 	if r.GetTotal().GetCases() != 6 || r.GetEventSet() == "" {
 		t.Errorf("%d cases of the events %q; want 6 of those named", r.GetTotal().GetCases(), r.GetEventSet())
 	}

@@ -289,10 +289,20 @@ func TestGetReportChecksWhatIsAsked(t *testing.T) {
 		"between 1 and 3650":             {Report: "response", HorizonDays: 4000},
 		"funnel, response, definitions":  {Report: ""},
 		"persona, person, team, ":        {Report: "response", By: "company"},
+		"is not split further":           {Report: "load", By: "source"},
 	} {
 		_, err := r.GetReport(context.Background(), req)
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v: %v; want a fault that says %q", req, err, name)
+		}
+	}
+	if _, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: "load", By: "person"}); err != nil {
+		t.Errorf("a report that is by person, by person: %v", err)
+	}
+	for name, says := range map[string]string{"accept rate": "", "accepts": "it has received, refused"} {
+		_, err := r.ListReportLeads(context.Background(), &feedbackv1.ListReportLeadsRequest{Report: "funnel", Name: name, Question: &feedbackv1.GetReportRequest{Report: "funnel"}})
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("leads behind %q: %v; want %q", name, err, says)
 		}
 	}
 	got, err := r.GetReport(context.Background(), &feedbackv1.GetReportRequest{Report: "funnel", From: timestamppb.New(start), Where: []string{"definition=4"}, AsOf: timestamppb.New(start)})

@@ -77,6 +77,9 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 	if q.By == "" {
 		q.By = of.by
 	}
+	if byPerson(q.Report) && q.By == "person" {
+		q.By = "" // it is so split
+	}
 	switch {
 	case byPerson(q.Report) && q.By != "":
 		return q, fault.New(fault.Invalid, "by: the report %s is by person and is not split further", q.Report)
@@ -181,7 +184,10 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 			return s.loads(ctx, tx, q, out)
 		}
 		if r := infoOf(q.Report).of(q); r.cases != "" {
-			return s.restating(ctx, tx, q, out.Sequence, func() error { return s.measured(ctx, tx, r, q, out) })
+			if err := s.restating(ctx, tx, q, out.Sequence, func() error { return s.measured(ctx, tx, r, q, out) }); err != nil {
+				return err
+			}
+			return s.unmatched(ctx, tx, q, out)
 		}
 		tallies := map[string]*tally{}
 		if err = s.definitions(ctx, tx, q, tallies, out); err != nil {
