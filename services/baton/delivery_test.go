@@ -1000,7 +1000,10 @@ func TestDeliveryByCommand(t *testing.T) {
 	given := baton("notice", "list", "--state", "given-up")
 	has(t, given, "gone (410)", id)
 	notice := strings.Fields(strings.Split(given, "\n")[1])[0]
-	has(t, baton("notice", "redeliver", notice), "It is waiting on crm.")
+	// On a fast machine it is there before the answer is.
+	if again := baton("notice", "redeliver", notice); !strings.Contains(again, "It is waiting on crm.") && !strings.Contains(again, "It is delivered on crm.") {
+		t.Errorf("sent again:\n%s", again)
+	}
 	h.settle()
 	has(t, baton("notice", "list", "--lead", id, "--channel", "crm"), "delivered", "taken (200)")
 	has(t, baton("lead", "receipt", id), "offered", "queued", "console", "sequence")
