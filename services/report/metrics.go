@@ -33,8 +33,14 @@ type Metric struct {
 }
 
 // SQL is the formula over the report's cases, in standard SQL; empty for a report that
-// is not made of cases.
-func (m Metric) SQL() string { return m.measure.sql() }
+// is not made of cases, and for working time, which no database computes. Money is summed
+// in minor units there.
+func (m Metric) SQL() string {
+	if m.measure.of == workSeconds {
+		return ""
+	}
+	return m.measure.sql()
+}
 
 // aggregate is how a measure makes one figure of many cases.
 type aggregate int

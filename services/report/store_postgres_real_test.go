@@ -77,8 +77,8 @@ func TestPostgresAnswersTheCatalogue(t *testing.T) {
 		st := drawStory(rt)
 		refill(rt, s, st.events, 50)
 		for _, r := range reports {
-			if r.cases == "" {
-				continue
+			if r.cases == "" || r.work != nil {
+				continue // counted by hand, or over cases that stand in no table
 			}
 			req := &feedbackv1.GetReportRequest{Report: r.name, Historical: true, Frame: rapid.SampledFrom([]string{frameCohort, frameActivity}).Draw(rt, "frame")}
 			if rapid.Bool().Draw(rt, "past") {
@@ -94,7 +94,7 @@ func TestPostgresAnswersTheCatalogue(t *testing.T) {
 				rt.Fatal(err)
 			}
 			for i, m := range r.metrics {
-				if m.measure.by == byLow || m.measure.by == byHigh {
+				if m.measure.by == byLow || m.measure.by == byHigh || m.SQL() == "" {
 					continue // said in words
 				}
 				b := &query{}
@@ -106,6 +106,12 @@ func TestPostgresAnswersTheCatalogue(t *testing.T) {
 					rt.Fatalf("%s: %v\n%s", m.ID, err, m.SQL())
 				}
 				figure := report.GetTotal().GetFigures()[i]
+				if m.Unit == unitMoney {
+					if figure.GetUnknown() {
+						continue // in no currency, or in several
+					}
+					got.Float64 /= 100 // both currencies of the stories have cents
+				}
 				if got.Valid == figure.GetUnknown() || math.Abs(got.Float64-figure.GetValue()) > 1e-6*max(1, math.Abs(got.Float64)) && got.Valid {
 					rt.Fatalf("%s: PostgreSQL says %v, the report %v\n%s", m.ID, got, figure, m.SQL())
 				}
@@ -117,7 +123,7 @@ func TestPostgresAnswersTheCatalogue(t *testing.T) {
 		}
 	})
 	for _, m := range Catalogue() {
-		if m.SQL() == "" || m.restated || m.measure.by == byLow || m.measure.by == byHigh {
+		if m.SQL() == "" || m.restated || m.measure.by == byLow || m.measure.by == byHigh || infoOf(m.Report).work != nil || m.Unit == unitMoney {
 			continue
 		}
 		if asked[m.ID] == 0 {
