@@ -20,6 +20,7 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/drawn"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -353,7 +354,7 @@ func TestResultsAreARecount(t *testing.T) {
 	})
 	t.Logf("counted: %v", counted)
 	for _, what := range append(TargetOutcomes(), "met", "reached", "accepted in time") {
-		if counted[what] == 0 {
+		if counted[what] == 0 && drawn.Enough() {
 			t.Errorf("nothing was ever counted as %s, so the test holds nothing of it", what)
 		}
 	}

