@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strconv"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -193,19 +192,12 @@ func (o *Outcomes) ListDisputes(ctx context.Context, req *feedbackv1.ListDispute
 	if o.settling == nil {
 		return nil, noSettling()
 	}
-	var after uint64
-	if token := req.GetPageToken(); token != "" {
-		var err error
-		if after, err = strconv.ParseUint(token, 10, 64); err != nil {
-			return nil, fault.New(fault.Invalid, "page_token: it is not one that this method gave out")
-		}
-	}
-	n := int(req.GetPageSize())
-	if n == 0 {
-		n = 50
+	after, n, err := page(req)
+	if err != nil {
+		return nil, err
 	}
 	found, next := o.settling.Docket.list(after, n, req.GetDecided(), req.GetReview())
-	out := &feedbackv1.ListDisputesResponse{}
+	out := &feedbackv1.ListDisputesResponse{NextPageToken: pageToken(next)}
 	for _, one := range found {
 		events, err := o.log.History(ctx, lead.SubjectOf(one.lead))
 		if err != nil {
@@ -216,9 +208,6 @@ func (o *Outcomes) ListDisputes(ctx context.Context, req *feedbackv1.ListDispute
 			return nil, err
 		}
 		out.Disputes = append(out.Disputes, d.answer())
-	}
-	if next > 0 {
-		out.NextPageToken = strconv.FormatUint(next, 10)
 	}
 	return out, nil
 }

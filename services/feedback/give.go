@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -242,24 +241,16 @@ func (o *Outcomes) own(ctx context.Context, s *lead.State, f *leadv1.FeedbackGiv
 
 // ListFeedback lists what was said of leads, in the order in which it became known.
 func (o *Outcomes) ListFeedback(_ context.Context, req *feedbackv1.ListFeedbackRequest) (*feedbackv1.ListFeedbackResponse, error) {
-	var after uint64
-	if token := req.GetPageToken(); token != "" {
-		var err error
-		if after, err = strconv.ParseUint(token, 10, 64); err != nil {
-			return nil, fault.New(fault.Invalid, "page_token: it is not one that this method gave out")
-		}
-	}
-	n := int(req.GetPageSize())
-	if n == 0 {
-		n = 50
+	after, n, err := page(req)
+	if err != nil {
+		return nil, err
 	}
 	out := &feedbackv1.ListFeedbackResponse{}
 	if o.Given == nil {
 		return out, nil
 	}
 	var next uint64
-	if out.Feedback, next = o.Given.list(req, after, n); next > 0 {
-		out.NextPageToken = strconv.FormatUint(next, 10)
-	}
+	out.Feedback, next = o.Given.list(req, after, n)
+	out.NextPageToken = pageToken(next)
 	return out, nil
 }

@@ -3,7 +3,6 @@ package feedback
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -176,24 +175,16 @@ func (o *Outcomes) taken(now time.Time, leads func(string) (*lead.State, error),
 
 // ListWaitingOutcomes lists the outcomes that wait for their leads.
 func (o *Outcomes) ListWaitingOutcomes(_ context.Context, req *feedbackv1.ListWaitingOutcomesRequest) (*feedbackv1.ListWaitingOutcomesResponse, error) {
-	var after uint64
-	if token := req.GetPageToken(); token != "" {
-		var err error
-		if after, err = strconv.ParseUint(token, 10, 64); err != nil {
-			return nil, fault.New(fault.Invalid, "page_token: it is not one that this method gave out")
-		}
-	}
-	n := int(req.GetPageSize())
-	if n == 0 {
-		n = 50
+	after, n, err := page(req)
+	if err != nil {
+		return nil, err
 	}
 	out := &feedbackv1.ListWaitingOutcomesResponse{}
 	if o.waiting == nil {
 		return out, nil
 	}
 	var next uint64
-	if out.Outcomes, next = o.waiting.List(after, n); next > 0 {
-		out.NextPageToken = strconv.FormatUint(next, 10)
-	}
+	out.Outcomes, next = o.waiting.List(after, n)
+	out.NextPageToken = pageToken(next)
 	return out, nil
 }
