@@ -101,8 +101,8 @@ func (f *fixed) WhyNot(ctx context.Context, ask *routingv1.WhyNotRequest) (*rout
 		return &routingv1.WhyNotResponse{Member: member}, nil
 	}
 	return &routingv1.WhyNotResponse{
-		Member: member, Considered: 1240, Eligible: 1031, Offered: 412,
-		Reasons: []*routingv1.WhyNotCount{{Reason: "not-in-turn", Decisions: 619}, {Reason: "full", Decisions: 120}, {Reason: "away", Decisions: 89}},
+		Member: member, Considered: 1242, Eligible: 1031, Offered: 412,
+		Reasons: []*routingv1.WhyNotCount{{Reason: "not-in-turn", Decisions: 619}, {Reason: "full", Decisions: 120}, {Reason: "away", Decisions: 89}, {Reason: "not-named", Decisions: 2}},
 		Decisions: []*routingv1.WhyNotDecision{
 			{LeadId: offeredLead, Sequence: 1184, At: ago(4 * time.Minute), Pool: "north", OfferedTo: "ben", Reason: "not-in-turn", Text: "ana could have taken it, but it was ben's turn: ben was due by turn 820, ana by turn 824."},
 			{LeadId: waitingLead, Sequence: 1170, At: ago(90 * time.Minute), Pool: "south", Reason: "away", Text: "ana is away until 2026-03-04 09:00 UTC; nobody else could take it either."},
@@ -221,8 +221,8 @@ func TestPeopleSayWhereTheyAre(t *testing.T) {
 func TestWhyNotMe(t *testing.T) {
 	s := newStand(t)
 	s.signIn(anaToken)
-	s.get("/why-not").has(t, 200, "Why not me?", "Decisions with ana in the pool 1,240", "Could have taken the lead 1,031", "Were offered it 412",
-		"it was somebody else's turn 619", "they held as many leads as agreed 120",
+	s.get("/why-not").has(t, 200, "Why not me?", "Decisions with ana in the pool 1,242", "Could have taken the lead at least 1,031", "Were offered it 412",
+		"it was somebody else's turn 619", "they held as many leads as agreed 120", "the pool is too large to record why for each 2",
 		"North & East ben ana could have taken it, but it was ben's turn: ben was due by turn 820, ana by turn 824.", "South the line ana is away")
 	asked := handed[*routingv1.WhyNotRequest](s.fixed)[0]
 	if asked.GetMember() != "" || !asked.GetFrom().AsTime().Equal(at.Add(-7*24*time.Hour)) {

@@ -156,9 +156,11 @@ type whyView struct {
 	// Days are the spans that can be looked at.
 	Days                          []choice
 	Considered, Eligible, Offered int64
-	Reasons                       []whyRow
-	Decisions                     []whyDecision
-	People                        []choice
+	// AtLeast says that of some decisions it is not known whether they could have taken the lead.
+	AtLeast   bool
+	Reasons   []whyRow
+	Decisions []whyDecision
+	People    []choice
 }
 
 type whyRow struct {
@@ -215,6 +217,7 @@ func (c *console) showWhyNot(w http.ResponseWriter, r *http.Request, v *visit) e
 	most := int64(1)
 	for _, reason := range got.GetReasons() {
 		most = max(most, reason.GetDecisions())
+		view.AtLeast = view.AtLeast || reason.GetReason() == lead.NotNamed
 		view.Reasons = append(view.Reasons, whyRow{Because: lead.WhyNot(reason.GetReason()), N: reason.GetDecisions(), Bar: int(reason.GetDecisions() * 100 / most)})
 	}
 	for _, d := range got.GetDecisions() {
