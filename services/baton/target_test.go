@@ -140,6 +140,9 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	h.time.Set(time.Date(2026, 4, 2, 8, 0, 0, 0, time.UTC))
 	h.settle()
 	refused(t, "2026-q1 is open", "quarter", "restate", "2026-q1", "--why", "early")
+	// It is over: nobody signs for the next one before it is known what was missed.
+	has(t, ok(t, "target", "propose", "2026-q2", "--file", file), "Targets of 2026-q2, revision 1")
+	refused(t, "nobody signs for 2026-q2 before it is stated what came of each quarter that is over; still open is 2026-q1, which ended on 2026-03-31 22:00 UTC. Close it with baton quarter close 2026-q1", "target", "sign", "2026-q2", "--as", "sales", "--key", h.key("sales"))
 	has(t, ok(t, "quarter", "close", "2026-q1", "--idempotency-key", "k"), "Missed and without a plan: revenue")
 	has(t, ok(t, "quarter", "close", "2026-q1", "--idempotency-key", "k"), "It was closed on 2026-04-02")
 	refused(t, "what was stated then stays", "quarter", "close", "2026-q1")
@@ -161,7 +164,6 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	refused(t, "its targets stay as they were", "target", "propose", "2026-q1", "--file", file)
 
 	// The next quarter waits for a plan, whatever was counted anew.
-	has(t, ok(t, "target", "propose", "2026-q2", "--file", file), "Targets of 2026-q2, revision 1")
 	refused(t, "still without are 2026-q1: revenue", "target", "sign", "2026-q2", "--as", "sales", "--key", h.key("sales"))
 	refused(t, "target mql of 2026-q1 was reached", "quarter", "recover", "2026-q1", "mql", "--owner", "mia", "--by", "2026-05-01", "--plan", "more")
 	refused(t, "is past", "quarter", "recover", "2026-q1", "revenue", "--owner", "mia", "--by", "2026-03-01", "--plan", "more")

@@ -112,6 +112,9 @@ func (t *Targets) sign(ctx context.Context, req *feedbackv1.SignTargetsRequest) 
 		case !bytes.Equal(revision.GetDigest(), req.GetDigest()):
 			return nil, fault.New(fault.Conflict, "what was signed is not revision %d of the targets of %s; read it again with baton target show %[2]s", revision.GetRevision(), quarter.Name)
 		}
+		if err := unclosed(t.Quarters.UnclosedBefore(quarter.Name, v.Now), quarter.Name); err != nil {
+			return nil, err
+		}
 		if err := unplanned(t.Quarters.UnplannedBefore(quarter.Name), quarter.Name); err != nil {
 			return nil, err
 		}
@@ -127,6 +130,18 @@ func (t *Targets) sign(ctx context.Context, req *feedbackv1.SignTargetsRequest) 
 		})}, nil
 	})
 	return t.answer(ctx, req.GetQuarter(), err)
+}
+
+// unclosed refuses to sign while it is not stated what came of a quarter that is over.
+func unclosed(before []*Quarter, next string) error {
+	var over []string
+	for _, q := range before {
+		over = append(over, fmt.Sprintf("%s, which ended on %s", q.Name, moment(q.Holds().GetTo().AsTime())))
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	return fault.New(fault.State, "nobody signs for %s before it is stated what came of each quarter that is over; still open is %s. Close it with baton quarter close %s (manager or operator)", next, strings.Join(over, "; "), before[0].Name)
 }
 
 // unplanned refuses to sign while what was missed before has neither owner nor plan.
