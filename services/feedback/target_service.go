@@ -85,7 +85,11 @@ func (t *Targets) propose(ctx context.Context, req *feedbackv1.ProposeTargetsReq
 
 // signed is a version that both parties have signed; nil = there is none.
 func (t *Targets) signed(number int64) *agreement.Agreement {
-	if version := t.Agreements.Version(number); version != nil && !version.InForceFrom.IsZero() {
+	return signedVersion(t.Agreements, number)
+}
+
+func signedVersion(agreements *agreement.Register, number int64) *agreement.Agreement {
+	if version := agreements.Version(number); version != nil && !version.InForceFrom.IsZero() {
 		return version.Agreement
 	}
 	return nil
@@ -409,9 +413,17 @@ func (t *Targets) begin(name string) (*counted, error) {
 
 // begun is a count of nothing yet, within a view.
 func (t *Targets) begun(r *Revision) (*Count, error) {
-	var aims []Aim
+	aims, err := Aims(r, t.Agreements)
+	if err != nil {
+		return nil, err
+	}
+	return NewCount(aims, r.GetFrom().AsTime(), r.GetTo().AsTime(), t.Judge), nil
+}
+
+// Aims are the targets of a revision with what their words mean.
+func Aims(r *Revision, agreements *agreement.Register) (aims []Aim, err error) {
 	for _, target := range r.GetTargets() {
-		rules := t.signed(target.GetDefinition())
+		rules := signedVersion(agreements, target.GetDefinition())
 		if rules == nil {
 			return nil, fault.New(fault.State, "target %s names version %d of the agreement, which this Baton cannot read", target.GetTargetId(), target.GetDefinition())
 		}
@@ -421,5 +433,5 @@ func (t *Targets) begun(r *Revision) (*Count, error) {
 		}
 		aims = append(aims, Aim{target, rules, segment})
 	}
-	return NewCount(aims, r.GetFrom().AsTime(), r.GetTo().AsTime(), t.Judge), nil
+	return aims, nil
 }
