@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	// delivery carries what was decided to people and systems; it decides nothing.
 	"delivery": {"lead", "agreement"},
 	// audit derives every decision again, with the very functions that decided.
-	"audit":   {"lead", "agreement", "qualification", "routing", "score"},
+	"audit":   {"lead", "agreement", "qualification", "routing", "feedback", "score"},
 	"console": {"lead"},
 	"baton":   {"lead", "agreement", "intake", "qualification", "routing", "feedback", "report", "audit", "console", "score", "delivery"},
 }

@@ -100,7 +100,7 @@ func Verify(ctx context.Context, src Source, opt Options) (*Result, error) {
 	}
 	v := &verifying{
 		src: src, opt: opt, out: &Result{}, keys: map[string]ed25519.PublicKey{}, places: map[string]ledger.Place{}, cited: map[place]citation{},
-		world: newWorld(),
+		world: newWorld(), quarters: newQuarters(),
 	}
 	if err := v.ledger(ctx); err != nil {
 		return nil, err
@@ -173,6 +173,8 @@ type verifying struct {
 	verifier string
 
 	world *world
+	// quarters are the targets that were agreed, and what was stated of them.
+	quarters *quarters
 	// ahead are events that are read and not folded yet.
 	ahead []*ledger.Event
 	// due are events with a logic version, by basis, then by sequence.
@@ -207,6 +209,9 @@ func (v *verifying) ledger(ctx context.Context) error {
 		return err
 	}
 	v.rederive(true)
+	if err := v.recount(ctx); err != nil {
+		return err
+	}
 	v.out.Agreements = int64(len(v.world.register.Versions()))
 	v.named(ledger.StreamLedger, points)
 	v.ends(ledger.StreamLedger, tree)
@@ -333,6 +338,7 @@ func (v *verifying) record(tree *headTree, r *checked) {
 	}
 	v.places[e.Subject] = ledger.Place{Seq: e.Seq, Hash: e.Hash, Recorded: e.Recorded}
 	v.fact(e)
+	v.quarter(e)
 	v.ahead = append(v.ahead, e)
 	if e.Logic != "" {
 		if e.Basis >= e.Seq {

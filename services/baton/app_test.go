@@ -363,7 +363,7 @@ func TestOneLeadGoesAllTheWay(t *testing.T) {
 	// Two hours of working time from ten o'clock in Berlin.
 	same(t, "until when", offered.GetTakeBy().AsTime(), monday.Add(2*time.Hour))
 	same(t, "who has it", h.owner(id), "Offered to "+who+" until 2026-03-02 11:00 UTC.")
-	const mql = `Marketing qualified lead: the customer profile is met with 5 of the 3 points needed and the persona "Somebody at a company" matches (agreement version 1, profile 1, personas 1).`
+	const mql = `Marketing qualified lead: the customer profile is met with 5 points (3 needed) and the persona "Somebody at a company" matches (agreement version 1, profile 1, personas 1).`
 	same(t, "the explanation", h.explained(id), []string{waits, mql})
 
 	h.time.Set(monday.Add(30 * time.Minute))

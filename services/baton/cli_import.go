@@ -232,7 +232,9 @@ type importer struct {
 	rejects *rowFile
 	warns   *rowFile
 	// known are the lists that rows are held against.
-	known  []*knownList
+	known []*knownList
+	// people are those who can own an account; nil = nobody was asked.
+	people map[string]bool
 	tokens *tokenFile
 	bar    *progressBar
 	tally  importTally
@@ -343,6 +345,9 @@ func (im *importer) readAs(said io.Writer) {
 
 // connect looks at the system before the first row goes in.
 func (im *importer) connect() error {
+	if _, owned := im.mapping.own[fieldOwner]; owned && im.kind.name == kindAccounts {
+		return im.askPeople()
+	}
 	if !im.kind.source {
 		return nil
 	}
@@ -506,7 +511,7 @@ func (im *importer) ready(rec *record) waiting {
 		if row, left, no := im.mapping.account(rec); no != nil {
 			w.no = no
 		} else {
-			w.message, w.doubts = row, left
+			w.message, w.doubts = row, append(left, im.unowned(row)...)
 		}
 	}
 	if w.no == nil {

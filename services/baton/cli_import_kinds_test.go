@@ -174,14 +174,26 @@ func TestImportPeople(t *testing.T) {
 func TestImportAccounts(t *testing.T) {
 	s := &system{}
 	serve(t, s)
-	file := writeFile(t, "accounts.csv", "domain,name,owner,segment,industry,employees,country\nfirm.example,Firm,Ana Lima,Large Firms,Biolgy,51-200,Deutschland\n,Acme  Corp,,,,many,Atlantis\n,,ana,,,,\n")
-	same(t, "tally", tallied(t, "import", file, "--kind", "accounts"), importTally{
-		Rows: 3, Accepted: 2, New: 2, Rejected: 1, Rejects: file + ".rejects.csv",
-		Warnings: []warned{{"employees", "not understood", 1}, {"country", "not understood", 1}}, Warns: file + ".warnings.csv",
+	file := writeFile(t, "accounts.csv", "domain,name,rep,segment,industry,employees,country\nfirm.example,Firm,Ben,Large Firms,Biolgy,51-200,Deutschland\n,Acme  Corp,,,,many,Atlantis\n,,ana,,,,\nmill.example,Mill,Ana Lima,,,,\n")
+	mapped := writeFile(t, "map.yaml", "columns: {domain: domain, name: name, owner: rep, segment: segment, industry: industry, employees: employees, country: country}\n")
+	same(t, "tally", tallied(t, "import", file, "--kind", "accounts", "--map", mapped), importTally{
+		Rows: 4, Accepted: 3, New: 3, Rejected: 1, Rejects: file + ".rejects.csv",
+		Warnings: []warned{{"employees", "not understood", 1}, {"country", "not understood", 1}, {"owner", "unknown", 1}}, Warns: file + ".warnings.csv",
 	})
 	want := []*intakev1.AccountRow{
-		{Line: 2, Domain: "firm.example", Name: "Firm", Owner: "ana.lima", Segment: "large-firms", Industry: "Biolgy", Employees: 51, Country: "DE"},
+		{Line: 2, Domain: "firm.example", Name: "Firm", Owner: "ben", Segment: "large-firms", Industry: "Biolgy", Employees: 51, Country: "DE"},
 		{Line: 3, Name: "Acme  Corp"},
+		// Nobody is called that: the company goes in all the same, and is nobody's.
+		{Line: 5, Domain: "mill.example", Name: "Mill"},
+	}
+	text, err := os.ReadFile(file + ".warnings.csv")
+	if err != nil || !strings.Contains(string(text), "\n5,rep,\"there is nobody with the handle ana.lima: add them with baton people add, and import the file again; the account is taken without an owner\",mill.example,Mill,Ana Lima,") {
+		t.Errorf("the list of what is amiss is %s, %v", text, err)
+	}
+	gone := &importer{people: map[string]bool{"dan": false}, mapping: &mapping{own: map[string]column{fieldOwner: {name: "rep"}}}}
+	row := &intakev1.AccountRow{Owner: "dan"}
+	if left := gone.unowned(row); len(left) != 1 || row.GetOwner() != "" || !strings.HasPrefix(left[0].why.reason, "dan has left: name somebody who works here") {
+		t.Errorf("who has left owns a company: %v, %v", row, left)
 	}
 	if diff := cmp.Diff(want, last[*intakev1.DeclareAccountsRequest](t, s).GetAccounts(), protocmp.Transform()); diff != "" {
 		t.Error(diff)

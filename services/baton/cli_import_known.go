@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 
+	intakev1 "github.com/leadbaton/baton/proto/gen/baton/intake/v1"
+	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
@@ -114,6 +116,34 @@ func readKnown(spec string, m *mapping) (*knownList, error) {
 			k.alike[lettersOf(text)] = text
 		}
 	}
+}
+
+// askPeople learns who can own an account.
+func (im *importer) askPeople() error {
+	list, err := im.system.members.ListMembers(im.ctx, &routingv1.ListMembersRequest{})
+	if err != nil {
+		return err
+	}
+	im.people = map[string]bool{}
+	for _, m := range list.GetMembers() {
+		im.people[m.GetMember()] = !m.GetDeactivated()
+	}
+	return nil
+}
+
+// unowned takes an owner who is not known, or has left, out of a company's row, and says so:
+// the rest of the row goes in.
+func (im *importer) unowned(row *intakev1.AccountRow) []warning {
+	works, known := im.people[row.GetOwner()]
+	if row.GetOwner() == "" || works || im.people == nil {
+		return nil
+	}
+	why := "there is nobody with the handle " + row.GetOwner() + ": add them with baton people add"
+	if known {
+		why = row.GetOwner() + " has left: name somebody who works here"
+	}
+	row.Owner = ""
+	return []warning{{fieldOwner, isUnknown, refusal{im.mapping.own[fieldOwner].name, why + ", and import the file again; the account is taken without an owner"}}}
 }
 
 // column of the file that holds a field.

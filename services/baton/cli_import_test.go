@@ -175,7 +175,7 @@ func TestImportStops(t *testing.T) {
 	file := writeFile(t, "leads.csv", "id,email\n1,a@b.example\n2,b@b.example\n3,c@b.example\n4,d@b.example\n")
 	s := &system{refuse: func(key string, _ int) error {
 		if key == "3" {
-			return fault.New(fault.Denied, "this needs one of the roles operator, marketing")
+			return fault.New(fault.Denied, "handing in submissions takes the role marketing or operator; you have sales")
 		}
 		return nil
 	}}
@@ -187,7 +187,7 @@ func TestImportStops(t *testing.T) {
 	if want := "3 rows: 2 accepted (2 new, 0 already there), 0 rejected, 1 not sent\n"; r.out != want {
 		t.Errorf("got %q; want %q", r.out, want)
 	}
-	has(t, r.err, "baton: the import stopped after 3 rows: this needs one of the roles", "import the file again when that is mended, which is harmless")
+	has(t, r.err, "baton: the import stopped after 3 rows: handing in submissions takes the role marketing or operator", "import the file again when that is mended, which is harmless")
 
 	r = run(t, "import", file, "--source", "nowhere")
 	if r.status != statusRefused || r.err != "baton: there is no source \"nowhere\"; there is \"web\", \"crm\"\n" {

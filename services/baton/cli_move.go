@@ -388,8 +388,12 @@ func (c *call) whyNot(req *routingv1.WhyNotRequest) error {
 	if c.format == formatJSON {
 		return writeMessage(out, why)
 	}
-	fmt.Fprintf(out, "%s was considered at %s, could have taken %s and was offered %d.\n", cell(why.GetMember()),
-		counted(why.GetConsidered(), "decision", "decisions"), counted(why.GetEligible(), "lead", "leads"), why.GetOffered())
+	least := ""
+	if slices.ContainsFunc(why.GetReasons(), func(r *routingv1.WhyNotCount) bool { return r.GetReason() == lead.NotNamed }) {
+		least = "at least "
+	}
+	fmt.Fprintf(out, "%s was considered at %s, could have taken %s%s and was offered %d.\n", cell(why.GetMember()),
+		counted(why.GetConsidered(), "decision", "decisions"), least, counted(why.GetEligible(), "lead", "leads"), why.GetOffered())
 	if len(why.GetReasons()) == 0 {
 		return nil
 	}

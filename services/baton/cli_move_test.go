@@ -69,8 +69,8 @@ func (s *system) AdjustTurns(_ context.Context, req *routingv1.AdjustTurnsReques
 func (s *system) WhyNot(_ context.Context, req *routingv1.WhyNotRequest) (*routingv1.WhyNotResponse, error) {
 	s.ask(req)
 	return &routingv1.WhyNotResponse{
-		Member: "ana", Considered: 40, Eligible: 31, Offered: 10,
-		Reasons:   []*routingv1.WhyNotCount{{Reason: "not-in-turn", Decisions: 21}, {Reason: "full", Decisions: 9}},
+		Member: "ana", Considered: 42, Eligible: 31, Offered: 10,
+		Reasons:   []*routingv1.WhyNotCount{{Reason: "not-in-turn", Decisions: 21}, {Reason: "full", Decisions: 9}, {Reason: "not-named", Decisions: 2}},
 		Decisions: []*routingv1.WhyNotDecision{{LeadId: "lone", Sequence: 7, At: at(0), OfferedTo: "ben", Reason: "full", Text: "ana holds 20 of at most 20 leads; it was offered to ben."}},
 	}, nil
 }
@@ -155,9 +155,13 @@ func TestWhyCommands(t *testing.T) {
 		t.Errorf("whoever got it stands among those who did not:\n%s", why)
 	}
 	has(t, ok(t, "lead", "why", "lone", "--format", "json"), `"summary": "ana is next."`)
-	has(t, ok(t, "lead", "why", "lone", "--member", "ana"), "ana was considered at 40 decisions, could have taken 31 leads and was offered 10.", "21         it was somebody else's turn", "they held as many leads as agreed", "ana holds 20 of at most 20 leads; it was offered to ben.")
+	has(t, ok(t, "lead", "why", "lone", "--member", "ana"), "ana was considered at 42 decisions, could have taken at least 31 leads and was offered 10.", "21         it was somebody else's turn", "9          they held as many leads as agreed", "2          the pool is too large to record why for each", "ana holds 20 of at most 20 leads; it was offered to ben.")
 	if req := last[*routingv1.WhyNotRequest](t, s); req.GetMember() != "ana" || req.GetLeadId() != "lone" {
 		t.Errorf("asked %v", req)
+	}
+	s.leads[0].Counts = &leadv1.CandidateCounts{People: 60, Eligible: 50, Reasons: []*leadv1.ReasonCount{{Reason: "away", People: 10}}}
+	for _, command := range []string{"why", "explain"} {
+		has(t, ok(t, "lead", command, "lone"), "Of 60 people not each is named: 49 more could have taken it; 9 more could not: they were away.")
 	}
 	ok(t, "people", "why-not", "ana", "--from", "2026-04-03T12:00:00Z", "--limit", "3")
 	if diff := cmp.Diff(&routingv1.WhyNotRequest{Member: "ana", From: at(0), PageSize: 3}, last[*routingv1.WhyNotRequest](t, s), protocmp.Transform()); diff != "" {

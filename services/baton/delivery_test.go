@@ -381,7 +381,16 @@ func TestALinkEndsWithItsOffer(t *testing.T) {
 	who := h.lead(third).GetOfferedTo()
 	last := office.letters(t)[len(office.letters(t))-1]
 	link := answerLink.FindStringSubmatch(last.text)[1]
+	const accept = routingv1.RoutingService_Accept_FullMethodName
+	pass := h.passes.Pass(who, accept)
+	if _, ok := h.passes.Bearer(pass, accept); !ok {
+		t.Error("a pass opens nothing to who works here")
+	}
 	must[*routingv1.Member](t)(routingv1.NewRoutingServiceClient(h.conn).DeactivateMember(h.as(""), &routingv1.DeactivateMemberRequest{Member: who, Reason: "left"}))
+	// The lead was taken from them as well, so the pass is tried by itself.
+	if _, ok := h.passes.Bearer(pass, accept); ok {
+		t.Error("who had left keeps their passes")
+	}
 	if got := h.browse(http.MethodPost, link, url.Values{"answer": {"accept"}}); got.status < 400 || h.lead(third).GetOwner() == who {
 		t.Errorf("who had left took a lead: %d, %s", got.status, h.lead(third).GetOwner())
 	}

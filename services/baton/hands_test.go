@@ -308,6 +308,68 @@ func TestWhyNotIsWhatTheDecisionsRecorded(t *testing.T) {
 	same(t, "after a move by hand", moved.GetDecisions()[0].GetReason(), "by-hand")
 }
 
+// Of a large pool not each is named by a decision. Whoever is not is told so, with the
+// counts that the decision recorded, and is not told that they could, or could not, have
+// taken the lead; a decision of a pool of which they are not is none of theirs.
+func TestWhyNotOfALargePool(t *testing.T) {
+	h := start(t, Config{})
+	var everybody []string
+	for i := range 14 {
+		everybody = append(everybody, fmt.Sprintf("s%02d", i))
+	}
+	h.team(append(everybody, "ana", "dan")...)
+	var pool strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&pool, "      - member: s%02d\n", i)
+	}
+	small := "      - member: ana\n      - member: ben\n      - member: chloe\n  - id: large-companies"
+	doc := string(h.document())
+	if strings.Count(doc, small) != 1 {
+		t.Fatal("the starter agreement has other pools now")
+	}
+	h.agree([]byte(strings.Replace(doc, small, pool.String()+"  - id: large-companies", 1)))
+	id := h.submit("one", filled(1))
+	h.settle()
+	l := h.lead(id)
+	same(t, "how many were looked at", []int64{l.GetCounts().GetPeople(), l.GetCounts().GetEligible()}, []int64{60, 14})
+	var unnamed []string
+	for _, m := range everybody {
+		if !slices.ContainsFunc(l.GetConsidered(), func(c *leadv1.Candidate) bool { return c.GetMember() == m }) {
+			unnamed = append(unnamed, m)
+		}
+	}
+	if len(unnamed) == 0 || slices.Contains(unnamed, l.GetOfferedTo()) {
+		t.Fatalf("not named are %v, it was offered to %s", unnamed, l.GetOfferedTo())
+	}
+	other := unnamed[0]
+	ask := func(member string) *routingv1.WhyNotResponse {
+		return must[*routingv1.WhyNotResponse](t)(h.routing().WhyNot(h.as(member), &routingv1.WhyNotRequest{}))
+	}
+	got := ask(other)
+	same(t, "considered, eligible, offered", []int64{got.GetConsidered(), got.GetEligible(), got.GetOffered()}, []int64{1, 0, 0})
+	same(t, "why", []any{got.GetReasons()[0].GetReason(), got.GetReasons()[0].GetDecisions()}, []any{"not-named", int64(1)})
+	same(t, "in words", got.GetDecisions()[0].GetText(), other+" is one of 60 who were looked at and is not recorded by name in a pool of this size: 14 could have taken it, 46 not (not-known); it was offered to "+l.GetOfferedTo()+".")
+	same(t, "of one lead", must[*routingv1.WhyNotResponse](t)(h.routing().WhyNot(h.as("dan"), &routingv1.WhyNotRequest{Member: other, LeadId: id})).GetDecisions()[0].GetReason(), "not-named")
+	same(t, "of somebody of no pool", ask("ana").GetConsidered(), int64(0))
+	same(t, "of somebody of another pool", ask("dan").GetConsidered(), int64(0))
+	same(t, "of whoever was offered it", ask(l.GetOfferedTo()).GetOffered(), int64(1))
+
+	// Nobody can take the next: then it is with nobody.
+	for _, m := range everybody {
+		must[*routingv1.Member](t)(h.routing().SetAvailability(h.as(m), &routingv1.SetAvailabilityRequest{Away: true}))
+	}
+	h.time.Set(monday.Add(time.Minute))
+	waits := h.submit("two", filled(2))
+	h.settle()
+	for _, m := range everybody {
+		if !slices.ContainsFunc(h.lead(waits).GetConsidered(), func(c *leadv1.Candidate) bool { return c.GetMember() == m }) {
+			other = m
+		}
+	}
+	got = must[*routingv1.WhyNotResponse](t)(h.routing().WhyNot(h.as(other), &routingv1.WhyNotRequest{LeadId: waits}))
+	same(t, "of a lead that waits", got.GetDecisions()[0].GetText(), other+" is one of 60 who were looked at and is not recorded by name in a pool of this size: 0 could have taken it, 14 not (away), 46 not (not-known); it went to nobody.")
+}
+
 // A watch that goes on after the last sequence that it saw misses nothing and repeats
 // nothing.
 func TestAWatchOfAssignmentsGoesOn(t *testing.T) {

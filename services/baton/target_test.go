@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -14,8 +15,10 @@ import (
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
+	"github.com/leadbaton/baton/services/audit"
 	"github.com/leadbaton/baton/services/feedback"
 	"github.com/leadbaton/baton/services/internal/access"
+	"github.com/leadbaton/baton/services/internal/ledger"
 )
 
 const targetsYAML = `
@@ -126,20 +129,23 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	has(t, ok(t, "target", "show"), "Both have signed revision 1.")
 	has(t, ok(t, "target", "show", "2026-q1"), "STILL MISSING", "500.00 EUR", "Both have signed revision 1.")
 	has(t, ok(t, "target", "ledger", "2026-q1", "--by", "person", "--target", "mql"), "PERSON", "REACHED THE PERSON", "ana", "all")
-	ledger := must[*feedbackv1.TargetLedger](t)(feedbackv1.NewFeedbackServiceClient(h.conn).GetTargetLedger(h.as("ana"), &feedbackv1.GetTargetLedgerRequest{Quarter: "2026-q1", By: "week", TargetId: "revenue"}))
+	byWeek := must[*feedbackv1.TargetLedger](t)(feedbackv1.NewFeedbackServiceClient(h.conn).GetTargetLedger(h.as("ana"), &feedbackv1.GetTargetLedgerRequest{Quarter: "2026-q1", By: "week", TargetId: "revenue"}))
 	weeks := map[string][]int64{}
-	for _, row := range ledger.GetTargets()[0].GetRows() {
+	for _, row := range byWeek.GetTargets()[0].GetRows() {
 		weeks[row.GetKey()] = []int64{row.GetOffers(), row.GetResult().GetDelivered(), row.GetResult().GetResult()}
 	}
 	same(t, "weeks", []any{len(weeks), weeks["2026-01-01"], weeks["2026-03-02"]}, []any{14, []int64{0, 0, 0}, []int64{3, 3, 150_000}})
-	if !proto.Equal(ledger.GetTargets()[0].GetTotal().GetResult(), q.GetNow()[2]) {
-		t.Errorf("the ledger's total is %v, the result %v", ledger.GetTargets()[0].GetTotal(), q.GetNow()[2])
+	if !proto.Equal(byWeek.GetTargets()[0].GetTotal().GetResult(), q.GetNow()[2]) {
+		t.Errorf("the ledger's total is %v, the result %v", byWeek.GetTargets()[0].GetTotal(), q.GetNow()[2])
 	}
 
 	refused(t, "is not over: it ends on 2026-03-31 22:00 UTC", "quarter", "close", "2026-q1")
 	h.time.Set(time.Date(2026, 4, 2, 8, 0, 0, 0, time.UTC))
 	h.settle()
 	refused(t, "2026-q1 is open", "quarter", "restate", "2026-q1", "--why", "early")
+	// It is over: nobody signs for the next one before it is known what was missed.
+	has(t, ok(t, "target", "propose", "2026-q2", "--file", file), "Targets of 2026-q2, revision 1")
+	refused(t, "nobody signs for 2026-q2 before it is stated what came of each quarter that is over; still open is 2026-q1, which ended on 2026-03-31 22:00 UTC. Close it with baton quarter close 2026-q1", "target", "sign", "2026-q2", "--as", "sales", "--key", h.key("sales"))
 	has(t, ok(t, "quarter", "close", "2026-q1", "--idempotency-key", "k"), "Missed and without a plan: revenue")
 	has(t, ok(t, "quarter", "close", "2026-q1", "--idempotency-key", "k"), "It was closed on 2026-04-02")
 	refused(t, "what was stated then stays", "quarter", "close", "2026-q1")
@@ -161,7 +167,6 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	refused(t, "its targets stay as they were", "target", "propose", "2026-q1", "--file", file)
 
 	// The next quarter waits for a plan, whatever was counted anew.
-	has(t, ok(t, "target", "propose", "2026-q2", "--file", file), "Targets of 2026-q2, revision 1")
 	refused(t, "still without are 2026-q1: revenue", "target", "sign", "2026-q2", "--as", "sales", "--key", h.key("sales"))
 	refused(t, "target mql of 2026-q1 was reached", "quarter", "recover", "2026-q1", "mql", "--owner", "mia", "--by", "2026-05-01", "--plan", "more")
 	refused(t, "is past", "quarter", "recover", "2026-q1", "revenue", "--owner", "mia", "--by", "2026-03-01", "--plan", "more")
@@ -183,7 +188,42 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	if err := json.Unmarshal([]byte(ok(t, "target", "show", "2026-q1", "--format", "json")), &shown); err != nil || len(shown.Closed.Results) != 3 {
 		t.Errorf("target show --format json: %v, %+v", err, shown)
 	}
-	whole(t, h)
+	facts := whole(t, h).Facts
+	// Whoever verifies the log counts again what was stated, up to the entry that it names.
+	for name, c := range map[string]struct {
+		typ  string
+		by   func(proto.Message)
+		want string
+		less int64
+	}{
+		"as it stands":         {"QuarterClosed", func(proto.Message) {}, "", 0},
+		"a result":             {"QuarterClosed", func(m proto.Message) { m.(*feedbackv1.QuarterClosed).Results[2].Result++ }, "what is stated of target revenue of 2026-q1 is not what the log gives: 150001 of 200000 (", 0},
+		"a miss":               {"QuarterClosed", func(m proto.Message) { m.(*feedbackv1.QuarterClosed).Results[2].Missed = false }, "what is stated of target revenue of 2026-q1 is not", 0},
+		"a result left out":    {"QuarterClosed", func(m proto.Message) { c := m.(*feedbackv1.QuarterClosed); c.Results = c.Results[:2] }, "it states 2 results of 2026-q1, which has 3 targets", 0},
+		"by another entry":     {"QuarterRestated", func(m proto.Message) { m.(*feedbackv1.QuarterRestated).Sequence = stated.GetSequence() }, "counted again 150000 of 200000", 0},
+		"by a later entry":     {"QuarterRestated", func(m proto.Message) { m.(*feedbackv1.QuarterRestated).Sequence = 1 << 40 }, "does not lie before it", 1},
+		"of another revision":  {"QuarterClosed", func(m proto.Message) { m.(*feedbackv1.QuarterClosed).Revision = 2 }, "by revision 2 of its targets, and revision 1 held", 1},
+		"counted anew":         {"QuarterRestated", func(m proto.Message) { m.(*feedbackv1.QuarterRestated).Results[2].Result = 200_000 }, "and counted again 210000 of 200000", 0},
+		"what was signed":      {"TargetsProposed", func(m proto.Message) { m.(*feedbackv1.TargetsProposed).Targets[0].Count++ }, "the digest of the targets of 2026-q1 does not fit them", 0},
+		"who signed":           {"TargetsSigned", func(m proto.Message) { m.(*feedbackv1.TargetsSigned).Signature[0] ^= 1 }, "under the targets of 2026-q1 does not fit", 0},
+		"what somebody signed": {"TargetsSigned", func(m proto.Message) { m.(*feedbackv1.TargetsSigned).Digest[0] ^= 1 }, "signed is not revision 1 of the targets of 2026-q1", 0},
+	} {
+		got := must[*audit.Result](t)(audit.Verify(t.Context(), altered{audit.Direct{Log: h.App.log}, func(r *ledger.Record) {
+			if r.Subject != "org.target.2026-q1" || !strings.HasSuffix(r.Type(), "."+c.typ) {
+				return
+			}
+			body := must[*ledger.Event](t)(r.Decode()).Body
+			c.by(body)
+			r.Body = must[[]byte](t)(proto.Marshal(body))
+		}}, audit.Options{}))
+		found := c.want == "" && got.Whole()
+		for _, f := range got.Findings {
+			found = found || c.want != "" && strings.Contains(f.What, c.want)
+		}
+		if !found || got.Facts != facts-c.less {
+			t.Errorf("%s: %d facts of %d, found %v", name, got.Facts, facts, got.Findings)
+		}
+	}
 
 	// Whoever starts anew finds it as it was, and counts from the beginning what was
 	// counted on and on before.
@@ -198,4 +238,17 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	if got := again.quarter("2026-q1"); !bytes.Equal(feedback.TargetsDigest(got.GetProposed()), got.GetProposed().GetDigest()) {
 		t.Error("the digest is not that of the targets")
 	}
+}
+
+// altered is a log of which somebody changed records.
+type altered struct {
+	audit.Source
+	by func(*ledger.Record)
+}
+
+func (a altered) Read(ctx context.Context, stream string, fn func(*ledger.Record) error, missing func(uint64, string) error) error {
+	return a.Source.Read(ctx, stream, func(r *ledger.Record) error {
+		a.by(r)
+		return fn(r)
+	}, missing)
 }

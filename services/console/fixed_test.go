@@ -387,7 +387,7 @@ func (f *fixed) ListMembers(ctx context.Context, _ *routingv1.ListMembersRequest
 		return &routingv1.ListMembersResponse{}, nil
 	}
 	out := &routingv1.ListMembersResponse{Members: []*routingv1.Member{
-		{Member: "ana", Roles: []string{"sales", "qualifier"}, Load: 7, Capacity: 20, OnDuty: true, Turns: map[string]int64{"north": 412, "south": 33}, Name: "Ana Lindqvist", Ahead: map[string]int64{"north": 620, "south": -1480}, Leaves: []*routingv1.Leave{{From: timestamppb.New(at.Add(48 * time.Hour)), Until: timestamppb.New(at.Add(96 * time.Hour)), Reason: "holiday"}}},
+		{Member: "ana", Roles: []string{"sales", "qualifier"}, Load: 7, Capacity: 20, OnDuty: true, Turns: map[string]int64{"north": 412, "south": 33}, Name: "Ana Lindqvist", Ahead: map[string]int64{"north": 620, "south": -1480}, Leaves: []*routingv1.Leave{{LeaveId: "a7", From: timestamppb.New(at.Add(48 * time.Hour)), Until: timestamppb.New(at.Add(96 * time.Hour)), Reason: "holiday"}}},
 		{Member: "ben", Roles: []string{"sales"}, Load: 12, Capacity: 12, OnDuty: true, Turns: map[string]int64{"north": 411}},
 		{Member: "cem", Roles: []string{"sales"}, Away: true, AwayUntil: timestamppb.New(at.Add(5 * 24 * time.Hour)), Capacity: 20, Load: 3, Turns: map[string]int64{"south": 205}, Leaves: []*routingv1.Leave{{From: ago(24 * time.Hour)}}},
 		{Member: "dora", Roles: []string{"manager"}, Load: 0},

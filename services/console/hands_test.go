@@ -101,8 +101,8 @@ func (f *fixed) WhyNot(ctx context.Context, ask *routingv1.WhyNotRequest) (*rout
 		return &routingv1.WhyNotResponse{Member: member}, nil
 	}
 	return &routingv1.WhyNotResponse{
-		Member: member, Considered: 1240, Eligible: 1031, Offered: 412,
-		Reasons: []*routingv1.WhyNotCount{{Reason: "not-in-turn", Decisions: 619}, {Reason: "full", Decisions: 120}, {Reason: "away", Decisions: 89}},
+		Member: member, Considered: 1242, Eligible: 1031, Offered: 412,
+		Reasons: []*routingv1.WhyNotCount{{Reason: "not-in-turn", Decisions: 619}, {Reason: "full", Decisions: 120}, {Reason: "away", Decisions: 89}, {Reason: "not-named", Decisions: 2}},
 		Decisions: []*routingv1.WhyNotDecision{
 			{LeadId: offeredLead, Sequence: 1184, At: ago(4 * time.Minute), Pool: "north", OfferedTo: "ben", Reason: "not-in-turn", Text: "ana could have taken it, but it was ben's turn: ben was due by turn 820, ana by turn 824."},
 			{LeadId: waitingLead, Sequence: 1170, At: ago(90 * time.Minute), Pool: "south", Reason: "away", Text: "ana is away until 2026-03-04 09:00 UTC; nobody else could take it either."},
@@ -187,6 +187,10 @@ func TestPeopleSayWhereTheyAre(t *testing.T) {
 		says string
 	}{
 		{"/people/away", url.Values{"until": {"2026-03-09"}, "reason": {"holiday"}, "key": {"k"}}, &routingv1.SetAvailabilityRequest{Away: true, Until: timestamppb.New(time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC)), Reason: "holiday", IdempotencyKey: "k"}, "You are away: leads go to the others."},
+		{"/people/away", url.Values{"from": {"2026-03-07"}, "until": {"2026-03-09"}, "key": {"k"}}, &routingv1.SetAvailabilityRequest{
+			Away: true, From: timestamppb.New(time.Date(2026, 3, 7, 0, 0, 0, 0, time.UTC)), Until: timestamppb.New(time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC)), IdempotencyKey: "k",
+		}, "Your leave from 2026-03-07 is noted: leads go to the others then."},
+		{"/people/back", url.Values{"leave": {"a7"}, "key": {"k"}}, &routingv1.SetAvailabilityRequest{LeaveId: "a7", IdempotencyKey: "k"}, "The leave is taken back."},
 		{"/people/away", url.Values{"key": {"k"}}, &routingv1.SetAvailabilityRequest{Away: true, IdempotencyKey: "k"}, "You are away"},
 		{"/people/back", url.Values{"key": {"k"}}, &routingv1.SetAvailabilityRequest{IdempotencyKey: "k"}, "You are back: leads can go to you."},
 		{"/people/presence", url.Values{"present": {"yes"}, "key": {"k"}}, &routingv1.SetPresenceRequest{Present: true, IdempotencyKey: "k"}, "You are signed in for the day."},
@@ -200,7 +204,13 @@ func TestPeopleSayWhereTheyAre(t *testing.T) {
 		}
 		s.get("/people").has(t, 200, form.says)
 	}
-	s.post("/people/away", url.Values{"until": {"soon"}}).has(t, 400, "a date such as 2026-08-31 is expected")
+	s.post("/people/away", url.Values{"until": {"soon"}}).has(t, 400, "The day of coming back is \"soon\"; a date such as 2026-08-31 is expected")
+	s.post("/people/away", url.Values{"from": {"later"}}).has(t, 400, "The first day away is \"later\"; a date")
+	s.post("/people/away", url.Values{"from": {"2026-03-09"}, "until": {"2026-03-09"}}).has(t, 400, "The day of coming back must lie after the first day away.")
+	// Leave that lies ahead can be taken back by whoever it is, and by nobody else.
+	if text := s.get("/people").text; !strings.Contains(text, `name="leave" value="a7"`) || strings.Count(text, `name="leave"`) != 1 || !strings.Contains(text, "Take back the leave from") {
+		t.Errorf("the page does not offer to take leave back, or not this alone:\n%s", text)
+	}
 	s.get("/line").has(t, 200, "Claim it")
 	if a := s.post("/leads/"+claimLead+"/claim", url.Values{"key": {"k"}}); a.Header.Get("Location") != "/leads/"+claimLead {
 		t.Errorf("a claim answered %d to %q", a.StatusCode, a.Header.Get("Location"))
@@ -221,8 +231,8 @@ func TestPeopleSayWhereTheyAre(t *testing.T) {
 func TestWhyNotMe(t *testing.T) {
 	s := newStand(t)
 	s.signIn(anaToken)
-	s.get("/why-not").has(t, 200, "Why not me?", "Decisions with ana in the pool 1,240", "Could have taken the lead 1,031", "Were offered it 412",
-		"it was somebody else's turn 619", "they held as many leads as agreed 120",
+	s.get("/why-not").has(t, 200, "Why not me?", "Decisions with ana in the pool 1,242", "Could have taken the lead at least 1,031", "Were offered it 412",
+		"it was somebody else's turn 619", "they held as many leads as agreed 120", "the pool is too large to record why for each 2",
 		"North & East ben ana could have taken it, but it was ben's turn: ben was due by turn 820, ana by turn 824.", "South the line ana is away")
 	asked := handed[*routingv1.WhyNotRequest](s.fixed)[0]
 	if asked.GetMember() != "" || !asked.GetFrom().AsTime().Equal(at.Add(-7*24*time.Hour)) {

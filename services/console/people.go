@@ -53,7 +53,7 @@ type share struct {
 
 type leave struct {
 	From, Until time.Time
-	Reason      string
+	Reason, ID  string
 }
 
 func (c *console) showPeople(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -91,7 +91,7 @@ func personOf(m *routingv1.Member, pools titles) personRow {
 		row.Pools = append(row.Pools, s)
 	}
 	for _, l := range m.GetLeaves() {
-		row.Leaves = append(row.Leaves, leave{instant(l.GetFrom()), instant(l.GetUntil()), l.GetReason()})
+		row.Leaves = append(row.Leaves, leave{instant(l.GetFrom()), instant(l.GetUntil()), l.GetReason(), l.GetLeaveId()})
 	}
 	return row
 }
@@ -109,24 +109,49 @@ func aheadWords(thousandths int64) (text string, behind bool) {
 	return fmt.Sprintf("%d.%d %s", tenths/10, tenths%10, word), word == "behind"
 }
 
-// goAway says that whoever is signed in is away.
+// goAway says that whoever is signed in is away, from now on or from a day that lies ahead.
 func (c *console) goAway(w http.ResponseWriter, r *http.Request, v *visit) error {
 	req := &routingv1.SetAvailabilityRequest{Away: true, Reason: strings.TrimSpace(r.PostFormValue("reason")), IdempotencyKey: r.PostFormValue("key")}
-	if day := strings.TrimSpace(r.PostFormValue("until")); day != "" {
-		until, err := time.Parse(time.DateOnly, day)
-		if err != nil {
-			return status.Errorf(codes.InvalidArgument, "The day of coming back is %q; a date such as 2026-08-31 is expected.", day)
-		}
-		req.Until = timestamppb.New(until)
+	var err error
+	if req.From, err = dayTyped(r, "from", "The first day away"); err != nil {
+		return err
 	}
-	_, err := v.routing.SetAvailability(r.Context(), req)
-	return c.changed(w, r, v, err, "You are away: leads go to the others.")
+	if req.Until, err = dayTyped(r, "until", "The day of coming back"); err != nil {
+		return err
+	}
+	said := "You are away: leads go to the others."
+	if req.GetFrom() != nil {
+		if req.GetUntil() != nil && !req.GetUntil().AsTime().After(req.GetFrom().AsTime()) {
+			return status.Error(codes.InvalidArgument, "The day of coming back must lie after the first day away.")
+		}
+		said = "Your leave from " + req.GetFrom().AsTime().Format(time.DateOnly) + " is noted: leads go to the others then."
+	}
+	_, err = v.routing.SetAvailability(r.Context(), req)
+	return c.changed(w, r, v, err, said)
 }
 
-// comeBack says that whoever is signed in is back.
+// dayTyped is the beginning in UTC of a day that a form names; nil = it names none.
+func dayTyped(r *http.Request, field, what string) (*timestamppb.Timestamp, error) {
+	text := strings.TrimSpace(r.PostFormValue(field))
+	if text == "" {
+		return nil, nil
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "%s is %q; a date such as 2026-08-31 is expected.", what, text)
+	}
+	return timestamppb.New(day), nil
+}
+
+// comeBack says that whoever is signed in is back, or takes leave of theirs back.
 func (c *console) comeBack(w http.ResponseWriter, r *http.Request, v *visit) error {
-	_, err := v.routing.SetAvailability(r.Context(), &routingv1.SetAvailabilityRequest{IdempotencyKey: r.PostFormValue("key")})
-	return c.changed(w, r, v, err, "You are back: leads can go to you.")
+	req := &routingv1.SetAvailabilityRequest{LeaveId: r.PostFormValue("leave"), IdempotencyKey: r.PostFormValue("key")}
+	said := "You are back: leads can go to you."
+	if req.GetLeaveId() != "" {
+		said = "The leave is taken back."
+	}
+	_, err := v.routing.SetAvailability(r.Context(), req)
+	return c.changed(w, r, v, err, said)
 }
 
 // present says that whoever is signed in to the pages begins or ends their day.
@@ -156,9 +181,11 @@ type whyView struct {
 	// Days are the spans that can be looked at.
 	Days                          []choice
 	Considered, Eligible, Offered int64
-	Reasons                       []whyRow
-	Decisions                     []whyDecision
-	People                        []choice
+	// AtLeast says that of some decisions it is not known whether they could have taken the lead.
+	AtLeast   bool
+	Reasons   []whyRow
+	Decisions []whyDecision
+	People    []choice
 }
 
 type whyRow struct {
@@ -215,6 +242,7 @@ func (c *console) showWhyNot(w http.ResponseWriter, r *http.Request, v *visit) e
 	most := int64(1)
 	for _, reason := range got.GetReasons() {
 		most = max(most, reason.GetDecisions())
+		view.AtLeast = view.AtLeast || reason.GetReason() == lead.NotNamed
 		view.Reasons = append(view.Reasons, whyRow{Because: lead.WhyNot(reason.GetReason()), N: reason.GetDecisions(), Bar: int(reason.GetDecisions() * 100 / most)})
 	}
 	for _, d := range got.GetDecisions() {

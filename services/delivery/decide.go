@@ -44,6 +44,8 @@ type tells struct {
 	kind    leadv1.NoticeKind
 	members []string
 	offer   int32
+	// offered is whom the offer that follows tells already, in person; empty = nobody.
+	offered string
 }
 
 // toPeople answers whom an event is to be told to; offer is the number of the
@@ -51,15 +53,19 @@ type tells struct {
 func toPeople(body proto.Message, offer int32) (t tells, ok bool) {
 	switch b := body.(type) {
 	case *leadv1.LeadOffered:
-		return tells{leadv1.NoticeKind_NOTICE_KIND_OFFER, []string{b.GetMember()}, b.GetOffer()}, true
+		return tells{leadv1.NoticeKind_NOTICE_KIND_OFFER, []string{b.GetMember()}, b.GetOffer(), ""}, true
 	case *leadv1.OfferReminded:
-		return tells{leadv1.NoticeKind_NOTICE_KIND_REMINDER, []string{b.GetMember()}, b.GetOffer()}, true
+		return tells{leadv1.NoticeKind_NOTICE_KIND_REMINDER, []string{b.GetMember()}, b.GetOffer(), ""}, true
 	case *leadv1.ClockReminded:
-		return tells{leadv1.NoticeKind_NOTICE_KIND_ESCALATION, distinct(b.GetTell()...), 0}, true
+		return tells{leadv1.NoticeKind_NOTICE_KIND_ESCALATION, distinct(b.GetTell()...), 0, ""}, true
 	case *leadv1.ClockEscalated:
-		return tells{leadv1.NoticeKind_NOTICE_KIND_ESCALATION, distinct(b.GetTell()...), 0}, true
+		return tells{leadv1.NoticeKind_NOTICE_KIND_ESCALATION, distinct(b.GetTell()...), 0, ""}, true
 	case *leadv1.LeadReassigned:
-		return tells{leadv1.NoticeKind_NOTICE_KIND_MOVED, distinct(b.GetFrom(), b.GetTo()), 0}, true
+		offered := b.GetTo()
+		if lead.GivenBack(b) {
+			offered = "" // theirs again, and nothing more is said
+		}
+		return tells{leadv1.NoticeKind_NOTICE_KIND_MOVED, distinct(b.GetFrom(), b.GetTo()), 0, offered}, true
 	}
 	return tells{}, false
 }
@@ -106,6 +112,9 @@ func callsFor(h happened, channels []*Channel) (out []*Notice) {
 			}
 		case personal(set.GetKind()):
 			for _, member := range people.members {
+				if member == people.offered {
+					continue
+				}
 				one := n
 				one.Kind, one.Member = people.kind, member
 				out = append(out, one.named())

@@ -96,7 +96,16 @@ func TestWhatIsCalledFor(t *testing.T) {
 		"what came just now is":     {[]*ledger.Event{{Body: &leadv1.LeadReceived{}}}, []string{"all> event"}},
 		"telling calls for nothing": {[]*ledger.Event{{Body: &leadv1.NoticeSent{NoticeId: "x", Attempt: 1}}}, nil},
 		"an escalation to two":      {[]*ledger.Event{{Body: &leadv1.ClockEscalated{Tell: []string{"mia", "max", "mia"}}}}, []string{"console>mia escalation", "console>max escalation", "crm> event", "email>mia escalation", "email>max escalation", "room> escalation"}},
-		"a move tells both":         {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana", To: "ben"}}}, []string{"console>ana moved", "console>ben moved", "crm> event", "email>ana moved", "email>ben moved", "room> moved"}},
+		"a move tells who had it":   {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana", To: "ben"}}}, []string{"console>ana moved", "crm> event", "email>ana moved", "room> moved"}},
+		// Whoever gets it is told by the offer, once: also where a move is taken back.
+		"a move back of an offer": {
+			[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ben", To: "ana", BatchId: "b2", Undoes: "b1"}}, {Body: offer("ana", "south", 2)}},
+			[]string{"console>ben moved", "crm> event", "email>ben moved", "room> moved", "console>ana offer", "crm> event", "email>ana offer", "room>ana offer"},
+		},
+		"a move back of what was theirs": {
+			[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ben", To: "ana", BatchId: "b2", Undoes: "b1", Accepted: true}}},
+			[]string{"console>ben moved", "console>ana moved", "crm> event", "email>ben moved", "email>ana moved", "room> moved"},
+		},
 		"a move to whoever":         {[]*ledger.Event{{Body: &leadv1.LeadReassigned{From: "ana"}}}, []string{"console>ana moved", "crm> event", "email>ana moved", "room>ana moved"}},
 		"another subject's event":   {[]*ledger.Event{{Subject: "pool.sales", Body: offer("ana", "south", 1)}}, nil},
 		"what nobody asked to hear": {[]*ledger.Event{{Body: &leadv1.PersonAttached{}}, {Body: &leadv1.OfferTimedOut{}}}, nil},

@@ -160,6 +160,17 @@ func (q *Quarters) UnplannedBefore(name string) (out []*Quarter) {
 	return out
 }
 
+// UnclosedBefore are the quarters before one, the earliest first, that have targets and
+// are over, and of which nobody has stated what came: what was missed is not known yet.
+func (q *Quarters) UnclosedBefore(name string, now time.Time) (out []*Quarter) {
+	for _, one := range slices.Backward(q.All()) {
+		if r := one.Holds(); one.Name < name && r != nil && one.Closed == nil && !now.Before(r.GetTo().AsTime()) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
 // did says whether a command was carried out on the quarter.
 func (q *Quarter) did(cause string) bool { return q.causes[cause] }
 

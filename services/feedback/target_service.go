@@ -85,7 +85,11 @@ func (t *Targets) propose(ctx context.Context, req *feedbackv1.ProposeTargetsReq
 
 // signed is a version that both parties have signed; nil = there is none.
 func (t *Targets) signed(number int64) *agreement.Agreement {
-	if version := t.Agreements.Version(number); version != nil && !version.InForceFrom.IsZero() {
+	return signedVersion(t.Agreements, number)
+}
+
+func signedVersion(agreements *agreement.Register, number int64) *agreement.Agreement {
+	if version := agreements.Version(number); version != nil && !version.InForceFrom.IsZero() {
 		return version.Agreement
 	}
 	return nil
@@ -112,6 +116,9 @@ func (t *Targets) sign(ctx context.Context, req *feedbackv1.SignTargetsRequest) 
 		case !bytes.Equal(revision.GetDigest(), req.GetDigest()):
 			return nil, fault.New(fault.Conflict, "what was signed is not revision %d of the targets of %s; read it again with baton target show %[2]s", revision.GetRevision(), quarter.Name)
 		}
+		if err := unclosed(t.Quarters.UnclosedBefore(quarter.Name, v.Now), quarter.Name); err != nil {
+			return nil, err
+		}
 		if err := unplanned(t.Quarters.UnplannedBefore(quarter.Name), quarter.Name); err != nil {
 			return nil, err
 		}
@@ -127,6 +134,18 @@ func (t *Targets) sign(ctx context.Context, req *feedbackv1.SignTargetsRequest) 
 		})}, nil
 	})
 	return t.answer(ctx, req.GetQuarter(), err)
+}
+
+// unclosed refuses to sign while it is not stated what came of a quarter that is over.
+func unclosed(before []*Quarter, next string) error {
+	var over []string
+	for _, q := range before {
+		over = append(over, fmt.Sprintf("%s, which ended on %s", q.Name, moment(q.Holds().GetTo().AsTime())))
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	return fault.New(fault.State, "nobody signs for %s before it is stated what came of each quarter that is over; still open is %s. Close it with baton quarter close %s (manager or operator)", next, strings.Join(over, "; "), before[0].Name)
 }
 
 // unplanned refuses to sign while what was missed before has neither owner nor plan.
@@ -394,9 +413,17 @@ func (t *Targets) begin(name string) (*counted, error) {
 
 // begun is a count of nothing yet, within a view.
 func (t *Targets) begun(r *Revision) (*Count, error) {
-	var aims []Aim
+	aims, err := Aims(r, t.Agreements)
+	if err != nil {
+		return nil, err
+	}
+	return NewCount(aims, r.GetFrom().AsTime(), r.GetTo().AsTime(), t.Judge), nil
+}
+
+// Aims are the targets of a revision with what their words mean.
+func Aims(r *Revision, agreements *agreement.Register) (aims []Aim, err error) {
 	for _, target := range r.GetTargets() {
-		rules := t.signed(target.GetDefinition())
+		rules := signedVersion(agreements, target.GetDefinition())
 		if rules == nil {
 			return nil, fault.New(fault.State, "target %s names version %d of the agreement, which this Baton cannot read", target.GetTargetId(), target.GetDefinition())
 		}
@@ -406,5 +433,5 @@ func (t *Targets) begun(r *Revision) (*Count, error) {
 		}
 		aims = append(aims, Aim{target, rules, segment})
 	}
-	return NewCount(aims, r.GetFrom().AsTime(), r.GetTo().AsTime(), t.Judge), nil
+	return aims, nil
 }

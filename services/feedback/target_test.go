@@ -3,6 +3,7 @@ package feedback
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -171,4 +172,33 @@ func TestBothSignaturesMakeATarget(t *testing.T) {
 	if err := unplanned(q.UnplannedBefore("2026-q2"), "2026-q2"); err != nil {
 		t.Errorf("with a plan: %v", err)
 	}
+}
+
+// A quarter that has targets and is over is closed before anybody signs for a later one;
+// one that runs, or that nobody agreed on, keeps nobody from signing.
+func TestAQuarterThatIsOverIsClosedFirst(t *testing.T) {
+	q := NewQuarters()
+	say := func(body proto.Message) { q.Apply(&ledger.Event{Body: body, Recorded: quarterFrom}) }
+	for _, name := range []string{"2025-q4", "2026-q1"} {
+		say(&feedbackv1.TargetsProposed{Quarter: name, Revision: 1, To: timestamppb.New(quarterUntil)})
+		say(&feedbackv1.TargetsSigned{Quarter: name, Revision: 1, Party: agreement.Marketing})
+	}
+	over := func(next string, now time.Time, want string) {
+		t.Helper()
+		err := unclosed(q.UnclosedBefore(next, now), next)
+		if want == "" && err != nil || want != "" && (!fault.Is(err, fault.State) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("signing for %s at %s: %v, want %q", next, now, err, want)
+		}
+	}
+	over("2026-q2", quarterUntil, "") // nobody agreed on it
+	say(&feedbackv1.TargetsSigned{Quarter: "2026-q1", Revision: 1, Party: agreement.Sales})
+	over("2026-q2", quarterUntil.Add(-time.Nanosecond), "")
+	over("2026-q2", quarterUntil, "still open is 2026-q1, which ended on "+moment(quarterUntil)+". Close it with baton quarter close 2026-q1")
+	over("2026-q1", quarterUntil, "")
+	say(&feedbackv1.TargetsSigned{Quarter: "2025-q4", Revision: 1, Party: agreement.Sales})
+	over("2026-q2", quarterUntil, "still open is 2025-q4, which ended on "+moment(quarterUntil)+"; 2026-q1")
+	for _, name := range []string{"2025-q4", "2026-q1"} {
+		say(&feedbackv1.QuarterClosed{Quarter: name, Revision: 1})
+	}
+	over("2026-q2", quarterUntil, "")
 }

@@ -57,6 +57,10 @@ func WaitsFor(rule string) string {
 	return rule
 }
 
+// NotNamed is the reason of somebody whom a decision on a large pool does not name: it
+// is not known whether they could have taken the lead.
+const NotNamed = "not-named"
+
 // WhyNot is why a lead went to somebody else, by the reason that a decision recorded, in
 // words that follow "because".
 func WhyNot(reason string) string {
@@ -91,7 +95,7 @@ func WhyNot(reason string) string {
 		return "whoever moved it left them out"
 	case "not-known":
 		return "they were never added"
-	case "not-named":
+	case NotNamed:
 		return "the pool is too large to record why for each"
 	case "later":
 		return "somebody comes first in the agreed order"

@@ -17,7 +17,10 @@ import (
 
 // Logic names this version of the deciding code. A change of behaviour is a
 // new name; the old one stays runnable.
-const Logic = "qualification/2"
+const Logic = "qualification/3"
+
+// second is the logic that said "5 of the 3 points needed".
+const second = "qualification/2"
 
 // first is the logic under which a call alone could lift a lead that had asked
 // for content only, and nothing was looked at again on its date. Whatever else is
@@ -266,13 +269,13 @@ func byProfile(in Input) proto.Message {
 		ex.Summary = fmt.Sprintf("Stays with marketing: the person asked for content only, not for contact (%s).", versions)
 		return nurture(in, lead.ReasonContentOnly, ex)
 	case !profile.Met:
-		ex.Summary = fmt.Sprintf("Stays with marketing: the customer profile is not met: %s (%s).", shortfall(profile), versions)
+		ex.Summary = fmt.Sprintf("Stays with marketing: the customer profile is not met: %s (%s).", shortfall(in, profile), versions)
 		return nurture(in, lead.ReasonProfile, ex)
 	case !persona.Met:
-		ex.Summary = fmt.Sprintf("Stays with marketing: the customer profile is met with %s, but no persona matches (%s).", reached(profile), versions)
+		ex.Summary = fmt.Sprintf("Stays with marketing: the customer profile is met with %s, but no persona matches (%s).", reached(in, profile), versions)
 		return nurture(in, lead.ReasonPersona, ex)
 	}
-	ex.Summary = fmt.Sprintf("%s: the customer profile is met with %s and the persona %q matches (%s).", in.Agreement.StageTitle(leadv1.Stage_STAGE_MQL), reached(profile), persona.Title, versions)
+	ex.Summary = fmt.Sprintf("%s: the customer profile is met with %s and the persona %q matches (%s).", in.Agreement.StageTitle(leadv1.Stage_STAGE_MQL), reached(in, profile), persona.Title, versions)
 	return &leadv1.LeadQualified{
 		Stage: leadv1.Stage_STAGE_MQL, AgreementVersion: in.Version, ProfileVersion: profile.Version,
 		Persona: persona.ID, PersonaVersion: persona.Version, Explanation: ex,
@@ -383,12 +386,19 @@ func nurture(in Input, reason string, ex *leadv1.Explanation) proto.Message {
 	return said
 }
 
-func reached(f agreement.Fit) string {
-	return fmt.Sprintf("%d of the %d points needed", f.Points, f.Needed)
+// reached is how many points there are and how many it takes, as each logic says it.
+func reached(in Input, f agreement.Fit) string {
+	if in.Logic == first || in.Logic == second || f.Points < f.Needed {
+		return fmt.Sprintf("%d of the %d points needed", f.Points, f.Needed)
+	}
+	if f.Points == 1 {
+		return fmt.Sprintf("1 point (%d needed)", f.Needed)
+	}
+	return fmt.Sprintf("%d points (%d needed)", f.Points, f.Needed)
 }
 
 // shortfall names what a profile lacks, must-haves first.
-func shortfall(f agreement.Fit) string {
+func shortfall(in Input, f agreement.Fit) string {
 	var musts []string
 	for _, c := range f.Criteria {
 		if c.GetMust() && !c.GetMet() {
@@ -398,7 +408,7 @@ func shortfall(f agreement.Fit) string {
 	if len(musts) > 0 {
 		return "a must-have is missing: " + strings.Join(musts, "; ")
 	}
-	return reached(f)
+	return reached(in, f)
 }
 
 func yes(b bool) string {

@@ -98,14 +98,14 @@ func TestDecide(t *testing.T) {
 			in(received, good()),
 			then{
 				kind: "LeadQualified", stage: leadv1.Stage_STAGE_MQL, persona: "champion", points: 5, missing: []string{`answer "timeframe" of the form`},
-				summary: `Marketing qualified lead: the customer profile is met with 5 of the 3 points needed and the persona "Argues for us" matches ` + versions + ".",
+				summary: `Marketing qualified lead: the customer profile is met with 5 points (3 needed) and the persona "Argues for us" matches ` + versions + ".",
 			},
 		},
 		"held, and now something is agreed": {
 			in(held, good()),
 			then{
 				kind: "LeadQualified", stage: leadv1.Stage_STAGE_MQL, persona: "champion", points: 5, missing: []string{`answer "timeframe" of the form`},
-				summary: `Marketing qualified lead: the customer profile is met with 5 of the 3 points needed and the persona "Argues for us" matches ` + versions + ".",
+				summary: `Marketing qualified lead: the customer profile is met with 5 points (3 needed) and the persona "Argues for us" matches ` + versions + ".",
 			},
 		},
 		"nobody can reach the person": {
@@ -133,7 +133,7 @@ func TestDecide(t *testing.T) {
 			in(received, without(func(f *leadv1.Features) { f.Role = "student" })),
 			then{
 				kind: "LeadNurtured", reason: lead.ReasonPersona, points: 5, missing: []string{`answer "timeframe" of the form`},
-				summary: "Stays with marketing: the customer profile is met with 5 of the 3 points needed, but no persona matches " + versions + ".",
+				summary: "Stays with marketing: the customer profile is met with 5 points (3 needed), but no persona matches " + versions + ".",
 			},
 		},
 		"content only is never hot": {
@@ -219,7 +219,7 @@ func TestDecide(t *testing.T) {
 			changed(in(nurturing, good()), func(s *lead.State) { s.NurtureReason = lead.ReasonPersona }),
 			then{
 				kind: "LeadQualified", stage: leadv1.Stage_STAGE_MQL, persona: "champion", points: 5, missing: []string{`answer "timeframe" of the form`},
-				summary: `Marketing qualified lead: the customer profile is met with 5 of the 3 points needed and the persona "Argues for us" matches ` + versions + ".",
+				summary: `Marketing qualified lead: the customer profile is met with 5 points (3 needed) and the persona "Argues for us" matches ` + versions + ".",
 			},
 		},
 		"not lifted while it still falls short": {changed(in(nurturing, without(func(f *leadv1.Features) { f.Role = "student" })), func(s *lead.State) { s.NurtureReason = lead.ReasonPersona }), then{}},
@@ -518,6 +518,33 @@ func TestRederive(t *testing.T) {
 	}
 	if _, err := Rederive(&ledger.Event{Logic: "qualification/0", Recorded: noon}, s, register(noon), nil); !fault.Is(err, fault.NotFound) {
 		t.Errorf("another logic was run: %v", err)
+	}
+}
+
+// What a logic said once it says for ever: how many points there are reads better since,
+// and a decision of before still derives again word by word.
+func TestEachLogicSaysThePointsAsItDid(t *testing.T) {
+	t.Parallel()
+	s := in(leadv1.State_STATE_RECEIVED, good())
+	for logic, want := range map[string]string{first: "5 of the 3 points needed", second: "5 of the 3 points needed", Logic: "5 points (3 needed)"} {
+		said, err := Rederive(&ledger.Event{Logic: logic, Recorded: noon}, s, register(noon), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := said.(*leadv1.LeadQualified).GetExplanation().GetSummary(); !strings.Contains(got, "is met with "+want+" and the persona") {
+			t.Errorf("%s says %s, want %s", logic, got, want)
+		}
+	}
+	for want, fit := range map[string]agreement.Fit{
+		"1 point (1 needed)":        {Points: 1, Needed: 1},
+		"0 points (0 needed)":       {},
+		"2 of the 3 points needed":  {Points: 2, Needed: 3},
+		"-1 of the 0 points needed": {Points: -1},
+		"12 points (3 needed)":      {Points: 12, Needed: 3},
+	} {
+		if got := reached(Input{Logic: Logic}, fit); got != want {
+			t.Errorf("%+v is said as %q, want %q", fit, got, want)
+		}
 	}
 }
 

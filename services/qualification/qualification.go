@@ -147,7 +147,7 @@ func (q *Qualification) Wake(v *ledger.View) []*ledger.Item {
 // Rederive answers what the decision that an event holds must be, from the
 // lead and the agreements as they stood at its basis.
 func Rederive(e *ledger.Event, state *lead.State, register *agreement.Register, scores *score.Register) (proto.Message, error) {
-	if e.Logic != Logic && e.Logic != first {
+	if e.Logic != Logic && e.Logic != second && e.Logic != first {
 		return nil, fault.New(fault.NotFound, "the logic %q is not one that this version of Baton can run", e.Logic)
 	}
 	in := Input{Lead: state, Now: e.Recorded, Logic: e.Logic, Score: inForce(scores, e.Recorded)}

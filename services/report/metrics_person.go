@@ -96,7 +96,7 @@ func loadMetrics() []Metric {
 		}
 	}
 	return identified([]Metric{
-		count("people", unitPeople, "people who have had at least one of the leads", func(b *loadBooks) int64 { return b.people }),
+		count("with_leads", unitPeople, "1 for a person who has had at least one of the leads, and 0 for one who has had none; in the total, how many people have had one", func(b *loadBooks) int64 { return b.withLeads }),
 		count("leads", unitLeads, "leads that the person has had at any time", func(b *loadBooks) int64 { return b.leads }),
 		count("changes", unitLeads, "changes of owner by which a lead came to the person from somebody else; in the total, all changes of owner", func(b *loadBooks) int64 { return b.changes }),
 		count("handed_on", unitLeads, "changes of owner by which a lead went from the person to somebody else", func(b *loadBooks) int64 { return b.handedOn }),

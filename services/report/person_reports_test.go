@@ -393,13 +393,13 @@ func loadEqualsACount(t *testing.T, s *Store) {
 		}
 		for key, figures := range want {
 			if key != totalKey && figures["leads"] > 0 {
-				figures["people"] = 1
-				want[totalKey]["people"]++
+				figures["with_leads"] = 1
+				want[totalKey]["with_leads"]++
 			}
 		}
 		got := figuresOf(reportOf(rt, s, &feedbackv1.GetReportRequest{Report: reportLoad, Historical: historical}))
 		for _, figures := range want {
-			for _, name := range []string{"people", "leads", "changes", "handed_on", "open", "offers"} {
+			for _, name := range []string{"with_leads", "leads", "changes", "handed_on", "open", "offers"} {
 				figures[name] += 0
 			}
 		}

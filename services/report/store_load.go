@@ -14,7 +14,7 @@ import (
 
 // loadBooks is what the report on load has counted.
 type loadBooks struct {
-	people, leads, changes, handedOn, open, offers int64
+	withLeads, leads, changes, handedOn, open, offers int64
 }
 
 // loads counts who had which leads, and how often they changed hands. Whoever could
@@ -43,8 +43,8 @@ func (s *Store) loads(ctx context.Context, tx *sql.Tx, q Question, out *feedback
 	for _, member := range slices.Sorted(maps.Keys(people)) {
 		b := people[member]
 		if b.leads > 0 {
-			b.people = 1
-			total.people++
+			b.withLeads = 1
+			total.withLeads++
 		}
 		row := rowOf(member, ms, &tally{load: *b})
 		row.Member = member

@@ -158,7 +158,7 @@ func (t *whyNot) take(e *ledger.Event) {
 	if i < 0 {
 		if counts != nil && t.large.has(version, d.GetPool()) {
 			t.out.Considered++
-			t.tell(d, notNamed, unnamed(t.member, counts, d.GetOfferedTo()))
+			t.tell(d, lead.NotNamed, unnamed(t.member, counts, d.GetOfferedTo()))
 		}
 		return
 	}
@@ -221,10 +221,6 @@ func whyOther(c *leadv1.Candidate, body *leadv1.LeadOffered) (reason, text strin
 	}
 	return notInTurn, could + fmt.Sprintf("it was %s's turn: %s was due by turn %d, %s by turn %d.", to, to, other.GetWindowTo(), c.GetMember(), c.GetWindowTo())
 }
-
-// notNamed is why somebody did not get a lead where the decision looked at so many that
-// it does not name them.
-const notNamed = "not-named"
 
 // unnamed says what a decision recorded of somebody whom it does not name.
 func unnamed(member string, counts *leadv1.CandidateCounts, to string) string {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -175,19 +176,33 @@ var open = map[string]bool{
 }
 
 // Allowed says whether an actor may call a method, named in full with its
-// leading slash; the fault says who may.
+// leading slash; the fault says what was not allowed, which roles may, and which
+// the actor has. Which method it was is for the log.
 func Allowed(a Actor, method string) error {
-	name := strings.TrimPrefix(method, "/")
 	roles, listed := Policy[method]
 	if !listed {
-		return fault.New(fault.Denied, "%s may be called by nobody: it is not on the list of methods", name)
+		return fault.New(fault.Denied, "this is allowed to nobody: no role stands for it")
 	}
 	if a.Has(roles...) {
 		return nil
 	}
-	have := "you have no role"
+	have := "no role"
 	if len(a.Roles) > 0 {
-		have = "you have " + strings.Join(a.Roles, ", ")
+		have = strings.Join(a.Roles, ", ")
 	}
-	return fault.New(fault.Denied, "%s needs one of the roles %s; %s", name, strings.Join(roles, ", "), have)
+	return fault.New(fault.Denied, "%s takes the role %s; you have %s", act(method), anyOf(roles), have)
+}
+
+// anyOf lists roles in the order in which people read them, "sales, manager or operator".
+func anyOf(roles []string) string {
+	var words []string
+	for _, r := range Roles() {
+		if slices.Contains(roles, r) {
+			words = append(words, r)
+		}
+	}
+	if n := len(words) - 1; n > 0 {
+		return strings.Join(words[:n], ", ") + " or " + words[n]
+	}
+	return strings.Join(words, "")
 }

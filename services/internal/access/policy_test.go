@@ -143,15 +143,37 @@ func TestNobodyGetsInWithoutTheRole(t *testing.T) {
 	}
 }
 
+// A refusal says in the user's words what was not allowed, which roles may and which they
+// have, and never how the method is called.
 func TestRefusalSaysWhoMay(t *testing.T) {
-	err := Allowed(Actor{Handle: "ana", Roles: []string{Marketing}}, "/baton.routing.v1.RoutingService/Accept")
-	want := "baton.routing.v1.RoutingService/Accept needs one of the roles sales, qualifier; you have marketing"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	for _, c := range []struct {
+		method string
+		roles  []string
+		want   string
+	}{
+		{"/baton.routing.v1.RoutingService/Accept", []string{Marketing}, "accepting a lead takes the role sales or qualifier; you have marketing"},
+		{"/baton.routing.v1.RoutingService/Reassign", []string{Sales, Qualifier}, "moving a lead takes the role manager or operator; you have sales, qualifier"},
+		{"/baton.delivery.v1.DeliveryService/SetChannel", []string{Manager}, "setting up a channel takes the role operator; you have manager"},
+		{"/baton.lead.v1.LeadService/GetLead", nil, "this takes the role marketing, sales, qualifier, manager, arbiter, operator or auditor; you have no role"},
+		{"/baton.lead.v1.LeadService/NotThere", []string{Sales}, "this is allowed to nobody: no role stands for it"},
+	} {
+		if err := Allowed(Actor{Handle: "ana", Roles: c.roles}, c.method); err == nil || err.Error() != c.want {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
 	}
-	err = Allowed(Actor{Handle: "ana"}, "/baton.routing.v1.RoutingService/Accept")
-	if err == nil || !strings.HasSuffix(err.Error(), "you have no role") {
-		t.Errorf("got %v", err)
+	for method, roles := range Policy {
+		err := Allowed(Actor{Handle: "ana"}, method)
+		if name := method[strings.LastIndexByte(method, '/')+1:]; err == nil || strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "baton.") {
+			t.Errorf("%s is refused as %v", method, err)
+		}
+		if len(roles) < len(Roles()) && acts[method] == "" {
+			t.Errorf("acts does not say what %s does", method)
+		}
+	}
+	for method := range acts {
+		if _, is := Policy[method]; !is {
+			t.Errorf("acts speaks of %s, which the policy does not know", method)
+		}
 	}
 }
 
