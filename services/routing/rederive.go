@@ -29,7 +29,7 @@ func Rederive(groups *Groups, roster *Roster, register *agreement.Register, peop
 	// A batch is one decision after the other, by one logic.
 	r.turn.logic = events[0].Logic
 	for _, e := range events {
-		if !slices.Contains([]string{Logic, second, first}, e.Logic) || e.Logic != r.turn.logic {
+		if !slices.Contains([]string{Logic, third, second, first}, e.Logic) || e.Logic != r.turn.logic {
 			r.differ[e.Seq] = fmt.Sprintf("the logic %q is not one that this version of Baton can run", e.Logic)
 			continue
 		}
