@@ -90,7 +90,8 @@ func (r *rederiving) check(e *ledger.Event) string {
 		r.before(s.Group, id)
 		r.turn.reject(s, body)
 	case *leadv1.LeadReassigned:
-		if takenFrom(r.turn.input(s)) == nil {
+		// Somebody may move by hand what is about to be taken from who left.
+		if left := takenFrom(r.turn.input(s)); left == nil || left.Body.(*leadv1.LeadReassigned).GetBatchId() != body.GetBatchId() {
 			return r.reassigned(s, body)
 		}
 		return r.decided(s, e)

@@ -372,7 +372,7 @@ func TestGoldenHistory(t *testing.T) {
 		chosen, _ := playTurn(t, &r, eligible)
 		got.WriteString(eligible[chosen].Member[:1])
 	}
-	const turns = "dddddaddddbdcabcaabcabcadddddaddddddacdaadadadad"
+	const turns = "dddddaddddcdbacbaabcabcadddddaddddddacdaadadadad"
 	if diff := cmp.Diff(turns, got.String()); diff != "" {
 		t.Errorf("turns: %s", diff)
 	}

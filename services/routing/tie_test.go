@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // chiSquare is the sum of squares of counts against all being equal.
@@ -167,5 +171,54 @@ func TestLinesStandByLots(t *testing.T) {
 		if chi := chiSquare(counts); chi > limit {
 			t.Errorf("rounds were %s %v, chi-square %.1f over %.1f", place, counts, chi, limit)
 		}
+	}
+}
+
+// Whoever was owed exactly as much as the one who got the turn is noted, and the sentence
+// and the answer to why not say that lots decided; where the turn was somebody's alone
+// they do not. Earlier logics drew for each lead, and note and say nothing of it.
+//
+// Goes red if: an offer notes all or none as level, its sentence leaves the lot out, or
+// an earlier logic draws by lots.
+func TestLotsAreSaid(t *testing.T) {
+	t.Parallel()
+	for people, named := range map[int]int{3: 3, largePool + 10: namedEligible} {
+		var members []string
+		for i := range people {
+			members = append(members, sharer(i))
+		}
+		w := newWorld(t, shareDocument(t, slices.Repeat([]int64{1}, people)), members...)
+		for turn := range people {
+			id := fmt.Sprintf("l%02d", turn)
+			w.qualify(id, 80)
+			drew := map[string]bool{}
+			for i := range 30 {
+				by, _ := w.nextBy(third, changed(qualified(80), func(s *lead.State) { s.ID = fmt.Sprintf("%s-%d", id, i) })).Body.(*leadv1.LeadOffered)
+				drew[by.GetMember()] = true
+				if strings.Contains(by.GetSummary(), "lot of") || slices.ContainsFunc(by.GetConsidered(), (*leadv1.Candidate).GetLevel) {
+					t.Fatalf("%s says of lots: %v", third, by)
+				}
+			}
+			w.settle()
+			o := w.offerOf(id)
+			left := people - turn
+			level := 0
+			for _, c := range o.GetConsidered() {
+				if c.GetLevel() {
+					level++
+					if _, text := whyOther(c, o, true); text != c.GetMember()+" could have taken it, but it was "+o.GetMember()+"'s turn: both were owed exactly as much, and the lot of "+o.GetMember()+" came first. Everybody has another lot with each turn they get." {
+						t.Errorf("lead %d of %d: why not %s: %s", turn, people, c.GetMember(), text)
+					}
+				}
+			}
+			says := strings.HasSuffix(o.GetSummary(), fmt.Sprintf("; others are owed exactly as much, and the lot of %s comes first.", o.GetMember()))
+			if want := min(named, left) - 1; level != want || says != (want > 0) {
+				t.Errorf("lead %d of %d: %d are level, want %d; the sentence is %s", turn, people, level, want, o.GetSummary())
+			}
+			if left > 3 && len(drew) < 3 || left == 1 && len(drew) != 1 {
+				t.Errorf("lead %d of %d: by %s it could go to %v", turn, people, third, drew)
+			}
+		}
+		w.wellKept()
 	}
 }
