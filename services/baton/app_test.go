@@ -399,7 +399,7 @@ func TestOneLeadGoesAllTheWay(t *testing.T) {
 Belongs to a person who was not known before.
 Waits before qualification: `+waits+`
 Qualified as MQL by version 1 of the agreement: `+mql+`
-Offered to WHO (offer 1, pool inside-sales) until 2026-03-02 11:00 UTC: Offered to WHO by rule "everything-else" of the agreement (version 1): of 3 who can take it in pool Inside sales, WHO must be served soonest (turn 1; due by turn 3).
+Offered to WHO (offer 1, pool inside-sales) until 2026-03-02 11:00 UTC: Offered to WHO by rule "everything-else" of the agreement (version 1): of 3 who can take it in pool Inside sales, WHO must be served soonest (turn 1; due by turn 3); others are owed exactly as much, and the lot of WHO comes first.
 WHO accepted offer 1.
 Called by WHO, a qualifier: the person was reached, the customer profile was confirmed, wants to buy within 3 months; with a sealed note.
 Qualified as SQL by version 1 of the agreement: `+sql+`

@@ -332,7 +332,11 @@ func whyElse(m *leadv1.Candidate) string {
 	case m.GetReason() != "":
 		return lead.WhyNot(m.GetReason())
 	case m.GetWindowTo() > 0:
-		return fmt.Sprintf("could have taken it; due by turn %d", m.GetWindowTo())
+		due := fmt.Sprintf("could have taken it; due by turn %d", m.GetWindowTo())
+		if m.GetLevel() {
+			due += ", owed exactly as much, with a later lot"
+		}
+		return due
 	}
 	return "could have taken it"
 }

@@ -183,7 +183,8 @@ func TestWhyCommands(t *testing.T) {
 		"they had as many as agreed for the period": {Reason: "capped"},
 		"is away":                            {Reason: "away", Text: "is away"},
 		"could have taken it; due by turn 7": {Eligible: true, WindowTo: 7},
-		"could have taken it":                {Eligible: true},
+		"could have taken it; due by turn 7, owed exactly as much, with a later lot": {Eligible: true, WindowTo: 7, Level: true},
+		"could have taken it": {Eligible: true},
 	} {
 		if got := whyElse(c); got != want {
 			t.Errorf("%v is said as %q, want %q", c, got, want)

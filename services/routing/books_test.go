@@ -60,7 +60,7 @@ func TestBooksBalance(t *testing.T) {
 				continue
 			}
 			eligible := someOf(random, n, top)
-			chosen, _ := r.Choose(eligible, turnSeed(r.Turns()))
+			chosen, _ := r.Choose(eligible)
 			if chosen < 0 {
 				continue
 			}
@@ -113,7 +113,7 @@ func TestKeptSharesAreGivenBack(t *testing.T) {
 		const leave = 60
 		var r Rotation
 		for turn := int64(1); turn <= leave; turn++ {
-			chosen, _ := r.Choose(eligible, turnSeed(turn))
+			chosen, _ := r.Choose(eligible)
 			r.TakeOwing(eligible, owed, eligible[chosen].Member)
 			for _, s := range eligible {
 				if off := r.Count(s.Member)*present - turn*s.Weight; off >= present || off <= -present {
@@ -131,7 +131,7 @@ func TestKeptSharesAreGivenBack(t *testing.T) {
 		// so many turns earn it back.
 		recovery := leave*sumOf(owed)/present + 2*sum + 1
 		for turn := int64(leave + 1); turn <= leave+recovery+200; turn++ {
-			chosen, _ := r.Choose(all, turnSeed(turn))
+			chosen, _ := r.Choose(all)
 			r.Take(all, all[chosen].Member)
 			if turn <= leave+recovery {
 				continue
@@ -159,7 +159,7 @@ func TestRoomOfTheCap(t *testing.T) {
 		for range 200 {
 			eligible := slices.DeleteFunc(someOf(random, n, 9), func(s Seat) bool { return s.Member == "m000" })
 			seat := Seat{"m000", 1 + random.Int64N(9)}
-			chosen, _ := r.Choose(eligible, turnSeed(r.Turns()))
+			chosen, _ := r.Choose(eligible)
 			if chosen < 0 {
 				continue
 			}

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 )
@@ -41,8 +43,8 @@ type round struct {
 	// nearest are places among the considered: of who gets the lead by the pool's own
 	// way, and of who would have come next.
 	nearest []int
-	// windows are those of the nearest, where what is considered is shared.
-	windows []Window
+	// outlooks are those of the nearest, where what is considered is shared.
+	outlooks []outlook
 	// covers is the previous owner in whose place somebody gets the lead; nil = nobody.
 	covers *leadv1.Candidate
 }
@@ -70,18 +72,8 @@ func (r *round) choose() choice {
 		c.member = r.first()
 		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s comes first in the agreed order.", able, r.pool.Title, c.member)
 	default:
-		rotation := r.rotation.facing(r.eligible)
-		nearest := rotation.order(r.eligible, r.in.Lead.ID, namedEligible)
-		chosen := r.next(nearest)
-		if r.crowd != nil {
-			r.windows = rotation.windows(r.eligible, nearest)
-		} else {
-			for i, w := range rotation.windows(r.eligible, all(r.eligible)) {
-				r.considered[r.at[i]].WindowFrom, r.considered[r.at[i]].WindowTo = w.From, w.To
-			}
-		}
-		c.by, c.member = agreement.ByRotation, r.eligible[chosen].Member
-		c.why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d).", able, r.pool.Title, c.member, r.rotation.Turns()+1, rotation.windows(r.eligible, []int{chosen})[0].To)
+		c.member, c.why = r.served()
+		c.by = agreement.ByRotation
 	}
 	if able == 1 {
 		c.why = fmt.Sprintf("the only one of %d in pool %s who can take it now.", len(r.pool.Members), r.pool.Title)
@@ -90,6 +82,64 @@ func (r *round) choose() choice {
 		c.by = byCover
 	}
 	c.why += r.inPlace()
+	return c
+}
+
+// served is whose turn it is by the rotation, and why.
+func (r *round) served() (member, why string) {
+	rotation := r.rotation.facing(r.eligible)
+	tie := rotation.lots()
+	if r.in.drawn() {
+		tie = byLead(r.in.Lead.ID)
+	}
+	nearest := rotation.order(r.eligible, tie, namedEligible)
+	chosen := r.next(nearest)
+	some := nearest
+	if r.crowd == nil {
+		some = all(r.eligible)
+	}
+	outlooks := make([]outlook, len(some))
+	tied := false
+	for i, w := range rotation.windows(r.eligible, some) {
+		outlooks[i].Window = w
+	}
+	if !r.in.drawn() {
+		for i, level := range rotation.level(r.eligible, some, chosen, tie) {
+			outlooks[i].level = level
+			tied = tied || level
+		}
+	}
+	if r.crowd != nil {
+		r.outlooks = outlooks
+	} else {
+		for i, f := range outlooks {
+			f.on(r.considered[r.at[i]])
+		}
+	}
+	member = r.eligible[chosen].Member
+	why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d)", len(r.eligible), r.pool.Title, member, r.rotation.Turns()+1, rotation.windows(r.eligible, []int{chosen})[0].To)
+	if tied {
+		return member, why + fmt.Sprintf("; others are owed exactly as much, and the lot of %s comes first.", member)
+	}
+	return member, why + "."
+}
+
+// outlook is how somebody stands whose turn it could be.
+type outlook struct {
+	Window
+	// level says that the draw alone tells them from whoever gets the turn.
+	level bool
+}
+
+// on notes it of a candidate.
+func (f outlook) on(c *leadv1.Candidate) {
+	c.WindowFrom, c.WindowTo, c.Level = f.From, f.To, f.level
+}
+
+// of is somebody who stands so.
+func (f outlook) of(c *leadv1.Candidate) *leadv1.Candidate {
+	c = proto.Clone(c).(*leadv1.Candidate)
+	f.on(c)
 	return c
 }
 
@@ -114,15 +164,15 @@ func (r *round) next(nearest []int) int {
 }
 
 // leastLoaded is who holds the fewest open leads for their weight; among equals the
-// seed decides, as in the rotation.
+// lead draws: nothing that is looked at here would move on a lot.
 func (r *round) leastLoaded() string {
-	tie := tieBreak{seed: r.in.Lead.ID}
+	tie := byLead(r.in.Lead.ID)
 	var nearest []int
 	for i := range r.eligible {
 		nearest = among(nearest, i, namedEligible, func(a, b int) bool {
 			one, other := r.eligible[a], r.eligible[b]
 			order := lighter(r.counts.load(one.Member), share(one), r.counts.load(other.Member), share(other))
-			return order < 0 || order == 0 && tie.draws(one.Member, other.Member)
+			return order < 0 || order == 0 && tie.draws(standing{member: one.Member}, standing{member: other.Member})
 		})
 	}
 	return r.eligible[r.next(nearest)].Member

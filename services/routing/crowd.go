@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/lead"
@@ -218,9 +216,9 @@ func (cs *crowds) place(pool agreement.Pool, member string) (int, bool) {
 	return i, is
 }
 
-// named is what named answers of everybody who was looked at, the nearest with their
-// windows.
-func (c *crowd) named(nearest []int, windows []Window, keep ...int) ([]*leadv1.Candidate, *leadv1.CandidateCounts) {
+// named is what named answers of everybody who was looked at, the nearest with how they
+// stand.
+func (c *crowd) named(nearest []int, outlooks []outlook, keep ...int) ([]*leadv1.Candidate, *leadv1.CandidateCounts) {
 	told := slices.Concat(c.alike, nearest[:min(len(nearest), namedEligible)])
 	eligible := min(len(nearest), namedEligible)
 	told = append(told, keep...)
@@ -234,17 +232,10 @@ func (c *crowd) named(nearest []int, windows []Window, keep ...int) ([]*leadv1.C
 	var out []*leadv1.Candidate
 	for _, i := range slices.Compact(told) {
 		one := c.considered[i]
-		if k := slices.Index(nearest, i); k >= 0 && k < len(windows) {
-			one = windows[k].of(one)
+		if k := slices.Index(nearest, i); k >= 0 && k < len(outlooks) {
+			one = outlooks[k].of(one)
 		}
 		out = append(out, one)
 	}
 	return out, c.counts
-}
-
-// of is somebody with that window.
-func (w Window) of(c *leadv1.Candidate) *leadv1.Candidate {
-	c = proto.Clone(c).(*leadv1.Candidate)
-	c.WindowFrom, c.WindowTo = w.From, w.To
-	return c
 }

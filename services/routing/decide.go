@@ -15,7 +15,10 @@ import (
 
 // Logic names this version of the deciding code. A change of behaviour is a
 // new name; the old one stays runnable.
-const Logic = "routing/3"
+const Logic = "routing/4"
+
+// third is the logic under which the equals of a rotation were drawn anew for each lead.
+const third = "routing/3"
 
 // second is the logic under which whoever had declined a lead never got it again, and
 // each member kept the hours of the pool.
@@ -57,6 +60,9 @@ type Input struct {
 
 // old says whether a logic decides that knew one way of finding somebody.
 func (in Input) old() bool { return in.Logic == first || in.Logic == second }
+
+// drawn says whether a logic decides that drew anew among equals for each lead.
+func (in Input) drawn() bool { return in.old() || in.Logic == third }
 
 // Said is one event on the lead and the step that it means for the pool.
 type Said struct {

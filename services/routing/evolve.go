@@ -161,7 +161,7 @@ func (c *Counts) apply(step *routingv1.PoolStep) {
 func (c *Counts) rotation(pool string) *Rotation {
 	r := c.Rotations[pool]
 	if r == nil {
-		r = &Rotation{}
+		r = &Rotation{pool: pool}
 		c.Rotations[pool] = r
 	}
 	return r
@@ -172,7 +172,7 @@ func (c *Counts) rotationOf(pool string) *Rotation {
 	if r := c.Rotations[pool]; r != nil {
 		return r
 	}
-	return &Rotation{}
+	return &Rotation{pool: pool}
 }
 
 func seats(members []string, weights []int64) []Seat {

@@ -72,8 +72,8 @@ func (r *round) named(keep ...string) ([]*leadv1.Candidate, *leadv1.CandidateCou
 	if len(r.considered) > len(r.crowd.considered) {
 		// Whose the lead is otherwise is named beside them.
 		considered := slices.Clone(r.considered)
-		for k, i := range r.nearest[:min(len(r.nearest), len(r.windows))] {
-			considered[i] = r.windows[k].of(considered[i])
+		for k, i := range r.nearest[:min(len(r.nearest), len(r.outlooks))] {
+			considered[i] = r.outlooks[k].of(considered[i])
 		}
 		return named(r.in, considered, r.nearest, keep...)
 	}
@@ -81,7 +81,7 @@ func (r *round) named(keep ...string) ([]*leadv1.Candidate, *leadv1.CandidateCou
 	for _, member := range keep {
 		places = append(places, r.place(member))
 	}
-	return r.crowd.named(r.nearest, r.windows, places...)
+	return r.crowd.named(r.nearest, r.outlooks, places...)
 }
 
 // counts says whether a kind of turn is of a pool's rotation. What the pool's own way

@@ -173,7 +173,7 @@ func (t *whyNot) take(e *ledger.Event) {
 	}
 	switch {
 	case offered != nil:
-		reason, text := whyOther(c, offered)
+		reason, text := whyOther(c, offered, !Input{Logic: e.Logic}.drawn())
 		t.tell(d, reason, text)
 	case c.GetEligible():
 		t.tell(d, queued.GetBlockedBy(), "It waits for "+lead.WaitsFor(queued.GetBlockedBy())+".")
@@ -192,8 +192,9 @@ func (t *whyNot) tell(d *routingv1.WhyNotDecision, reason, text string) {
 	}
 }
 
-// whyOther says why a lead was offered to somebody else.
-func whyOther(c *leadv1.Candidate, body *leadv1.LeadOffered) (reason, text string) {
+// whyOther says why a lead was offered to somebody else; levels says that the decision
+// notes who was owed exactly as much.
+func whyOther(c *leadv1.Candidate, body *leadv1.LeadOffered, levels bool) (reason, text string) {
 	to := body.GetMember()
 	if !c.GetEligible() {
 		return c.GetReason(), fmt.Sprintf("%s %s; it was offered to %s.", c.GetMember(), c.GetText(), to)
@@ -216,7 +217,12 @@ func whyOther(c *leadv1.Candidate, body *leadv1.LeadOffered) (reason, text strin
 	if c.GetWindowTo() == 0 || other.GetWindowTo() == 0 {
 		return notInTurn, could + "it was " + to + "'s turn."
 	}
-	if c.GetWindowTo() == other.GetWindowTo() {
+	switch {
+	case c.GetLevel():
+		return notInTurn, could + fmt.Sprintf("it was %s's turn: both were owed exactly as much, and the lot of %s came first. Everybody has another lot with each turn they get.", to, to)
+	case c.GetWindowTo() == other.GetWindowTo() && levels:
+		return notInTurn, could + fmt.Sprintf("it was %s's turn: both were due by turn %d, and %s was owed more.", to, c.GetWindowTo(), to)
+	case c.GetWindowTo() == other.GetWindowTo():
 		return notInTurn, could + fmt.Sprintf("it was %s's turn: both were due by turn %d, and this time %s came first.", to, c.GetWindowTo(), to)
 	}
 	return notInTurn, could + fmt.Sprintf("it was %s's turn: %s was due by turn %d, %s by turn %d.", to, to, other.GetWindowTo(), c.GetMember(), c.GetWindowTo())

@@ -29,7 +29,7 @@ func Rederive(groups *Groups, roster *Roster, register *agreement.Register, peop
 	// A batch is one decision after the other, by one logic.
 	r.turn.logic = events[0].Logic
 	for _, e := range events {
-		if !slices.Contains([]string{Logic, second, first}, e.Logic) || e.Logic != r.turn.logic {
+		if !slices.Contains([]string{Logic, third, second, first}, e.Logic) || e.Logic != r.turn.logic {
 			r.differ[e.Seq] = fmt.Sprintf("the logic %q is not one that this version of Baton can run", e.Logic)
 			continue
 		}
@@ -90,7 +90,8 @@ func (r *rederiving) check(e *ledger.Event) string {
 		r.before(s.Group, id)
 		r.turn.reject(s, body)
 	case *leadv1.LeadReassigned:
-		if takenFrom(r.turn.input(s)) == nil {
+		// Somebody may move by hand what is about to be taken from who left.
+		if left := takenFrom(r.turn.input(s)); left == nil || left.Body.(*leadv1.LeadReassigned).GetBatchId() != body.GetBatchId() {
 			return r.reassigned(s, body)
 		}
 		return r.decided(s, e)

@@ -50,6 +50,8 @@ type Window struct {
 // turns give the same state and the same choices on every machine. Copy with
 // Clone only: copies by assignment share their books.
 type Rotation struct {
+	// pool is whose rotation it is: lots are drawn for it.
+	pool  string
 	turns int64
 	// accounts are everybody's as they were when the run began. They are replaced and
 	// never changed, as copies share them.
@@ -83,7 +85,7 @@ func (r *Rotation) Turns() int64 { return r.turns }
 // Count is how many of them the member got.
 func (r *Rotation) Count(member string) int64 {
 	if place, seated := r.run.place(member); seated {
-		return r.run.accounts[place].Count + int64(r.run.got[place])
+		return r.run.accounts[place].Count + int64(r.run.got.of(place))
 	}
 	if a := r.accounts[member]; a != nil {
 		return a.Count
@@ -118,25 +120,27 @@ func (r *Rotation) Clone() *Rotation {
 
 // Choose answers the index of the seat that gets the next turn, and each seat's
 // window; -1 if no seat has a share. It changes nothing. Each member may stand
-// in at most one seat; the order of the seats plays no part. The seed only
-// breaks exact ties: it should differ from turn to turn, and nobody who gains
-// by the turn should be able to pick it.
+// in at most one seat; the order of the seats plays no part.
 //
 // Among those whom the turn would put less than a whole lead ahead, the one who
 // must be served earliest gets it; among equals, the one most behind; among
-// equals again, the seed decides. So whoever would otherwise fall a whole lead
-// behind comes first, the most behind before all. If the turn puts everybody a
-// whole lead ahead (those behind are away), the least ahead gets it.
+// equals again, lots decide, of which everybody has another one with each turn
+// they get. So whoever would otherwise fall a whole lead behind comes first, the
+// most behind before all. If the turn puts everybody a whole lead ahead (those
+// behind are away), the least ahead gets it.
 //
 // What is kept for somebody who is back counts as theirs already.
-func (r *Rotation) Choose(eligible []Seat, seed string) (chosen int, windows []Window) {
+func (r *Rotation) Choose(eligible []Seat) (chosen int, windows []Window) {
 	r = r.facing(eligible)
 	windows = r.windows(eligible, all(eligible))
-	if nearest := r.order(eligible, seed, 1); len(nearest) > 0 {
+	if nearest := r.order(eligible, r.lots(), 1); len(nearest) > 0 {
 		return nearest[0], windows
 	}
 	return -1, windows
 }
+
+// lots tells equals of this rotation apart.
+func (r *Rotation) lots() tieBreak { return byLot(r.pool) }
 
 // facing is the rotation as a turn of these seats finds it: what is kept for somebody
 // of them is theirs.
@@ -152,16 +156,15 @@ func (r *Rotation) facing(eligible []Seat) *Rotation {
 
 // order answers the first of the seats as Choose would choose them one after the other,
 // so many at most.
-func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int) {
-	if r.run.is(eligible) && r.run.lines != nil {
-		return r.run.order(seed, most)
+func (r *Rotation) order(eligible []Seat, tie tieBreak, most int) (nearest []int) {
+	if tie.own && r.run.lines != nil && r.run.is(eligible) {
+		return r.run.order(tie, most)
 	}
 	sum := sumOf(eligible)
 	var best []seated
 	var last account
 	var lastWeight int64
 	var alike standing
-	tie := tieBreak{seed: seed}
 	for i, now := range r.now(eligible) {
 		weight := share(eligible[i])
 		if weight == 0 {
@@ -184,11 +187,34 @@ func (r *Rotation) order(eligible []Seat, seed string, most int) (nearest []int)
 
 // windows answers the windows of some of the seats.
 func (r *Rotation) windows(eligible []Seat, some []int) []Window {
+	windows := make([]Window, len(some))
+	for i, s := range r.standings(eligible, some) {
+		if s.by > 0 {
+			windows[i] = Window{From: r.turns + s.from, To: r.turns + s.by}
+		}
+	}
+	return windows
+}
+
+// level says of some of the seats whether the draw alone tells them from another one of
+// the seats, that has a share.
+func (r *Rotation) level(eligible []Seat, some []int, one int, tie tieBreak) []bool {
+	level := make([]bool, len(some))
+	head := r.standings(eligible, []int{one})[0]
+	for i, s := range r.standings(eligible, some) {
+		level[i] = some[i] != one && s.by > 0 && tie.level(s, head)
+	}
+	return level
+}
+
+// standings answers how some of the seats stand before the turn; nothing of one without
+// a share.
+func (r *Rotation) standings(eligible []Seat, some []int) []standing {
 	sum, is := r.run.sum, r.run.is(eligible)
 	if !is {
 		sum = sumOf(eligible)
 	}
-	windows := make([]Window, len(some))
+	out := make([]standing, len(some))
 	for i, at := range some {
 		weight := share(eligible[at])
 		if weight == 0 {
@@ -200,10 +226,10 @@ func (r *Rotation) windows(eligible []Seat, some []int) []Window {
 		} else {
 			now = r.account(eligible[at].Member)
 		}
-		from, to := now.over(sum).window(weight, sum)
-		windows[i] = Window{From: r.turns + from, To: r.turns + to}
+		out[i] = now.over(sum).stands(weight, sum)
+		out[i].member = eligible[at].Member
 	}
-	return windows
+	return out
 }
 
 // all are the places of seats.
@@ -265,7 +291,7 @@ func (r *Rotation) take(eligible []Seat, chosen string) {
 		r.begin(eligible)
 	}
 	r.turns++
-	if !r.run.take(chosen) {
+	if !r.run.take(r.pool, chosen) {
 		// Whoever has no seat has the lead all the same.
 		r.accounts = maps.Clone(r.accounts)
 		if r.accounts == nil {
@@ -303,7 +329,7 @@ func (r *Rotation) present() map[string]*account {
 		put(member, *a)
 	}
 	for i, seat := range r.run.seats {
-		if share(seat) > 0 || r.run.got[i] > 0 {
+		if share(seat) > 0 || r.run.got.of(i) > 0 {
 			put(seat.Member, r.run.account(i))
 		}
 	}
@@ -393,85 +419,15 @@ type standing struct {
 	after account
 	// may: the turn would leave the member less than a whole lead ahead.
 	may bool
-	// by is the turn by which the member must be served, 1 being this one.
-	by int64
+	// from and by are the turns from which and by which the member may and must be
+	// served, 1 being this one.
+	from, by int64
 }
 
 // stands is how an account that is in terms of sum stands before a turn.
 func (a account) stands(weight, sum int64) standing {
 	from, to := a.window(weight, sum)
-	return standing{after: a.earn(weight, sum, 1), may: from == 1, by: to}
-}
-
-// level says whether nothing but the seed tells two standings apart.
-func (a standing) level(b standing) bool {
-	return a.may == b.may && (!a.may || a.by == b.by) && a.after.Quota-a.after.Count == b.after.Quota-b.after.Count && a.after.Part == b.after.Part
-}
-
-// tieBreak orders standings. It hashes only when everything else is equal.
-type tieBreak struct {
-	seed   string
-	hashed uint64
-	done   bool
-}
-
-func (t *tieBreak) before(a, b standing) bool {
-	if a.may != b.may {
-		return a.may
-	}
-	if a.may && a.by != b.by {
-		return a.by < b.by
-	}
-	if owedA, owedB := a.after.Quota-a.after.Count, b.after.Quota-b.after.Count; owedA != owedB {
-		return owedA > owedB
-	}
-	// Less than a unit apart is a tie: no two quotas under one sum are that near.
-	if a.after.Part != b.after.Part {
-		return a.after.Part > b.after.Part
-	}
-	return t.draws(a.member, b.member)
-}
-
-// draws says whether a comes before b by the seed.
-func (t *tieBreak) draws(a, b string) bool {
-	if ha, hb := t.draw(a), t.draw(b); ha != hb {
-		return ha < hb
-	}
-	return a < b
-}
-
-// draw is the member's lot for this seed: FNV-1a over both, then the finishing
-// steps of MurmurHash3, without which near names would get near lots.
-func (t *tieBreak) draw(member string) uint64 { return finish(fnv(t.begin(), member)) }
-
-// begin is the hash before the member.
-func (t *tieBreak) begin() uint64 {
-	if !t.done {
-		const offset = 14695981039346656037
-		// A byte that no text holds keeps seed and member apart.
-		t.hashed, t.done = fnv(fnv(offset, t.seed), "\xff"), true
-	}
-	return t.hashed
-}
-
-func finish(h uint64) uint64 {
-	h ^= h >> 33
-	h *= 0xff51afd7ed558ccd
-	h ^= h >> 33
-	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
-}
-
-func fnv(h uint64, text string) uint64 {
-	for i := range len(text) {
-		h = mix(h, text[i])
-	}
-	return h
-}
-
-func mix(h uint64, b byte) uint64 {
-	const prime = 1099511628211
-	return (h ^ uint64(b)) * prime
+	return standing{after: a.earn(weight, sum, 1), may: from == 1, from: from, by: to}
 }
 
 func share(s Seat) int64 { return min(max(s.Weight, 0), largestWeight) }

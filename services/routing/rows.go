@@ -204,7 +204,7 @@ func (g *Groups) take(ranks map[string]int, group *Group, row Row) error {
 		}
 		ranks[row.Key] = v.Place
 	case kindRotation:
-		r := &Rotation{}
+		r := &Rotation{pool: row.Key}
 		if err := json.Unmarshal(row.Value, r); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package routing
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -10,7 +9,8 @@ import (
 // of them earns the same at every turn: what their accounts hold follows from what they
 // held at the beginning, how many turns there were, and how many leads they got. So a
 // turn touches one account, however many people share the pool; and among those of one
-// weight nobody overtakes anybody but by who gets the lead.
+// weight nobody overtakes anybody but by who gets the lead, equals least of all: they
+// stand in the order of their lots, which only their own turns change.
 
 // run is the turns that one set of seats has had, one after the other.
 type run struct {
@@ -20,22 +20,22 @@ type run struct {
 	// accounts are those of the seats when the run began, in terms of sum; copies share
 	// them. got is how many leads each got since.
 	accounts []account
-	got      []int32
+	got      tally
 	// places are where the seats of many people are found, by name; copies share them.
 	places map[string]int
 	// lines are the seats that have a share, those of one weight in each; nil = they
 	// are few, or it is not known yet that the run lasts.
 	lines []line
-	// alike is how much of the name of the seat before each name begins with, once there
-	// are lines; copies share it.
-	alike []uint16
+	// lots are what everybody's lots are made of, once there are lines; copies share them.
+	lots []uint64
 }
 
-// line is the seats of one weight, those first who are owed more, and among equals in the
-// order of the seats.
-type line struct {
-	weight int64
-	places []int32
+// rank is where a seat stands among those of its weight: who is owed more comes first,
+// and among equals the lower lot.
+type rank struct {
+	owed, part, rest int64
+	lot              uint64
+	place            int32
 }
 
 // begin begins a run. No other is on, and the accounts are as they stand.
@@ -44,7 +44,7 @@ func (r *Rotation) begin(seats []Seat) {
 		// Nobody else changes them.
 		seats = slices.Clone(seats)
 	}
-	u := run{seats: seats, sum: sumOf(seats), accounts: make([]account, len(seats)), got: make([]int32, len(seats))}
+	u := run{seats: seats, sum: sumOf(seats), accounts: make([]account, len(seats)), got: newTally(len(seats))}
 	if len(seats) > largePool {
 		u.places = make(map[string]int, len(seats))
 	}
@@ -67,7 +67,7 @@ func (u *run) clone() run {
 	c.got = slices.Clone(u.got)
 	c.lines = slices.Clone(u.lines)
 	for i := range c.lines {
-		c.lines[i].places = slices.Clone(c.lines[i].places)
+		c.lines[i].blocks = slices.Clone(c.lines[i].blocks)
 	}
 	return c
 }
@@ -89,15 +89,15 @@ func (u *run) place(member string) (int, bool) {
 // account is that of a seat as it stands.
 func (u *run) account(place int) account {
 	a := u.accounts[place].earn(share(u.seats[place]), u.sum, u.turns)
-	a.Count += int64(u.got[place])
+	a.Count += int64(u.got.of(place))
 	return a
 }
 
-// take records a turn. It says whether the chosen has a seat.
-func (u *run) take(chosen string) bool {
+// take records a turn of a pool. It says whether the chosen has a seat.
+func (u *run) take(pool, chosen string) bool {
 	u.turns++
 	if u.turns == 2 && u.places != nil {
-		u.line()
+		u.line(byLot(pool))
 	}
 	place, seated := u.place(chosen)
 	if !seated {
@@ -105,137 +105,84 @@ func (u *run) take(chosen string) bool {
 	}
 	i, of := slices.BinarySearchFunc(u.lines, share(u.seats[place]), func(l line, weight int64) int { return cmp.Compare(l.weight, weight) })
 	if !of {
-		u.got[place]++
+		u.got.add(place)
 		return true
 	}
-	places := u.lines[i].places
-	from, _ := slices.BinarySearchFunc(places, int32(place), u.compare)
-	u.got[place]++
-	// They are owed less now: whoever comes before them moves up.
-	to, _ := slices.BinarySearchFunc(places[from+1:], int32(place), u.compare)
-	copy(places[from:], places[from+1:from+1+to])
-	places[from+to] = int32(place)
+	l := &u.lines[i]
+	l.remove(u.find(l, place))
+	// They are owed less now, and have another lot.
+	u.got.add(place)
+	block, at := u.find(l, place)
+	l.insert(block, at, int32(place)) // #nosec G115 -- a seat
 	return true
 }
 
+// find answers where in its line a seat stands, or belongs.
+func (u *run) find(l *line, place int) (block, at int) {
+	self := u.rank(int32(place)) // #nosec G115 -- a seat
+	return l.find(func(other int32) bool { return u.compare(u.rank(other), self) < 0 })
+}
+
 // line puts the seats into lines.
-func (u *run) line() {
-	by := map[int64]int{}
-	u.alike = make([]uint16, len(u.seats))
+func (u *run) line(tie tieBreak) {
+	by := map[int64][]rank{}
+	u.lots = make([]uint64, len(u.seats))
 	for place, seat := range u.seats {
-		if place > 0 {
-			u.alike[place] = alike(u.seats[place-1].Member, seat.Member)
+		u.lots[place] = tie.of(seat.Member)
+		if weight := share(seat); weight > 0 {
+			by[weight] = append(by[weight], u.rank(int32(place))) // #nosec G115 -- a seat
 		}
-		weight := share(seat)
-		if weight == 0 {
-			continue
-		}
-		i, known := by[weight]
-		if !known {
-			i, by[weight] = len(u.lines), len(u.lines)
-			u.lines = append(u.lines, line{weight: weight})
-		}
-		u.lines[i].places = append(u.lines[i].places, int32(place))
 	}
-	for _, l := range u.lines {
-		slices.SortFunc(l.places, u.compare)
+	// any order: each is sorted by itself, and then they are
+	for weight, ranks := range by {
+		slices.SortFunc(ranks, u.compare)
+		places := make([]int32, len(ranks))
+		for i, k := range ranks {
+			places[i] = k.place
+		}
+		u.lines = append(u.lines, newLine(weight, places))
 	}
 	slices.SortFunc(u.lines, func(a, b line) int { return cmp.Compare(a.weight, b.weight) })
 }
 
-// compare says who of two of one weight comes first in their line. To the unit this is
-// so at every turn of the run; fractions of one may make them equal at some.
-func (u *run) compare(a, b int32) int {
-	return cmp.Or(-u.owed(a, b), cmp.Compare(a, b))
+// rank is that of a seat. To compare two of one weight it does not matter how many turns
+// the run has had.
+func (u *run) rank(place int32) rank {
+	a := &u.accounts[place]
+	count := a.Count + int64(u.got.of(int(place)))
+	return rank{a.Quota - count, a.Part, a.Rest, lot(u.lots[place], count), place}
 }
 
-// owed compares what two of one weight are owed.
-func (u *run) owed(a, b int32) int {
-	x, y := &u.accounts[a], &u.accounts[b]
-	return cmp.Or(
-		cmp.Compare(x.Quota-x.Count-int64(u.got[a]), y.Quota-y.Count-int64(u.got[b])),
-		cmp.Compare(x.Part, y.Part), cmp.Compare(x.Rest, y.Rest))
+func (u *run) compare(a, b rank) int {
+	switch {
+	case a.owed != b.owed:
+		return cmp.Compare(b.owed, a.owed)
+	case a.part != b.part:
+		return cmp.Compare(b.part, a.part)
+	case a.rest != b.rest:
+		return cmp.Compare(b.rest, a.rest)
+	case a.lot != b.lot:
+		return cmp.Compare(a.lot, b.lot)
+	}
+	return cmp.Compare(u.seats[a.place].Member, u.seats[b.place].Member)
 }
 
 // order is the rotation's order of the seats: the first of each line.
-func (u *run) order(seed string, most int) (nearest []int) {
-	tie := tieBreak{seed: seed}
+func (u *run) order(tie tieBreak, most int) (nearest []int) {
 	var best []seated
 	for _, l := range u.lines {
-		for asked, rest := 0, l.places; asked < most && len(rest) > 0; {
-			equal, s := u.equals(rest, l.weight)
-			for _, place := range u.first(&tie, equal, most) {
-				s.member = u.seats[place].Member
-				best = among(best, seated{s, int(place)}, most, func(a, b seated) bool { return tie.before(a.standing, b.standing) })
+		for _, place := range l.first(most) {
+			s := seated{u.account(int(place)).stands(l.weight, u.sum), int(place)}
+			s.member = u.seats[place].Member
+			if len(best) == most && !tie.before(s.standing, best[most-1].standing) {
+				// Nor is anybody behind them.
+				break
 			}
-			asked, rest = asked+len(equal), rest[len(equal):]
+			best = among(best, s, most, func(a, b seated) bool { return tie.before(a.standing, b.standing) })
 		}
 	}
 	for _, s := range best {
 		nearest = append(nearest, s.at)
 	}
 	return nearest
-}
-
-// equals answers those at the head of a line whom only the seed tells apart, and how
-// they stand.
-func (u *run) equals(places []int32, weight int64) ([]int32, standing) {
-	head := u.account(int(places[0])).stands(weight, u.sum)
-	for n := 0; ; {
-		// Who is owed the same stands the same, and they are next to each other.
-		more, _ := slices.BinarySearchFunc(places[n:], places[n], func(place, first int32) int {
-			if u.owed(place, first) == 0 {
-				return -1
-			}
-			return 1
-		})
-		if n += more; n == len(places) || !u.account(int(places[n])).stands(weight, u.sum).level(head) {
-			return places[:n], head
-		}
-	}
-}
-
-// first answers those of some places who come first by the seed, so many at most. Names
-// that follow each other begin alike, and what is alike is hashed once.
-func (u *run) first(tie *tieBreak, places []int32, most int) []int32 {
-	type lot struct {
-		draw  uint64
-		place int32
-	}
-	before := func(a, b lot) bool {
-		return a.draw < b.draw || a.draw == b.draw && u.seats[a.place].Member < u.seats[b.place].Member
-	}
-	lots := make([]lot, 0, most)
-	// hashed are the hashes of the first so many bytes of the name before.
-	hashed := append(make([]uint64, 0, 64), tie.begin())
-	last := places[0]
-	for _, place := range places {
-		known := len(hashed) - 1
-		for ; last < place; last++ {
-			known = min(known, int(u.alike[last+1]))
-		}
-		name, h := u.seats[place].Member, hashed[known]
-		hashed = hashed[:known+1]
-		for i := known; i < len(name); i++ {
-			h = mix(h, name[i])
-			hashed = append(hashed, h)
-		}
-		if h = finish(h); len(lots) < most || h <= lots[most-1].draw {
-			lots = among(lots, lot{h, place}, most, before)
-		}
-	}
-	out := make([]int32, len(lots))
-	for i, l := range lots {
-		out[i] = l.place
-	}
-	return out
-}
-
-// alike counts the bytes with which two names both begin.
-func alike(a, b string) uint16 {
-	n := 0
-	for n < min(len(a), len(b), math.MaxUint16) && a[n] == b[n] {
-		n++
-	}
-	return uint16(n)
 }

@@ -48,7 +48,7 @@ func earnOnce(a account, weight, sum int64) account {
 }
 
 // order answers the seats in the order in which they would be chosen, and their windows.
-func (r *turnByTurn) order(eligible []Seat, seed string) (members []string, windows map[string]Window) {
+func (r *turnByTurn) order(eligible []Seat, tie tieBreak) (members []string, windows map[string]Window) {
 	c := &turnByTurn{r.turns, map[string]*account{}}
 	for member, a := range r.accounts {
 		own := *a
@@ -64,10 +64,9 @@ func (r *turnByTurn) order(eligible []Seat, seed string) (members []string, wind
 			now := c.account(s.Member).over(sum)
 			from, to := now.window(weight, sum)
 			windows[s.Member] = Window{r.turns + from, r.turns + to}
-			all = append(all, standing{member: s.Member, after: earnOnce(now, weight, sum), may: from == 1, by: to})
+			all = append(all, standing{member: s.Member, after: earnOnce(now, weight, sum), may: from == 1, from: from, by: to})
 		}
 	}
-	tie := tieBreak{seed: seed}
 	slices.SortFunc(all, func(a, b standing) int {
 		switch {
 		case tie.before(a, b):
@@ -136,25 +135,26 @@ func (r *turnByTurn) adjust(member string, leads int64, others []Seat) {
 //
 // Goes red if: a fraction is lost between the turns of a run, a run goes on over an
 // adjustment or a change of its seats, somebody stays at their place in line when they
-// get a lead, equals are not all asked by the seed, a draft shares its lines, or a
-// stored form is written as it was when the run began.
+// get a lead or keep their lot with it, equals stand by their names, a draft shares its
+// lines, or a stored form is written as it was when the run began.
 func TestRunsAreTurnByTurn(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		n := rapid.SampledFrom([]int{1, 3, 12, largePool + 1, largePool + 30}).Draw(t, "members")
 		top := rapid.SampledFrom([]int64{1, 2, 9, 1 << 40}).Draw(t, "top")
-		one, r := &turnByTurn{accounts: map[string]*account{}}, &Rotation{}
+		pool := turnSeed(random.Int64())
+		one, r := &turnByTurn{accounts: map[string]*account{}}, &Rotation{pool: pool}
 		// Large pools' steps say what has changed of their seats.
 		large, eligible := n > largePool, allOf(random, n, top)
 		turn := func(r *Rotation) {
-			seed, seats := turnSeed(random.Int64()), eligible
+			seats := eligible
 			if large && random.IntN(8) > 0 {
 				r.change(r.since(eligible))
 				seats = r.seats
 			}
 			facing := r.facing(seats)
-			nearest := facing.order(seats, seed, namedEligible)
+			nearest := facing.order(seats, facing.lots(), namedEligible)
 			if len(nearest) > 0 {
 				r.TakeOwing(seats, nil, seats[nearest[0]].Member)
 			}
@@ -182,7 +182,7 @@ func TestRunsAreTurnByTurn(t *testing.T) {
 					turn(draft)
 				}
 			case 4:
-				back := &Rotation{}
+				back := &Rotation{pool: pool}
 				if err := json.Unmarshal([]byte(storedBooks(t, r)), back); err != nil {
 					t.Fatalf("read back: %v", err)
 				}
@@ -196,10 +196,14 @@ func TestRunsAreTurnByTurn(t *testing.T) {
 					r.change(r.since(eligible))
 					seats = r.seats
 				}
-				seed := turnSeed(random.Int64())
-				want, windows := one.order(seats, seed)
+				tie := byLot(pool)
+				if random.IntN(8) == 0 {
+					// As earlier logics had it.
+					tie = byLead(turnSeed(random.Int64()))
+				}
+				want, windows := one.order(seats, tie)
 				facing := r.facing(seats)
-				nearest := facing.order(seats, seed, namedEligible)
+				nearest := facing.order(seats, tie, namedEligible)
 				var got []string
 				for i, w := range facing.windows(seats, nearest) {
 					member := seats[nearest[i]].Member

@@ -398,7 +398,7 @@ func TestParallelBursts(t *testing.T) {
 		seats[i] = Seat{sharer(i), w}
 	}
 	for range inside {
-		chosen, _ := one.Choose(seats, "x")
+		chosen, _ := one.Choose(seats)
 		one.Take(seats, seats[chosen].Member)
 	}
 	for _, s := range seats {

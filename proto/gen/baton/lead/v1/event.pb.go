@@ -3242,7 +3242,10 @@ type Candidate struct {
 	// = none is agreed.
 	Given int64 `protobuf:"varint,11,opt,name=given,proto3" json:"given,omitempty"`
 	// Most leads in that period.
-	AtMost        int64 `protobuf:"varint,12,opt,name=at_most,json=atMost,proto3" json:"at_most,omitempty"`
+	AtMost int64 `protobuf:"varint,12,opt,name=at_most,json=atMost,proto3" json:"at_most,omitempty"`
+	// The rotation told this person from the one who got the turn by their lots alone:
+	// both were owed exactly as much.
+	Level         bool `protobuf:"varint,13,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3359,6 +3362,13 @@ func (x *Candidate) GetAtMost() int64 {
 		return x.AtMost
 	}
 	return 0
+}
+
+func (x *Candidate) GetLevel() bool {
+	if x != nil {
+		return x.Level
+	}
+	return false
 }
 
 // CandidateCounts says how many people were considered for a lead.
@@ -6313,7 +6323,7 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\fAnswersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12*\n" +
 	"\x05value\x18\x02 \x01(\v2\x14.baton.lead.v1.ValueR\x05value:\x028\x01B\x11\n" +
-	"\x0f_horizon_months\"\xbf\x02\n" +
+	"\x0f_horizon_months\"\xd5\x02\n" +
 	"\tCandidate\x12\x1f\n" +
 	"\x06member\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06member\x12\x1a\n" +
 	"\beligible\x18\x02 \x01(\bR\beligible\x12\x16\n" +
@@ -6328,7 +6338,8 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\twindow_to\x18\n" +
 	" \x01(\x03R\bwindowTo\x12\x14\n" +
 	"\x05given\x18\v \x01(\x03R\x05given\x12\x17\n" +
-	"\aat_most\x18\f \x01(\x03R\x06atMost\"\x84\x01\n" +
+	"\aat_most\x18\f \x01(\x03R\x06atMost\x12\x14\n" +
+	"\x05level\x18\r \x01(\bR\x05level\"\x84\x01\n" +
 	"\x0fCandidateCounts\x12\x1f\n" +
 	"\x06people\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06people\x12\x1a\n" +
 	"\beligible\x18\x02 \x01(\x03R\beligible\x124\n" +
