@@ -210,16 +210,23 @@ func pastTaker(n int) string {
 	return pastMember(n % pastPeople)
 }
 
-// pastSteps are what happens to leads, in order.
+// pastSteps are what happens to leads, in order: they come and are offered at once, and
+// what people do about them comes in between what they do about others.
 var pastSteps = []func(*telling, int){
-	(*telling).receive, (*telling).attach, (*telling).come, (*telling).decide, (*telling).again,
-	func(t *telling, n int) { t.offer(n, 1) }, (*telling).notify, (*telling).pass,
-	func(t *telling, n int) {
-		if pastPassed(n) {
-			t.offer(n, 2)
-		}
-	},
-	(*telling).take, (*telling).overdue, (*telling).touch, (*telling).call, (*telling).meet, (*telling).feedback, (*telling).dispute, (*telling).settle, (*telling).close,
+	(*telling).arrive, (*telling).again, (*telling).pass, (*telling).take, (*telling).overdue, (*telling).touch, (*telling).call, (*telling).meet,
+	(*telling).feedback, (*telling).dispute, (*telling).settle, (*telling).close,
+}
+
+// arrive is all that happens in the first seconds.
+func (t *telling) arrive(n int) {
+	t.receive(n)
+	t.attach(n)
+	t.come(n)
+	t.decide(n)
+	if !pastNurtured(n) {
+		t.offer(n, 1)
+		t.notify(n)
+	}
 }
 
 func (t *telling) of(n int, after time.Duration, body func(at time.Time) proto.Message) {
@@ -305,6 +312,8 @@ func (t *telling) qualify(n int, after time.Duration) {
 func (t *telling) again(n int) {
 	if pastNurtured(n) && pastOffered(n) {
 		t.qualify(n, 20*24*time.Hour)
+		t.offer(n, 1)
+		t.notify(n)
 	}
 }
 
@@ -368,6 +377,7 @@ func (t *telling) pass(n int) {
 		t.of(n, after, func(at time.Time) proto.Message {
 			return &leadv1.OfferTimedOut{Member: member, Offer: 1, DueAt: timestamppb.New(at), FiredAt: timestamppb.New(at)}
 		})
+		t.offer(n, 2)
 		return
 	}
 	t.of(n, after, func(at time.Time) proto.Message {
@@ -378,6 +388,7 @@ func (t *telling) pass(n int) {
 	if n%5 == 0 {
 		t.pools(n, after, &routingv1.PoolStep{Kind: routingv1.StepKind_STEP_KIND_ADJUSTED, LeadId: pastLead(n), Pool: "inside-sales", Member: member, Turn: leadv1.TurnKind_TURN_KIND_CREDIT, Leads: 1})
 	}
+	t.offer(n, 2)
 }
 
 // pastTakenAfter is when somebody takes a lead, from its receipt on.

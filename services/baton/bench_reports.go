@@ -126,6 +126,8 @@ func (a *asking) fold(ctx context.Context) error {
 	}
 	a.add("plain", "a row of the same size for each event, plainly inserted", "events/s", "plain", plain.perSecond())
 	a.add("folded", "folding, 500 events to a transaction", "events/s", "plain", f.perSecond())
+	a.add("plain-cpu", "processor: a plain row", "us each", "plain-cpu", plain.cpuEach())
+	a.add("folded-cpu", "processor: folding", "us each", "plain-cpu", f.cpuEach())
 	a.add("plain-longest", "the longest transaction of plain rows", "ms", "plain-longest", ms(plain.longest))
 	a.add("longest", "the longest transaction of folding", "ms", "plain-longest", ms(f.longest))
 	a.add("size", "the read model's tables, for each event", "bytes", "", size/f.events)

@@ -91,10 +91,10 @@ func (d *database) size(ctx context.Context) (bytes float64, err error) {
 
 // folded is what one fold of a log took.
 type folded struct {
-	events          float64
-	took, longest   time.Duration
-	memory          float64 // MiB, the most that was seen
-	bytes, appended float64
+	events        float64
+	took, longest time.Duration
+	cpu           time.Duration // of this process
+	memory        float64       // MiB, the most that was seen
 }
 
 // batches reads a log in batches, and answers what the calls took together and at most.
@@ -102,9 +102,10 @@ type folded struct {
 func batches(ctx context.Context, log report.Records, to uint64, apply func([]*ledger.Event) error) (f folded, err error) {
 	var events []*ledger.Event
 	flush := func() error {
-		began := time.Now()
+		began, before := time.Now(), cpuTime()
 		err := apply(events)
 		took := time.Since(began)
+		f.cpu += cpuTime() - before
 		f.took, f.longest = f.took+took, max(f.longest, took)
 		if f.events == 0 || int(f.events)/50_000 != (int(f.events)+len(events))/50_000 {
 			if now, _, err := memory(os.Getpid()); err == nil {
@@ -126,6 +127,8 @@ func batches(ctx context.Context, log report.Records, to uint64, apply func([]*l
 	}
 	return f, err
 }
+
+func (f folded) cpuEach() float64 { return float64(f.cpu.Microseconds()) / f.events }
 
 func (f folded) perSecond() float64 { return f.events / f.took.Seconds() }
 
