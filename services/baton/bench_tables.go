@@ -19,7 +19,7 @@ import (
 const (
 	// foldedAtOnce is how many events a transaction takes where many are at hand, as in
 	// operation.
-	foldedAtOnce = 500
+	foldedAtOnce = 2000
 	// plainAtOnce is how many rows a plain statement carries, as a fold's do.
 	plainAtOnce = 32
 )

@@ -21,8 +21,9 @@ type Records interface {
 	Read(ctx context.Context, from, to uint64, fn func(*ledger.Event) error) error
 }
 
-// batch is how many events are folded in one transaction where many are at hand.
-const batch = 500
+// batch is how many events are folded in one transaction into tables that nobody else
+// reads yet: of a lead to which much happens among them, the row is written once.
+const batch = 5000
 
 // refold folds events of the log into a store: those that are to be kept (nil = all), in
 // order. told hears of each that was read; nil = nobody does.

@@ -135,7 +135,10 @@ func connect(address string) (*Store, error) {
 		db.SetMaxOpenConns(conns)
 		return db, nil
 	}
-	write, err := open("_txlock=immediate", 1)
+	// Who folds comes back to the same pages: they are kept in memory, as is what would
+	// undo a single statement, and pages go from the log of writes to the file some
+	// thousands at a time.
+	write, err := open("_txlock=immediate&_pragma=cache_size(-32000)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(4000)", 1)
 	if err != nil {
 		return nil, err
 	}

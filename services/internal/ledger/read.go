@@ -225,7 +225,7 @@ func (l *Ledger) page(ctx context.Context, stream, subject string, from uint64, 
 // Project feeds a read model: batches of events in order from a sequence on,
 // for ever. A batch is what came while the last one was worked on.
 func (l *Ledger) Project(ctx context.Context, from uint64, fn func(context.Context, []*Event) error) error {
-	const most = 500
+	const most = 2000
 	records := make(chan *Event, most)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
