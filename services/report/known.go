@@ -165,12 +165,15 @@ func (k *known) forget() error {
 	return closeAside(s, k.dir)
 }
 
+// asideFile is the file of such tables in their folder.
+const asideFile = "read.db"
+
 // openAside makes tables of their own in a folder of their own, which follow a log.
 func openAside(ctx context.Context, ledgerID string) (s *Store, dir string, err error) {
 	if dir, err = os.MkdirTemp("", "baton-read-"); err != nil {
 		return nil, "", fault.New(fault.Unavailable, "there is no room for tables beside the read model: %w", err)
 	}
-	if s, err = Open(ctx, filepath.Join(dir, "read.db")); err != nil {
+	if s, err = open(ctx, filepath.Join(dir, asideFile), passing); err != nil {
 		return nil, "", errors.Join(err, os.RemoveAll(dir))
 	}
 	if _, err = s.Attach(ctx, ledgerID); err != nil {
