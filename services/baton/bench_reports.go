@@ -65,6 +65,11 @@ type asking struct {
 	store   *report.Store
 	reports *report.Reports
 	round   int
+	// count counts the leads; before each question it is timed.
+	count  func() error
+	counts []float64
+	// slowest is the longest that a report took, not split, in ms.
+	slowest float64
 }
 
 func (b *bench) readModel(ctx context.Context, m *measured, d *database, log *pastYear, round int) (err error) {
@@ -146,14 +151,24 @@ func (a *asking) add(key, text, unit, base string, value float64) {
 	a.m.add(a.d.name+"-"+key, a.d.name+": "+text, unit, base, value)
 }
 
-// time says what one question takes, beside counting the leads.
+// time says what one question takes, after counting the leads.
 func (a *asking) time(key, text string, f func() error) error {
 	a.say("reports", a.round, a.d.name+": "+text)
-	began := time.Now()
+	if a.count != nil {
+		began := time.Now()
+		if err := a.count(); err != nil {
+			return err
+		}
+		a.counts = append(a.counts, ms(time.Since(began)))
+	}
+	began, before := time.Now(), cpuTime()
 	if err := f(); err != nil {
 		return fmt.Errorf("%s: %w", text, err)
 	}
-	a.add(key, text, "ms", "count", ms(time.Since(began)))
+	took, spent := ms(time.Since(began)), ms(cpuTime()-before)
+	a.add(key, text, "ms", "count", took)
+	figure := a.m.figure(a.d.name + "-" + key)
+	figure.Spent = append(figure.Spent, spent)
 	return nil
 }
 
@@ -165,13 +180,11 @@ func (a *asking) ask(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var counted int64
-	count := func() error {
+	a.count = func() error {
 		return db.QueryRowContext(ctx, "SELECT COUNT(*) FROM leads WHERE state <> 'refused' AND NOT historical").Scan(&counted)
 	}
-	if err := count(); err != nil { // once, to open it
-		return err
-	}
-	if err := a.time("count", "counting the leads", count); err != nil {
+	defer func() { a.count = nil }()
+	if err := a.count(); err != nil { // once, to open it
 		return err
 	}
 	list, err := a.reports.ListMetrics(ctx, &feedbackv1.ListMetricsRequest{})
@@ -193,6 +206,8 @@ func (a *asking) ask(ctx context.Context) (err error) {
 		if err := get(name, name, &feedbackv1.GetReportRequest{Report: name}); err != nil {
 			return err
 		}
+		values := a.m.figure(a.d.name + "-" + name).Values
+		a.slowest = max(a.slowest, values[len(values)-1])
 		if slices.Contains(r.GetDimensions(), "source") {
 			if err := get(name+"-by", name+" --by source", &feedbackv1.GetReportRequest{Report: name, By: "source"}); err != nil {
 				return err
@@ -220,7 +235,12 @@ func (a *asking) ask(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return a.list(ctx)
+	if err := a.list(ctx); err != nil {
+		return err
+	}
+	a.m.want(fmt.Sprintf("%s: a report takes at most 50 x counting the leads", a.d.name), 0, 50, quotient(a.slowest, median(a.counts)))
+	a.add("count", "counting the leads, once before each question", "ms", "count", median(a.counts))
+	return nil
 }
 
 // list asks which leads a figure counted, and for all rows of a view.
