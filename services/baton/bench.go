@@ -26,6 +26,7 @@ var measurements = []struct {
 	{"assign", benchAssign},
 	{"pools", benchPools},
 	{"replay", benchReplay},
+	{"reports", benchReports},
 	{"start", benchStart},
 }
 
@@ -67,13 +68,18 @@ compared with, in one run and on one disk:
   replay  events a second when the whole log is read, its proofs checked and its
           decisions made again; against a consumer that only reads (base). A log
           that is made for it is decided by three versions of the agreement.
+  reports the read model on a log of 100,000 leads, about a million events, which is
+          made up and not read from disk: events a second that are folded into
+          SQLite, and with --postgres into PostgreSQL as well, against rows of the
+          same size that are plainly inserted (base); every report, export and
+          rebuild, against counting the leads (base).
   start   time until a process acknowledges a webhook, and its memory, on a log
           with 100,000 leads: after a clean stop (base), after kill -9, and on an
           empty directory. Two rounds at most; needs Linux.
 
 Without names, all of them: a minute for door, assign and replay; burst takes some
-minutes, most of them to work what came; start takes as long as it takes to write
-its log, which --leads makes shorter. --quick takes about a minute, and its figures
+minutes, most of them to work what came; reports takes minutes for each round, and
+start as long as it takes to write its log, which --leads makes shorter. --quick takes about a minute, and its figures
 are rough.
 
 The variants take turns, A B C A B C, so that a disk or a neighbour that slows
@@ -132,8 +138,9 @@ is removed at the end; TMPDIR says on which disk.`,
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each variant takes its turn")
 	flags.Float64Var(&seconds, "seconds", 1, "how long a turn lasts")
 	flags.Float64Var(&burst, "burst", 30, "how many seconds burst sends 2,000 a second")
-	flags.IntVar(&b.leads, "leads", 100_000, "how many leads the log of start holds")
+	flags.IntVar(&b.leads, "leads", 100_000, "how many leads the logs of reports and start hold")
 	flags.IntVar(&b.replay, "replay", 2500, "how many leads the log of replay holds at least")
+	flags.StringVar(&b.postgres, "postgres", "", "address of a PostgreSQL database in which reports measures as well, in a schema of its own that is dropped at the end")
 	flags.BoolVar(&quick, "quick", false, "two short rounds, a burst of 3 s and 5,000 leads, where nothing else is said")
 	flags.StringVar(&b.cpuprofile, "cpuprofile", "", "write where the program's own turn of the last round spent its time, for go tool pprof")
 	return cmd
@@ -146,8 +153,11 @@ type bench struct {
 	burst      time.Duration
 	replay     int
 	leads      int
+	postgres   string
 	cpuprofile string
 	progress   io.Writer
+	// after undoes what a run has made elsewhere.
+	after []func(context.Context) error
 
 	dir    string
 	shared *world
@@ -175,6 +185,11 @@ func (b *bench) run(ctx context.Context, out io.Writer, format string, names []s
 		return err
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
+	defer func() {
+		for _, undo := range b.after {
+			err = errors.Join(err, undo(context.WithoutCancel(ctx)))
+		}
+	}()
 	defer func() {
 		if b.shared != nil {
 			err = errors.Join(err, b.shared.close(ctx))

@@ -171,7 +171,15 @@ func (b *bench) assignRound(ctx context.Context, m *measured, d *doors, w *world
 		return err
 	}
 	b.say("assign", round, fmt.Sprintf("%d a second: webhook to assignment", assignRate))
+	lag, err := w.lag(ctx)
+	if err != nil {
+		return err
+	}
 	acked, assigned, err := b.calm(ctx, m, w, o)
+	if err != nil {
+		return err
+	}
+	heard, seen, err := lag.end(ctx)
 	if err != nil {
 		return err
 	}
@@ -185,6 +193,13 @@ func (b *bench) assignRound(ctx context.Context, m *measured, d *doors, w *world
 		m.add("acked-"+q.name, "300 a second: webhook to acknowledgement, "+q.name, "ms", "sum-"+q.name, acked.wait(q.at))
 		m.add("assigned-"+q.name, "300 a second: webhook to assignment, "+q.name, "ms", "sum-"+q.name, assigned.wait(q.at))
 		m.want(fmt.Sprintf("from webhook to assignment at 300 a second takes at most %.2f x an HTTP hop and two synced publishes (%s)", q.most, q.name), 0, q.most, quotient(assigned.wait(q.at), sum))
+	}
+	for _, q := range []struct {
+		name string
+		at   float64
+	}{{"p50", 0.5}, {"p99", 0.99}, {"max", 1}} {
+		m.add("heard-"+q.name, "300 a second: from the log to a follower that only reads, "+q.name, "ms", "heard-"+q.name, heard.wait(q.at))
+		m.add("seen-"+q.name, "300 a second: from the log to the tables of the reports, "+q.name, "ms", "heard-"+q.name, seen.wait(q.at))
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ type figure struct {
 	// base of others; empty = it stands for itself.
 	Base  string  `json:"base,omitempty"`
 	Ratio float64 `json:"ratio,omitempty"`
+	// Spent is the processor time of each round in ms, where it is told.
+	Spent []float64 `json:"processor_ms,omitempty"`
 }
 
 // goal is what we want a ratio to be. Nothing fails on it.
@@ -136,6 +138,10 @@ func amount(v float64) string {
 func (m *measured) write(out io.Writer) error {
 	fmt.Fprintf(out, "\n%s: %s\n\n", m.Name, m.Title)
 	t := table{head: []string{"", "median", "least", "most", "unit", "ratio"}}
+	spent := slices.ContainsFunc(m.Figures, func(f *figure) bool { return len(f.Spent) > 0 })
+	if spent {
+		t.head = append(t.head, "processor")
+	}
 	for _, f := range m.Figures {
 		ratio := ""
 		switch {
@@ -144,7 +150,15 @@ func (m *measured) write(out io.Writer) error {
 		case f.Ratio != 0:
 			ratio = amount(f.Ratio)
 		}
-		t.add(f.Text, amount(f.Median), amount(f.Min), amount(f.Max), f.Unit, ratio)
+		cells := []string{f.Text, amount(f.Median), amount(f.Min), amount(f.Max), f.Unit, ratio}
+		if spent {
+			processor := ""
+			if len(f.Spent) > 0 {
+				processor = amount(median(f.Spent)) + " ms"
+			}
+			cells = append(cells, processor)
+		}
+		t.add(cells...)
 	}
 	if err := t.write(indented{out}); err != nil {
 		return err

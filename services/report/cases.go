@@ -181,7 +181,25 @@ func (b *query) duplicates(q Question) {
 		b.add(", l.repeats + l.revisions + l.joined AS duplicates")
 		return
 	}
-	b.add(", (SELECT COUNT(*) FROM duplicates d WHERE d.lead_id = l.lead_id AND " + q.happened("d.occurred_at") + ") AS duplicates")
+	b.add(", CASE WHEN l.repeats + l.revisions + l.joined = 0 THEN 0 ELSE (SELECT COUNT(*) FROM duplicates d WHERE d.lead_id = l.lead_id AND " + q.happened("d.occurred_at") + ") END AS duplicates")
+}
+
+// active leaves out the leads to which nothing happened in the period, before anything
+// else is asked of them: by week that is most of them each time.
+func (b *query) active(q Question) {
+	closed := "l.closed_at"
+	if q.Past {
+		closed = "h.closed_at"
+	}
+	columns := []string{"l.received_at", closed, fmt.Sprintf("(l.received_at + %d)", int64(q.Horizon))}
+	for _, name := range instants {
+		columns = append(columns, "l."+name)
+	}
+	b.add(" AND (l.repeats + l.revisions + l.joined > 0")
+	for _, c := range columns {
+		b.add(" OR (" + strings.TrimPrefix(q.within(c), " AND ") + ")")
+	}
+	b.add(")")
 }
 
 // answer says how soon sales first answered: a word, and the seconds. In a report on
@@ -291,6 +309,9 @@ func (b *query) cases(r *info, q Question) {
 	}
 	if kind == casesLeads {
 		b.leadCases(q)
+		if r.cases == casesLeads && q.Frame == frameActivity && q.within("") != "" {
+			b.active(q)
+		}
 	} else {
 		b.happenings(kind, q)
 	}

@@ -30,28 +30,30 @@ func (s *Store) measured(ctx context.Context, tx *sql.Tx, r *info, q Question, o
 	if r.work != nil {
 		return m.worked(ctx, q, out)
 	}
-	total, err := m.rows(ctx, q, "")
-	if err != nil {
-		return err
+	split := q.By != "" && !timed(q.By)
+	var rows map[string]*measuredRow
+	if split {
+		if rows, err = m.rows(ctx, q, q.By); err != nil {
+			return err
+		}
 	}
-	all := total[""]
-	if all == nil {
-		all = m.empty()
+	all := m.sum(rows)
+	if !split || !m.addsUp() {
+		total, err := m.rows(ctx, q, "")
+		if err != nil {
+			return err
+		}
+		if all = total[""]; all == nil {
+			all = m.empty()
+		}
 	}
 	out.Total = m.row(totalKey, all)
 	out.Benchmarks = r.benchmarks
 	if r.remarks != nil {
 		out.Remarks = r.remarks(numbersOf(out.Total))
 	}
-	switch {
-	case q.By == "":
-		return nil
-	case slices.Contains(units, q.By):
+	if timed(q.By) {
 		return m.byTime(ctx, q, out)
-	}
-	rows, err := m.rows(ctx, q, q.By)
-	if err != nil {
-		return err
 	}
 	keys := make([]string, 0, len(rows))
 	for k := range rows { // any order: they are sorted
@@ -84,6 +86,30 @@ type measuredRow struct {
 
 func (m *measuring) empty() *measuredRow {
 	return &measuredRow{numbers: map[string]int64{}, samples: map[[2]string][]float64{}}
+}
+
+// addsUp says whether the total is made of the same numbers as the rows: each case is of
+// one row, and only what is counted by its kind may be of several.
+func (m *measuring) addsUp() bool {
+	return !slices.ContainsFunc(m.info.metrics, func(metric Metric) bool { return metric.measure.by == byDistinct })
+}
+
+// sum adds rows up.
+func (m *measuring) sum(rows map[string]*measuredRow) *measuredRow {
+	all := m.empty()
+	for _, row := range rows { // any order: sums, and samples are sorted
+		all.cases += row.cases
+		for c, n := range row.numbers { // any order: each by itself
+			all.numbers[c] += n
+		}
+		for name, values := range row.samples { // any order: each by itself
+			all.samples[name] = append(all.samples[name], values...)
+		}
+	}
+	for _, values := range all.samples { // any order: each by itself
+		slices.Sort(values)
+	}
+	return all
 }
 
 // byTime makes a row for each week, month or quarter: that of a cohort for the leads

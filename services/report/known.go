@@ -21,8 +21,9 @@ type Records interface {
 	Read(ctx context.Context, from, to uint64, fn func(*ledger.Event) error) error
 }
 
-// batch is how many events are folded in one transaction where many are at hand.
-const batch = 500
+// batch is how many events are folded in one transaction into tables that nobody else
+// reads yet: of a lead to which much happens among them, the row is written once.
+const batch = 5000
 
 // refold folds events of the log into a store: those that are to be kept (nil = all), in
 // order. told hears of each that was read; nil = nobody does.
@@ -164,12 +165,15 @@ func (k *known) forget() error {
 	return closeAside(s, k.dir)
 }
 
+// asideFile is the file of such tables in their folder.
+const asideFile = "read.db"
+
 // openAside makes tables of their own in a folder of their own, which follow a log.
 func openAside(ctx context.Context, ledgerID string) (s *Store, dir string, err error) {
 	if dir, err = os.MkdirTemp("", "baton-read-"); err != nil {
 		return nil, "", fault.New(fault.Unavailable, "there is no room for tables beside the read model: %w", err)
 	}
-	if s, err = Open(ctx, filepath.Join(dir, "read.db")); err != nil {
+	if s, err = open(ctx, filepath.Join(dir, asideFile), passing); err != nil {
 		return nil, "", errors.Join(err, os.RemoveAll(dir))
 	}
 	if _, err = s.Attach(ctx, ledgerID); err != nil {

@@ -81,8 +81,17 @@ const postgresDriver = "pgx"
 // Open opens the read model and brings its tables up to date. The address is
 // postgres://… for PostgreSQL, else the path of a SQLite file, which is made
 // where it does not exist.
-func Open(ctx context.Context, address string) (*Store, error) {
-	s, err := connect(address)
+func Open(ctx context.Context, address string) (*Store, error) { return open(ctx, address, kept) }
+
+// kept and passing are how much care SQLite takes of a file: one that is read while it is
+// written, and outlives a crash, and one of a process that is thrown away with it.
+const (
+	kept    = "&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	passing = "&_pragma=journal_mode(MEMORY)&_pragma=synchronous(OFF)"
+)
+
+func open(ctx context.Context, address, care string) (*Store, error) {
+	s, err := connect(address, care)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +104,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	return s, nil
 }
 
-func connect(address string) (*Store, error) {
+func connect(address, care string) (*Store, error) {
 	if strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://") {
 		if !slices.Contains(sql.Drivers(), postgresDriver) {
 			return nil, fault.New(fault.Invalid, "the read model cannot be kept in PostgreSQL: this program was built without the driver %q; leave the SQL address empty to use a file", postgresDriver)
@@ -126,7 +135,7 @@ func connect(address string) (*Store, error) {
 	open := func(query string, conns int) (*sql.DB, error) {
 		u := url.URL{
 			Scheme: "file", OmitHost: true, Path: path,
-			RawQuery: query + "&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)",
+			RawQuery: query + "&_pragma=busy_timeout(10000)" + care,
 		}
 		db, err := sql.Open("sqlite", u.String())
 		if err != nil {
@@ -135,7 +144,10 @@ func connect(address string) (*Store, error) {
 		db.SetMaxOpenConns(conns)
 		return db, nil
 	}
-	write, err := open("_txlock=immediate", 1)
+	// Who folds comes back to the same pages: they are kept in memory, as is what would
+	// undo a single statement, and pages go from the log of writes to the file some
+	// thousands at a time.
+	write, err := open("_txlock=immediate&_pragma=cache_size(-32000)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(4000)", 1)
 	if err != nil {
 		return nil, err
 	}

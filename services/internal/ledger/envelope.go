@@ -125,6 +125,9 @@ type Record struct {
 	Subject string
 	Header  map[string][]string
 	Body    []byte
+	// Stored is when the log took it, by the server's clock; zero where one subject's
+	// records were asked for.
+	Stored time.Time
 }
 
 // Hash of the record.

@@ -99,7 +99,7 @@ func (l *Ledger) readOn(ctx context.Context, stream string, next, to uint64, fn 
 		if to != 0 && next > to {
 			return next, nil
 		}
-		if err := fn(&Record{Seq: meta.Sequence.Stream, Subject: msg.Subject(), Header: msg.Headers(), Body: msg.Data()}); err != nil {
+		if err := fn(&Record{Seq: meta.Sequence.Stream, Subject: msg.Subject(), Header: msg.Headers(), Body: msg.Data(), Stored: meta.Timestamp}); err != nil {
 			return next, err
 		}
 		next++
@@ -130,7 +130,7 @@ func (l *Ledger) stepOver(ctx context.Context, stream string, seq uint64, fn fun
 		}
 		return seq + 1, missing(seq, err.Error())
 	}
-	return seq + 1, fn(&Record{Seq: raw.Sequence, Subject: raw.Subject, Header: raw.Header, Body: raw.Data})
+	return seq + 1, fn(&Record{Seq: raw.Sequence, Subject: raw.Subject, Header: raw.Header, Body: raw.Data, Stored: raw.Time})
 }
 
 func unreachable(ctx context.Context, err error) error {
@@ -225,7 +225,7 @@ func (l *Ledger) page(ctx context.Context, stream, subject string, from uint64, 
 // Project feeds a read model: batches of events in order from a sequence on,
 // for ever. A batch is what came while the last one was worked on.
 func (l *Ledger) Project(ctx context.Context, from uint64, fn func(context.Context, []*Event) error) error {
-	const most = 500
+	const most = 2000
 	records := make(chan *Event, most)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
