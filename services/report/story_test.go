@@ -242,7 +242,7 @@ func drawStory(t *rapid.T) *story {
 			st.say(id, late(l.at, l.received), &leadv1.OutcomeRecorded{
 				Kind: leadv1.OutcomeKind(rapid.IntRange(2, 4).Draw(t, "outcome")), Member: member,
 				Historical: rapid.Bool().Draw(t, "stated"), Reason: "price",
-				ValueMinor: rapid.SampledFrom([]int64{0, 100, 2500}).Draw(t, "value"), Currency: rapid.SampledFrom([]string{"EUR", "EUR", "CHF"}).Draw(t, "currency"),
+				ValueMinor: rapid.SampledFrom([]int64{0, 100, 2500}).Draw(t, "value"), Currency: rapid.SampledFrom([]string{"EUR", "EUR", "CHF", "KWD"}).Draw(t, "currency"),
 			}).Recorded = l.at
 		case 19:
 			e := st.say("", l.at, &routingv1.MemberPlaced{
