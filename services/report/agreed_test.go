@@ -43,7 +43,7 @@ func agreeTwice() agreedBoth {
 		"  late: {zone: Europe/Berlin, hours: {tue: [\"12:00-20:00\"], thu: [\"12:00-20:00\"], sat: [\"12:00-20:00\"]}, holidays: [2026-03-10]}\n").Replace(text)
 	pool := "    title: Large companies\n    group: sales\n"
 	before, after, _ := strings.Cut(text, pool)
-	text = before + pool + strings.Replace(after, "calendar: office", "calendar: late", 1)
+	first := before + pool + strings.Replace(after, "calendar: office", "calendar: late", 1)
 	out := agreedBoth{away: map[string][]recount.Span{"ana": {{From: start.Add(2 * time.Hour), To: start.Add(30 * time.Hour)}, {From: start.Add(21 * 24 * time.Hour), To: start.Add(23 * 24 * time.Hour)}}}}
 	put := func(from time.Time, document string) {
 		a, err := agreement.Compile([]byte(document))
@@ -52,9 +52,9 @@ func agreeTwice() agreedBoth {
 		}
 		out.versions = append(out.versions, &agreement.Version{Number: int64(len(out.versions) + 1), Agreement: a, InForceFrom: from})
 	}
-	first, second := start.Add(30*time.Minute), start.Add(24*24*time.Hour)
-	put(first, text+firstClocks)
-	put(second, strings.Replace(text, "required: [interest, why, talk]\n  within: 24h\n", "required: [ease, phrases]\n", 1)+secondClocks)
+	since, anew := start, start.Add(24*24*time.Hour)
+	put(since, first+firstClocks)
+	put(anew, strings.Replace(text, "required: [interest, why, talk]\n  within: 24h\n", "required: [ease, phrases]\n", 1)+secondClocks)
 
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -65,16 +65,15 @@ func agreeTwice() agreedBoth {
 		"office": {Zone: time.UTC, Days: map[time.Weekday][2]int{time.Monday: day, time.Tuesday: day, time.Wednesday: day, time.Thursday: day, time.Friday: day}},
 		"late":   {Zone: berlin, Days: map[time.Weekday][2]int{time.Tuesday: {12, 20}, time.Thursday: {12, 20}, time.Saturday: {12, 20}}, Off: map[string]bool{"2026-03-10": true}},
 	}
-	pools := map[string]string{"inside": "office", "field": "late"}
 	german := func(features map[string]any) bool { return features["country"] == "DE" }
 	out.words = []recount.Agreed{
-		{From: first, Pools: pools, Hours: hours, Required: []string{"interest", "why", "talk"}, Within: 24 * time.Hour, Clocks: []recount.Clock{
+		{From: since, Pools: map[string]string{"inside": "office", "field": "late"}, Hours: hours, Required: []string{"interest", "why", "talk"}, Within: 24 * time.Hour, Clocks: []recount.Clock{
 			{ID: "take", Department: "sales", Starts: []string{"received"}, Stops: []string{"accepted"}, Pauses: []string{"waiting"}, Limit: 3 * time.Hour},
 			{ID: "follow", Department: "sales", Starts: []string{"accepted"}, Stops: []string{"touched", "rejected"}, Pauses: []string{"away"}, Limit: 5 * time.Hour, Working: true},
 			{ID: "german", Department: "marketing", For: german, Starts: []string{"received", "rejected"}, Stops: []string{"nurtured"}, Limit: 20 * time.Hour},
 			{ID: "stir", Department: "sales", Starts: []string{"accepted"}, Restarts: true, Limit: 10 * time.Hour, Working: true, Calendar: "late"},
 		}},
-		{From: second, Pools: pools, Hours: hours, Required: []string{"ease", "phrases"}, Clocks: []recount.Clock{
+		{From: anew, Pools: map[string]string{"inside": "office", "field": "office"}, Hours: hours, Required: []string{"ease", "phrases"}, Clocks: []recount.Clock{
 			{ID: "take", Department: "sales", Starts: []string{"received", "offered"}, Stops: []string{"accepted", "rejected"}, Pauses: []string{"waiting", "nurtured"}, Limit: 30 * time.Hour},
 			{ID: "first", Department: "marketing", Starts: []string{"received"}, Stops: []string{"accepted", "worked"}, Limit: 2 * time.Hour, Working: true, Calendar: "office"},
 			{ID: "back", Department: "marketing", Starts: []string{"nurtured"}, Stops: []string{"qualified", "call"}, Limit: 9 * time.Hour, Working: true, Calendar: "office"},

@@ -56,7 +56,8 @@ func (s *Store) loads(ctx context.Context, tx *sql.Tx, q Question, out *feedback
 
 // idle names everybody of sales who was there at the report's instant.
 func (s *Store) idle(ctx context.Context, tx *sql.Tx, q Question, of func(string) *loadBooks) error {
-	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT member, roles FROM members WHERE added_at <= ? AND (removed_at IS NULL OR removed_at > ?)"), nanos(q.AsOf), nanos(q.AsOf))
+	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT m.member, m.roles FROM members m WHERE m.from_at ="+
+		" (SELECT MAX(n.from_at) FROM members n WHERE n.member = m.member AND n.from_at <= ?)"), nanos(q.AsOf))
 	if err != nil {
 		return err
 	}
@@ -131,11 +132,12 @@ func (s *Store) standing(ctx context.Context, tx *sql.Tx, q Question, sel select
 		if err := rows.Scan((*stateColumn)(&state), &owner, &offered, &n); err != nil {
 			return err
 		}
-		switch state {
-		case leadv1.State_STATE_ACCEPTED, leadv1.State_STATE_WORKING:
+		switch {
+		case state == leadv1.State_STATE_WON, state == leadv1.State_STATE_LOST, state == leadv1.State_STATE_REFUSED:
+		case owner != "":
 			of(owner).open += n
 			total.open += n
-		case leadv1.State_STATE_OFFERED:
+		default:
 			of(offered).offers += n
 			total.offers += n
 		}

@@ -43,11 +43,12 @@ func (l *Log) load(q Question) map[string]*Row {
 				of(member)["leads"]++
 			}
 		}
-		if s.owner != "" && s.state != "won" && s.state != "lost" {
+		switch {
+		case s.state == "won" || s.state == "lost" || s.state == "refused":
+		case s.owner != "":
 			of(s.owner)["open"]++
 			total["open"]++
-		}
-		if s.offeredTo != "" {
+		case s.offeredTo != "":
 			of(s.offeredTo)["offers"]++
 			total["offers"]++
 		}

@@ -109,6 +109,8 @@ type stood struct {
 type walk struct {
 	way  []stood
 	runs []run
+	// hours are those of the pool that has the lead, as it was agreed when it came there.
+	hours *Hours
 }
 
 // moments are what happened to the lead by the question's instant, in the order in which
@@ -172,9 +174,10 @@ func (v *view) moments() (out []moment) {
 func (v *view) walk() *walk {
 	w := &walk{way: []stood{{}}}
 	for _, m := range v.moments() {
+		before := w.now().pool
 		counts := w.step(m)
 		agreed := v.q.inForce(m.at)
-		if agreed != nil && m.pool != "" {
+		if agreed != nil && w.now().pool != before {
 			w.worksIn(agreed.Hours[agreed.Pools[m.pool]])
 		}
 		again := w.stop(m, counts)
@@ -192,12 +195,11 @@ func (v *view) walk() *walk {
 				continue
 			}
 			r := run{clock: c, started: m.at}
-			if c.Working {
-				name := c.Calendar
-				if name == "" {
-					name = agreed.Pools[w.now().pool]
-				}
-				r.hours = agreed.Hours[name]
+			switch {
+			case c.Calendar != "":
+				r.hours = agreed.Hours[c.Calendar]
+			case c.Working:
+				r.hours = w.hours
 			}
 			w.runs = append(w.runs, r)
 		}
@@ -239,9 +241,10 @@ func (w *walk) step(m moment) (counts bool) {
 	return true
 }
 
-// worksIn gives the hours of the first pool that gets the lead to clocks that began before
-// any had it.
+// worksIn notes the hours of the pool that the lead came to. Clocks that began before any
+// pool had it take them.
 func (w *walk) worksIn(hours *Hours) {
+	w.hours = hours
 	for i := range w.runs {
 		if r := &w.runs[i]; r.clock.Working && r.hours == nil {
 			r.hours = hours
