@@ -152,11 +152,6 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 		asksAndRecounts(rt, s, st, recounted(rt, st.events), moved)
 		draws++
 	})
-	for _, m := range Catalogue() {
-		if draws >= 100 && !m.restated && !moved[m.ID] {
-			t.Errorf("in %d logs %s was nought", draws, m.ID)
-		}
-	}
 	// A lead that ends twice, that somebody else has had since what becomes known last
 	// occurred, and one that nobody answers.
 	st := &story{}
@@ -172,6 +167,11 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 	refill(t, s, st.events, 2)
 	log := recounted(t, st.events)
 	rapid.Check(t, func(rt *rapid.T) { asksAndRecounts(rt, s, st, log, moved) })
+	for _, m := range Catalogue() {
+		if draws >= 100 && !m.restated && !moved[m.ID] {
+			t.Errorf("in %d logs %s was nought", draws, m.ID)
+		}
+	}
 }
 
 // asksAndRecounts asks a read model of a story, and counts again. It notes which figures

@@ -24,8 +24,7 @@ type lead struct {
 	feedback                                   []event
 	acceptances                                []acceptance
 	rejections                                 []rejection
-	// owners are those who had it, one after the other, and declined who did not want it.
-	owners   []string
+	// declined are those who had it, or were offered it, and did not want it.
 	declined []declined
 	// offer is the number of the one that stands, and fates what became of each.
 	offer int64
@@ -80,9 +79,6 @@ func (l *Log) fold(id string, until time.Time) *lead {
 func (s *lead) follow(e event) {
 	had := s.owner + s.offeredTo // one of them, or nobody
 	s.take(e)
-	if n := len(s.owners); s.owner != "" && (n == 0 || s.owners[n-1] != s.owner) {
-		s.owners = append(s.owners, s.owner)
-	}
 	if e.kind == "OfferRejected" && had != "" {
 		s.declined = append(s.declined, declined{s.rejections[len(s.rejections)-1], had, len(s.acceptances)})
 	}

@@ -3,6 +3,7 @@ package recount
 import (
 	"math"
 	"slices"
+	"time"
 )
 
 // people makes rows that are counted under people, with all figures there are.
@@ -30,16 +31,17 @@ func (l *Log) load(q Question) map[string]*Row {
 	total := of(Total)
 	l.each(q, func(v *view) {
 		s := v.s
-		for i, member := range s.owners {
+		owners := l.owners(s.id, v.until)
+		for i, member := range owners {
 			if i == 0 {
 				total["leads"]++
 			} else {
 				of(member)["changes"]++
-				of(s.owners[i-1])["handed_on"]++
+				of(owners[i-1])["handed_on"]++
 				total["changes"]++
 				total["handed_on"]++
 			}
-			if !slices.Contains(s.owners[:i], member) {
+			if !slices.Contains(owners[:i], member) {
 				of(member)["leads"]++
 			}
 		}
@@ -60,6 +62,23 @@ func (l *Log) load(q Question) map[string]*Row {
 		}
 	}
 	return rows
+}
+
+// owners are those who had a lead by an instant, one after the other, by what became known
+// of it: what is told late of something else makes nobody its owner earlier.
+func (l *Log) owners(id string, until time.Time) (out []string) {
+	s, last := &lead{id: id}, ""
+	for _, e := range l.events[id] {
+		s.take(e)
+		if s.owner == "" || s.owner == last {
+			continue
+		}
+		last = s.owner
+		if n := len(out); !e.at.After(until) && (n == 0 || out[n-1] != last) {
+			out = append(out, last)
+		}
+	}
+	return out
 }
 
 // sales are those of sales who were there at the question's instant.
