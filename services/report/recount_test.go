@@ -128,7 +128,7 @@ func drawQuestion(rt *rapid.T, st *story, reports ...string) (Question, recount.
 }
 
 // recountedReports are those that are recounted: all.
-var recountedReports = []string{reportLoad}
+var recountedReports = []string{reportFairness, reportSecondChance}
 
 // ownWords are words of the columns that only one report has.
 var ownWords = map[string][]string{

@@ -1,6 +1,9 @@
 package recount
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 var turnCounts = []string{"eligible", "offered", "accepted", "declined", "timed_out", "by_rotation", "by_ownership", "by_override", "by_credit", "credits", "adjustments"}
 
@@ -38,12 +41,6 @@ func (l *Log) fairness(q Question) map[string]*Row {
 			books(member, -n)
 			for name, weight := range there.here { // any order: each by itself
 				books(name, n*weight/others)
-			}
-			if asked {
-				note(member, "changed", 1)
-				for name := range there.here { // any order: each by itself
-					note(name, "changed", 1)
-				}
 			}
 			continue
 		}
@@ -104,7 +101,11 @@ func fair(rows map[string]*Row) map[string]*Row {
 		if key == Total {
 			continue
 		}
-		if f["eligible"]+f["offered"]+f["quota"]+f["changed"]+f["credits"]*f["credits"]+f["adjustments"]*f["adjustments"] == 0 {
+		moved := false
+		for name, n := range f { // any order: whether any is
+			moved = moved || name != "off_quota_ever" && math.Abs(n) > 1e-9
+		}
+		if !moved {
 			delete(rows, key) // was there before the time that is asked about only
 			continue
 		}
@@ -114,9 +115,10 @@ func fair(rows map[string]*Row) map[string]*Row {
 	}
 	for _, row := range rows { // any order: each by itself
 		f := row.Figures
-		delete(f, "changed")
 		for _, name := range []string{"share", "ahead", "quota", "off_quota", "off_quota_ever"} {
-			f[name] += 0 // all are there
+			if f[name] += 0; len(rows) == 1 {
+				f[name] = math.NaN() // nobody had a turn
+			}
 		}
 		for _, name := range []string{"rotation", "ownership", "override", "credit"} {
 			f["by_"+name+"_share"] = f["by_"+name] / f["offered"]
