@@ -244,14 +244,16 @@ func (b *query) leak(q Question, kept string) {
 	if q.Frame == frameActivity {
 		within = q.within(over)
 	}
-	b.add(fmt.Sprintf(", CASE WHEN %s AND l.mql_at <= %d AND l.offered_at <= %[2]d AND %s AND %s AND %s <= %d%s THEN (CASE WHEN l.told_at <= %[2]d THEN 'told' ELSE 'untold' END) END AS leak",
-		kept, q.until(), not("accepted_at"), not("rejected_at"), over, nanos(q.AsOf), within))
+	leaked := fmt.Sprintf("%s AND l.mql_at <= %d AND l.offered_at <= %[2]d AND %s AND %s AND %s <= %d%s",
+		kept, q.until(), not("accepted_at"), not("rejected_at"), over, nanos(q.AsOf), within)
+	b.add(fmt.Sprintf(", CASE WHEN %s THEN %s END AS leaked_at, CASE WHEN %[1]s THEN (CASE WHEN l.told_at <= %[3]d THEN 'told' ELSE 'untold' END) END AS leak", leaked, over, q.until()))
 }
 
 // ease is how easy the lead was by what was said of it last, where the report asks.
 func (b *query) ease(q Question) {
 	if q.Report == reportSegments {
-		b.add(", (SELECT f.ease FROM feedback f WHERE f.lead_id = l.lead_id AND f.ease > 0 AND " + q.happened("f.at") + " ORDER BY f.sequence DESC LIMIT 1) AS ease")
+		last := " FROM feedback f WHERE f.lead_id = l.lead_id AND f.ease > 0 AND " + q.happened("f.at") + " ORDER BY f.sequence DESC LIMIT 1)"
+		b.add(", (SELECT f.ease" + last + " AS ease, (SELECT f.at" + last + " AS ease_at")
 	}
 }
 
@@ -316,13 +318,9 @@ func (b *query) cases(r *info, q Question) {
 		b.happenings(kind, q)
 	}
 	b.add(") k WHERE TRUE")
-	if r.cases == casesLeads && q.Frame == frameActivity {
-		// A lead to which nothing happened in the period is no case of it.
-		b.add(" AND (answer IS NOT NULL OR duplicates > 0")
-		for _, name := range leadInstants {
-			b.add(" OR " + name + " IS NOT NULL")
-		}
-		b.add(")")
+	if counting := r.of(q).counting(); r.cases == casesLeads && q.Frame == frameActivity {
+		// A lead of which nothing is counted in the period is no case of it.
+		b.add(" AND (" + counting + ")")
 	}
 	if r.only != "" {
 		b.add(" AND (" + r.only + ")")
@@ -334,6 +332,17 @@ func (b *query) cases(r *info, q Question) {
 			b.args = append(b.args, v)
 		}
 	}
+}
+
+// counting is the condition that a case counts for one of the report's figures.
+func (r *info) counting() string {
+	var any []string
+	for _, metric := range r.metrics {
+		if c := metric.measure.counting(); c != "" && !slices.Contains(any, c) {
+			any = append(any, c)
+		}
+	}
+	return strings.Join(any, " OR ")
 }
 
 // happenings writes what happened to the leads that a question is about.

@@ -191,7 +191,10 @@ func (m *measuring) span(ctx context.Context, q Question) (first, last time.Time
 		columns = []string{"received_at"}
 	} else if m.info.cases == casesLeads {
 		// That nobody answered happens at the end of the horizon.
-		columns = append(slices.Clone(leadInstants), fmt.Sprintf("CASE WHEN answer = 'never' THEN received_at + %d END", int64(q.Horizon)))
+		columns = append(slices.Clone(leadInstants), "leaked_at", fmt.Sprintf("CASE WHEN answer = 'never' THEN received_at + %d END", int64(q.Horizon)))
+	}
+	if m.info.name == reportSegments {
+		columns = append(columns, "ease_at")
 	}
 	var lows, highs []string
 	for _, c := range columns {

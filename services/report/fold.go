@@ -108,7 +108,6 @@ type changes struct {
 	duplicates  []*duplicateRow
 	turns       []*turnRow
 	adjustments []*adjustmentRow
-	members     []*memberRow
 	touches     []*touchRow
 	rejections  []*rejectionRow
 	feedback    []*feedbackRow

@@ -101,6 +101,21 @@ func (m measure) listed() bool {
 	return m.by != 0 && m.by != byLow && m.by != byHigh && m.by != byDistinct && m.of != workSeconds
 }
 
+// counting is the condition that a case is counted; empty = none says so.
+func (m measure) counting() string {
+	switch m.by {
+	case byCount, byShare, byQuotient:
+		return m.where
+	case bySum:
+		return "(" + m.where + ") AND " + m.of + " <> 0"
+	case byMean, byMedian, byP90:
+		if m.of != workSeconds {
+			return "(" + m.where + ") AND " + m.of + " IS NOT NULL"
+		}
+	}
+	return ""
+}
+
 // counts are the whole numbers that a measure is made of, as SQL.
 func (m measure) counts() []string {
 	const one = "CAST(COALESCE(SUM(CASE WHEN %s THEN %s ELSE 0 END), 0) AS BIGINT)"

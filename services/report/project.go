@@ -305,7 +305,7 @@ func (s *Store) store(ctx context.Context, tx *sql.Tx, c *changes) error {
 			return err
 		}
 	}
-	return s.putMembers(ctx, tx, c.members)
+	return nil
 }
 
 // lastSeats reads who was there last in each pool that says what has changed.
@@ -326,22 +326,6 @@ func (s *Store) lastSeats(ctx context.Context, tx *sql.Tx) (map[string]*lastSeat
 		out[l.pool] = l
 	}
 	return out, rows.Err()
-}
-
-// putMembers writes people one by one: there are few. Who comes back is there again.
-func (s *Store) putMembers(ctx context.Context, tx *sql.Tx, members []*memberRow) error {
-	for _, m := range members {
-		query, args := "UPDATE members SET removed_at = ? WHERE member = ?", []any{(*instantColumn)(&m.removed), m.member}
-		if m.removed.IsZero() {
-			query = "INSERT INTO members (member, roles, added_at) VALUES (?, ?, ?)" +
-				" ON CONFLICT (member) DO UPDATE SET roles = excluded.roles, removed_at = NULL"
-			args = []any{m.member, m.roles, (*instantColumn)(&m.added)}
-		}
-		if _, err := tx.ExecContext(ctx, s.dialect.places(query), args...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // put writes rows, many to a statement.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -24,7 +25,7 @@ func (s *Store) fairness(ctx context.Context, tx *sql.Tx, q Question, out *feedb
 		books.close()
 		for _, member := range books.members() {
 			t := &tally{turns: *books.people[member]}
-			if b := &t.turns; b.eligible == 0 && b.offered == 0 && b.quota == 0 && b.granted == 0 && b.credits == 0 && b.adjustments == 0 {
+			if b := &t.turns; b.eligible == 0 && b.offered == 0 && b.quota == 0 && math.Abs(b.granted) < 1e-9 && b.credits == 0 && b.adjustments == 0 {
 				continue // was there before the time that is asked about only
 			}
 			row := rowOf(name+"/"+member, ms, t)

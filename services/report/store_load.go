@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
@@ -56,7 +57,8 @@ func (s *Store) loads(ctx context.Context, tx *sql.Tx, q Question, out *feedback
 
 // idle names everybody of sales who was there at the report's instant.
 func (s *Store) idle(ctx context.Context, tx *sql.Tx, q Question, of func(string) *loadBooks) error {
-	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT member, roles FROM members WHERE added_at <= ? AND (removed_at IS NULL OR removed_at > ?)"), nanos(q.AsOf), nanos(q.AsOf))
+	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT m.member, m.roles FROM members m WHERE m.from_at ="+
+		" (SELECT MAX(n.from_at) FROM members n WHERE n.member = m.member AND n.from_at <= ?)"), nanos(q.AsOf))
 	if err != nil {
 		return err
 	}
@@ -73,31 +75,36 @@ func (s *Store) idle(ctx context.Context, tx *sql.Tx, q Question, of func(string
 	return rows.Err()
 }
 
-// hands follows each lead from owner to owner. That nobody had it in between makes no
-// change less of it.
+// hands follows each lead from owner to owner, by the order in which that became known.
+// That nobody had it in between makes no change less of it, and what became known late of
+// something else makes no change.
 func (s *Store) hands(ctx context.Context, tx *sql.Tx, sel selection, of func(string) *loadBooks, total *loadBooks) error {
-	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT o.lead_id, o.owner FROM "+sel.from+" JOIN stage_history o ON o.lead_id = l.lead_id"+
-		" WHERE "+sel.where+" AND o.owner <> '' AND o.occurred_at <= ? ORDER BY o.lead_id, o.sequence"), append(slices.Clone(sel.args), sel.until)...)
+	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT o.lead_id, o.owner, o.occurred_at FROM "+sel.from+" JOIN stage_history o ON o.lead_id = l.lead_id"+
+		" WHERE "+sel.where+" AND o.owner <> '' ORDER BY o.lead_id, o.sequence"), sel.args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var id, owner string
+	var id, owner, last string // owner is the last one by the question's instant
 	had := map[string]bool{}
 	for rows.Next() {
 		var thisID, now string
-		if err := rows.Scan(&thisID, &now); err != nil {
+		var at instantColumn
+		if err := rows.Scan(&thisID, &now, &at); err != nil {
 			return err
 		}
-		switch {
-		case thisID != id:
+		if thisID != id {
 			clear(had)
-			id, owner = thisID, ""
-			total.leads++
-		case now == owner:
+			id, owner, last = thisID, "", ""
+		}
+		changed := now != last
+		last = now
+		if !changed || now == owner || nanos(time.Time(at)) > sel.until {
 			continue
 		}
-		if owner != "" {
+		if owner == "" {
+			total.leads++
+		} else {
 			of(now).changes++
 			of(owner).handedOn++
 			total.changes++
@@ -131,11 +138,12 @@ func (s *Store) standing(ctx context.Context, tx *sql.Tx, q Question, sel select
 		if err := rows.Scan((*stateColumn)(&state), &owner, &offered, &n); err != nil {
 			return err
 		}
-		switch state {
-		case leadv1.State_STATE_ACCEPTED, leadv1.State_STATE_WORKING:
+		switch {
+		case state == leadv1.State_STATE_WON, state == leadv1.State_STATE_LOST, state == leadv1.State_STATE_REFUSED:
+		case owner != "":
 			of(owner).open += n
 			total.open += n
-		case leadv1.State_STATE_OFFERED:
+		default:
 			of(offered).offers += n
 			total.offers += n
 		}

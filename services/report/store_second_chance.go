@@ -63,6 +63,7 @@ func (s *Store) secondChance(ctx context.Context, tx *sql.Tx, q Question, out *f
 	people, total := map[string]*chanceBooks{}, &chanceBooks{worth: map[string]int64{}}
 	for _, l := range leads {
 		said := map[string]bool{}
+		all := &chanceBooks{worth: map[string]int64{}}
 		for i, h := range l.held {
 			at := h.when()
 			if !h.declined || nanos(at) > nanos(q.AsOf) || said[h.member] || q.Pool != "" && q.Pool != h.pool {
@@ -76,10 +77,7 @@ func (s *Store) secondChance(ctx context.Context, tx *sql.Tx, q Question, out *f
 			}
 			next := l.next(i, q.AsOf)
 			who.count(l, at, next)
-			if len(said) == 1 {
-				// In the total a lead counts once, however many declined it.
-				total.count(l, at, next)
-			}
+			all.count(l, at, next)
 			if next != nil {
 				out.SecondChances = append(out.SecondChances, &feedbackv1.SecondChance{
 					LeadId: l.id, Pool: h.pool, DeclinedBy: h.member, Reason: h.reason, DeclinedAt: timestamppb.New(at),
@@ -87,6 +85,7 @@ func (s *Store) secondChance(ctx context.Context, tx *sql.Tx, q Question, out *f
 				})
 			}
 		}
+		total.once(all)
 	}
 	slices.SortStableFunc(out.SecondChances, func(a, b *feedbackv1.SecondChance) int {
 		return cmp.Or(b.GetTakenAt().AsTime().Compare(a.GetTakenAt().AsTime()), cmp.Compare(a.GetLeadId(), b.GetLeadId()))
@@ -117,7 +116,7 @@ func (l *triedLead) next(declined int, until time.Time) *held {
 		if h.outcome != outcomeAccepted || nanos(h.ended) > nanos(until) {
 			continue
 		}
-		if h.member == l.held[declined].member {
+		if h.member == l.held[declined].member || !h.released.IsZero() && nanos(h.released) <= nanos(until) {
 			return nil
 		}
 		return h
@@ -146,6 +145,18 @@ func (b *chanceBooks) count(l *triedLead, declined time.Time, next *held) {
 		if l.minor != 0 {
 			b.worth[l.currency] += l.minor
 		}
+	}
+}
+
+// once counts a lead that several may have declined: it counts once, and what came of it
+// for one of them came of it.
+func (b *chanceBooks) once(lead *chanceBooks) {
+	b.declined += min(lead.declined, 1)
+	b.taken += min(lead.taken, 1)
+	b.sql += min(lead.sql, 1)
+	b.won += min(lead.won, 1)
+	for currency, minor := range lead.worth { // any order: each by itself
+		b.worth[currency] += minor / lead.won
 	}
 }
 

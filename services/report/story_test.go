@@ -119,6 +119,7 @@ func drawStory(t *rapid.T) *story {
 		at, received time.Time
 		offers       int32
 		refused      bool
+		historical   bool
 		features     *leadv1.Features
 	}
 	leads := make([]*one, n)
@@ -144,7 +145,7 @@ func drawStory(t *rapid.T) *story {
 				b.Features.Attribution.Campaign = rapid.SampledFrom([]string{"", "spring", "autumn"}).Draw(t, "campaign")
 				b.Features.Attribution.Landing = rapid.SampledFrom([]string{"", "example.com/price"}).Draw(t, "landing")
 				drawCompany(t, b.Features)
-				leads[i].features = b.Features
+				leads[i].features, leads[i].historical = b.Features, b.Historical
 			})
 			continue
 		}
@@ -241,8 +242,8 @@ func drawStory(t *rapid.T) *story {
 		case 15:
 			st.say(id, late(l.at, l.received), &leadv1.OutcomeRecorded{
 				Kind: leadv1.OutcomeKind(rapid.IntRange(2, 4).Draw(t, "outcome")), Member: member,
-				Historical: rapid.Bool().Draw(t, "stated"), Reason: "price",
-				ValueMinor: rapid.SampledFrom([]int64{0, 100, 2500}).Draw(t, "value"), Currency: rapid.SampledFrom([]string{"EUR", "EUR", "CHF"}).Draw(t, "currency"),
+				Historical: l.historical && rapid.Bool().Draw(t, "stated"), Reason: "price",
+				ValueMinor: rapid.SampledFrom([]int64{0, 100, 2500}).Draw(t, "value"), Currency: rapid.SampledFrom([]string{"EUR", "EUR", "CHF", "KWD"}).Draw(t, "currency"),
 			}).Recorded = l.at
 		case 19:
 			e := st.say("", l.at, &routingv1.MemberPlaced{
@@ -351,7 +352,7 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"sets":          dump(t, s, "turn_sets", "set_id"),
 		"pool_seats":    dump(t, s, "pool_seats", "pool"),
 		"adjustments":   dump(t, s, "turn_adjustments", "sequence, step"),
-		"members":       dump(t, s, "members", "member"),
+		"members":       dump(t, s, "members", "member, from_at"),
 		"touches":       dump(t, s, "touches", "sequence"),
 		"rejections":    dump(t, s, "rejections", "sequence"),
 		"feedback":      dump(t, s, "feedback", "sequence"),

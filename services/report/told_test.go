@@ -28,6 +28,10 @@ func (st *story) feedback(t *rapid.T, id string, at time.Time, member string) {
 	if rapid.Bool().Draw(t, "talked") {
 		b.Talk = "open"
 	}
+	if rapid.Bool().Draw(t, "asked") {
+		b.Ease, b.Why, b.Persona = rapid.Int32Range(0, 5).Draw(t, "ease"), []string{"fits"}, "decider"
+		b.Missing = rapid.SampledFrom([][]string{nil, {"budget"}}).Draw(t, "missing")
+	}
 	for _, p := range []string{"late trucks", "too much paper", "nobody knows"} {
 		if rapid.Bool().Draw(t, p) {
 			b.Phrases = append(b.Phrases, p)

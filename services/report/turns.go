@@ -199,19 +199,19 @@ func readSeats(text string) []seat {
 	return out
 }
 
-// memberRow is somebody of the company.
-type memberRow struct {
-	member, roles  string
-	added, removed time.Time
-}
-
-// person takes who is there at all.
+// person takes who is there at all, from then on.
 func (c *changes) person(e *ledger.Event) {
+	be := func(member, roles string) {
+		c.singles = append(c.singles, single{
+			"INSERT INTO members (member, from_at, roles) VALUES (?, ?, ?) ON CONFLICT (member, from_at) DO UPDATE SET roles = excluded.roles",
+			[]any{member, nanos(e.Occurred), roles},
+		})
+	}
 	switch b := e.Body.(type) {
 	case *routingv1.MemberAdded:
-		c.members = append(c.members, &memberRow{member: b.GetMember(), roles: strings.Join(b.GetRoles(), " "), added: e.Occurred})
+		be(b.GetMember(), strings.Join(b.GetRoles(), " "))
 	case *routingv1.MemberDeactivated:
-		c.members = append(c.members, &memberRow{member: b.GetMember(), removed: e.Occurred})
+		be(b.GetMember(), "")
 	}
 }
 

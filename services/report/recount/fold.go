@@ -1,111 +1,6 @@
-// Package recount counts the reports on leads a second time, so that tests can hold the
-// first count against it. It promises to share nothing with the program: it reads the
-// lines that `baton replay --format json` prints, folds each lead over the JSON itself,
-// and counts lead by lead. It imports the standard library alone, and only tests import
-// it.
 package recount
 
-import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"io"
-	"strconv"
-	"strings"
-	"time"
-)
-
-// Log is the events of one log by what they are about.
-type Log struct {
-	leads  []string // in the order of their first event
-	events map[string][]event
-	places []placed
-}
-
-// event is one line.
-type event struct {
-	kind string // the type without its package
-	at   time.Time
-	body object
-}
-
-// placed is where somebody works from then on.
-type placed struct {
-	member string
-	at     time.Time
-	where  map[string]string
-}
-
-// object is a JSON object.
-type object map[string]any
-
-func (o object) text(name string) string {
-	s, _ := o[name].(string)
-	return s
-}
-
-func (o object) yes(name string) bool {
-	b, _ := o[name].(bool)
-	return b
-}
-
-func (o object) under(name string) object {
-	m, _ := o[name].(map[string]any)
-	return m
-}
-
-// number reads a whole number; 64 bits are written as text.
-func (o object) number(name string) int64 {
-	switch v := o[name].(type) {
-	case float64:
-		return int64(v)
-	case string:
-		n, _ := strconv.ParseInt(v, 10, 64)
-		return n
-	}
-	return 0
-}
-
-func (o object) time(name string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, o.text(name))
-	if err != nil {
-		return time.Time{}
-	}
-	return t
-}
-
-// Read reads the lines of a whole log.
-func Read(lines io.Reader) (*Log, error) {
-	l := &Log{events: map[string][]event{}}
-	scan := bufio.NewScanner(lines)
-	scan.Buffer(nil, 16<<20)
-	for scan.Scan() {
-		var line struct {
-			Subject  string    `json:"subject"`
-			Type     string    `json:"type"`
-			Occurred time.Time `json:"occurred_at"`
-			Body     object    `json:"body"`
-		}
-		if err := json.Unmarshal(scan.Bytes(), &line); err != nil {
-			return nil, fmt.Errorf("line %q: %w", scan.Text(), err)
-		}
-		e := event{kind: line.Type[strings.LastIndexByte(line.Type, '.')+1:], at: line.Occurred, body: line.Body}
-		if e.kind == "MemberPlaced" {
-			l.places = append(l.places, placed{e.body.text("member"), e.at, map[string]string{
-				"team": e.body.text("team"), "manager": e.body.text("manager"), "office": e.body.text("office"),
-			}})
-		}
-		id, ok := strings.CutPrefix(line.Subject, "lead.")
-		if !ok {
-			continue
-		}
-		if l.events[id] == nil {
-			l.leads = append(l.leads, id)
-		}
-		l.events[id] = append(l.events[id], e)
-	}
-	return l, scan.Err()
-}
+import "time"
 
 // lead is what became of one, as far as the reports ask.
 type lead struct {
@@ -121,9 +16,45 @@ type lead struct {
 	currency                                   string
 	mql, sal, sql, offered, accepted, rejected time.Time
 	nurtured, touched                          time.Time
+	decidedBy                                  int64
+	returned, told                             time.Time
 	again                                      []time.Time // further deliveries
 	happened                                   []time.Time // all of its events
 	cameFromWhere                              bool
+	feedback                                   []event
+	acceptances                                []acceptance
+	rejections                                 []rejection
+	// declined are those who had it, or were offered it, and did not want it.
+	declined []declined
+	// offer is the number of the one that stands, and fates what became of each.
+	offer int64
+	fates map[int64]fate
+}
+
+// acceptance is that somebody got a lead as their own.
+type acceptance struct {
+	at           time.Time
+	member, pool string
+}
+
+// rejection is that somebody rejected a lead that was in a pool.
+type rejection struct {
+	event
+	pool string
+}
+
+// declined is that whoever had a lead, or was offered it, rejected it; how many
+// acceptances there had been by then.
+type declined struct {
+	rejection
+	who   string
+	after int
+}
+
+// fate is what became of an offer.
+type fate struct {
+	word string
+	at   time.Time
 }
 
 // earliest keeps the earlier of two instants.
@@ -138,10 +69,32 @@ func (l *Log) fold(id string, until time.Time) *lead {
 	s := &lead{id: id}
 	for _, e := range l.events[id] {
 		if !e.at.After(until) {
-			s.take(e)
+			s.follow(e)
 		}
 	}
 	return s
+}
+
+// follow takes an event, and notes who had the lead by it.
+func (s *lead) follow(e event) {
+	had := s.owner + s.offeredTo // one of them, or nobody
+	s.take(e)
+	if e.kind == "OfferRejected" && had != "" {
+		s.declined = append(s.declined, declined{s.rejections[len(s.rejections)-1], had, len(s.acceptances)})
+	}
+	// An offer stands until it is answered, or somebody else or nobody has the lead.
+	word := map[string]string{"OfferAccepted": "accepted", "OfferRejected": "declined", "OfferTimedOut": "timed_out"}[e.kind]
+	switch {
+	case e.kind == "LeadOffered":
+		s.offer = e.body.number("offer")
+	case s.offer != 0 && word != "":
+		if s.fates == nil {
+			s.fates = map[int64]fate{}
+		}
+		s.fates[s.offer], s.offer = fate{word, e.at}, 0
+	case s.offer != 0 && s.offeredTo == "":
+		s.offer = 0
+	}
 }
 
 func (s *lead) take(e event) {
@@ -173,6 +126,10 @@ func (s *lead) take(e event) {
 	case "LeadQualified":
 		s.qualified(e)
 	case "LeadNurtured":
+		s.decided(b)
+		if !s.mql.IsZero() {
+			earliest(&s.returned, e.at)
+		}
 		s.state, s.owner, s.offeredTo = "nurturing", "", ""
 		earliest(&s.nurtured, e.at)
 		s.meant(b)
@@ -183,8 +140,10 @@ func (s *lead) take(e event) {
 		s.state, s.owner, s.offeredTo, s.pool = "waiting", "", "", b.text("pool")
 	case "OfferAccepted":
 		s.state, s.owner, s.offeredTo = "accepted", b.text("member"), ""
+		s.acceptances = append(s.acceptances, acceptance{e.at, s.owner, s.pool})
 		earliest(&s.accepted, e.at)
 	case "OfferRejected":
+		s.rejections = append(s.rejections, rejection{e, s.pool})
 		s.state, s.owner, s.offeredTo = "qualified", "", ""
 		if b.text("consequence") == "CONSEQUENCE_DISQUALIFY" {
 			s.state, s.closed = "lost", e.at
@@ -193,11 +152,19 @@ func (s *lead) take(e event) {
 	case "OfferTimedOut":
 		s.state, s.owner, s.offeredTo = "qualified", "", ""
 	case "LeadReassigned":
-		s.moved(b)
+		s.moved(e)
 	case "CallRecorded":
 		earliest(&s.touched, e.at)
 	case "OutcomeRecorded":
 		s.outcome(e)
+	case "NoticeSent":
+		if b.yes("delivered") {
+			earliest(&s.told, e.at)
+		}
+	case "NoticeOpened":
+		earliest(&s.told, e.at)
+	case "FeedbackGiven":
+		s.feedback = append(s.feedback, e)
 	}
 }
 
@@ -226,7 +193,8 @@ func (s *lead) qualified(e event) {
 		s.persona = p
 	}
 	s.meant(b)
-	if s.definition == 0 {
+	s.decided(b)
+	if stage := b.text("stage"); s.definition == 0 && (stage == "STAGE_MQL" || stage == "STAGE_SAL" || stage == "STAGE_SQL") {
 		s.definition = b.number("agreement_version")
 	}
 	switch b.text("stage") {
@@ -241,7 +209,15 @@ func (s *lead) qualified(e event) {
 	}
 }
 
-func (s *lead) moved(b object) {
+// decided notes the version that decided it first.
+func (s *lead) decided(b object) {
+	if s.decidedBy == 0 {
+		s.decidedBy = b.number("agreement_version")
+	}
+}
+
+func (s *lead) moved(e event) {
+	b := e.body
 	if s.historical {
 		s.owner = b.text("to")
 		if s.state == "received" {
@@ -255,6 +231,7 @@ func (s *lead) moved(b object) {
 		if b.yes("working") {
 			s.state = "working"
 		}
+		s.acceptances = append(s.acceptances, acceptance{e.at, s.owner, s.pool})
 	}
 }
 
@@ -278,15 +255,4 @@ func (s *lead) outcome(e event) {
 			s.state = "working"
 		}
 	}
-}
-
-// place is where somebody worked at an instant.
-func (l *Log) place(member, what string, at time.Time) string {
-	word, since := "", time.Time{}
-	for _, p := range l.places {
-		if p.member == member && !p.at.After(at) && !p.at.Before(since) {
-			word, since = p.where[what], p.at
-		}
-	}
-	return word
 }
