@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/lead"
 	"github.com/leadbaton/baton/services/report"
 )
 
@@ -98,6 +99,12 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(ctx, req)
 			if err != nil {
 				return err
+			}
+			if c.format == formatCSV {
+				// A file of figures has no place for remarks, and a misspelt word is one.
+				for _, remark := range r.GetRemarks() {
+					fmt.Fprintln(c.cmd.ErrOrStderr(), cell(remark))
+				}
 			}
 			return writeReport(c.cmd.OutOrStdout(), r, c.format)
 		}, formatTable, formatJSON, formatCSV)(cmd, args)
@@ -469,10 +476,19 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 		about += " In brackets stands where a rate lies with 95 % confidence: the fewer leads, the wider."
 	}
 	if r.GetEventSet() != "" {
-		about += " All of it is made of the events " + cell(r.GetEventSet()) + "."
+		about += " " + madeOf(r.GetEventSet())
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", about)
 	return err
+}
+
+// madeOf says of which events a report was made.
+func madeOf(eventSet string) string {
+	log, last, ok := strings.Cut(eventSet, "@")
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("Made of log %s up to event %s.", cell(log), cell(last))
 }
 
 // windowText is the length of a window in words.
@@ -610,7 +626,7 @@ func readable(text, unit string) string {
 		// A sum of fractions may be a hair below zero.
 		return strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	case unitSeconds:
-		return (time.Duration(math.Round(v)) * time.Second).String()
+		return lead.Span(time.Duration(math.Round(v)) * time.Second)
 	}
 	return grouped(int64(math.Round(v)))
 }

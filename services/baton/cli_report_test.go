@@ -190,7 +190,7 @@ func TestReportNotes(t *testing.T) {
 	serve(t, &system{report: r})
 	table := ok(t, "report", "funnel")
 	for _, want := range []string{
-		"30.0 (15.0 to 33.3)", "0.0* (0.0 to 33.3)", "\n* fewer than 30 cases: ", "\nThe web wins.\n", "All of it is made of the events log@7.",
+		"30.0 (15.0 to 33.3)", "0.0* (0.0 to 33.3)", "\n* fewer than 30 cases: ", "\nThe web wins.\n", "Made of log log up to event 7.",
 		"FIGURE    HERE    PUBLISHED  UNIT  BY\n", "mean      1h2m5s  42h0m0s    time  A study\n", "win rate  30.0    24.0       %     Another\n",
 	} {
 		if !strings.Contains(table, want) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // Units of the metric catalogue.
@@ -140,7 +141,7 @@ func shown(v float64, unit string) template.HTML {
 	case unitLeads, unitDeliveries, unitPeople, unitTurns:
 		human = grouped(strconv.FormatFloat(v, 'f', 0, 64))
 	case unitSeconds:
-		human = span(time.Duration(v * float64(time.Second)))
+		human = lead.Span(time.Duration(v * float64(time.Second)))
 	case unitRatio:
 		human = percent(v) + " %"
 	case unitNumber, unitMoney, unitDays:

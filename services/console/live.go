@@ -10,6 +10,7 @@ import (
 	"time"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 const (
@@ -62,7 +63,7 @@ func eventOf(e *leadv1.HistoryEntry) event {
 		out.Version = ""
 	}
 	if d := out.Recorded.Sub(out.Occurred); !out.Recorded.IsZero() && d.Abs() >= time.Second {
-		out.Late, out.Delay = true, span(d)
+		out.Late, out.Delay = true, lead.Span(d)
 	}
 	return out
 }

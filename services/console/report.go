@@ -65,9 +65,9 @@ type reportView struct {
 	// else.
 	Reports  []link
 	ByPerson bool
-	// EventSet names the events that every figure was made of. Published are figures to
+	// Log names the log that every figure was made of. Published are figures to
 	// hold those here against, Remarks what stands out.
-	EventSet  string
+	Log       string
 	Published []publishedView
 	Remarks   []string
 	// Few says that a row rests on few cases.
@@ -164,11 +164,12 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	// A failed status only costs the time frames their anchor.
 	st, _ := v.reports.GetStatus(r.Context(), &feedbackv1.GetStatusRequest{})
 	view := reportView{
-		Name: name, Title: title, Reports: all, Split: cmp.Or(q.Get("by"), splits[name]), EventSet: got.GetEventSet(), Remarks: got.GetRemarks(), Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
+		Name: name, Title: title, Reports: all, Split: cmp.Or(q.Get("by"), splits[name]), Remarks: got.GetRemarks(), Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
 		Definition: q.Get("definition"), Horizon: q.Get("horizon"), Historical: ask.GetHistorical(),
 		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
 		Columns: columnsOf(got), Baseline: instant(got.GetBaseline()), AtBaseline: got.GetAtBaseline(), Earlier: ask.GetEarlier(),
 	}
+	view.Log, _, _ = strings.Cut(got.GetEventSet(), "@")
 	view.listed = map[string]bool{}
 	for _, col := range got.GetColumns() {
 		view.listed[col.GetName()] = col.GetListed()
@@ -209,7 +210,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 		}
 	}
 	for _, ch := range got.GetComparisons() {
-		one := changeView{Before: ch.GetBeforeVersion(), After: ch.GetAfterVersion(), At: instant(ch.GetAt()), Window: span(time.Duration(ch.GetWindowSeconds()) * time.Second)}
+		one := changeView{Before: ch.GetBeforeVersion(), After: ch.GetAfterVersion(), At: instant(ch.GetAt()), Window: lead.Span(time.Duration(ch.GetWindowSeconds()) * time.Second)}
 		for _, col := range view.Columns {
 			one.Lines = append(one.Lines, changeLine{Label: col.Label, Formula: col.Formula, Before: cellOf(ch.GetBefore(), col), After: cellOf(ch.GetAfter(), col)})
 		}
