@@ -626,7 +626,7 @@ func readable(text, unit string) string {
 		// A sum of fractions may be a hair below zero.
 		return strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	case unitSeconds:
-		return lead.Span(time.Duration(math.Round(v)) * time.Second)
+		return lead.Took(time.Duration(math.Round(v)) * time.Second)
 	}
 	return grouped(int64(math.Round(v)))
 }

@@ -141,7 +141,7 @@ func shown(v float64, unit string) template.HTML {
 	case unitLeads, unitDeliveries, unitPeople, unitTurns:
 		human = grouped(strconv.FormatFloat(v, 'f', 0, 64))
 	case unitSeconds:
-		human = lead.Span(time.Duration(v * float64(time.Second)))
+		human = lead.Took(time.Duration(v * float64(time.Second)))
 	case unitRatio:
 		human = percent(v) + " %"
 	case unitNumber, unitMoney, unitDays:

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
-	"github.com/leadbaton/baton/services/lead"
 )
 
 const (
@@ -63,7 +62,7 @@ func eventOf(e *leadv1.HistoryEntry) event {
 		out.Version = ""
 	}
 	if d := out.Recorded.Sub(out.Occurred); !out.Recorded.IsZero() && d.Abs() >= time.Second {
-		out.Late, out.Delay = true, lead.Span(d)
+		out.Late, out.Delay = true, span(d)
 	}
 	return out
 }

@@ -47,7 +47,7 @@ func (c *console) showNurture(w http.ResponseWriter, r *http.Request, v *visit) 
 		if due := instant(n.GetDue()); due.After(now) {
 			row.Due = away(due, now)
 		} else {
-			row.Late = lead.Span(now.Sub(due))
+			row.Late = span(now.Sub(due))
 		}
 		view.Leads = append(view.Leads, row)
 	}

@@ -210,7 +210,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 		}
 	}
 	for _, ch := range got.GetComparisons() {
-		one := changeView{Before: ch.GetBeforeVersion(), After: ch.GetAfterVersion(), At: instant(ch.GetAt()), Window: lead.Span(time.Duration(ch.GetWindowSeconds()) * time.Second)}
+		one := changeView{Before: ch.GetBeforeVersion(), After: ch.GetAfterVersion(), At: instant(ch.GetAt()), Window: span(time.Duration(ch.GetWindowSeconds()) * time.Second)}
 		for _, col := range view.Columns {
 			one.Lines = append(one.Lines, changeLine{Label: col.Label, Formula: col.Formula, Before: cellOf(ch.GetBefore(), col), After: cellOf(ch.GetAfter(), col)})
 		}

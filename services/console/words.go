@@ -18,7 +18,7 @@ import (
 var words = template.FuncMap{
 	"stamp":    stamp,
 	"away":     away,
-	"span":     lead.Span,
+	"span":     span,
 	"unnamed":  lead.Unnamed,
 	"count":    func(n any) template.HTML { return count(whole(n)) },
 	"state":    lead.StateWord,
@@ -88,9 +88,9 @@ func away(t, now time.Time) string {
 	case t.IsZero() || now.IsZero():
 		return ""
 	case d >= time.Second:
-		return "in " + lead.Span(d)
+		return "in " + span(d)
 	case d <= -time.Second:
-		return lead.Span(-d) + " ago"
+		return span(-d) + " ago"
 	default:
 		return "now"
 	}
@@ -106,6 +106,35 @@ func hours(d time.Duration) string {
 		return fmt.Sprintf("%d h", h)
 	}
 	return fmt.Sprintf("%d h %d min", h, m)
+}
+
+// span says a duration in its two largest units.
+func span(d time.Duration) string {
+	if d < 0 {
+		d = -d
+	}
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	d = d.Round(time.Second)
+	units := []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
+	for i, u := range units {
+		n := d / u.size
+		if n == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%d %s", n, u.name)
+		if i+1 < len(units) {
+			if rest := d % u.size / units[i+1].size; rest > 0 {
+				text += fmt.Sprintf(" %d %s", rest, units[i+1].name)
+			}
+		}
+		return text
+	}
+	return "0 s"
 }
 
 // count shows a whole number in groups of three, plain for machines.

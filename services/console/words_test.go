@@ -6,7 +6,6 @@ import (
 	"time"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
-	"github.com/leadbaton/baton/services/lead"
 )
 
 func TestSpan(t *testing.T) {
@@ -15,8 +14,8 @@ func TestSpan(t *testing.T) {
 		72 * time.Minute: "1 h 12 min", time.Hour + 5*time.Second: "1 h", 26 * time.Hour: "1 d 2 h", 400 * 24 * time.Hour: "400 d",
 		-72 * time.Minute: "1 h 12 min", 59*time.Minute + 59*time.Second + 600*time.Millisecond: "1 h",
 	} {
-		if got := lead.Span(d); got != want {
-			t.Errorf("lead.Span(%v) = %q, want %q", d, got, want)
+		if got := span(d); got != want {
+			t.Errorf("span(%v) = %q, want %q", d, got, want)
 		}
 	}
 }

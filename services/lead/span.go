@@ -5,31 +5,23 @@ import (
 	"time"
 )
 
-// Span is a length of time as people say it, in its two largest units: "3 h 20 min".
-func Span(d time.Duration) string {
-	if d < 0 {
-		d = -d
-	}
-	if d < time.Second {
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	}
-	d = d.Round(time.Second)
-	units := []struct {
-		size time.Duration
-		name string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}}
-	for i, u := range units {
-		n := d / u.size
-		if n == 0 {
-			continue
+// Took is how long something took, as people read it: "3 h 20 min", "42 h", "5 min 2 s".
+// Hours are never made days of: a day of working time is no day.
+func Took(d time.Duration) string {
+	two := func(n time.Duration, unit string, rest time.Duration, of string) string {
+		if rest == 0 {
+			return fmt.Sprintf("%d %s", n, unit)
 		}
-		text := fmt.Sprintf("%d %s", n, u.name)
-		if i+1 < len(units) {
-			if rest := d % u.size / units[i+1].size; rest > 0 {
-				text += fmt.Sprintf(" %d %s", rest, units[i+1].name)
-			}
-		}
-		return text
+		return fmt.Sprintf("%d %s %d %s", n, unit, rest, of)
 	}
-	return "0 s"
+	switch {
+	case d < 0:
+		return "-" + Took(-d)
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d.Round(time.Second)/time.Second)
+	case d < time.Hour:
+		d = d.Round(time.Second)
+		return two(d/time.Minute, "min", d%time.Minute/time.Second, "s")
+	}
+	return two(d/time.Hour, "h", d%time.Hour/time.Minute, "min")
 }
