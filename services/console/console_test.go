@@ -331,6 +331,19 @@ func TestReportsOfferBothDepartmentsTimeFrames(t *testing.T) {
 		!ask.GetTo().AsTime().Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("asked %v", ask)
 	}
+	page = s.get("/reports/scoreboard?frame=activity&where=source%3Dweb,+country%3DDE&as-of=2026-03-01&known-at=2026-03-02T18:00%2B01:00&from=2026-03-02")
+	ask = s.fixed.reports[len(s.fixed.reports)-1]
+	if ask.GetFrame() != "activity" || !slices.Equal(ask.GetWhere(), []string{"source=web", "country=DE"}) || !ask.GetAsOf().AsTime().Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) ||
+		!ask.GetKnownAt().AsTime().Equal(time.Date(2026, 3, 2, 17, 0, 0, 0, time.UTC)) {
+		t.Errorf("asked %v", ask)
+	}
+	// What was asked stays in the fields and in every other time frame.
+	for _, want := range []string{`value="source=web, country=DE"`, `value="activity" selected`, `value="2026-03-02T18:00&#43;01:00"`, `as-of=2026-03-01&amp;frame=activity&amp;known-at=2026-03-02T18%3A00%2B01%3A00&amp;where=source%3Dweb%2C&#43;country%3DDE">all time`} {
+		if !strings.Contains(page.text, want) {
+			t.Errorf("no %s in %s", want, page.text)
+		}
+	}
+	s.get("/reports/funnel?known-at=friday").has(t, 400, "A time is written like 2026-03-31")
 }
 
 func TestPeopleAct(t *testing.T) {

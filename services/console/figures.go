@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"html/template"
 	"math"
 	"strconv"
@@ -41,8 +42,9 @@ type cell struct {
 // column is one figure's name and formula.
 type column struct {
 	Name, Label, Unit, Formula string
-	// Counted is the unit as people read it.
-	Counted string
+	// Counted is the unit as people read it; Suffix the same where a figure does not
+	// show it.
+	Counted, Suffix string
 	// Beside are the formulas of what stands under the figure.
 	Beside           []string
 	low, high, share string
@@ -65,6 +67,13 @@ func columnsOf(r *feedbackv1.Report) []column {
 		if c.GetUnit() == unitNumber && r.GetReport() == fairness {
 			// Shares and quotas are leads, in fractions of one.
 			col.Counted = unitLeads
+		}
+		switch c.GetUnit() {
+		case unitMoney:
+			col.Counted = cmp.Or(r.GetCurrency(), unitMoney)
+			col.Suffix = col.Counted
+		case unitDays:
+			col.Suffix = unitDays
 		}
 		low, isLow := formulas[name+"_low"]
 		high, isHigh := formulas[name+"_high"]
