@@ -546,7 +546,7 @@ func headOf(key string) string {
 // nameText is a figure's name as people read it; what a program reads keeps the
 // name.
 func nameText(name string) string {
-	return strings.ReplaceAll(strings.TrimSuffix(name, "_seconds"), "_", " ")
+	return strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(name, "_seconds"), "_days"), "_", " ")
 }
 
 func unitText(r *feedbackv1.Report, unit string) string {
@@ -622,7 +622,14 @@ func readable(text, unit string) string {
 	switch unit {
 	case unitRatio:
 		return strconv.FormatFloat(v*100, 'f', 1, 64)
-	case unitNumber, unitMoney, unitDays:
+	case unitMoney:
+		whole, cents, _ := strings.Cut(strconv.FormatFloat(math.Abs(math.Round(v*100)/100), 'f', 2, 64), ".")
+		n, err := strconv.ParseInt(whole, 10, 64)
+		if err != nil {
+			return text
+		}
+		return strings.Repeat("-", map[bool]int{true: 1}[v <= -0.005]) + grouped(n) + "." + cents
+	case unitNumber, unitDays:
 		// A sum of fractions may be a hair below zero.
 		return strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	case unitSeconds:

@@ -49,7 +49,7 @@ l2    won    2026-04-03T13:00:00Z  -     2.5
 	// People read units; programs find them in the head.
 	for name, want := range map[string][2]string{
 		"mean_seconds": {"REJECTED BY  VALUE\nl1    won    2026-04-03T12:00:00Z  ana, dan     3 h 20 min\n", "lead,state,received_at,rejected_by,value_seconds\nl1,won,2026-04-03T12:00:00Z,\"ana, dan\",12000\n"},
-		"value":        {"WITH  VALUE (EUR)\nl1    won    2026-04-03T12:00:00Z  ana   1200.50\n", "lead,state,received_at,with,value_EUR\nl1,won,2026-04-03T12:00:00Z,ana,1200.5\n"},
+		"value":        {"WITH  VALUE (EUR)\nl1    won    2026-04-03T12:00:00Z  ana   1,200.50\n", "lead,state,received_at,with,value_EUR\nl1,won,2026-04-03T12:00:00Z,ana,1200.5\n"},
 	} {
 		has(t, ok(t, "report", "leads", "funnel", "--name", name), want[0])
 		if diff := cmp.Diff(want[1], ok(t, "report", "leads", "funnel", "--name", name, "--format", "csv")); diff != "" {

@@ -176,7 +176,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		}
 	}
 	s.get("/leads/"+waitingLead).has(t, 200, "State waiting", "Waits for somebody to come back")
-	s.get("/reports/funnel?by=source").has(t, 200, "All leads that were received live", "web 6,100", "autumn-fair-2025 2,712", "Total 8,812", "mql divided by received. (ratio) Under it: Lower end of the 95 % interval.", "made of log up to event 1184")
+	s.get("/reports/funnel?by=source").has(t, 200, "All leads that were received live", "web 6,100", "autumn-fair-2025 2,712", "Total 8,812", "mql divided by received. (%) Under it: Lower end of the 95 % interval.", "made of log up to event 1184")
 	s.get("/reports/definitions").has(t, 200, "1 in force from 2026-01-23 10:15:30 UTC to 2026-02-22 10:15:30 UTC 1,310 6.25 1 h 12 min", "Version 1 to version 2",
 		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
@@ -185,7 +185,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	if last := s.fixed.reports[len(s.fixed.reports)-1]; last.GetPool() != "north" {
 		t.Errorf("asked for the pool %q; want north", last.GetPool())
 	}
-	s.get("/reports/second-chance").has(t, 200, "ana 3 1234.50", "ana no-budget", "ben", "won 1234.50 EUR", "There are 2 more")
+	s.get("/reports/second-chance").has(t, 200, "ana 3 1,234.50", "ana no-budget", "ben", "won 1234.50 EUR", "There are 2 more")
 	s.get("/reports/load").has(t, 200, "ana 3", "ben 0", "Second chances")
 	s.get("/reports/scoreboard").has(t, 200, "Scoreboard by source", "made of log log up to event 1184", "fair * 50.0 % 3.25", "web 25.0 % 4.00", "Total 30.0 % 3.90",
 		"* fewer than 30 cases", "The fair is followed up twice as often.", "Follow up rate 30.0 % 77.0 % A study of 2,241 companies", "source")

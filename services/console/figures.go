@@ -63,7 +63,7 @@ func columnsOf(r *feedbackv1.Report) []column {
 		if belongs(name, formulas) {
 			continue
 		}
-		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Counted: c.GetUnit(), Formula: c.GetFormula()}
+		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Counted: unitWord(c.GetUnit()), Formula: c.GetFormula()}
 		if c.GetUnit() == unitNumber && r.GetReport() == fairness {
 			// Shares and quotas are leads, in fractions of one.
 			col.Counted = unitLeads
@@ -73,7 +73,7 @@ func columnsOf(r *feedbackv1.Report) []column {
 			col.Counted = cmp.Or(r.GetCurrency(), unitMoney)
 			col.Suffix = col.Counted
 		case unitDays:
-			col.Suffix = unitDays
+			col.Label, col.Suffix = strings.TrimSuffix(col.Label, " days"), unitDays
 		}
 		low, isLow := formulas[name+"_low"]
 		high, isHigh := formulas[name+"_high"]
@@ -86,6 +86,17 @@ func columnsOf(r *feedbackv1.Report) []column {
 		out = append(out, col)
 	}
 	return out
+}
+
+// unitWord is the unit in which a figure is shown.
+func unitWord(unit string) string {
+	switch unit {
+	case unitRatio:
+		return "%"
+	case unitSeconds:
+		return "time"
+	}
+	return unit
 }
 
 func belongs(name string, formulas map[string]string) bool {
@@ -153,7 +164,10 @@ func shown(v float64, unit string) template.HTML {
 		human = lead.Took(time.Duration(v * float64(time.Second)))
 	case unitRatio:
 		human = percent(v) + " %"
-	case unitNumber, unitMoney, unitDays:
+	case unitMoney:
+		whole, cents, _ := strings.Cut(strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64), ".")
+		human = grouped(whole) + "." + cents
+	case unitNumber, unitDays:
 		// A sum of fractions may be a hair below zero.
 		human = strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	}

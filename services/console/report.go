@@ -48,6 +48,8 @@ type reportView struct {
 	Frame, Where, Past, Known string
 	// Filters are what Where can name; empty = the report cannot be limited.
 	Filters string
+	// Awaits says that answers count for so many days only.
+	Awaits bool
 	// Framed says that the report can be about what happened in its period.
 	Framed bool
 	// Empty says what brings a report that counts nothing its first figure.
@@ -182,6 +184,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	if dims := about.GetDimensions(); len(dims) > 0 {
 		view.Filters = strings.Join(slices.DeleteFunc(slices.Clone(dims), func(d string) bool { return d == "week" || d == "month" || d == "quarter" }), ", ")
 	}
+	view.Awaits = name == "funnel" || name == response || name == "scoreboard" || name == "leak"
 	view.Framed = about.GetCases() != ""
 	if view.Framed && got.GetTotal().GetCases() == 0 {
 		view.Empty = firstFigure(name, len(onlyAsked(q)) > 0)

@@ -24,8 +24,10 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	if !ok {
 		// As a table shows it: accept rate, mean.
 		read := strings.ReplaceAll(name, " ", "_")
-		if metric, ok = find(r.metrics, read); !ok {
-			metric, ok = find(r.metrics, read+"_seconds")
+		for _, unit := range []string{"", "_seconds", "_days"} {
+			if metric, ok = find(r.metrics, read+unit); ok {
+				break
+			}
 		}
 	}
 	switch {
