@@ -186,7 +186,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	view.Awaits = name == "funnel" || name == response || name == "scoreboard" || name == "leak"
 	view.Framed = about.GetCases() != ""
-	if view.Framed && got.GetTotal().GetCases() == 0 {
+	if view.Framed && got.GetTotal().GetCases() == 0 && len(got.GetRemarks()) == 0 {
 		view.Empty = firstFigure(name, len(onlyAsked(q)) > 0)
 	}
 	view.Log, _, _ = strings.Cut(got.GetEventSet(), "@")
