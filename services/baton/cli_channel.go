@@ -448,7 +448,7 @@ against the log, or a bundle of it, without asking this system.`,
 		Example: `  baton lead receipt l2c4q…
   baton lead receipt l2c4q… --format json > receipt.json`,
 		Args: exactly("ID"),
-		RunE: client(func(c *call) error {
+		RunE: client(aLead(func(c *call) error {
 			got, err := c.delivery().GetReceipt(c.ctx, &deliveryv1.GetReceiptRequest{LeadId: c.args[0]})
 			if err != nil {
 				return err
@@ -476,6 +476,6 @@ against the log, or a bundle of it, without asking this system.`,
 				_, err = fmt.Fprintf(out, "\nUp to sequence %d, covered by a signed checkpoint (see --format json).\n", got.GetAsOfSequence())
 			}
 			return err
-		}),
+		})),
 	}
 }

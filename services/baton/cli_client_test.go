@@ -198,6 +198,9 @@ func (s *system) GetLead(_ context.Context, req *leadv1.GetLeadRequest) (*leadv1
 // ListLeads answers two leads a page.
 func (s *system) ListLeads(_ context.Context, req *leadv1.ListLeadsRequest) (*leadv1.ListLeadsResponse, error) {
 	s.ask(req)
+	if begin := req.GetIdPrefix(); begin != "" {
+		return &leadv1.ListLeadsResponse{Leads: slices.DeleteFunc(slices.Clone(s.leads), func(l *leadv1.Lead) bool { return !strings.HasPrefix(l.GetLeadId(), begin) })}, nil
+	}
 	from := len(req.GetPageToken())
 	to := min(from+min(2, int(req.GetPageSize())), len(s.leads))
 	out := &leadv1.ListLeadsResponse{Leads: s.leads[from:to]}
@@ -302,10 +305,18 @@ func (s *system) ListMetrics(_ context.Context, req *feedbackv1.ListMetricsReque
 
 func (s *system) ListReportLeads(_ context.Context, req *feedbackv1.ListReportLeadsRequest) (*feedbackv1.ListReportLeadsResponse, error) {
 	s.ask(req)
-	if req.GetPageToken() == "" {
-		return &feedbackv1.ListReportLeadsResponse{NextPageToken: "l1", Leads: []*feedbackv1.CountedLead{{LeadId: "l1", State: "won", ReceivedAt: at(0), Owner: "ana", Value: 1}}}, nil
+	switch req.GetName() {
+	case "nothing":
+		return &feedbackv1.ListReportLeadsResponse{Unit: "leads"}, nil
+	case "mean_seconds":
+		return &feedbackv1.ListReportLeadsResponse{Unit: "seconds", OwnerIs: "rejected by", Leads: []*feedbackv1.CountedLead{{LeadId: "l1", State: "won", ReceivedAt: at(0), Owner: "ana, dan", Value: 12000}}}, nil
+	case "value":
+		return &feedbackv1.ListReportLeadsResponse{Unit: "money", Currency: "EUR", OwnerIs: "with", Leads: []*feedbackv1.CountedLead{{LeadId: "l1", State: "won", ReceivedAt: at(0), Owner: "ana", Value: 1200.5}}}, nil
 	}
-	return &feedbackv1.ListReportLeadsResponse{Leads: []*feedbackv1.CountedLead{{LeadId: "l2", State: "won", ReceivedAt: at(60), Value: 2.5}}}, nil
+	if req.GetPageToken() == "" {
+		return &feedbackv1.ListReportLeadsResponse{Unit: "leads", NextPageToken: "l1", Leads: []*feedbackv1.CountedLead{{LeadId: "l1", State: "won", ReceivedAt: at(0), Owner: "ana", Value: 1}}}, nil
+	}
+	return &feedbackv1.ListReportLeadsResponse{Unit: "leads", Leads: []*feedbackv1.CountedLead{{LeadId: "l2", State: "won", ReceivedAt: at(60), Value: 2.5}}}, nil
 }
 
 func (s *system) GetReport(_ context.Context, req *feedbackv1.GetReportRequest) (*feedbackv1.Report, error) {
@@ -464,6 +475,19 @@ func TestLeadCommands(t *testing.T) {
 	var one map[string]any
 	if err := json.Unmarshal([]byte(ok(t, "lead", "show", "lone", "--format", "json")), &one); err != nil || one["lead_id"] != "lone" || one["state"] != "STATE_OFFERED" || one["owner"] != "" {
 		t.Errorf("got %v, %v", one, err)
+	}
+	// The beginning of an id is enough, as a page shows it; of several it is said which.
+	for _, short := range []string{"lo", "lon…", "ltw..."} {
+		if got := ok(t, "lead", "show", short); !strings.Contains(got, "lead ") {
+			t.Errorf("%s shows %q", short, got)
+		}
+	}
+	if r := run(t, "lead", "show", "lt"); r.status == 0 || !strings.Contains(r.err, "several leads begin with lt: ltwo, lthree; write as much as only one has") {
+		t.Errorf("got %+v", r)
+	}
+	ok(t, "lead", "list", "--member", "ana", "--as-of", "2026-04-03")
+	if req := last[*leadv1.ListLeadsRequest](t, s); !req.GetAsOf().AsTime().Equal(time.Date(2026, 4, 3, 0, 0, 0, 0, time.UTC)) || req.GetMember() != "ana" {
+		t.Errorf("asked %v", req)
 	}
 	if r := run(t, "lead", "show", "lnone"); r.status != statusRefused || r.err != "baton: there is no lead lnone\n" || r.out != "" {
 		t.Errorf("got %+v", r)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	qualificationv1 "github.com/leadbaton/baton/proto/gen/baton/qualification/v1"
@@ -71,21 +72,28 @@ func leadList() *cobra.Command {
 
 With --state nurturing, the leads that are with marketing: why, since when, the next
 touch of the agreed plan, when they are looked at again, and by how much they are
-overdue. What is due first stands first, and --overdue leaves out what is not due.`,
+overdue. What is due first stands first, and --overdue leaves out what is not due.
+--as-of shows leads as they stood then, as far as it is known by now.`,
 		Example: `  baton lead list
   baton lead list --state waiting --limit 0
   baton lead list --state nurturing --overdue
+  baton lead list --member ana --as-of 2026-11-09
   baton lead list --member ana --format json`,
 		Args: exactly(),
 	}
 	flags := c.Flags()
 	state := flags.String("state", "", "only leads in this state")
 	member := flags.String("member", "", "only leads that this person holds or was offered")
+	flags.String("as-of", "", "leads received by then, as they stood then")
 	overdue := flags.Bool("overdue", false, "with --state nurturing: only leads whose next touch or second look is due")
 	limit := flags.Int("limit", 50, "at most so many; 0 = all")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
+		asOf, err := instantFlag(cmd, "as-of")
+		if err != nil {
+			return err
+		}
 		wanted := states()[strings.ToLower(*state)]
-		nurturing := wanted == leadv1.State_STATE_NURTURING && *member == ""
+		nurturing := wanted == leadv1.State_STATE_NURTURING && *member == "" && asOf == nil
 		if *state != "" && wanted == leadv1.State_STATE_UNSPECIFIED {
 			return misused(cmd, "--state is %q; it can be %s", *state, strings.Join(stateWords(), ", "))
 		}
@@ -93,13 +101,13 @@ overdue. What is due first stands first, and --overdue leaves out what is not du
 			return misused(cmd, "--limit is %d; it must be 0 or more", *limit)
 		}
 		if *overdue && !nurturing {
-			return misused(cmd, "--overdue is of the leads that are with marketing; write --state nurturing --overdue, without --member")
+			return misused(cmd, "--overdue is of the leads that are with marketing; write --state nurturing --overdue, without --member and --as-of")
 		}
 		return client(func(c *call) error {
 			if nurturing {
 				return c.nurturing(*overdue, *limit)
 			}
-			list, err := c.leads(wanted, *member, *limit)
+			list, err := c.leads(wanted, *member, asOf, *limit)
 			if err != nil {
 				return err
 			}
@@ -109,7 +117,10 @@ overdue. What is due first stands first, and --overdue leaves out what is not du
 			}
 			if len(list.GetLeads()) == 0 {
 				none := "There is no such lead; baton lead list shows all."
-				if wanted == leadv1.State_STATE_UNSPECIFIED && *member == "" {
+				switch {
+				case asOf != nil:
+					none = "There was no such lead then; baton lead list shows those of now."
+				case wanted == leadv1.State_STATE_UNSPECIFIED && *member == "":
 					none = "No lead has come yet; baton source list shows where they come from."
 				}
 				_, err := fmt.Fprintln(out, none)
@@ -131,7 +142,7 @@ overdue. What is due first stands first, and --overdue leaves out what is not du
 	return c
 }
 
-func (c *call) leads(state leadv1.State, member string, limit int) (*leadv1.ListLeadsResponse, error) {
+func (c *call) leads(state leadv1.State, member string, asOf *timestamppb.Timestamp, limit int) (*leadv1.ListLeadsResponse, error) {
 	service := leadv1.NewLeadServiceClient(c.conn)
 	all := &leadv1.ListLeadsResponse{}
 	for {
@@ -139,7 +150,7 @@ func (c *call) leads(state leadv1.State, member string, limit int) (*leadv1.List
 		if limit > 0 {
 			size = min(size, limit-len(all.GetLeads()))
 		}
-		page, err := service.ListLeads(c.ctx, &leadv1.ListLeadsRequest{PageSize: int32(size), PageToken: all.GetNextPageToken(), State: state, Member: member})
+		page, err := service.ListLeads(c.ctx, &leadv1.ListLeadsRequest{PageSize: int32(size), PageToken: all.GetNextPageToken(), State: state, Member: member, AsOf: asOf})
 		if err != nil {
 			return nil, err
 		}
@@ -169,7 +180,7 @@ func waitsFor(l *leadv1.Lead) string {
 		return "failure"
 	case l.GetBlockedBy() != "":
 		return lead.WaitsFor(l.GetBlockedBy())
-	case l.GetOfferedTo() != "":
+	case l.GetOfferedTo() != "" && l.GetTakeBy() != nil:
 		return "taken by " + stamp(l.GetTakeBy())
 	}
 	return ""
@@ -181,7 +192,7 @@ func leadShow() *cobra.Command {
 		Short: "Where a lead stands",
 		Long: `Shows a lead as folded from its events: where it stands, who has it, what it waits
 for, and what decisions read about it. Personal data is shown to roles that may read
-it, until it is erased.`,
+it, until it is erased. Of ID the beginning is enough where only one lead has it.`,
 		Example: `  baton lead show l2c4q…
   baton lead show l2c4q… --as-of 2026-03-31
   baton lead show l2c4q… --format json`,
@@ -198,7 +209,7 @@ it, until it is erased.`,
 		if err != nil {
 			return err
 		}
-		return client(func(c *call) error {
+		return client(aLead(func(c *call) error {
 			l, err := leadv1.NewLeadServiceClient(c.conn).GetLead(c.ctx, &leadv1.GetLeadRequest{LeadId: c.args[0], AsOf: asOf, KnownAt: knownAt})
 			if err != nil {
 				return err
@@ -207,7 +218,7 @@ it, until it is erased.`,
 				return writeMessage(c.cmd.OutOrStdout(), l)
 			}
 			return leadFacts(l).write(c.cmd.OutOrStdout())
-		})(cmd, args)
+		}))(cmd, args)
 	}
 	return c
 }
@@ -361,7 +372,7 @@ said it.`,
 		Example: `  baton lead history l2c4q…
   baton lead history l2c4q… --format json`,
 		Args: exactly("ID"),
-		RunE: client(func(c *call) error {
+		RunE: client(aLead(func(c *call) error {
 			h, err := leadv1.NewLeadServiceClient(c.conn).GetHistory(c.ctx, &leadv1.GetHistoryRequest{LeadId: c.args[0]})
 			if err != nil {
 				return err
@@ -379,7 +390,7 @@ said it.`,
 				t.add(strconv.FormatUint(e.GetSequence(), 10), stamp(e.GetOccurredAt()), e.GetActor(), e.GetSentence())
 			}
 			return t.write(out)
-		}),
+		})),
 	}
 }
 
@@ -415,7 +426,7 @@ was considered for it, and why each other did not get it.`,
 		Example: `  baton lead explain l2c4q…
   baton lead explain l2c4q… --format json`,
 		Args: exactly("ID"),
-		RunE: client(func(c *call) error {
+		RunE: client(aLead(func(c *call) error {
 			why, err := qualificationv1.NewQualificationServiceClient(c.conn).Explain(c.ctx, &qualificationv1.ExplainRequest{LeadId: c.args[0]})
 			if err != nil {
 				return err
@@ -428,7 +439,7 @@ was considered for it, and why each other did not get it.`,
 				return c.explainJSON(why, l)
 			}
 			return c.explain(why, l)
-		}),
+		})),
 	}
 }
 
@@ -606,7 +617,7 @@ func leadOwner() *cobra.Command {
 		Short:   "Who has a lead, or why nobody has",
 		Example: `  baton lead owner l2c4q…`,
 		Args:    exactly("ID"),
-		RunE: client(func(c *call) error {
+		RunE: client(aLead(func(c *call) error {
 			o, err := routingv1.NewRoutingServiceClient(c.conn).GetOwner(c.ctx, &routingv1.GetOwnerRequest{LeadId: c.args[0]})
 			if err != nil {
 				return err
@@ -616,7 +627,7 @@ func leadOwner() *cobra.Command {
 			}
 			_, err = fmt.Fprintln(c.cmd.OutOrStdout(), cell(o.GetText()))
 			return err
-		}),
+		})),
 	}
 }
 

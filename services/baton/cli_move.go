@@ -280,7 +280,7 @@ on the lead at which that person was considered.`,
 		Args: exactly("ID"),
 	}
 	member := c.Flags().String("member", "", "only this person, over all decisions on the lead")
-	c.RunE = client(func(c *call) error {
+	c.RunE = client(aLead(func(c *call) error {
 		if *member != "" {
 			return c.whyNot(&routingv1.WhyNotRequest{Member: *member, LeadId: c.args[0], PageSize: mostAtOnce})
 		}
@@ -312,7 +312,7 @@ on the lead at which that person was considered.`,
 			return err
 		}
 		return writeUnnamed(out, l)
-	})
+	}))
 	return c
 }
 

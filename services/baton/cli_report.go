@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/lead"
 	"github.com/leadbaton/baton/services/report"
 )
 
@@ -98,6 +99,12 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 			r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(ctx, req)
 			if err != nil {
 				return err
+			}
+			if c.format == formatCSV {
+				// A file of figures has no place for remarks, and a misspelt word is one.
+				for _, remark := range r.GetRemarks() {
+					fmt.Fprintln(c.cmd.ErrOrStderr(), cell(remark))
+				}
 			}
 			return writeReport(c.cmd.OutOrStdout(), r, c.format)
 		}, formatTable, formatJSON, formatCSV)(cmd, args)
@@ -469,10 +476,19 @@ func reportTable(w io.Writer, r *feedbackv1.Report) error {
 		about += " In brackets stands where a rate lies with 95 % confidence: the fewer leads, the wider."
 	}
 	if r.GetEventSet() != "" {
-		about += " All of it is made of the events " + cell(r.GetEventSet()) + "."
+		about += " " + madeOf(r.GetEventSet())
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", about)
 	return err
+}
+
+// madeOf says of which events a report was made.
+func madeOf(eventSet string) string {
+	log, last, ok := strings.Cut(eventSet, "@")
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("Made of log %s up to event %s.", cell(log), cell(last))
 }
 
 // windowText is the length of a window in words.
@@ -530,7 +546,7 @@ func headOf(key string) string {
 // nameText is a figure's name as people read it; what a program reads keeps the
 // name.
 func nameText(name string) string {
-	return strings.ReplaceAll(strings.TrimSuffix(name, "_seconds"), "_", " ")
+	return strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(name, "_seconds"), "_days"), "_", " ")
 }
 
 func unitText(r *feedbackv1.Report, unit string) string {
@@ -606,11 +622,18 @@ func readable(text, unit string) string {
 	switch unit {
 	case unitRatio:
 		return strconv.FormatFloat(v*100, 'f', 1, 64)
-	case unitNumber, unitMoney, unitDays:
+	case unitMoney:
+		whole, cents, _ := strings.Cut(strconv.FormatFloat(math.Abs(math.Round(v*100)/100), 'f', 2, 64), ".")
+		n, err := strconv.ParseInt(whole, 10, 64)
+		if err != nil {
+			return text
+		}
+		return strings.Repeat("-", map[bool]int{true: 1}[v <= -0.005]) + grouped(n) + "." + cents
+	case unitNumber, unitDays:
 		// A sum of fractions may be a hair below zero.
 		return strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	case unitSeconds:
-		return (time.Duration(math.Round(v)) * time.Second).String()
+		return lead.Took(time.Duration(math.Round(v)) * time.Second)
 	}
 	return grouped(int64(math.Round(v)))
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,6 +91,7 @@ those of the report.`,
 	}
 	ask := questionFlags(cmd)
 	name := cmd.Flags().String("name", "", "figure, as baton report metrics names it behind the dot")
+	cmd.Flags().String("format", formatTable, "how to answer: table, json or csv")
 	key := cmd.Flags().String("key", "", "row of the report (default the total)")
 	limit := cmd.Flags().Int("limit", defaultList, "list at most so many")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -103,7 +108,7 @@ those of the report.`,
 		case req.GetKey() != "" && question.GetBy() == "":
 			return misused(cmd, "--key is a row of a report that is split: say by what, with --by")
 		}
-		return client(func(c *call) error { return c.reportLeads(req, *limit) })(cmd, args)
+		return client(func(c *call) error { return c.reportLeads(req, *limit) }, formatTable, formatJSON, formatCSV)(cmd, args)
 	}
 	return cmd
 }
@@ -122,6 +127,7 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 			return err
 		}
 		all.Leads = append(all.Leads, page.GetLeads()...)
+		all.Unit, all.Currency, all.OwnerIs = page.GetUnit(), page.GetCurrency(), page.GetOwnerIs()
 		all.NextPageToken = page.GetNextPageToken()
 		if all.GetNextPageToken() == "" || len(all.GetLeads()) >= limit {
 			break
@@ -132,7 +138,7 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 	if c.format == formatJSON {
 		return writeMessage(out, all)
 	}
-	if len(all.GetLeads()) == 0 {
+	if len(all.GetLeads()) == 0 && c.format == formatTable {
 		text := "No lead counts for this figure"
 		see := "baton report " + req.GetReport()
 		if by := req.GetQuestion().GetBy(); by != "" {
@@ -141,16 +147,15 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 		if req.GetKey() != "" {
 			text += fmt.Sprintf(" in the row %q", cell(req.GetKey()))
 		}
-		_, err := fmt.Fprintf(out, "%s. %s shows which rows and figures there are.\n", text, see)
-		return err
+		fmt.Fprintf(out, "%s. %s shows which rows and figures there are.\n", text, see)
+		return c.misspelt(ctx, req.GetQuestion())
 	}
-	unit, err := c.unitOf(req)
-	if err != nil {
-		return err
+	if c.format == formatCSV {
+		return countedCSV(out, all)
 	}
-	t := table{head: []string{"LEAD", "STATE", "RECEIVED", "OWNER", "VALUE" + unit}}
+	t := table{head: []string{"LEAD", "STATE", "RECEIVED", strings.ToUpper(ownerIs(all)), "VALUE" + countedUnit(all)}}
 	for _, l := range all.GetLeads() {
-		t.add(l.GetLeadId(), l.GetState(), stamp(l.GetReceivedAt()), dash(l.GetOwner()), figureText(&feedbackv1.Figure{Value: l.GetValue()}, unitNumber))
+		t.add(l.GetLeadId(), l.GetState(), stamp(l.GetReceivedAt()), dash(l.GetOwner()), countedValue(all, l))
 	}
 	if err := t.write(out); err != nil {
 		return err
@@ -162,22 +167,65 @@ func (c *call) reportLeads(req *feedbackv1.ListReportLeadsRequest, limit int) er
 	return nil
 }
 
-// unitOf is the unit of a figure as it stands in a head; empty where a lead adds a mere
-// one, as to a rate.
-func (c *call) unitOf(req *feedbackv1.ListReportLeadsRequest) (string, error) {
-	got, err := feedbackv1.NewReportServiceClient(c.conn).ListMetrics(c.ctx, &feedbackv1.ListMetricsRequest{Report: req.GetReport()})
-	if err != nil {
-		return "", err
+// misspelt says what the report itself remarks of values that nothing has.
+func (c *call) misspelt(ctx context.Context, question *feedbackv1.GetReportRequest) error {
+	if len(question.GetWhere()) == 0 {
+		return nil
 	}
-	for _, r := range got.GetReports() {
-		for _, column := range r.GetColumns() {
-			if unit := column.GetUnit(); nameText(column.GetName()) == nameText(req.GetName()) {
-				if unit == unitRatio {
-					return "", nil
-				}
-				return " (" + unit + ")", nil
-			}
+	r, err := feedbackv1.NewReportServiceClient(c.conn).GetReport(ctx, question)
+	if err != nil {
+		return err
+	}
+	for _, remark := range r.GetRemarks() {
+		fmt.Fprintln(c.cmd.OutOrStdout(), cell(remark))
+	}
+	return nil
+}
+
+// ownerIs says what the people of a list did; who has the lead, if nothing else is said.
+func ownerIs(all *feedbackv1.ListReportLeadsResponse) string {
+	return cmp.Or(all.GetOwnerIs(), "with")
+}
+
+// countedUnit is the unit of a figure as it stands in a head; empty where a lead adds a
+// mere one, as to a rate, and where each value has its unit.
+func countedUnit(all *feedbackv1.ListReportLeadsResponse) string {
+	switch unit := all.GetUnit(); unit {
+	case "", unitRatio, unitSeconds:
+		return ""
+	case unitMoney:
+		return " (" + cmp.Or(all.GetCurrency(), unit) + ")"
+	default:
+		return " (" + unit + ")"
+	}
+}
+
+func countedValue(all *feedbackv1.ListReportLeadsResponse, l *feedbackv1.CountedLead) string {
+	switch all.GetUnit() {
+	case unitSeconds, unitMoney, unitDays:
+		return readable(strconv.FormatFloat(l.GetValue(), 'f', -1, 64), all.GetUnit())
+	}
+	return figureText(&feedbackv1.Figure{Value: l.GetValue()}, unitNumber)
+}
+
+// countedCSV writes the list for programs: the head of the value says its unit.
+func countedCSV(w io.Writer, all *feedbackv1.ListReportLeadsResponse) error {
+	out := newCSVWriter(w)
+	value := "value"
+	switch unit := all.GetUnit(); unit {
+	case "", unitRatio:
+	case unitMoney:
+		value += "_" + cmp.Or(all.GetCurrency(), unit)
+	default:
+		value += "_" + unit
+	}
+	if err := out.write("lead", "state", "received_at", strings.ReplaceAll(ownerIs(all), " ", "_"), value); err != nil {
+		return err
+	}
+	for _, l := range all.GetLeads() {
+		if err := out.write(l.GetLeadId(), l.GetState(), stamp(l.GetReceivedAt()), l.GetOwner(), figureText(&feedbackv1.Figure{Value: l.GetValue()}, unitNumber)); err != nil {
+			return err
 		}
 	}
-	return "", nil
+	return out.flush()
 }

@@ -116,7 +116,7 @@ func TestReportAsTable(t *testing.T) {
 FIGURE    web                  =cmd|'x'�[31m      TOTAL                UNIT
 leads     8,800                3                  8,803                leads
 win rate  30.0 (15.0 to 33.3)  0.0 (0.0 to 33.3)  30.0 (15.0 to 33.3)  %
-mean      1h2m5s               unknown            1h2m5s               time
+mean      1 h 2 min            unknown            1 h 2 min            time
 
 Leads received, imported history left out. In brackets stands where a rate lies with 95 % confidence: the fewer leads, the wider.
 `
@@ -190,8 +190,8 @@ func TestReportNotes(t *testing.T) {
 	serve(t, &system{report: r})
 	table := ok(t, "report", "funnel")
 	for _, want := range []string{
-		"30.0 (15.0 to 33.3)", "0.0* (0.0 to 33.3)", "\n* fewer than 30 cases: ", "\nThe web wins.\n", "All of it is made of the events log@7.",
-		"FIGURE    HERE    PUBLISHED  UNIT  BY\n", "mean      1h2m5s  42h0m0s    time  A study\n", "win rate  30.0    24.0       %     Another\n",
+		"30.0 (15.0 to 33.3)", "0.0* (0.0 to 33.3)", "\n* fewer than 30 cases: ", "\nThe web wins.\n", "Made of log log up to event 7.",
+		"FIGURE    HERE       PUBLISHED  UNIT  BY\n", "mean      1 h 2 min  42 h       time  A study\n", "win rate  30.0       24.0       %     Another\n",
 	} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table does not say %q:\n%s", want, table)

@@ -373,7 +373,7 @@ func writeProgress(w io.Writer, q *feedbackv1.Quarter) error {
 	if err := way.write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nCounted up to entry %d of the log. baton target ledger %s --by person shows whose they are.\n", q.GetSequence(), q.GetQuarter())
+	_, err := fmt.Fprintf(w, "\nCounted up to event %d of the log. baton target ledger %s --by person shows whose they are.\n", q.GetSequence(), q.GetQuarter())
 	return err
 }
 
@@ -431,6 +431,6 @@ func writeTargetLedger(w io.Writer, l *feedbackv1.TargetLedger) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\nCounted up to entry %d of the log.\n", l.GetSequence())
+	_, err := fmt.Fprintf(w, "\nCounted up to event %d of the log.\n", l.GetSequence())
 	return err
 }

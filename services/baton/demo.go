@@ -39,8 +39,9 @@ func demoCommand() *cobra.Command {
 		GroupID: groupRun,
 		Short:   "See it all happen: two working weeks in about a minute",
 		Long: `Start everything on a temporary directory and play two working weeks: real form
-payloads through the real HTTP door, people who accept, reject, sleep, call and
-go away, and two versions of the agreement. It ends with the funnel, the response
+payloads through the real HTTP door, people who accept, reject, sleep, call, go away,
+tell what they learned and quarrel, two versions of the agreement, and a target for
+the quarter. It ends with the funnel, the response
 times and the reconciliation of what was sent with what became of it.
 
 The clock is the system's own, moved on from one thing that happens to the next.
@@ -73,12 +74,13 @@ var demoTeam = []struct {
 	// accepts, rejects in percent; the rest lets the clock run out.
 	accepts, rejects int
 	// answer is the mean time until they answer an offer.
-	answer time.Duration
+	answer       time.Duration
+	team, office string
 }{
-	{"ana", "Ana Lund", 88, 8, 12 * time.Minute},
-	{"ben", "Ben Okafor", 80, 10, 35 * time.Minute},
-	{"chloe", "Chloé Martin", 75, 15, 50 * time.Minute},
-	{"dan", "Dan Petrov", 60, 10, 80 * time.Minute},
+	{"ana", "Ana Lund", 88, 8, 12 * time.Minute, "north", "berlin"},
+	{"ben", "Ben Okafor", 80, 10, 35 * time.Minute, "north", "berlin"},
+	{"chloe", "Chloé Martin", 75, 15, 50 * time.Minute, "south", "lyon"},
+	{"dan", "Dan Petrov", 60, 10, 80 * time.Minute, "south", "berlin"},
 }
 
 func demo(ctx context.Context, out, progress io.Writer, cfg demoConfig) error {
@@ -119,6 +121,8 @@ type play struct {
 	rng   *rand.Rand
 
 	unexpected, offered, accepted, touched int
+
+	told demoTold
 }
 
 func newPlay(ctx context.Context, dir string, progress io.Writer, cfg demoConfig) (*play, error) {
@@ -127,6 +131,7 @@ func newPlay(ctx context.Context, dir string, progress io.Writer, cfg demoConfig
 	monday := now.AddDate(0, 0, -int(now.Weekday()+6)%7-14)
 	start := time.Date(monday.Year(), monday.Month(), monday.Day(), 5, 0, 0, 0, time.UTC)
 	p := &play{cfg: cfg, stage: newStage(start, progress), start: start, rng: rand.New(rand.NewPCG(cfg.seed, 7))}
+	p.told.chance = rand.New(rand.NewPCG(cfg.seed, 11))
 	secret := filepath.Join(dir, "form.secret")
 	if err := os.WriteFile(secret, []byte(formSecret+"\n"), 0o600); err != nil {
 		return nil, err
@@ -149,8 +154,12 @@ func (p *play) begin(ctx context.Context) error {
 		}
 		p.tokens[m.handle] = added.GetToken()
 	}
+	if err := p.others(ctx); err != nil {
+		return err
+	}
 	// The first leads come before anything is agreed: they are kept and wait.
 	p.at(p.start.Add(90*time.Minute), func(ctx context.Context) error { return p.agree(ctx, 1, nil) })
+	p.at(p.start.Add(3*time.Hour), p.aims)
 	p.at(p.start.AddDate(0, 0, 7).Add(4*time.Hour), func(ctx context.Context) error {
 		return p.agree(ctx, 2, func(doc []byte) []byte {
 			doc = bytes.Replace(doc, []byte("points_needed: 3"), []byte("points_needed: 4"), 1)
@@ -163,12 +172,14 @@ func (p *play) begin(ctx context.Context) error {
 		p.visit(i)
 	}
 	p.absences()
+	p.quarrels()
 	return nil
 }
 
 // agree puts a version of the starter into force.
 func (p *play) agree(ctx context.Context, number int64, change func([]byte) []byte) error {
 	doc := agreement.Starter(agreement.StarterParams{MarketingKey: p.public(agreement.Marketing), SalesKey: p.public(agreement.Sales), Zone: "Europe/Berlin"})
+	doc = bytes.Replace(doc, []byte("products: []"), []byte("products: ["+strings.Join(products, ", ")+"]"), 1)
 	if change != nil {
 		doc = change(doc)
 	}
@@ -262,6 +273,7 @@ func (p *play) react(id string, o *leadv1.LeadOffered) {
 		handle, name     string
 		accepts, rejects int
 		answer           time.Duration
+		team, office     string
 	},
 	) bool {
 		return m.handle == o.GetMember()
@@ -344,8 +356,11 @@ func (p *play) follow(id, handle string) {
 	calls := qualificationv1.NewQualificationServiceClient(p.conn())
 	outcomes := feedbackv1.NewFeedbackServiceClient(p.conn())
 	if p.rng.IntN(12) == 0 {
+		p.told.unworked = append(p.told.unworked, handed{id, handle})
 		return // taken, and never called
 	}
+	// A lead can come back to the same person: each time is another.
+	key := fmt.Sprintf("%s-%s-%d", id, handle, p.accepted)
 	at := p.clock.Now().Add(time.Duration((0.2 + p.rng.ExpFloat64()*4) * float64(time.Hour)))
 	if p.rng.IntN(6) == 0 {
 		at = at.Add(time.Duration(20+p.rng.IntN(40)) * time.Hour)
@@ -354,8 +369,14 @@ func (p *play) follow(id, handle string) {
 	fit := p.rng.IntN(10) < 8
 	p.at(at, func(ctx context.Context) error {
 		_, err := calls.RecordCall(p.as(ctx, handle), &qualificationv1.RecordCallRequest{
-			LeadId: id, IdempotencyKey: "call-" + id + handle, Reached: true, FitConfirmed: fit, HorizonMonths: &horizon, Note: "Spoke for ten minutes.",
+			LeadId: id, IdempotencyKey: "call-" + key, Reached: true, FitConfirmed: fit, HorizonMonths: &horizon, Note: "Spoke for ten minutes.",
 		})
+		if err == nil {
+			if !fit {
+				p.told.unfit = append(p.told.unfit, handed{id, handle})
+			}
+			p.learned(id, handle, key, fit, horizon)
+		}
 		if err := p.late(err); err != nil {
 			return access.FaultOf(err)
 		}
@@ -366,10 +387,12 @@ func (p *play) follow(id, handle string) {
 	}
 	kind, reason, value := leadv1.OutcomeKind_OUTCOME_KIND_WON, "", int64(100*(500+p.rng.IntN(20000)))
 	if p.rng.IntN(3) > 0 {
-		kind, reason, value = leadv1.OutcomeKind_OUTCOME_KIND_LOST, "chose-another", 0
+		kind, reason, value = leadv1.OutcomeKind_OUTCOME_KIND_LOST, pick(p.told.chance, []string{"chose-another", "chose-another", "too-expensive", "no-decision"}), 0
 	}
-	p.at(at.Add(time.Duration(10+p.rng.IntN(120))*time.Hour), func(ctx context.Context) error {
-		req := &feedbackv1.RecordOutcomeRequest{LeadId: id, IdempotencyKey: "close-" + id + handle, Kind: kind, Reason: reason, ValueMinor: value}
+	closed := at.Add(time.Duration(10+p.rng.IntN(120)) * time.Hour)
+	p.dealGoesOn(id, handle, key, at, closed)
+	p.at(closed, func(ctx context.Context) error {
+		req := &feedbackv1.RecordOutcomeRequest{LeadId: id, IdempotencyKey: "close-" + key, Kind: kind, Reason: reason, ValueMinor: value}
 		if value > 0 {
 			req.Currency = "EUR"
 		}
@@ -429,8 +452,10 @@ func (p *play) conclude(ctx context.Context, out io.Writer) (checks, error) {
 type logTally struct {
 	received, refused, undecodable, repeats int
 	touches, signals                        int
-	states                                  map[leadv1.State]int
-	leads                                   map[string]*lead.State
+	// told counts what sales said of leads, disputes the cases, decided those of them.
+	told, disputes, decided int
+	states                  map[leadv1.State]int
+	leads                   map[string]*lead.State
 }
 
 func (p *play) count(ctx context.Context) (*logTally, error) {
@@ -453,6 +478,12 @@ func (p *play) count(ctx context.Context) (*logTally, error) {
 			t.undecodable++
 		case "baton.lead.v1.SubmissionRepeated", "baton.lead.v1.SubmissionRevised":
 			t.repeats++
+		case "baton.lead.v1.FeedbackGiven":
+			t.told++
+		case "baton.lead.v1.DisputeOpened":
+			t.disputes++
+		case "baton.lead.v1.DisputeDecided":
+			t.decided++
 		}
 		if touch, ok := e.Body.(*leadv1.TouchAdded); ok {
 			if touch.GetKind() == lead.SameForm {
@@ -503,6 +534,7 @@ func (p *play) reconcile(ctx context.Context, out io.Writer, funnel *feedbackv1.
 	}
 	f.add("Received", fmt.Sprintf("%s, each in one state: %s", grouped(int64(worked)), strings.Join(states, ", ")))
 	f.add("Touches", fmt.Sprintf("%s recorded; %s from marketing at once by a signal", grouped(int64(t.touches)), counted(int64(t.signals), "lead came", "leads came")))
+	f.add("Told", fmt.Sprintf("%s from sales; %s, %s of them decided", counted(int64(t.told), "feedback form", "feedback forms"), counted(int64(t.disputes), "dispute", "disputes"), grouped(int64(t.decided))))
 	f.add("Decisions", fmt.Sprintf("%s derived again from the log, %s differ", grouped(verified.Decisions), grouped(verified.Differ)))
 	if err := f.write(out); err != nil {
 		return nil, err
@@ -511,6 +543,7 @@ func (p *play) reconcile(ctx context.Context, out io.Writer, funnel *feedbackv1.
 	c.add(p.turnedAway == 0 && p.sent == p.acknowledged, "every form that was sent was acknowledged")
 	c.add(p.acknowledged == worked+refused+t.repeats, "every acknowledged form is a lead, a refusal or a repeat")
 	c.add(p.touched == t.touches, "every touch that was reported is on its lead")
+	c.add(p.told.feedback == t.told && p.told.disputes == t.disputes && p.told.decided == t.decided, "everything that people said of leads is on them")
 	c.add(worked == sum, "every received lead is in exactly one state")
 	c.add(totalOf(funnel, "received") == float64(worked), "the funnel counts the leads that the log holds")
 	c.add(t.states[leadv1.State_STATE_HELD] == 0 && t.states[leadv1.State_STATE_RECEIVED] == 0, "no lead waits for a decision")

@@ -19,6 +19,7 @@ const formSecret = "demo form secret"
 // visitor is a person who fills in a form. Nobody of them exists.
 type visitor struct {
 	first, last, email, phone, company, title, country, message string
+	industry, product                                           string
 	employees                                                   int
 	campaign                                                    string
 	contentOnly                                                 bool
@@ -31,6 +32,9 @@ var (
 	firstNames = []string{"Anna", "Bruno", "Clara", "Dimitri", "Elena", "Felix", "Grace", "Henri", "Ines", "Jonas", "Katja", "Luca", "Marta", "Nils", "Olga", "Paul", "Rosa", "Sven", "Tilda", "Viktor"}
 	lastNames  = []string{"Albrecht", "Bianchi", "Castel", "Dahl", "Egger", "Fischer", "Garnier", "Holm", "Ivanov", "Jansen", "Keller", "Lindt", "Moreau", "Novak", "Olsen", "Petit", "Rossi", "Sorel", "Tanner", "Weber"}
 	companies  = []string{"Alpenwerk", "Brückner Maschinen", "Cortina Foods", "Delta Logistik", "Elbe Software", "Fjord Textiles", "Garonne Conseil", "Hansa Pharma", "Isar Robotics", "Jura Watches"}
+	// industries are those of the companies, in their order, as people write them.
+	industries = []string{"Machinery", "Engineering", "Wholesale", "Consulting", "SaaS", "Production", "Professional services", "Pharma", "Automotive", "Consumer goods"}
+	products   = []string{"planner", "tracker", "archive"}
 	legalForms = []string{"GmbH", "AG", "SAS", "Ltd", "SpA", "BV"}
 	titles     = []string{"Head of Marketing", "CEO", "Sales Director", "IT Manager", "Procurement Manager", "Software Engineer", "Office Manager", "Founder", "Student", "VP Operations"}
 	countries  = []string{"DE", "DE", "DE", "AT", "CH", "FR", "IT", "NL", "SE", "US", "BR"}
@@ -49,7 +53,8 @@ func newVisitor(rng *rand.Rand, n int) visitor {
 		// Without chance, so that they change nothing else of a play.
 		customer: n%12 == 4, invited: n%12 == 6,
 	}
-	v.company = pick(rng, companies) + " " + pick(rng, legalForms)
+	company := rng.IntN(len(companies))
+	v.company, v.industry, v.product = companies[company]+" "+pick(rng, legalForms), industries[company], products[n/4%len(products)]
 	v.email = fmt.Sprintf("%s.%s.%d@%s.example", strings.ToLower(v.first), strings.ToLower(v.last), n, strings.ToLower(strings.Fields(v.company)[0]))
 	v.email = strings.NewReplacer("ü", "ue").Replace(v.email)
 	v.phone = fmt.Sprintf("%s%07d", dialling[v.country], 5550000+n)
@@ -87,6 +92,7 @@ func htmlForm(v visitor, id string, spam bool) knock {
 	values := url.Values{
 		"first_name": {v.first}, "last_name": {v.last}, "email": {v.email}, "phone": {v.phone}, "company": {v.company},
 		"job_title": {v.title}, "country": {v.country}, "employees": {fmt.Sprint(v.employees)}, "message": {v.message},
+		"industry": {v.industry}, "product": {v.product},
 		"utm_source": {"google"}, "utm_medium": {"cpc"}, "utm_campaign": {v.campaign}, "contact_me": {wish}, "_gotcha": {""},
 	}
 	if v.customer {
@@ -112,6 +118,7 @@ func answersForm(v visitor, id string) knock {
 				answer("name", "text", v.first+" "+v.last), answer("email", "email", v.email), answer("phone", "phone_number", v.phone),
 				answer("company", "text", v.company), answer("job_title", "text", v.title), answer("country", "text", v.country),
 				answer("employees", "number", v.employees), answer("message", "text", v.message),
+				answer("industry", "text", v.industry), answer("product", "text", v.product),
 			},
 		},
 	})
@@ -136,7 +143,7 @@ func fieldsForm(v visitor, id string) knock {
 		"submission_id": id,
 		"fields": []any{
 			field("firstname", v.first), field("lastname", v.last), field("email", v.email), field("phone", v.phone), field("company", v.company),
-			field("jobtitle", v.title), field("country", v.country), field("numemployees", fmt.Sprint(v.employees)), field("message", v.message),
+			field("jobtitle", v.title), field("country", v.country), field("numemployees", fmt.Sprint(v.employees)), field("message", v.message), field("industry", v.industry),
 			field("utm_source", source), field("utm_medium", medium), field("utm_campaign", v.campaign),
 		},
 		"context": map[string]string{"pageUri": "https://www.acme.example/contact", "pageName": "Contact"},

@@ -84,7 +84,7 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	mia := must[*routingv1.AddMemberResponse](t)(routingv1.NewRoutingServiceClient(h.conn).AddMember(h.as(""), &routingv1.AddMemberRequest{Member: "mia", Roles: []string{access.Marketing}}))
 	h.tokens["mia"] = mia.GetToken()
 	h.typed()
-	has(t, h.page("/targets"), "No quarter has targets yet", "baton target propose 2026-q4 --file targets.yaml")
+	has(t, h.page("/targets"), "No quarter has targets yet", "baton target propose 2026-q1 --file targets.yaml")
 	has(t, ok(t, "quarter", "list"), "No quarter has targets yet")
 	file := writeFile(t, "targets.yaml", targetsYAML)
 	refused(t, "no agreement is in force", "target", "propose", "2026-q1", "--file", file)

@@ -176,7 +176,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 		}
 	}
 	s.get("/leads/"+waitingLead).has(t, 200, "State waiting", "Waits for somebody to come back")
-	s.get("/reports/funnel?by=source").has(t, 200, "All leads that were received live", "web 6,100", "autumn-fair-2025 2,712", "Total 8,812", "mql divided by received. (ratio) Under it: Lower end of the 95 % interval.", "read up to entry 1184")
+	s.get("/reports/funnel?by=source").has(t, 200, "All leads that were received live", "web 6,100", "autumn-fair-2025 2,712", "Total 8,812", "mql divided by received. (%) Under it: Lower end of the 95 % interval.", "made of log up to event 1184")
 	s.get("/reports/definitions").has(t, 200, "1 in force from 2026-01-23 10:15:30 UTC to 2026-02-22 10:15:30 UTC 1,310 6.25 1 h 12 min", "Version 1 to version 2",
 		"Both windows are 10 d long", "Handoffs per SQL 6.50 4.50", "Median take 1 h 13 min 22 min")
 	s.get("/reports/response").has(t, 200, "Total 2,604 53.7 % 1,288 407 551 6 h 5 min 1 h 12 min", "No touch within the horizon.")
@@ -185,9 +185,9 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	if last := s.fixed.reports[len(s.fixed.reports)-1]; last.GetPool() != "north" {
 		t.Errorf("asked for the pool %q; want north", last.GetPool())
 	}
-	s.get("/reports/second-chance").has(t, 200, "ana 3 1234.50", "ana no-budget", "ben", "won 1234.50 EUR", "There are 2 more")
+	s.get("/reports/second-chance").has(t, 200, "ana 3 1,234.50", "ana no-budget", "ben", "won 1234.50 EUR", "There are 2 more")
 	s.get("/reports/load").has(t, 200, "ana 3", "ben 0", "Second chances")
-	s.get("/reports/scoreboard").has(t, 200, "Scoreboard by source", "(events log@1184)", "fair * 50.0 % 3.25", "web 25.0 % 4.00", "Total 30.0 % 3.90",
+	s.get("/reports/scoreboard").has(t, 200, "Scoreboard by source", "made of log log up to event 1184", "fair * 50.0 % 3.25", "web 25.0 % 4.00", "Total 30.0 % 3.90",
 		"* fewer than 30 cases", "The fair is followed up twice as often.", "Follow up rate 30.0 % 77.0 % A study of 2,241 companies", "source")
 	s.get("/reports/funnel").has(t, 200, "Second chances", "Scoreboard", "Response times")
 	s.get("/agreement").has(t, 200, "version 2", "in force", "abcdef01", "marketing 2026-03-01 12:15:30 UTC clo ed25519:AQID", "sales", "name: Kettle handoff", "version 3", "not signed by sales")
@@ -331,6 +331,19 @@ func TestReportsOfferBothDepartmentsTimeFrames(t *testing.T) {
 		!ask.GetTo().AsTime().Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("asked %v", ask)
 	}
+	page = s.get("/reports/scoreboard?frame=activity&where=source%3Dweb,+country%3DDE&as-of=2026-03-01&known-at=2026-03-02T18:00%2B01:00&from=2026-03-02")
+	ask = s.fixed.reports[len(s.fixed.reports)-1]
+	if ask.GetFrame() != "activity" || !slices.Equal(ask.GetWhere(), []string{"source=web", "country=DE"}) || !ask.GetAsOf().AsTime().Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)) ||
+		!ask.GetKnownAt().AsTime().Equal(time.Date(2026, 3, 2, 17, 0, 0, 0, time.UTC)) {
+		t.Errorf("asked %v", ask)
+	}
+	// What was asked stays in the fields and in every other time frame.
+	for _, want := range []string{`value="source=web, country=DE"`, `value="activity" selected`, `value="2026-03-02T18:00&#43;01:00"`, `as-of=2026-03-01&amp;frame=activity&amp;known-at=2026-03-02T18%3A00%2B01%3A00&amp;where=source%3Dweb%2C&#43;country%3DDE">all time`} {
+		if !strings.Contains(page.text, want) {
+			t.Errorf("no %s in %s", want, page.text)
+		}
+	}
+	s.get("/reports/funnel?known-at=friday").has(t, 400, "A time is written like 2026-03-31")
 }
 
 func TestPeopleAct(t *testing.T) {

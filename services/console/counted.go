@@ -1,10 +1,11 @@
 package console
 
 import (
+	"cmp"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -19,11 +20,14 @@ type countedView struct {
 	// Back leads to the report, Next and First to other pages; empty where there is none.
 	Back, Next, First string
 	Leads             []countedRow
+	// OwnerIs says what the people of the list did, Unit what the values are in.
+	OwnerIs, Unit string
 }
 
 type countedRow struct {
-	ID, State, Owner, Value string
-	Received                time.Time
+	ID, State, Owner string
+	Value            template.HTML
+	Received         time.Time
 }
 
 // showCounted lists the leads that a figure of a report counted.
@@ -48,11 +52,18 @@ func (c *console) showCounted(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err != nil {
 		return err
 	}
-	view := countedView{Report: title, Figure: label(q.Get("figure")), Key: q.Get("key"), By: q.Get("by"), Back: withQuery("/reports/"+name, onlyAsked(q))}
+	view := countedView{Report: title, Figure: label(q.Get("figure")), Key: q.Get("key"), By: q.Get("by"), OwnerIs: label(cmp.Or(got.GetOwnerIs(), "with")), Back: withQuery("/reports/"+name, onlyAsked(q))}
+	switch got.GetUnit() {
+	case unitMoney:
+		view.Unit = cmp.Or(got.GetCurrency(), unitMoney)
+	case unitSeconds, unitRatio, "": // it stands with the value, or each is a mere one
+	default:
+		view.Unit = got.GetUnit()
+	}
 	for _, l := range got.GetLeads() {
 		view.Leads = append(view.Leads, countedRow{
 			ID: l.GetLeadId(), State: l.GetState(), Owner: l.GetOwner(), Received: instant(l.GetReceivedAt()),
-			Value: strconv.FormatFloat(l.GetValue(), 'f', -1, 64),
+			Value: countedValue(l.GetValue(), got.GetUnit()),
 		})
 	}
 	page := func(token string) string {
@@ -75,6 +86,14 @@ func (c *console) showCounted(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	c.render(w, r, http.StatusOK, "counted", v.session, pageData{Title: title, Nav: name, Body: view})
 	return nil
+}
+
+// countedValue is what a lead adds to a figure: to a rate a mere one.
+func countedValue(v float64, unit string) template.HTML {
+	if unit == unitRatio {
+		unit = unitLeads
+	}
+	return shown(v, unit)
 }
 
 func withQuery(path string, q url.Values) string {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"html/template"
 	"math"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // Units of the metric catalogue.
@@ -40,8 +42,9 @@ type cell struct {
 // column is one figure's name and formula.
 type column struct {
 	Name, Label, Unit, Formula string
-	// Counted is the unit as people read it.
-	Counted string
+	// Counted is the unit as people read it; Suffix the same where a figure does not
+	// show it.
+	Counted, Suffix string
 	// Beside are the formulas of what stands under the figure.
 	Beside           []string
 	low, high, share string
@@ -60,10 +63,17 @@ func columnsOf(r *feedbackv1.Report) []column {
 		if belongs(name, formulas) {
 			continue
 		}
-		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Counted: c.GetUnit(), Formula: c.GetFormula()}
+		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Counted: unitWord(c.GetUnit()), Formula: c.GetFormula()}
 		if c.GetUnit() == unitNumber && r.GetReport() == fairness {
 			// Shares and quotas are leads, in fractions of one.
 			col.Counted = unitLeads
+		}
+		switch c.GetUnit() {
+		case unitMoney:
+			col.Counted = cmp.Or(r.GetCurrency(), unitMoney)
+			col.Suffix = col.Counted
+		case unitDays:
+			col.Label, col.Suffix = strings.TrimSuffix(col.Label, " days"), unitDays
 		}
 		low, isLow := formulas[name+"_low"]
 		high, isHigh := formulas[name+"_high"]
@@ -76,6 +86,17 @@ func columnsOf(r *feedbackv1.Report) []column {
 		out = append(out, col)
 	}
 	return out
+}
+
+// unitWord is the unit in which a figure is shown.
+func unitWord(unit string) string {
+	switch unit {
+	case unitRatio:
+		return "%"
+	case unitSeconds:
+		return "time"
+	}
+	return unit
 }
 
 func belongs(name string, formulas map[string]string) bool {
@@ -140,10 +161,13 @@ func shown(v float64, unit string) template.HTML {
 	case unitLeads, unitDeliveries, unitPeople, unitTurns:
 		human = grouped(strconv.FormatFloat(v, 'f', 0, 64))
 	case unitSeconds:
-		human = span(time.Duration(v * float64(time.Second)))
+		human = lead.Took(time.Duration(v * float64(time.Second)))
 	case unitRatio:
 		human = percent(v) + " %"
-	case unitNumber, unitMoney, unitDays:
+	case unitMoney:
+		whole, cents, _ := strings.Cut(strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64), ".")
+		human = grouped(whole) + "." + cents
+	case unitNumber, unitDays:
 		// A sum of fractions may be a hair below zero.
 		human = strconv.FormatFloat(math.Round(v*100)/100+0, 'f', 2, 64)
 	}

@@ -368,6 +368,7 @@ func (f *fixed) ListMetrics(context.Context, *feedbackv1.ListMetricsRequest) (*f
 	for _, name := range []string{"funnel", "response", "definitions", "fairness", "second-chance", "load", "scoreboard"} {
 		out.Reports = append(out.Reports, &feedbackv1.ReportInfo{Report: name, Text: "What " + name + " answers.", Dimensions: []string{"source", "own-of-" + name}})
 	}
+	out.Reports[len(out.Reports)-1].Cases = "lead"
 	return out, nil
 }
 

@@ -44,7 +44,17 @@ type reportView struct {
 	Name, Title, Population string
 	By, From, To            string
 	Definition, Horizon     string
-	Historical              bool
+	// Frame, Where, Past and Known are the rest of the question, as it was typed.
+	Frame, Where, Past, Known string
+	// Filters are what Where can name; empty = the report cannot be limited.
+	Filters string
+	// Awaits says that answers count for so many days only.
+	Awaits bool
+	// Framed says that the report can be about what happened in its period.
+	Framed bool
+	// Empty says what brings a report that counts nothing its first figure.
+	Empty      string
+	Historical bool
 	// Baseline is the agreed one; zero = none is. AtBaseline says that the report
 	// starts there, Earlier that what came before counts as well, and AllTime leads
 	// to that.
@@ -65,9 +75,9 @@ type reportView struct {
 	// else.
 	Reports  []link
 	ByPerson bool
-	// EventSet names the events that every figure was made of. Published are figures to
+	// Log names the log that every figure was made of. Published are figures to
 	// hold those here against, Remarks what stands out.
-	EventSet  string
+	Log       string
 	Published []publishedView
 	Remarks   []string
 	// Few says that a row rests on few cases.
@@ -164,11 +174,22 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	// A failed status only costs the time frames their anchor.
 	st, _ := v.reports.GetStatus(r.Context(), &feedbackv1.GetStatusRequest{})
 	view := reportView{
-		Name: name, Title: title, Reports: all, Split: cmp.Or(q.Get("by"), splits[name]), EventSet: got.GetEventSet(), Remarks: got.GetRemarks(), Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
+		Name: name, Title: title, Reports: all, Split: cmp.Or(q.Get("by"), splits[name]), Remarks: got.GetRemarks(), Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
+		Frame: q.Get("frame"), Where: q.Get("where"), Past: q.Get("as-of"), Known: q.Get("known-at"),
 		Definition: q.Get("definition"), Horizon: q.Get("horizon"), Historical: ask.GetHistorical(),
 		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
 		Columns: columnsOf(got), Baseline: instant(got.GetBaseline()), AtBaseline: got.GetAtBaseline(), Earlier: ask.GetEarlier(),
 	}
+	about := catalogue.GetReports()[at]
+	if dims := about.GetDimensions(); len(dims) > 0 {
+		view.Filters = strings.Join(slices.DeleteFunc(slices.Clone(dims), func(d string) bool { return d == "week" || d == "month" || d == "quarter" }), ", ")
+	}
+	view.Awaits = name == "funnel" || name == response || name == "scoreboard" || name == "leak"
+	view.Framed = about.GetCases() != ""
+	if view.Framed && got.GetTotal().GetCases() == 0 && len(got.GetRemarks()) == 0 {
+		view.Empty = firstFigure(name, len(onlyAsked(q)) > 0)
+	}
+	view.Log, _, _ = strings.Cut(got.GetEventSet(), "@")
 	view.listed = map[string]bool{}
 	for _, col := range got.GetColumns() {
 		view.listed[col.GetName()] = col.GetListed()
@@ -236,7 +257,7 @@ func (v *reportView) linked(cells []cell, q url.Values, key string) {
 }
 
 // questionFields are what a report's address says of its question.
-var questionFields = []string{"by", "pool", "definition", "horizon", "historical", "from", "to", "earlier"}
+var questionFields = []string{"by", "pool", "definition", "horizon", "historical", "frame", "where", "as-of", "known-at", "from", "to", "earlier"}
 
 // onlyAsked are the fields of a question alone.
 func onlyAsked(q url.Values) url.Values {
@@ -291,6 +312,18 @@ func reportRequest(name string, q url.Values) (*feedbackv1.GetReportRequest, err
 	if ask.To, err = dayOf(q.Get("to")); err != nil {
 		return nil, err
 	}
+	ask.Frame = q.Get("frame")
+	for part := range strings.SplitSeq(q.Get("where"), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			ask.Where = append(ask.Where, part)
+		}
+	}
+	if ask.AsOf, err = instantOf(q.Get("as-of")); err != nil {
+		return nil, err
+	}
+	if ask.KnownAt, err = instantOf(q.Get("known-at")); err != nil {
+		return nil, err
+	}
 	if text := q.Get("definition"); text != "" {
 		if ask.Definition, err = strconv.ParseInt(text, 10, 64); err != nil {
 			return nil, status.Error(codes.InvalidArgument, "The agreement's version is a whole number, such as 2.")
@@ -316,6 +349,39 @@ func dayOf(text string) (*timestamppb.Timestamp, error) {
 		return nil, status.Error(codes.InvalidArgument, "A day is written like 2026-03-31.")
 	}
 	return timestamppb.New(t), nil
+}
+
+// instantOf reads a day, which begins at 00:00 UTC, or a time with its zone.
+func instantOf(text string) (*timestamppb.Timestamp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return timestamppb.New(t), nil
+		}
+	}
+	return nil, status.Error(codes.InvalidArgument, "A time is written like 2026-03-31, which is its midnight UTC, or with its zone, like 2026-03-31T18:00+02:00.")
+}
+
+// firstFigures say what brings a report its first figure.
+var firstFigures = map[string]string{
+	"reasons":  "Nobody has rejected a lead, or given one back. Who has a lead rejects it on its page with a reason of the agreement.",
+	"disputes": "Nothing was disputed. A dispute is opened on the page of a lead, or a sample is drawn for review: baton dispute draw --from DAY",
+	"phrases":  "Nobody has noted a phrase. Who talked with the person does, under “What you learned” on the lead's page.",
+	"hygiene":  "No lead was accepted of which the agreement requires an answer. What is required stands in the agreement, under feedback.",
+	"sla":      "No clock has run. The agreement says, under clocks, what has to happen by when.",
+}
+
+// firstFigure says why a report counts nothing, and what changes that.
+func firstFigure(name string, limited bool) string {
+	if limited {
+		return "Nothing of this kind is in the leads and the time that were chosen. Choose more of them, or all time."
+	}
+	if text := firstFigures[name]; text != "" {
+		return text
+	}
+	return "No lead counts yet. Leads come in by the sources that the page Intake lists."
 }
 
 // timeFrames offers the frames that the two departments think in, over one
@@ -345,7 +411,7 @@ func timeFrames(name string, q url.Values, now time.Time, baseline bool) []link 
 	}
 	for _, f := range frames {
 		to := url.Values{}
-		for _, k := range []string{"by", "pool", "definition", "horizon", "historical"} {
+		for _, k := range slices.DeleteFunc(slices.Clone(questionFields), func(k string) bool { return k == "from" || k == "to" || k == "earlier" }) {
 			if v := q.Get(k); v != "" {
 				to.Set(k, v)
 			}

@@ -1,12 +1,19 @@
 package console
 
 import (
+	"crypto/rand"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/lead"
 )
 
@@ -29,6 +36,13 @@ type targetsView struct {
 	// Waiting is the text that waits for signatures; empty = none does.
 	Waiting    string
 	Recoveries []recoveryRow
+	// Close, Restate and Recover are forms for a reader who may; Unplanned are the targets
+	// that want a plan, Key makes a form that is sent twice harmless.
+	Close, Restate, Recover bool
+	Unplanned               []string
+	Key, Problem            string
+	// NextQuarter is the one after the latest, for the command that proposes it.
+	NextQuarter string
 }
 
 type quarterLink struct {
@@ -52,6 +66,10 @@ type recoveryRow struct {
 }
 
 func (c *console) showTargets(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return c.renderTargets(w, r, v, http.StatusOK, r.URL.Query().Get("quarter"), "")
+}
+
+func (c *console) renderTargets(w http.ResponseWriter, r *http.Request, v *visit, code int, wanted, problem string) error {
 	list, err := v.feedback.ListQuarters(r.Context(), &feedbackv1.ListQuartersRequest{})
 	if err != nil {
 		return err
@@ -60,8 +78,7 @@ func (c *console) showTargets(w http.ResponseWriter, r *http.Request, v *visit) 
 	if err := withdrawn(statusErr); err != nil {
 		return err
 	}
-	view := targetsView{}
-	wanted := r.URL.Query().Get("quarter")
+	view := targetsView{Key: rand.Text(), Problem: problem, NextQuarter: afterThat(list.GetQuarters(), c.systemTime(st))}
 	if wanted == "" {
 		wanted = currentQuarter(list.GetQuarters(), c.systemTime(st))
 	}
@@ -74,8 +91,9 @@ func (c *console) showTargets(w http.ResponseWriter, r *http.Request, v *visit) 
 			return err
 		}
 		view.show(q, c.systemTime(st))
+		view.offer(q, v.reader, c.systemTime(st))
 	}
-	c.render(w, r, http.StatusOK, "targets", v.session, pageData{Title: "Targets", Nav: "targets", Body: view})
+	c.render(w, r, code, "targets", v.session, pageData{Title: "Targets", Nav: "targets", Body: view})
 	return nil
 }
 
@@ -90,6 +108,71 @@ func currentQuarter(list []*feedbackv1.Quarter, now time.Time) string {
 		return list[0].GetQuarter()
 	}
 	return ""
+}
+
+// afterThat is the quarter that comes after the latest with targets, or else after that of
+// now; the calendar's year is near enough for an example of a command.
+func afterThat(list []*feedbackv1.Quarter, now time.Time) string {
+	year, quarter := now.UTC().Year(), (int(now.UTC().Month())+2)/3
+	if len(list) > 0 {
+		if _, err := fmt.Sscanf(list[0].GetQuarter(), "%d-q%d", &year, &quarter); err == nil {
+			quarter++
+		}
+	}
+	if quarter > 4 {
+		year, quarter = year+1, 1
+	}
+	return fmt.Sprintf("%d-q%d", year, quarter)
+}
+
+// offer shows a reader the forms of what they may do about a quarter. Who may in truth is
+// for the services to say; where it is not known who reads, the forms are there.
+func (t *targetsView) offer(q *feedbackv1.Quarter, reader access.Actor, now time.Time) {
+	closes := reader.Handle == "" || reader.Has(access.Manager, access.Operator)
+	t.Close = closes && q.GetAgreed() && q.GetClosed() == nil && !now.Before(t.To)
+	t.Restate = closes && q.GetClosed() != nil
+	t.Recover = len(t.Unplanned) > 0 && (reader.Handle == "" || reader.Has(access.Manager, access.Marketing, access.Sales))
+}
+
+// closeQuarter states what became of a quarter's targets.
+func (c *console) closeQuarter(w http.ResponseWriter, r *http.Request, v *visit) error {
+	_, err := v.feedback.CloseQuarter(r.Context(), &feedbackv1.CloseQuarterRequest{Quarter: r.PathValue("quarter"), IdempotencyKey: r.PostFormValue("key")})
+	return c.stated(w, r, v, err, "The quarter is closed; what is stated stays.")
+}
+
+// restateQuarter counts a closed quarter anew.
+func (c *console) restateQuarter(w http.ResponseWriter, r *http.Request, v *visit) error {
+	_, err := v.feedback.RestateQuarter(r.Context(), &feedbackv1.RestateQuarterRequest{
+		Quarter: r.PathValue("quarter"), Why: strings.TrimSpace(r.PostFormValue("why")), IdempotencyKey: r.PostFormValue("key"),
+	})
+	return c.stated(w, r, v, err, "It is counted anew; both figures stand beside each other.")
+}
+
+// planRecovery says who makes good for a target that was missed.
+func (c *console) planRecovery(w http.ResponseWriter, r *http.Request, v *visit) error {
+	due, err := dayOf(strings.TrimSpace(r.PostFormValue("by")))
+	if err == nil {
+		_, err = v.feedback.PlanRecovery(r.Context(), &feedbackv1.PlanRecoveryRequest{
+			Quarter: r.PathValue("quarter"), TargetId: r.PostFormValue("target"), Member: strings.TrimSpace(r.PostFormValue("owner")),
+			DueAt: due, Plan: strings.TrimSpace(r.PostFormValue("plan")), IdempotencyKey: r.PostFormValue("key"),
+		})
+	}
+	return c.stated(w, r, v, err, "The plan is recorded.")
+}
+
+// stated leads back to the quarter, with what stood against it.
+func (c *console) stated(w http.ResponseWriter, r *http.Request, v *visit, err error, said string) error {
+	quarter := r.PathValue("quarter")
+	if err == nil {
+		c.sessions.say(v.session, said)
+		http.Redirect(w, r, "/targets?quarter="+url.QueryEscape(quarter), http.StatusSeeOther)
+		return nil
+	}
+	if c := status.Code(err); c == codes.Unauthenticated || c == codes.NotFound {
+		return err
+	}
+	code, title, text := explain(err)
+	return c.renderTargets(w, r, v, code, quarter, strings.TrimSpace(title+". "+text))
 }
 
 func (t *targetsView) show(q *feedbackv1.Quarter, now time.Time) {
@@ -144,7 +227,8 @@ func (t *targetsView) next(q *feedbackv1.Quarter, signatures []*feedbackv1.Targe
 	if q.GetAgreed() && q.GetClosed() == nil && !now.Before(t.To) {
 		t.Next = append(t.Next, nextStep{"The quarter is over and not closed.", "baton quarter close " + q.GetQuarter()})
 	}
-	for _, id := range q.GetUnplanned() {
+	t.Unplanned = q.GetUnplanned()
+	for _, id := range t.Unplanned {
 		t.Next = append(t.Next, nextStep{"Target " + id + " was missed and has no owner and no plan; until it has, nobody signs for a later quarter.", "baton quarter recover " + q.GetQuarter() + " " + id + " --owner HANDLE --by DATE --plan TEXT"})
 	}
 }

@@ -2,9 +2,16 @@ package console
 
 import (
 	"context"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
@@ -59,11 +66,56 @@ func quarterOf(name string) *feedbackv1.Quarter {
 func TestTargetsPage(t *testing.T) {
 	s := newStand(t)
 	s.signIn(cloToken)
-	s.get("/targets").has(t, 200, "2026-q1: from", "Both departments have signed these targets.", "Targets of 2026-q1, counted up to entry 1234 of the log", "clo ana 120 83 37",
+	s.get("/targets").has(t, 200, "2026-q1: from", "Both departments have signed these targets.", "Targets of 2026-q1, counted up to event 1234 of the log", "clo ana 120 83 37",
 		"value of deals won by version 2 clo ana 2000.00 EUR 2500.50 EUR –", "mql 90 81 77 64")
 	s.get("/targets?quarter=2026-q2").has(t, 200, "what only one side has signed is no target", "The signature of sales is missing. baton target sign 2026-q2 --as sales --key sales.key", "Waits for signatures Targets of 2026-q2 <as signed>")
 	s.get("/targets?quarter=2025-q4").has(t, 200, "It was closed on 2026-01-03 09:00:00 UTC", "clo ana 120 83 70 50 75", "2000.00 EUR 2500.50 EUR 1300.00 EUR 700.00 EUR 2010.00 EUR",
 		"Target revenue was missed and has no owner and no plan", "mql: clo, until 2026-03-01 00:00:00 UTC two webinars <more>")
 	s.fixed.empty = true
-	s.get("/targets").has(t, 200, "No quarter has targets yet.", "baton target propose 2026-q4 --file targets.yaml")
+	s.get("/targets").has(t, 200, "No quarter has targets yet.", "baton target propose 2026-q1 --file targets.yaml")
+}
+
+func (f *fixed) CloseQuarter(_ context.Context, ask *feedbackv1.CloseQuarterRequest) (*feedbackv1.Quarter, error) {
+	f.hand(ask)
+	return &feedbackv1.Quarter{}, nil
+}
+
+func (f *fixed) RestateQuarter(_ context.Context, ask *feedbackv1.RestateQuarterRequest) (*feedbackv1.Quarter, error) {
+	f.hand(ask)
+	return &feedbackv1.Quarter{}, nil
+}
+
+func (f *fixed) PlanRecovery(_ context.Context, ask *feedbackv1.PlanRecoveryRequest) (*feedbackv1.Quarter, error) {
+	f.hand(ask)
+	return &feedbackv1.Quarter{}, nil
+}
+
+// Who may is offered to close, to count anew and to plan; others read the command.
+func TestTargetsAreActedOn(t *testing.T) {
+	s := newStand(t)
+	s.signIn(maxToken)
+	s.get("/targets?quarter=2025-q4").has(t, 200, "Count anew", "Record the plan", "baton target propose 2026-q3 --file targets.yaml")
+	if page := s.get("/targets"); strings.Contains(page.text, "/close") {
+		t.Error("a quarter that runs can be closed")
+	}
+	s.post("/targets/2025-q4/restate", url.Values{"why": {" entered late "}, "key": {"k1"}})
+	s.post("/targets/2025-q4/recovery", url.Values{"target": {"revenue"}, "owner": {"clo"}, "by": {"2026-05-01"}, "plan": {"two fairs"}, "key": {"k2"}})
+	s.post("/targets/2026-q1/close", url.Values{"key": {"k3"}})
+	want := []proto.Message{
+		&feedbackv1.RestateQuarterRequest{Quarter: "2025-q4", Why: "entered late", IdempotencyKey: "k1"},
+		&feedbackv1.PlanRecoveryRequest{Quarter: "2025-q4", TargetId: "revenue", Member: "clo", DueAt: timestamppb.New(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)), Plan: "two fairs", IdempotencyKey: "k2"},
+		&feedbackv1.CloseQuarterRequest{Quarter: "2026-q1", IdempotencyKey: "k3"},
+	}
+	if diff := cmp.Diff(want, s.fixed.hands, protocmp.Transform()); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+	s.fixed.refuse = map[string]error{"CloseQuarter": status.Error(codes.FailedPrecondition, "2026-q1 is not over.")}
+	s.post("/targets/2026-q1/close", url.Values{"key": {"k4"}}).has(t, 409, "2026-q1 is not over.", "Targets of 2026-q1")
+	s.post("/targets/2025-q4/recovery", url.Values{"target": {"revenue"}, "by": {"soon"}}).has(t, 400, "A day is written like 2026-03-31.")
+	s.signIn(cloToken)
+	page := s.get("/targets?quarter=2025-q4")
+	page.has(t, 200, "Record the plan")
+	if strings.Contains(page.text, "/restate") {
+		t.Error("marketing is offered to count anew")
+	}
 }

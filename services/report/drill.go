@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -23,8 +24,10 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	if !ok {
 		// As a table shows it: accept rate, mean.
 		read := strings.ReplaceAll(name, " ", "_")
-		if metric, ok = find(r.metrics, read); !ok {
-			metric, ok = find(r.metrics, read+"_seconds")
+		for _, unit := range []string{"", "_seconds", "_days"} {
+			if metric, ok = find(r.metrics, read+unit); ok {
+				break
+			}
 		}
 	}
 	switch {
@@ -39,8 +42,9 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	case key == totalKey:
 		key = ""
 	}
+	out := &feedbackv1.ListReportLeadsResponse{Unit: metric.Unit, OwnerIs: r.ownerIs()}
 	if r.work != nil {
-		return s.workedPage(ctx, r, q, metric.measure, key, size, after)
+		return out, s.workedPage(ctx, r, q, metric.measure, key, size, after, out)
 	}
 	of, where := metric.measure.of, metric.measure.where
 	if metric.measure.by == byCount || metric.measure.by == byShare {
@@ -64,7 +68,7 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 		q.From, q.To = later(q.From, from), earlier(q.To, to)
 	}
 	b := &query{}
-	b.add("SELECT c.lead_id, MIN(c.state), MIN(c.received_at), MIN(c.person), SUM(" + of + ") * 1.0 FROM (")
+	b.add("SELECT c.lead_id, MIN(c.state), MIN(c.received_at), " + fmt.Sprintf(s.dialect.each, "c.person") + ", SUM(" + of + ") * 1.0 FROM (")
 	b.cases(r, q)
 	b.add(") c WHERE (" + where + ") AND c.lead_id > ?")
 	b.args = append(b.args, after)
@@ -74,7 +78,6 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 	}
 	b.add(" GROUP BY c.lead_id ORDER BY c.lead_id LIMIT ?")
 	b.args = append(b.args, size+1)
-	out := &feedbackv1.ListReportLeadsResponse{}
 	list := func(tx *sql.Tx) error {
 		minor := 1.0
 		if metric.Unit == unitMoney {
@@ -86,7 +89,7 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 			if !known {
 				return fault.New(fault.Invalid, "name: %s is in no currency, or in several, which are not added up; limit the report to leads of one", metric.ID)
 			}
-			minor = math.Pow10(digits)
+			minor, out.Currency = math.Pow10(digits), currency
 		}
 		rows, err := tx.QueryContext(ctx, s.dialect.places(b.text.String()), b.args...)
 		if err != nil {
@@ -100,7 +103,7 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 				return err
 			}
 			l.ReceivedAt = timestamppb.New(time.Time(received))
-			l.Owner = strings.TrimPrefix(l.Owner, noneKey)
+			l.Owner = whose(l.Owner)
 			l.Value /= minor
 			out.Leads = append(out.Leads, l)
 		}
@@ -121,6 +124,32 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 		out.NextPageToken = out.Leads[size-1].GetLeadId()
 	}
 	return out, nil
+}
+
+// ownerIs says what the person of a report's cases did; "with" = they have the lead.
+func (r *info) ownerIs() string {
+	kind := r.cases
+	if r.base != "" {
+		kind = r.base
+	}
+	switch kind {
+	case casesRejections:
+		return "rejected by"
+	case casesAcceptances:
+		return "accepted by"
+	case casesFeedback:
+		return "said by"
+	case casesTouches:
+		return "touched by"
+	}
+	return "with"
+}
+
+// whose are those of a lead's cases in their order, each once; nobody is none of them.
+func whose(joined string) string {
+	all := slices.DeleteFunc(strings.Split(joined, ","), func(one string) bool { return one == noneKey })
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), ", ")
 }
 
 func find(metrics []Metric, name string) (Metric, bool) {

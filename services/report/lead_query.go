@@ -268,8 +268,16 @@ func leadOf(s *lead.State, sequence uint64) *leadv1.Lead {
 		RoutingSummary: s.RoutingSummary, Considered: s.Considered, Counts: s.Counts,
 		Sequence: sequence, Historical: s.Historical, NeedsMapping: s.NeedsMapping,
 		Touches: s.Touches, FirstTouchAt: timestamp(s.FirstTouchAt), Offers: s.Offers,
-		Conflict: s.Conflict, Failure: s.Failure, Reason: s.Reason, Nurture: nurtureOf(s),
+		Conflict: s.Conflict, Failure: s.Failure, Reason: reasonOf(s), Nurture: nurtureOf(s),
 	}
+}
+
+// reasonOf is why a lead is where it is: an agreed word, or why the door refused it.
+func reasonOf(s *lead.State) string {
+	if s.State == leadv1.State_STATE_REFUSED {
+		return enumWord(s.Reason, "REFUSAL_REASON_")
+	}
+	return s.Reason
 }
 
 // nurtureOf is where a lead that is with marketing stands; nil = it is not.

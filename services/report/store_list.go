@@ -30,6 +30,18 @@ func pageSize(asked int32) int {
 func (s *Store) list(ctx context.Context, req *leadv1.ListLeadsRequest) (*leadv1.ListLeadsResponse, error) {
 	size := pageSize(req.GetPageSize())
 	where, args := []string{"received_at IS NOT NULL"}, []any{}
+	from := "leads"
+	if req.GetAsOf() != nil {
+		then := nanos(req.GetAsOf().AsTime())
+		from = stoodThen
+		where = append(where, "received_at <= ?")
+		args = append(args, then, then)
+	}
+	if prefix := req.GetIdPrefix(); prefix != "" {
+		// Without wildcards in it, and past the last character that an id can have.
+		where = append(where, "lead_id >= ? AND lead_id < ?")
+		args = append(args, prefix, prefix+"~")
+	}
 	if req.GetPageToken() != "" {
 		received, id, err := readPageToken(req.GetPageToken())
 		if err != nil {
@@ -47,7 +59,7 @@ func (s *Store) list(ctx context.Context, req *leadv1.ListLeadsRequest) (*leadv1
 		args = append(args, m, m)
 	}
 	columns := names(new(leadRow).columns())
-	query := "SELECT " + strings.Join(columns, ", ") + " FROM leads WHERE " + strings.Join(where, " AND ") +
+	query := "SELECT " + strings.Join(columns, ", ") + " FROM " + from + " WHERE " + strings.Join(where, " AND ") +
 		" ORDER BY received_at DESC, lead_id DESC LIMIT ?"
 	found, err := s.rowsOf(ctx, s.read, query, append(args, size+1)...)
 	if err != nil {
@@ -60,9 +72,41 @@ func (s *Store) list(ctx context.Context, req *leadv1.ListLeadsRequest) (*leadv1
 		found = slices.Delete(found, size, len(found))
 	}
 	for _, r := range found {
-		out.Leads = append(out.Leads, r.listed())
+		one := r.listed()
+		if req.GetAsOf() != nil {
+			one = asItStood(one)
+		}
+		out.Leads = append(out.Leads, one)
 	}
 	return out, nil
+}
+
+// stoodThen are the leads with how they stood at an instant in place of how they stand.
+var stoodThen = func() string {
+	var stood []string
+	for _, c := range new(stoodRow).columns() {
+		if c.name != "lead_id" && c.name != "from_at" {
+			stood = append(stood, c.name)
+		}
+	}
+	columns := names(new(leadRow).columns())
+	for i, name := range columns {
+		columns[i] = "l." + name
+		if slices.Contains(stood, name) {
+			columns[i] = "h." + name
+		}
+	}
+	return "(SELECT " + strings.Join(columns, ", ") + " FROM leads l JOIN standings h ON h.lead_id = l.lead_id AND h.from_at =" +
+		" (SELECT MAX(x.from_at) FROM standings x WHERE x.lead_id = l.lead_id AND x.from_at <= ?)) l"
+}()
+
+// asItStood leaves of a lead what is known of an instant that is past; the rest is how it
+// stands now.
+func asItStood(l *leadv1.Lead) *leadv1.Lead {
+	return &leadv1.Lead{
+		LeadId: l.GetLeadId(), State: l.GetState(), Stage: l.GetStage(), Source: l.GetSource(), Signed: l.GetSigned(), ReceivedAt: l.GetReceivedAt(),
+		Historical: l.GetHistorical(), Owner: l.GetOwner(), OfferedTo: l.GetOfferedTo(), Pool: l.GetPool(), BlockedBy: l.GetBlockedBy(), Features: l.GetFeatures(),
+	}
 }
 
 // queries is what rows can be asked of.

@@ -105,6 +105,9 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 		if !ok || !slices.Contains(of.dimensions(), name) || timed(name) {
 			return q, fault.New(fault.Invalid, "where: %q is no condition; write a dimension and its value, such as source=web; dimensions are %s", w, strings.Join(slices.DeleteFunc(of.dimensions(), timed), ", "))
 		}
+		if words := closedWords[name]; words != nil && !slices.Contains(words, value) {
+			return q, fault.New(fault.Invalid, "where: %q is no %s; it can be %s", value, name, strings.Join(words, ", "))
+		}
 		if q.Where == nil {
 			q.Where = map[string][]string{}
 		}
@@ -187,7 +190,7 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 			if err := s.restating(ctx, tx, q, out.Sequence, func() error { return s.measured(ctx, tx, r, q, out) }); err != nil {
 				return err
 			}
-			return s.unmatched(ctx, tx, q, out)
+			return (&measuring{store: s, tx: tx, info: r}).unmatched(ctx, q, out)
 		}
 		tallies := map[string]*tally{}
 		if err = s.definitions(ctx, tx, q, tallies, out); err != nil {

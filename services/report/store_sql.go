@@ -56,6 +56,8 @@ type dialect struct {
 	numbered bool
 	// instant makes a readable instant out of a column of nanoseconds.
 	instant string
+	// each lists the different values of a column, with commas between them.
+	each string
 	// lock keeps a second process from migrating at the same time.
 	lock string
 	// snapshot is the isolation under which one report sees one state.
@@ -65,11 +67,13 @@ type dialect struct {
 var sqlite = dialect{
 	name:    "sqlite",
 	instant: "strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', %s / 1000000000.0, 'unixepoch')",
+	each:    "GROUP_CONCAT(DISTINCT %s)",
 }
 
 var postgres = dialect{
 	name: "postgres", numbered: true,
 	instant:  "to_timestamp(%s / 1000000000.0)",
+	each:     "STRING_AGG(DISTINCT %s, ',')",
 	lock:     "SELECT pg_advisory_xact_lock(7021001)",
 	snapshot: sql.LevelRepeatableRead,
 }

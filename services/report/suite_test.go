@@ -58,6 +58,8 @@ func suite(t *testing.T, open func(testing.TB) *Store) {
 		{"load equals a direct count", loadEqualsACount},
 		{"reasons and disputes equal a direct count", toldEqualsACount},
 		{"phrases, hygiene and clocks equal a direct count", workedEqualsACount},
+		{"a misspelt value is said", misspelt},
+		{"a list names who did it", listsNameWho},
 		{"answers are open, filled, missing and late as laid down", answersAsLaidDown},
 		{"an empty read model has reports", emptyReports},
 		{"lists come in pages", pages},
@@ -460,6 +462,23 @@ func pages(t *testing.T, s *Store) {
 	}
 	if ids, _ := ask(&leadv1.ListLeadsRequest{State: leadv1.State_STATE_ACCEPTED}); !slices.Equal(ids, []string{"l5"}) {
 		t.Errorf("accepted are %v; want l5", ids)
+	}
+	// As of an instant before the last ones happened, nobody had any.
+	for _, ask := range []*leadv1.ListLeadsRequest{{Member: "ana"}, {State: leadv1.State_STATE_ACCEPTED}} {
+		ask.AsOf = timestamppb.New(far.Add(-time.Second))
+		if page, err := s.list(ctx, ask); err != nil || len(page.GetLeads()) != 0 {
+			t.Errorf("before that there are %v, %v; want none", page.GetLeads(), err)
+		}
+		ask.AsOf = timestamppb.New(far)
+		page, err := s.list(ctx, ask)
+		if err != nil || len(page.GetLeads()) == 0 || page.GetLeads()[0].GetLeadId() != "l5" || page.GetLeads()[0].GetOwner() != "ana" {
+			t.Errorf("by then there are %v, %v; want l5 of ana first", page.GetLeads(), err)
+		}
+	}
+	for prefix, want := range map[string]int{"": 8, "l": 8, "l5": 1, "l7": 0, "m": 0} {
+		if ids, _ := ask(&leadv1.ListLeadsRequest{IdPrefix: prefix}); len(ids) != want {
+			t.Errorf("%q is the beginning of %v; want %d", prefix, ids, want)
+		}
 	}
 	if _, err := s.list(ctx, &leadv1.ListLeadsRequest{PageToken: "rubbish"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a broken page token: %v; want a fault that says so", err)

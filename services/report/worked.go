@@ -324,6 +324,8 @@ func (s *Store) workedLeads(ctx context.Context, tx *sql.Tx, r *info, q Question
 		if l == nil {
 			l = &feedbackv1.CountedLead{LeadId: c.leadID, State: c.state, Owner: strings.TrimPrefix(c.person, noneKey), ReceivedAt: timestamppb.New(c.received)}
 			found[c.leadID] = l
+		} else if c.person != noneKey && !slices.Contains(strings.Split(l.GetOwner(), ", "), c.person) {
+			l.Owner = strings.TrimPrefix(l.GetOwner()+", "+c.person, ", ")
 		}
 		if of.by == byCount || of.by == byShare {
 			l.Value++
@@ -342,20 +344,19 @@ func (s *Store) workedLeads(ctx context.Context, tx *sql.Tx, r *info, q Question
 	return out, nil
 }
 
-// workedPage is a page of the leads of which one figure is made.
-func (s *Store) workedPage(ctx context.Context, r *info, q Question, of measure, key string, size int, after string) (*feedbackv1.ListReportLeadsResponse, error) {
-	out := &feedbackv1.ListReportLeadsResponse{}
+// workedPage fills in a page of the leads of which one figure is made.
+func (s *Store) workedPage(ctx context.Context, r *info, q Question, of measure, key string, size int, after string, out *feedbackv1.ListReportLeadsResponse) error {
 	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
 		out.Leads, err = s.workedLeads(ctx, tx, r, q, of, key)
 		return err
 	})
 	if err != nil {
-		return nil, s.fault("read", err)
+		return s.fault("read", err)
 	}
 	out.Leads = slices.DeleteFunc(out.Leads, func(l *feedbackv1.CountedLead) bool { return l.GetLeadId() <= after })
 	if len(out.Leads) > size {
 		out.Leads = out.Leads[:size]
 		out.NextPageToken = out.Leads[size-1].GetLeadId()
 	}
-	return out, nil
+	return nil
 }

@@ -1519,6 +1519,13 @@ type ListReportLeadsResponse struct {
 	Leads []*CountedLead `protobuf:"bytes,1,rep,name=leads,proto3" json:"leads,omitempty"`
 	// Where to go on; empty = that is all.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Unit of the figure, as in its column.
+	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
+	// ISO 4217 currency of the values where they are money.
+	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	// What the owner of a lead is here: "with", who has it; or what they did of which the case
+	// is made: "rejected by", "accepted by", "said by", "touched by".
+	OwnerIs       string `protobuf:"bytes,5,opt,name=owner_is,json=ownerIs,proto3" json:"owner_is,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1567,6 +1574,27 @@ func (x *ListReportLeadsResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *ListReportLeadsResponse) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ListReportLeadsResponse) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *ListReportLeadsResponse) GetOwnerIs() string {
+	if x != nil {
+		return x.OwnerIs
+	}
+	return ""
+}
+
 // CountedLead is a lead that a figure counted.
 type CountedLead struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1576,7 +1604,8 @@ type CountedLead struct {
 	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	// When it was received.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	// Who has it; empty = nobody.
+	// Who has it, or who did what was counted (see owner_is), several with commas between
+	// them; empty = nobody.
 	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
 	// What it adds to the figure, in the column's unit: 1 where leads are counted.
 	Value         float64 `protobuf:"fixed64,5,opt,name=value,proto3" json:"value,omitempty"`
@@ -2219,10 +2248,13 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\tpage_size\x18\x05 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x06 \x01(\tR\tpageToken\"w\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\"\xc2\x01\n" +
 	"\x17ListReportLeadsResponse\x124\n" +
 	"\x05leads\x18\x01 \x03(\v2\x1e.baton.feedback.v1.CountedLeadR\x05leads\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x12\n" +
+	"\x04unit\x18\x03 \x01(\tR\x04unit\x12\x1a\n" +
+	"\bcurrency\x18\x04 \x01(\tR\bcurrency\x12\x19\n" +
+	"\bowner_is\x18\x05 \x01(\tR\aownerIs\"\xa5\x01\n" +
 	"\vCountedLead\x12\x17\n" +
 	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12;\n" +

@@ -1001,7 +1001,12 @@ type ListLeadsRequest struct {
 	// Only this state; unspecified = all.
 	State State `protobuf:"varint,3,opt,name=state,proto3,enum=baton.lead.v1.State" json:"state,omitempty"`
 	// Only leads offered to, or owned by, this person.
-	Member        string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// As they stood at that instant, as far as is known by now: leads received by then, with
+	// what has an instant of its own. Absent = now.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// Only leads whose id begins so; empty = all.
+	IdPrefix      string `protobuf:"bytes,6,opt,name=id_prefix,json=idPrefix,proto3" json:"id_prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1060,6 +1065,20 @@ func (x *ListLeadsRequest) GetState() State {
 func (x *ListLeadsRequest) GetMember() string {
 	if x != nil {
 		return x.Member
+	}
+	return ""
+}
+
+func (x *ListLeadsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListLeadsRequest) GetIdPrefix() string {
+	if x != nil {
+		return x.IdPrefix
 	}
 	return ""
 }
@@ -1414,14 +1433,16 @@ const file_baton_lead_v1_lead_service_proto_rawDesc = "" +
 	"\x05basis\x18\f \x01(\x04R\x05basis\x12\x1a\n" +
 	"\bsentence\x18\r \x01(\tR\bsentence\x12\x12\n" +
 	"\x04json\x18\x0e \x01(\tR\x04json\x12\x19\n" +
-	"\btrace_id\x18\x0f \x01(\tR\atraceId\"\x9e\x01\n" +
+	"\btrace_id\x18\x0f \x01(\tR\atraceId\"\x86\x02\n" +
 	"\x10ListLeadsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12*\n" +
 	"\x05state\x18\x03 \x01(\x0e2\x14.baton.lead.v1.StateR\x05state\x12\x16\n" +
-	"\x06member\x18\x04 \x01(\tR\x06member\"f\n" +
+	"\x06member\x18\x04 \x01(\tR\x06member\x12/\n" +
+	"\x05as_of\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x125\n" +
+	"\tid_prefix\x18\x06 \x01(\tB\x18\xbaH\x15r\x132\x11^[a-z0-9-]{0,64}$R\bidPrefix\"f\n" +
 	"\x11ListLeadsResponse\x12)\n" +
 	"\x05leads\x18\x01 \x03(\v2\x13.baton.lead.v1.LeadR\x05leads\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"x\n" +
@@ -1530,24 +1551,25 @@ var file_baton_lead_v1_lead_service_proto_depIdxs = []int32{
 	13, // 24: baton.lead.v1.HistoryEntry.occurred_at:type_name -> google.protobuf.Timestamp
 	13, // 25: baton.lead.v1.HistoryEntry.recorded_at:type_name -> google.protobuf.Timestamp
 	0,  // 26: baton.lead.v1.ListLeadsRequest.state:type_name -> baton.lead.v1.State
-	2,  // 27: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
-	2,  // 28: baton.lead.v1.ListNurturingResponse.leads:type_name -> baton.lead.v1.Lead
-	13, // 29: baton.lead.v1.ListNurturingResponse.now:type_name -> google.protobuf.Timestamp
-	1,  // 30: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
-	5,  // 31: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
-	8,  // 32: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
-	10, // 33: baton.lead.v1.LeadService.ListNurturing:input_type -> baton.lead.v1.ListNurturingRequest
-	12, // 34: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
-	2,  // 35: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
-	6,  // 36: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
-	9,  // 37: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
-	11, // 38: baton.lead.v1.LeadService.ListNurturing:output_type -> baton.lead.v1.ListNurturingResponse
-	7,  // 39: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
-	35, // [35:40] is the sub-list for method output_type
-	30, // [30:35] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	13, // 27: baton.lead.v1.ListLeadsRequest.as_of:type_name -> google.protobuf.Timestamp
+	2,  // 28: baton.lead.v1.ListLeadsResponse.leads:type_name -> baton.lead.v1.Lead
+	2,  // 29: baton.lead.v1.ListNurturingResponse.leads:type_name -> baton.lead.v1.Lead
+	13, // 30: baton.lead.v1.ListNurturingResponse.now:type_name -> google.protobuf.Timestamp
+	1,  // 31: baton.lead.v1.LeadService.GetLead:input_type -> baton.lead.v1.GetLeadRequest
+	5,  // 32: baton.lead.v1.LeadService.GetHistory:input_type -> baton.lead.v1.GetHistoryRequest
+	8,  // 33: baton.lead.v1.LeadService.ListLeads:input_type -> baton.lead.v1.ListLeadsRequest
+	10, // 34: baton.lead.v1.LeadService.ListNurturing:input_type -> baton.lead.v1.ListNurturingRequest
+	12, // 35: baton.lead.v1.LeadService.WatchEvents:input_type -> baton.lead.v1.WatchEventsRequest
+	2,  // 36: baton.lead.v1.LeadService.GetLead:output_type -> baton.lead.v1.Lead
+	6,  // 37: baton.lead.v1.LeadService.GetHistory:output_type -> baton.lead.v1.GetHistoryResponse
+	9,  // 38: baton.lead.v1.LeadService.ListLeads:output_type -> baton.lead.v1.ListLeadsResponse
+	11, // 39: baton.lead.v1.LeadService.ListNurturing:output_type -> baton.lead.v1.ListNurturingResponse
+	7,  // 40: baton.lead.v1.LeadService.WatchEvents:output_type -> baton.lead.v1.HistoryEntry
+	36, // [36:41] is the sub-list for method output_type
+	31, // [31:36] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_lead_service_proto_init() }
