@@ -533,7 +533,8 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	reports := report.NewReports(store, events{a.log}, a, a.log.Clock())
 	reports.Baseline, reports.Year, reports.Logger = a.baseline, a.year, a.logger
 	reports.InForce, reports.Away = a.inForce, a.absences
-	reports.Under = a.under
+	reports.Under, reports.Current, reports.History = a.under, a.persons.Current, a.log.History
+	outcomes.Shows(&feedback.Evidence{Log: a.log, Answers: report.Answers, Read: reports.Evidence})
 	a.undo("reports", func(context.Context) error { return reports.Close() })
 	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := report.NewLeads(store, a.log, a.open)

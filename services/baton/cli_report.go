@@ -62,6 +62,9 @@ func reportCommand() *cobra.Command {
   sla        whether the agreed times are kept: runs of each clock that were met or
              breached, what was said and done, time on the clock; by clock unless --by
              says otherwise (also department, holder)
+  padding    whether the number of MQL says more than there is: persons counted twice,
+             leads that fail the definition, that were dated back, that all came at the
+             end of a quarter, or have just enough points
 
 Those from quality on are split as their line says where --by does not say otherwise
 (docs/reports.md). A rate of fewer than 30 cases is marked with *.
@@ -102,7 +105,7 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 			return writeReport(c.cmd.OutOrStdout(), r, c.format)
 		}, formatTable, formatJSON, formatCSV)(cmd, args)
 	}
-	c.AddCommand(reportMetrics(), reportLeads())
+	c.AddCommand(reportMetrics(), reportLeads(), reportEvidence())
 	return c
 }
 

@@ -217,6 +217,9 @@ type info struct {
 	benchmarks []*feedbackv1.Benchmark
 	// remarks says in plain words what stands out; nil = nothing is said.
 	remarks func(total figures) []string
+	// closed says that the leads behind its figures are named to who answers for them
+	// alone, by OpenEvidence.
+	closed bool
 }
 
 // figures are the figures of a row by their names; what is unknown is missing.
@@ -230,7 +233,7 @@ var reports = []*info{
 	{name: reportSecondChance, text: "Leads that one person declined and another took.", metrics: secondChanceMetrics()},
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
 	qualityReport(), scoreboardReport(), conversionReport(), cycleReport(), valueReport(), leakReport(), purposeReport(), segmentsReport(),
-	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(),
+	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(), paddingReport(),
 }
 
 // dimensions are what the report can be split by.
@@ -385,7 +388,7 @@ func columnsOf(ms []Metric) []*feedbackv1.Column {
 	out := make([]*feedbackv1.Column, 0, len(ms))
 	for _, m := range ms {
 		out = append(out, &feedbackv1.Column{
-			Id: m.ID, Name: m.Name, Unit: m.Unit, Formula: m.Formula, Population: m.Population, Owner: m.Owner, Sql: m.SQL(), Listed: m.measure.listed(),
+			Id: m.ID, Name: m.Name, Unit: m.Unit, Formula: m.Formula, Population: m.Population, Owner: m.Owner, Sql: m.SQL(), Listed: m.measure.listed() && !infoOf(m.Report).closed,
 		})
 	}
 	return out

@@ -52,6 +52,10 @@ type Question struct {
 	// nil = none was ever in force, and nobody was ever away.
 	InForce agreement.Standing
 	Away    agreement.Away
+	// Counted answers how leads came to be MQL, by the log up to a sequence; Current under
+	// which id a person is found now. nil = nobody can say.
+	Counted func(ctx context.Context, q Question, sequence uint64) (map[string]*mql, error)
+	Current func(personID string) string
 }
 
 const (
