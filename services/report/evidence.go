@@ -118,8 +118,12 @@ func (r *Reports) restsOn(ctx context.Context, m *mql, with []string, all map[st
 		}
 		for _, e := range events {
 			if wanted(e) {
+				text := Sentence(e.Body)
+				if id != m.lead {
+					text = "Lead " + id + ": " + text
+				}
 				out = append(out, &feedbackv1.EvidenceEvent{
-					Sequence: e.Seq, OccurredAt: timestamppb.New(e.Occurred), RecordedAt: timestamppb.New(e.Recorded), Actor: e.Actor, Text: Sentence(e.Body),
+					Sequence: e.Seq, OccurredAt: timestamppb.New(e.Occurred), RecordedAt: timestamppb.New(e.Recorded), Actor: e.Actor, Text: text,
 				})
 			}
 		}

@@ -170,6 +170,7 @@ const (
 	unitAnswers    = "answers"
 	unitRuns       = "runs"
 	unitSteps      = "steps"
+	unitAlarms     = "alarms"
 )
 
 // Reports there are.
@@ -220,6 +221,8 @@ type info struct {
 	// closed says that the leads behind its figures are named to who answers for them
 	// alone, by OpenEvidence.
 	closed bool
+	// fixed is what its rows always are by; empty = that may be chosen.
+	fixed string
 }
 
 // figures are the figures of a row by their names; what is unknown is missing.
@@ -234,10 +237,16 @@ var reports = []*info{
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
 	qualityReport(), scoreboardReport(), conversionReport(), cycleReport(), valueReport(), leakReport(), purposeReport(), segmentsReport(),
 	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(), paddingReport(),
+	effectReport(), growthReport(),
 }
 
 // dimensions are what the report can be split by.
-func (r *info) dimensions() []string { return append(Dimensions(), r.own...) }
+func (r *info) dimensions() []string {
+	if r.fixed != "" {
+		return []string{r.fixed}
+	}
+	return append(Dimensions(), r.own...)
+}
 
 // ReportNames lists the reports there are.
 func ReportNames() []string {
