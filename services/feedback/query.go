@@ -34,6 +34,8 @@ type Outcomes struct {
 	settling *Settling
 	// evidence is what named evidence is opened by; nil = none is here.
 	evidence *Evidence
+	// checking is what checks are listed and closed by; nil = none are kept here.
+	checking *Checking
 	// InForce answers the version of the agreement in force at an instant, or nil; where
 	// it is nil itself, none ever is.
 	InForce func(at time.Time) *agreement.Version
