@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -49,6 +50,9 @@ type Checks struct {
 	seen          map[string][]time.Time
 
 	byMonth map[string]*check
+
+	mu    sync.Mutex
+	nudge func()
 }
 
 // checkedLead is what is kept of a lead.
@@ -85,7 +89,7 @@ const (
 // NewChecks is the fold of nothing, on top of agreements and quarters, which are folded
 // before it.
 func NewChecks(register *agreement.Register, quarters *Quarters) *Checks {
-	return &Checks{Register: register, Quarters: quarters, leads: map[string]*checkedLead{}, seen: map[string][]time.Time{}, byMonth: map[string]*check{}}
+	return &Checks{Register: register, Quarters: quarters, leads: map[string]*checkedLead{}, seen: map[string][]time.Time{}, byMonth: map[string]*check{}, nudge: func() {}}
 }
 
 func (c *Checks) see(what string, at time.Time) { c.seen[what] = append(c.seen[what], at) }
@@ -134,6 +138,7 @@ func (c *Checks) ofLead(l *checkedLead, e *ledger.Event) {
 		if body.GetStage() == leadv1.Stage_STAGE_SQL && !l.reached {
 			l.reached = true
 			c.opportunities = append(c.opportunities, e.Occurred)
+			c.begun()
 		}
 	case *leadv1.OutcomeRecorded:
 		if body.GetKind() != leadv1.OutcomeKind_OUTCOME_KIND_WON || l.won {
@@ -141,6 +146,7 @@ func (c *Checks) ofLead(l *checkedLead, e *ledger.Event) {
 		}
 		l.won = true
 		c.won = append(c.won, wonDeal{e.Occurred, body.GetValueMinor(), body.GetCurrency()})
+		c.begun()
 		if l.rejected != "" && l.rejected != body.GetMember() {
 			c.see(seenSecond, e.Occurred)
 		}
@@ -309,8 +315,22 @@ func (c *Checks) signs(from, to time.Time) []*feedbackv1.Sign {
 	return out
 }
 
-// Nudge implements what a desk is set up by: only time brings a check about.
-func (*Checks) Nudge(func()) {}
+// Nudge sets what is called when there is something that can fall. It must not wait.
+func (c *Checks) Nudge(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nudge = f
+}
+
+// begun nudges with the first thing that can fall; from then on the clock leads.
+func (c *Checks) begun() {
+	if len(c.opportunities)+len(c.won) != 1 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nudge()
+}
 
 // Watch opens checks when they are due: a ledger.Decider that hears nothing and is led by
 // the clock. A check is the first event on its month's subject, so that of two who open it
