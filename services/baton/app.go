@@ -77,6 +77,7 @@ type App struct {
 	waiting  *feedback.Waiting
 	quarters *feedback.Quarters
 	docket   *feedback.Docket
+	checks   *feedback.Checks
 	given    *feedback.Given
 	touches  *intake.Touches
 	names    *intake.Names
@@ -96,6 +97,8 @@ type App struct {
 	outcomeDesk *ledger.Desk
 	// disputeDesk puts disputes that lie before those who are agreed.
 	disputeDesk *ledger.Desk
+	// checkDesk opens checks when figures fall.
+	checkDesk *ledger.Desk
 	// agreeDesk records the ends of exceptions.
 	agreeDesk *ledger.Desk
 	// clockDesk says what clocks come to.
@@ -152,6 +155,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	}
 	a.held = intake.NewHeld(a.sources)
 	a.docket = feedback.NewDocket(a.register)
+	a.checks = feedback.NewChecks(a.register, a.quarters)
 	a.clocks = routing.NewClocks(routing.NewTimes(a.register, a.roster, a.persons.People))
 	if err := a.start(ctx); err != nil {
 		return nil, errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -213,6 +217,7 @@ func (a *App) start(ctx context.Context) error {
 		a.waiting,
 		a.quarters,
 		a.docket,
+		a.checks,
 		a.given,
 		a.touches,
 		a.names,
@@ -529,11 +534,15 @@ func (a *App) startFeedback(ctx context.Context, writable bool) error {
 	if err := a.settleDisputes(outcomes, writable); err != nil {
 		return err
 	}
+	if err := a.watchFigures(outcomes, writable); err != nil {
+		return err
+	}
 	feedbackv1.RegisterFeedbackServiceServer(a.server, outcomes)
 	reports := report.NewReports(store, events{a.log}, a, a.log.Clock())
 	reports.Baseline, reports.Year, reports.Logger = a.baseline, a.year, a.logger
 	reports.InForce, reports.Away = a.inForce, a.absences
-	reports.Under = a.under
+	reports.Under, reports.Current, reports.History = a.under, a.persons.Current, a.log.History
+	outcomes.Shows(&feedback.Evidence{Log: a.log, Answers: report.Answers, Read: reports.Evidence})
 	a.undo("reports", func(context.Context) error { return reports.Close() })
 	feedbackv1.RegisterReportServiceServer(a.server, reports)
 	leads := report.NewLeads(store, a.log, a.open)
@@ -856,7 +865,7 @@ func (a *App) Settle(ctx context.Context) error {
 		idle = append(idle, a.routeDesk.Idle)
 	}
 	if a.outcomeDesk != nil {
-		idle = append(idle, a.outcomeDesk.Idle, a.disputeDesk.Idle)
+		idle = append(idle, a.outcomeDesk.Idle, a.disputeDesk.Idle, a.checkDesk.Idle)
 	}
 	if a.scorer != nil {
 		idle = append(idle, a.scorer.Idle)

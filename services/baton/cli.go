@@ -118,6 +118,7 @@ func addCommands(root *cobra.Command) {
 		noticeCommands(),
 		targetCommands(),
 		quarterCommands(),
+		checkCommands(),
 		reportCommand(),
 		exportCommand(),
 		rebuildCommand(),

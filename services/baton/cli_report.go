@@ -63,6 +63,14 @@ func reportCommand() *cobra.Command {
   sla        whether the agreed times are kept: runs of each clock that were met or
              breached, what was said and done, time on the clock; by clock unless --by
              says otherwise (also department, holder)
+  padding    whether the number of MQL says more than there is: persons counted twice,
+             leads that fail the definition, that were dated back, that all came at the
+             end of a quarter, or have just enough points
+  effect     opportunities week by week before and after a campaign's launch, with an
+             alarm where they fall: --campaign NAME, and --launched where that was not
+             with its first lead
+  growth     opportunities and revenue by quarter against the agreed baseline, beside
+             how far both departments kept to what they agreed on
 
 Those from quality on are split as their line says where --by does not say otherwise
 (docs/reports.md). A rate of fewer than 30 cases is marked with *.
@@ -109,7 +117,7 @@ In JSON and CSV what is unknown, such as a rate of nothing, is null or empty.`,
 			return writeReport(c.cmd.OutOrStdout(), r, c.format)
 		}, formatTable, formatJSON, formatCSV)(cmd, args)
 	}
-	c.AddCommand(reportMetrics(), reportLeads())
+	c.AddCommand(reportMetrics(), reportLeads(), reportEvidence())
 	return c
 }
 
@@ -129,11 +137,13 @@ func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetRepor
 	pool := flags.String("pool", "", "only this pool, in the reports fairness and second-chance (default all)")
 	horizon := flags.Int32("horizon-days", 0, "days within which an answer counts (default 30)")
 	earlier := flags.Bool("earlier", false, "count leads from before the agreed baseline as well")
+	campaign := flags.String("campaign", "", "campaign whose effect is asked for (report effect)")
+	flags.String("launched", "", "when it was launched (default when its first lead was received)")
 	historical := flags.Bool("historical", false, "count imported history as well")
 	return func(report string) (req *feedbackv1.GetReportRequest, err error) {
 		req = &feedbackv1.GetReportRequest{
 			Report: report, By: by.String(), Definition: *definition, HorizonDays: *horizon, Historical: *historical, Earlier: *earlier, Pool: *pool,
-			Frame: *frame, Where: *where,
+			Frame: *frame, Where: *where, Campaign: *campaign,
 		}
 		if len(by.said) > 1 || strings.Contains(req.GetBy(), ",") {
 			return nil, misused(cmd, "--by splits by one thing; choose the other with --where, as in --by quarter --where campaign=spring")
@@ -145,6 +155,9 @@ func questionFlags(cmd *cobra.Command) func(report string) (*feedbackv1.GetRepor
 			return nil, err
 		}
 		if req.AsOf, err = instantFlag(cmd, "as-of"); err != nil {
+			return nil, err
+		}
+		if req.Launched, err = instantFlag(cmd, "launched"); err != nil {
 			return nil, err
 		}
 		req.KnownAt, err = instantFlag(cmd, "known-at")

@@ -34,7 +34,7 @@ func reportTitle(name string) string {
 // splits are what reports are split by where nobody chooses.
 var splits = map[string]string{
 	definitions: "version", "quality": "source", "scoreboard": "source", "conversion": "definition", "leak": "pool", "purpose": "purpose", "segments": "industry",
-	"reasons": "reason", "phrases": "phrase", "hygiene": "person", "sla": "clock",
+	"reasons": "reason", "phrases": "phrase", "hygiene": "person", "sla": "clock", "padding": "source", "growth": "quarter", "effect": "week",
 }
 
 // personReports are by person and not split further.
@@ -155,6 +155,9 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	var all []link
 	for _, one := range catalogue.GetReports() {
+		if one.GetReport() == "effect" && name != "effect" {
+			continue // it is of one campaign, which its address names
+		}
 		all = append(all, link{Label: reportTitle(one.GetReport()), To: "/reports/" + one.GetReport(), Current: one.GetReport() == name, About: one.GetText()})
 	}
 	at := slices.IndexFunc(all, func(l link) bool { return l.Current })
@@ -304,7 +307,7 @@ func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
 }
 
 func reportRequest(name string, q url.Values) (*feedbackv1.GetReportRequest, error) {
-	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes", Earlier: q.Get("earlier") == "yes", Pool: q.Get("pool")}
+	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes", Earlier: q.Get("earlier") == "yes", Pool: q.Get("pool"), Campaign: q.Get("campaign")}
 	var err error
 	if ask.From, err = dayOf(q.Get("from")); err != nil {
 		return nil, err

@@ -32,6 +32,10 @@ type Outcomes struct {
 	targets *Targets
 	// settling is what disputes need; nil = none are settled here.
 	settling *Settling
+	// evidence is what named evidence is opened by; nil = none is here.
+	evidence *Evidence
+	// checking is what checks are listed and closed by; nil = none are kept here.
+	checking *Checking
 	// InForce answers the version of the agreement in force at an instant, or nil; where
 	// it is nil itself, none ever is.
 	InForce func(at time.Time) *agreement.Version

@@ -35,6 +35,8 @@ func (s *Store) counted(ctx context.Context, q Question, name, key string, size 
 		return nil, fault.New(fault.Invalid, "definition: %s is of a re-statement; say under which version of the agreement", metric.ID)
 	case !ok:
 		return nil, fault.New(fault.Invalid, "name: the report %s has no figure %q; it has %s", q.Report, name, strings.Join(namesOf(r.metrics), ", "))
+	case r.closed:
+		return nil, fault.New(fault.Denied, "the leads behind the report %s are named to who answers for the figure alone, and that they read it is written down; baton report evidence %[1]s is for them", q.Report)
 	case r.cases == "":
 		return nil, fault.New(fault.Invalid, "name: the report %s does not list leads; ask %s by person, whose figures open, accepted and won do", q.Report, reportFunnel)
 	case !metric.measure.listed():

@@ -185,6 +185,7 @@ const (
 	unitAnswers    = "answers"
 	unitRuns       = "runs"
 	unitSteps      = "steps"
+	unitAlarms     = "alarms"
 )
 
 // Reports there are.
@@ -232,6 +233,11 @@ type info struct {
 	benchmarks []*feedbackv1.Benchmark
 	// remarks says in plain words what stands out; nil = nothing is said.
 	remarks func(total figures) []string
+	// closed says that the leads behind its figures are named to who answers for them
+	// alone, by OpenEvidence.
+	closed bool
+	// fixed is what its rows always are by; empty = that may be chosen.
+	fixed string
 }
 
 // figures are the figures of a row by their names; what is unknown is missing.
@@ -245,11 +251,17 @@ var reports = []*info{
 	{name: reportSecondChance, text: "Leads that one person declined and another took.", metrics: secondChanceMetrics()},
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
 	qualityReport(), scoreboardReport(), conversionReport(), cycleReport(), valueReport(), leakReport(), purposeReport(), segmentsReport(),
-	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(),
+	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(), paddingReport(),
+	effectReport(), growthReport(),
 }
 
 // dimensions are what the report can be split by.
-func (r *info) dimensions() []string { return append(Dimensions(), r.own...) }
+func (r *info) dimensions() []string {
+	if r.fixed != "" {
+		return []string{r.fixed}
+	}
+	return append(Dimensions(), r.own...)
+}
 
 // ReportNames lists the reports there are.
 func ReportNames() []string {
@@ -400,7 +412,7 @@ func columnsOf(ms []Metric) []*feedbackv1.Column {
 	out := make([]*feedbackv1.Column, 0, len(ms))
 	for _, m := range ms {
 		out = append(out, &feedbackv1.Column{
-			Id: m.ID, Name: m.Name, Unit: m.Unit, Formula: m.Formula, Population: m.Population, Owner: m.Owner, Sql: m.SQL(), Listed: m.measure.listed(),
+			Id: m.ID, Name: m.Name, Unit: m.Unit, Formula: m.Formula, Population: m.Population, Owner: m.Owner, Sql: m.SQL(), Listed: m.measure.listed() && !infoOf(m.Report).closed,
 		})
 	}
 	return out

@@ -15,6 +15,7 @@ import (
 	"github.com/leadbaton/baton/services/internal/access"
 	"github.com/leadbaton/baton/services/internal/clock"
 	"github.com/leadbaton/baton/services/internal/fault"
+	"github.com/leadbaton/baton/services/internal/ledger"
 )
 
 // Reports answers reports from the read model: the ReportService.
@@ -44,6 +45,13 @@ type Reports struct {
 	restating sync.Mutex
 	lastFor   restatedFor
 	last      restated
+	// Current answers under which id a person is found now; nil = their own. History
+	// answers the events of a subject; nil = no evidence is shown here.
+	Current func(personID string) string
+	History func(ctx context.Context, subject string) ([]*ledger.Event, error)
+	// folded is how leads came to be MQL, guarded by restating.
+	foldedFor foldedFor
+	folded    map[string]*mql
 }
 
 // NewReports makes the ReportService.
@@ -103,6 +111,7 @@ func (r *Reports) asked(ctx context.Context, req *feedbackv1.GetReportRequest) (
 	}
 	q.InForce, q.Away = r.InForce, r.Away
 	q.Viewer, q.Restate = viewer(ctx), r.restate
+	q.Counted, q.Current = r.counted, r.Current
 	return q, baseline, nil
 }
 

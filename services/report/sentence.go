@@ -27,7 +27,7 @@ import (
 // Sentence says an event in one plain English sentence. It names members by
 // their handles and holds nothing personal.
 func Sentence(body proto.Message) string {
-	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, noticeSentence, disputeSentence, tellSentence, outcomeSentence, targetSentence, houseSentence} {
+	for _, of := range []func(proto.Message) string{pastSentence, intakeSentence, deliverySentence, qualificationSentence, routingSentence, clockSentence, noticeSentence, disputeSentence, tellSentence, outcomeSentence, targetSentence, evidenceSentence, houseSentence} {
 		if s := of(body); s != "" {
 			return ended(s)
 		}

@@ -52,6 +52,14 @@ type Question struct {
 	// nil = none was ever in force, and nobody was ever away.
 	InForce agreement.Standing
 	Away    agreement.Away
+	// Counted answers how leads came to be MQL, by the log up to a sequence; Current under
+	// which id a person is found now. nil = nobody can say.
+	Counted func(ctx context.Context, q Question, sequence uint64) (map[string]*mql, error)
+	Current func(personID string) string
+	// Campaign is whose effect is asked for, Launched when it began; zero = with its first
+	// lead.
+	Campaign string
+	Launched time.Time
 }
 
 const (
@@ -76,6 +84,9 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 	}
 	if q.By == "" {
 		q.By = of.by
+	}
+	if of.fixed != "" {
+		q.By = "" // it is so split
 	}
 	if byPerson(q.Report) && q.By == "person" {
 		q.By = "" // it is so split
@@ -112,6 +123,9 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 			q.Where = map[string][]string{}
 		}
 		q.Where[name] = append(q.Where[name], value)
+	}
+	if err := q.checkEffect(req); err != nil {
+		return q, err
 	}
 	if req.GetFrom() != nil {
 		q.From = req.GetFrom().AsTime()
@@ -150,7 +164,7 @@ func question(req *feedbackv1.GetReportRequest, now time.Time) (Question, error)
 // startAt begins the report at the agreed baseline, if nothing else is asked for: not
 // another start, nor a time that was over by then.
 func (q *Question) startAt(baseline time.Time) {
-	if baseline.IsZero() || !q.From.IsZero() || !baseline.Before(q.AsOf) || (!q.To.IsZero() && !baseline.Before(q.To)) {
+	if q.Report == reportEffect || baseline.IsZero() || !q.From.IsZero() || !baseline.Before(q.AsOf) || (!q.To.IsZero() && !baseline.Before(q.To)) {
 		return
 	}
 	q.From, q.AtBaseline = baseline, true
@@ -185,6 +199,10 @@ func (s *Store) Report(ctx context.Context, q Question) (*feedbackv1.Report, err
 			return s.secondChance(ctx, tx, q, out)
 		case reportLoad:
 			return s.loads(ctx, tx, q, out)
+		case reportEffect:
+			return s.effect(ctx, tx, q, out)
+		case reportGrowth:
+			return s.growth(ctx, tx, q, out)
 		}
 		if r := infoOf(q.Report).of(q); r.cases != "" {
 			if err := s.restating(ctx, tx, q, out.Sequence, func() error { return s.measured(ctx, tx, r, q, out) }); err != nil {

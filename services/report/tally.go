@@ -24,6 +24,10 @@ type tally struct {
 	turns  turnBooks
 	chance chanceBooks
 	load   loadBooks
+
+	// In the reports on a campaign and on growth, by hand too.
+	effect effectBooks
+	growth growthBooks
 }
 
 func (t *tally) add(o *tally) {

@@ -285,6 +285,9 @@ func (m *measuring) worked(ctx context.Context, q Question, out *feedbackv1.Repo
 		return err
 	}
 	out.Total = m.row(totalKey, total.measured(counts))
+	if m.info.remarks != nil {
+		out.Remarks = m.info.remarks(numbersOf(out.Total))
+	}
 	if timed(q.By) {
 		return m.periods(q, first, last, func(from, to time.Time) error {
 			key := periodName(q, from)

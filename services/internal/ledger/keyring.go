@@ -23,7 +23,7 @@ var writers = map[string][]string{
 	"qualification": {"baton.qualification.v1.", "baton.lead.v1.QualificationHeld", "baton.lead.v1.LeadQualified", "baton.lead.v1.LeadNurtured", "baton.lead.v1.NurtureAdvanced", "baton.lead.v1.CallRecorded", "baton.lead.v1.HandlingFailed"},
 	"routing":       {"baton.routing.v1.", "baton.lead.v1.LeadOffered", "baton.lead.v1.LeadQueued", "baton.lead.v1.OfferAccepted", "baton.lead.v1.OfferRejected", "baton.lead.v1.OfferTimedOut", "baton.lead.v1.OfferReminded", "baton.lead.v1.LeadReassigned", "baton.lead.v1.ClockReminded", "baton.lead.v1.ClockBreached", "baton.lead.v1.ClockEscalated", "baton.lead.v1.ClockRestated", "baton.person.v1.OwnerChanged", "baton.lead.v1.HandlingFailed"},
 	"delivery":      {"baton.delivery.v1.", "baton.lead.v1.NoticeQueued", "baton.lead.v1.NoticeSent", "baton.lead.v1.NoticeFailed", "baton.lead.v1.NoticeOpened", "baton.lead.v1.NoticeRequested", "baton.lead.v1.RecordWritten", "baton.lead.v1.HandlingFailed"},
-	"feedback":      {"baton.feedback.v1.", "baton.lead.v1.OutcomeRecorded", "baton.lead.v1.FeedbackGiven", "baton.lead.v1.DisputeOpened", "baton.lead.v1.DisputeAnswered", "baton.lead.v1.DisputeEscalated", "baton.lead.v1.DisputeDecided", "baton.lead.v1.DisputeLinked", "baton.lead.v1.LeadReassigned", "baton.lead.v1.HandlingFailed"},
+	"feedback":      {"baton.feedback.v1.", "baton.lead.v1.OutcomeRecorded", "baton.lead.v1.FeedbackGiven", "baton.lead.v1.DisputeOpened", "baton.lead.v1.DisputeAnswered", "baton.lead.v1.DisputeEscalated", "baton.lead.v1.DisputeDecided", "baton.lead.v1.DisputeLinked", "baton.lead.v1.RideAlongRequested", "baton.lead.v1.RideAlongHeld", "baton.lead.v1.LeadReassigned", "baton.lead.v1.HandlingFailed"},
 }
 
 func mayWrite(service, typ string) bool {

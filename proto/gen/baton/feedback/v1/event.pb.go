@@ -912,6 +912,396 @@ func (x *RecoveryPlanned) GetPlan() *v1.Sealed {
 	return nil
 }
 
+// EvidenceOpened says that the named evidence behind a finding was read: who did is the
+// event's actor. It is written before anything is answered. It is an event on
+// org.evidence.<report>.
+type EvidenceOpened struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Report.
+	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
+	// Figure of it.
+	Figure string `protobuf:"bytes,2,opt,name=figure,proto3" json:"figure,omitempty"`
+	// Why it was read, in the words of who did.
+	Why string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	// By what they may: "marketing", "sales" (named as accountable for it in the
+	// agreement) or "arbiter".
+	ByRight string `protobuf:"bytes,4,opt,name=by_right,json=byRight,proto3" json:"by_right,omitempty"`
+	// Only the period from here; absent = open.
+	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	// Only the period up to here; absent = open.
+	To            *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvidenceOpened) Reset() {
+	*x = EvidenceOpened{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvidenceOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvidenceOpened) ProtoMessage() {}
+
+func (x *EvidenceOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvidenceOpened.ProtoReflect.Descriptor instead.
+func (*EvidenceOpened) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EvidenceOpened) GetReport() string {
+	if x != nil {
+		return x.Report
+	}
+	return ""
+}
+
+func (x *EvidenceOpened) GetFigure() string {
+	if x != nil {
+		return x.Figure
+	}
+	return ""
+}
+
+func (x *EvidenceOpened) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *EvidenceOpened) GetByRight() string {
+	if x != nil {
+		return x.ByRight
+	}
+	return ""
+}
+
+func (x *EvidenceOpened) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *EvidenceOpened) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+// Sign is one of the signs by which marketing and sales are known to drift apart, as the
+// log shows it for a period.
+type Sign struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number, from 1 to 7.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Its name, as a word.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// "shown", "not-shown", or "not-measured" where the log cannot say.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// What was counted, in words; nobody is named.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sign) Reset() {
+	*x = Sign{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sign) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sign) ProtoMessage() {}
+
+func (x *Sign) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sign.ProtoReflect.Descriptor instead.
+func (*Sign) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Sign) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Sign) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Sign) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Sign) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// AlignmentCheckOpened says that opportunities or revenue of a month fell against the
+// months before, and that both departments have to look at how they work together. It is
+// an event on org.check.<month>; while a check is open there is no other.
+type AlignmentCheckOpened struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Month, such as 2026-11, of the agreed year's zone.
+	Month string `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	// When it began.
+	From *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// When it was over.
+	To *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	// What fell, each in words with its figures.
+	Falls []*Fall `protobuf:"bytes,4,rep,name=falls,proto3" json:"falls,omitempty"`
+	// The seven signs.
+	Signs         []*Sign `protobuf:"bytes,5,rep,name=signs,proto3" json:"signs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlignmentCheckOpened) Reset() {
+	*x = AlignmentCheckOpened{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlignmentCheckOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlignmentCheckOpened) ProtoMessage() {}
+
+func (x *AlignmentCheckOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlignmentCheckOpened.ProtoReflect.Descriptor instead.
+func (*AlignmentCheckOpened) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AlignmentCheckOpened) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *AlignmentCheckOpened) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *AlignmentCheckOpened) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *AlignmentCheckOpened) GetFalls() []*Fall {
+	if x != nil {
+		return x.Falls
+	}
+	return nil
+}
+
+func (x *AlignmentCheckOpened) GetSigns() []*Sign {
+	if x != nil {
+		return x.Signs
+	}
+	return nil
+}
+
+// Fall is a figure of a month that is below the months before.
+type Fall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "opportunities" or "revenue".
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// The month's figure: leads, or minor units of the currency.
+	Month int64 `protobuf:"varint,2,opt,name=month,proto3" json:"month,omitempty"`
+	// The sum of the months before.
+	Before int64 `protobuf:"varint,3,opt,name=before,proto3" json:"before,omitempty"`
+	// How many months these are.
+	Months int32 `protobuf:"varint,4,opt,name=months,proto3" json:"months,omitempty"`
+	// ISO 4217 currency of revenue; empty = it counts leads.
+	Currency      string `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fall) Reset() {
+	*x = Fall{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fall) ProtoMessage() {}
+
+func (x *Fall) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fall.ProtoReflect.Descriptor instead.
+func (*Fall) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Fall) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Fall) GetMonth() int64 {
+	if x != nil {
+		return x.Month
+	}
+	return 0
+}
+
+func (x *Fall) GetBefore() int64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *Fall) GetMonths() int32 {
+	if x != nil {
+		return x.Months
+	}
+	return 0
+}
+
+func (x *Fall) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+// AlignmentCheckClosed says what came of a check.
+type AlignmentCheckClosed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Month of the check.
+	Month string `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	// What both departments found: "agreement" (it is to change), "process" (the way of
+	// working is), "market" (neither: there was less demand) or "nothing".
+	Found         string `protobuf:"bytes,2,opt,name=found,proto3" json:"found,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlignmentCheckClosed) Reset() {
+	*x = AlignmentCheckClosed{}
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlignmentCheckClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlignmentCheckClosed) ProtoMessage() {}
+
+func (x *AlignmentCheckClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_event_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlignmentCheckClosed.ProtoReflect.Descriptor instead.
+func (*AlignmentCheckClosed) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_event_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AlignmentCheckClosed) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *AlignmentCheckClosed) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
 var File_baton_feedback_v1_event_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_event_proto_rawDesc = "" +
@@ -987,7 +1377,35 @@ const file_baton_feedback_v1_event_proto_rawDesc = "" +
 	"\ttarget_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\btargetId\x12!\n" +
 	"\x06member\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x129\n" +
 	"\x06due_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x121\n" +
-	"\x04plan\x18\x05 \x01(\v2\x15.baton.lead.v1.SealedB\x06\xbaH\x03\xc8\x01\x01R\x04plan*\xca\x01\n" +
+	"\x04plan\x18\x05 \x01(\v2\x15.baton.lead.v1.SealedB\x06\xbaH\x03\xc8\x01\x01R\x04plan\"\x8d\x02\n" +
+	"\x0eEvidenceOpened\x12!\n" +
+	"\x06report\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06report\x12!\n" +
+	"\x06figure\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06figure\x12\x1c\n" +
+	"\x03why\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x03why\x12;\n" +
+	"\bby_right\x18\x04 \x01(\tB \xbaH\x1dr\x1bR\tmarketingR\x05salesR\aarbiterR\abyRight\x12.\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\xa0\x01\n" +
+	"\x04Sign\x12!\n" +
+	"\x06number\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\a(\x01R\x06number\x12\x1b\n" +
+	"\x04name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12;\n" +
+	"\x05state\x18\x03 \x01(\tB%\xbaH\"r R\x05shownR\tnot-shownR\fnot-measuredR\x05state\x12\x1b\n" +
+	"\x04text\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04text\"\x9c\x02\n" +
+	"\x14AlignmentCheckOpened\x120\n" +
+	"\x05month\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^[0-9]{4}-[0-9]{2}$R\x05month\x126\n" +
+	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x122\n" +
+	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x02to\x127\n" +
+	"\x05falls\x18\x04 \x03(\v2\x17.baton.feedback.v1.FallB\b\xbaH\x05\x92\x01\x02\b\x01R\x05falls\x12-\n" +
+	"\x05signs\x18\x05 \x03(\v2\x17.baton.feedback.v1.SignR\x05signs\"\xba\x01\n" +
+	"\x04Fall\x121\n" +
+	"\x04what\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\ropportunitiesR\arevenueR\x04what\x12\x14\n" +
+	"\x05month\x18\x02 \x01(\x03R\x05month\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\x03R\x06before\x12\x1f\n" +
+	"\x06months\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02 \x00R\x06months\x120\n" +
+	"\bcurrency\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\bcurrency\"\x8a\x01\n" +
+	"\x14AlignmentCheckClosed\x120\n" +
+	"\x05month\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^[0-9]{4}-[0-9]{2}$R\x05month\x12@\n" +
+	"\x05found\x18\x02 \x01(\tB*\xbaH'r%R\tagreementR\aprocessR\x06marketR\anothingR\x05found*\xca\x01\n" +
 	"\rTargetOutcome\x12\x1e\n" +
 	"\x1aTARGET_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12TARGET_OUTCOME_MQL\x10\x01\x12\x16\n" +
@@ -1010,7 +1428,7 @@ func file_baton_feedback_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_feedback_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_baton_feedback_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_baton_feedback_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_baton_feedback_v1_event_proto_goTypes = []any{
 	(TargetOutcome)(0),            // 0: baton.feedback.v1.TargetOutcome
 	(*OutcomeWaiting)(nil),        // 1: baton.feedback.v1.OutcomeWaiting
@@ -1022,26 +1440,37 @@ var file_baton_feedback_v1_event_proto_goTypes = []any{
 	(*QuarterClosed)(nil),         // 7: baton.feedback.v1.QuarterClosed
 	(*QuarterRestated)(nil),       // 8: baton.feedback.v1.QuarterRestated
 	(*RecoveryPlanned)(nil),       // 9: baton.feedback.v1.RecoveryPlanned
-	(*v1.OutcomeRecorded)(nil),    // 10: baton.lead.v1.OutcomeRecorded
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*v1.Sealed)(nil),             // 12: baton.lead.v1.Sealed
+	(*EvidenceOpened)(nil),        // 10: baton.feedback.v1.EvidenceOpened
+	(*Sign)(nil),                  // 11: baton.feedback.v1.Sign
+	(*AlignmentCheckOpened)(nil),  // 12: baton.feedback.v1.AlignmentCheckOpened
+	(*Fall)(nil),                  // 13: baton.feedback.v1.Fall
+	(*AlignmentCheckClosed)(nil),  // 14: baton.feedback.v1.AlignmentCheckClosed
+	(*v1.OutcomeRecorded)(nil),    // 15: baton.lead.v1.OutcomeRecorded
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*v1.Sealed)(nil),             // 17: baton.lead.v1.Sealed
 }
 var file_baton_feedback_v1_event_proto_depIdxs = []int32{
-	10, // 0: baton.feedback.v1.OutcomeWaiting.outcome:type_name -> baton.lead.v1.OutcomeRecorded
-	11, // 1: baton.feedback.v1.OutcomeWaiting.occurred_at:type_name -> google.protobuf.Timestamp
+	15, // 0: baton.feedback.v1.OutcomeWaiting.outcome:type_name -> baton.lead.v1.OutcomeRecorded
+	16, // 1: baton.feedback.v1.OutcomeWaiting.occurred_at:type_name -> google.protobuf.Timestamp
 	0,  // 2: baton.feedback.v1.Target.outcome:type_name -> baton.feedback.v1.TargetOutcome
 	3,  // 3: baton.feedback.v1.TargetsProposed.targets:type_name -> baton.feedback.v1.Target
-	11, // 4: baton.feedback.v1.TargetsProposed.from:type_name -> google.protobuf.Timestamp
-	11, // 5: baton.feedback.v1.TargetsProposed.to:type_name -> google.protobuf.Timestamp
+	16, // 4: baton.feedback.v1.TargetsProposed.from:type_name -> google.protobuf.Timestamp
+	16, // 5: baton.feedback.v1.TargetsProposed.to:type_name -> google.protobuf.Timestamp
 	6,  // 6: baton.feedback.v1.QuarterClosed.results:type_name -> baton.feedback.v1.TargetResult
 	6,  // 7: baton.feedback.v1.QuarterRestated.results:type_name -> baton.feedback.v1.TargetResult
-	11, // 8: baton.feedback.v1.RecoveryPlanned.due_at:type_name -> google.protobuf.Timestamp
-	12, // 9: baton.feedback.v1.RecoveryPlanned.plan:type_name -> baton.lead.v1.Sealed
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	16, // 8: baton.feedback.v1.RecoveryPlanned.due_at:type_name -> google.protobuf.Timestamp
+	17, // 9: baton.feedback.v1.RecoveryPlanned.plan:type_name -> baton.lead.v1.Sealed
+	16, // 10: baton.feedback.v1.EvidenceOpened.from:type_name -> google.protobuf.Timestamp
+	16, // 11: baton.feedback.v1.EvidenceOpened.to:type_name -> google.protobuf.Timestamp
+	16, // 12: baton.feedback.v1.AlignmentCheckOpened.from:type_name -> google.protobuf.Timestamp
+	16, // 13: baton.feedback.v1.AlignmentCheckOpened.to:type_name -> google.protobuf.Timestamp
+	13, // 14: baton.feedback.v1.AlignmentCheckOpened.falls:type_name -> baton.feedback.v1.Fall
+	11, // 15: baton.feedback.v1.AlignmentCheckOpened.signs:type_name -> baton.feedback.v1.Sign
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_event_proto_init() }
@@ -1055,7 +1484,7 @@ func file_baton_feedback_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_event_proto_rawDesc), len(file_baton_feedback_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3562,11 +3562,916 @@ func (x *PlanRecoveryRequest) GetPlan() string {
 	return ""
 }
 
+// OpenEvidenceRequest asks what a finding of a report rests on.
+type OpenEvidenceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The question, as for the report.
+	Question *GetReportRequest `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
+	// Figure of the report.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it is read.
+	Why string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
+	// At most so many leads; 0 = 50, most 200.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Where to go on.
+	PageToken string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Names this reading: the same again is written down once.
+	IdempotencyKey string `protobuf:"bytes,6,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *OpenEvidenceRequest) Reset() {
+	*x = OpenEvidenceRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenEvidenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenEvidenceRequest) ProtoMessage() {}
+
+func (x *OpenEvidenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenEvidenceRequest.ProtoReflect.Descriptor instead.
+func (*OpenEvidenceRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *OpenEvidenceRequest) GetQuestion() *GetReportRequest {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *OpenEvidenceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OpenEvidenceRequest) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *OpenEvidenceRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *OpenEvidenceRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *OpenEvidenceRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// Evidence is leads and what happened to them.
+type Evidence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Leads.
+	Leads []*EvidenceLead `protobuf:"bytes,1,rep,name=leads,proto3" json:"leads,omitempty"`
+	// Where to go on; empty = that is all.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Sequence of LEDGER at which the reading was written down.
+	Sequence      uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Evidence) Reset() {
+	*x = Evidence{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evidence) ProtoMessage() {}
+
+func (x *Evidence) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Evidence) GetLeads() []*EvidenceLead {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *Evidence) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *Evidence) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+// EvidenceLead is a lead of a finding.
+type EvidenceLead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Findings on it, as words.
+	Findings []string `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
+	// Person whose lead it is, as an id; empty = nobody is known.
+	PersonId string `protobuf:"bytes,3,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
+	// Source that sent it.
+	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	// When it came to the stage that was counted, and when that was recorded.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// The same.
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// Events that it rests on, in order.
+	Events        []*EvidenceEvent `protobuf:"bytes,7,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvidenceLead) Reset() {
+	*x = EvidenceLead{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvidenceLead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvidenceLead) ProtoMessage() {}
+
+func (x *EvidenceLead) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvidenceLead.ProtoReflect.Descriptor instead.
+func (*EvidenceLead) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *EvidenceLead) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *EvidenceLead) GetFindings() []string {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *EvidenceLead) GetPersonId() string {
+	if x != nil {
+		return x.PersonId
+	}
+	return ""
+}
+
+func (x *EvidenceLead) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *EvidenceLead) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *EvidenceLead) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+func (x *EvidenceLead) GetEvents() []*EvidenceEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// EvidenceEvent is one event of the log.
+type EvidenceEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence of LEDGER.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// When it happened.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// When it became known.
+	RecordedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=recorded_at,json=recordedAt,proto3" json:"recorded_at,omitempty"`
+	// Who brought it about; empty = the system.
+	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// The event in plain words.
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvidenceEvent) Reset() {
+	*x = EvidenceEvent{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvidenceEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvidenceEvent) ProtoMessage() {}
+
+func (x *EvidenceEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvidenceEvent.ProtoReflect.Descriptor instead.
+func (*EvidenceEvent) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *EvidenceEvent) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *EvidenceEvent) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
+func (x *EvidenceEvent) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordedAt
+	}
+	return nil
+}
+
+func (x *EvidenceEvent) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *EvidenceEvent) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ListChecksRequest asks for the checks.
+type ListChecksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChecksRequest) Reset() {
+	*x = ListChecksRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChecksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChecksRequest) ProtoMessage() {}
+
+func (x *ListChecksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChecksRequest.ProtoReflect.Descriptor instead.
+func (*ListChecksRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{50}
+}
+
+// ListChecksResponse is checks.
+type ListChecksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The latest first.
+	Checks        []*Check `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChecksResponse) Reset() {
+	*x = ListChecksResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChecksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChecksResponse) ProtoMessage() {}
+
+func (x *ListChecksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChecksResponse.ProtoReflect.Descriptor instead.
+func (*ListChecksResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *ListChecksResponse) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+// Check is a check of how both departments work together.
+type Check struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What opened it.
+	Opened *AlignmentCheckOpened `protobuf:"bytes,1,opt,name=opened,proto3" json:"opened,omitempty"`
+	// When it was opened.
+	OpenedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=opened_at,json=openedAt,proto3" json:"opened_at,omitempty"`
+	// Whether it is open.
+	Open bool `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
+	// What came of it; empty while it is open.
+	Found string `protobuf:"bytes,4,opt,name=found,proto3" json:"found,omitempty"`
+	// When it was closed.
+	ClosedAt      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Check) Reset() {
+	*x = Check{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Check) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Check) ProtoMessage() {}
+
+func (x *Check) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Check.ProtoReflect.Descriptor instead.
+func (*Check) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Check) GetOpened() *AlignmentCheckOpened {
+	if x != nil {
+		return x.Opened
+	}
+	return nil
+}
+
+func (x *Check) GetOpenedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpenedAt
+	}
+	return nil
+}
+
+func (x *Check) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *Check) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
+func (x *Check) GetClosedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ClosedAt
+	}
+	return nil
+}
+
+// CloseCheckRequest says what came of a check.
+type CloseCheckRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Month of the check.
+	Month string `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	// "agreement", "process", "market" or "nothing".
+	Found string `protobuf:"bytes,2,opt,name=found,proto3" json:"found,omitempty"`
+	// Names this call: a repeat changes nothing.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *CloseCheckRequest) Reset() {
+	*x = CloseCheckRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseCheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseCheckRequest) ProtoMessage() {}
+
+func (x *CloseCheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseCheckRequest.ProtoReflect.Descriptor instead.
+func (*CloseCheckRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *CloseCheckRequest) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *CloseCheckRequest) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
+func (x *CloseCheckRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// RequestRideRequest asks to listen to a talk with a lead.
+type RequestRideRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// What the caller wants to hear about; kept sealed.
+	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Names this call: a repeat changes nothing.
+	IdempotencyKey string `protobuf:"bytes,3,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RequestRideRequest) Reset() {
+	*x = RequestRideRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestRideRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestRideRequest) ProtoMessage() {}
+
+func (x *RequestRideRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestRideRequest.ProtoReflect.Descriptor instead.
+func (*RequestRideRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *RequestRideRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *RequestRideRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *RequestRideRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// RecordRideRequest says that somebody listened.
+type RecordRideRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Ride.
+	RideId string `protobuf:"bytes,2,opt,name=ride_id,json=rideId,proto3" json:"ride_id,omitempty"`
+	// The note of the talk that both departments read; kept sealed.
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// Names this call: a repeat changes nothing.
+	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RecordRideRequest) Reset() {
+	*x = RecordRideRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordRideRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordRideRequest) ProtoMessage() {}
+
+func (x *RecordRideRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordRideRequest.ProtoReflect.Descriptor instead.
+func (*RecordRideRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *RecordRideRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *RecordRideRequest) GetRideId() string {
+	if x != nil {
+		return x.RideId
+	}
+	return ""
+}
+
+func (x *RecordRideRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *RecordRideRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// Ride is one ride along.
+type Ride struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	// Names it on the lead.
+	RideId string `protobuf:"bytes,2,opt,name=ride_id,json=rideId,proto3" json:"ride_id,omitempty"`
+	// Who asked to listen.
+	Member string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
+	// Who talked with the lead; empty = it was not held yet.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// When it was asked for.
+	RequestedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	// When it was recorded as held; absent = it was not yet.
+	HeldAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=held_at,json=heldAt,proto3" json:"held_at,omitempty"`
+	// What they want to hear about; empty where nothing was said, or it is not for the
+	// caller.
+	Request string `protobuf:"bytes,7,opt,name=request,proto3" json:"request,omitempty"`
+	// The note that is shared; empty where there is none, or it is not for the caller.
+	Note          string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ride) Reset() {
+	*x = Ride{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ride) ProtoMessage() {}
+
+func (x *Ride) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ride.ProtoReflect.Descriptor instead.
+func (*Ride) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *Ride) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+func (x *Ride) GetRideId() string {
+	if x != nil {
+		return x.RideId
+	}
+	return ""
+}
+
+func (x *Ride) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Ride) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Ride) GetRequestedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestedAt
+	}
+	return nil
+}
+
+func (x *Ride) GetHeldAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldAt
+	}
+	return nil
+}
+
+func (x *Ride) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+func (x *Ride) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+// ListRidesRequest asks for the rides along on a lead.
+type ListRidesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lead.
+	LeadId        string `protobuf:"bytes,1,opt,name=lead_id,json=leadId,proto3" json:"lead_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRidesRequest) Reset() {
+	*x = ListRidesRequest{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRidesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRidesRequest) ProtoMessage() {}
+
+func (x *ListRidesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRidesRequest.ProtoReflect.Descriptor instead.
+func (*ListRidesRequest) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *ListRidesRequest) GetLeadId() string {
+	if x != nil {
+		return x.LeadId
+	}
+	return ""
+}
+
+// ListRidesResponse is rides.
+type ListRidesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order in which they were asked for.
+	Rides         []*Ride `protobuf:"bytes,1,rep,name=rides,proto3" json:"rides,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRidesResponse) Reset() {
+	*x = ListRidesResponse{}
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRidesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRidesResponse) ProtoMessage() {}
+
+func (x *ListRidesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_feedback_v1_feedback_service_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRidesResponse.ProtoReflect.Descriptor instead.
+func (*ListRidesResponse) Descriptor() ([]byte, []int) {
+	return file_baton_feedback_v1_feedback_service_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ListRidesResponse) GetRides() []*Ride {
+	if x != nil {
+		return x.Rides
+	}
+	return nil
+}
+
 var File_baton_feedback_v1_feedback_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\n" +
-	"(baton/feedback/v1/feedback_service.proto\x12\x11baton.feedback.v1\x1a\x1dbaton/feedback/v1/event.proto\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x05\n" +
+	"(baton/feedback/v1/feedback_service.proto\x12\x11baton.feedback.v1\x1a\x1dbaton/feedback/v1/event.proto\x1a&baton/feedback/v1/report_service.proto\x1a\x19baton/lead/v1/event.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x05\n" +
 	"\x14RecordOutcomeRequest\x12\"\n" +
 	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x123\n" +
 	"\x0fidempotency_key\x18\x02 \x01(\tB\n" +
@@ -3864,7 +4769,77 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\ttarget_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\btargetId\x12!\n" +
 	"\x06member\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x129\n" +
 	"\x06due_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x05dueAt\x12\x1f\n" +
-	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan2\xf3\x15\n" +
+	"\x04plan\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x9c\x01R\x04plan\"\x96\x02\n" +
+	"\x13OpenEvidenceRequest\x12G\n" +
+	"\bquestion\x18\x01 \x01(\v2#.baton.feedback.v1.GetReportRequestB\x06\xbaH\x03\xc8\x01\x01R\bquestion\x12\x1d\n" +
+	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04name\x12\x1c\n" +
+	"\x03why\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x03why\x12'\n" +
+	"\tpage_size\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc8\x01(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\x121\n" +
+	"\x0fidempotency_key\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\x85\x01\n" +
+	"\bEvidence\x125\n" +
+	"\x05leads\x18\x01 \x03(\v2\x1f.baton.feedback.v1.EvidenceLeadR\x05leads\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\"\xac\x02\n" +
+	"\fEvidenceLead\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x1a\n" +
+	"\bfindings\x18\x02 \x03(\tR\bfindings\x12\x1b\n" +
+	"\tperson_id\x18\x03 \x01(\tR\bpersonId\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\x12;\n" +
+	"\voccurred_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12;\n" +
+	"\vrecorded_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt\x128\n" +
+	"\x06events\x18\a \x03(\v2 .baton.feedback.v1.EvidenceEventR\x06events\"\xcf\x01\n" +
+	"\rEvidenceEvent\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12;\n" +
+	"\voccurred_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt\x12;\n" +
+	"\vrecorded_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt\x12\x14\n" +
+	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"\x13\n" +
+	"\x11ListChecksRequest\"F\n" +
+	"\x12ListChecksResponse\x120\n" +
+	"\x06checks\x18\x01 \x03(\v2\x18.baton.feedback.v1.CheckR\x06checks\"\xe4\x01\n" +
+	"\x05Check\x12?\n" +
+	"\x06opened\x18\x01 \x01(\v2'.baton.feedback.v1.AlignmentCheckOpenedR\x06opened\x127\n" +
+	"\topened_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bopenedAt\x12\x12\n" +
+	"\x04open\x18\x03 \x01(\bR\x04open\x12\x14\n" +
+	"\x05found\x18\x04 \x01(\tR\x05found\x127\n" +
+	"\tclosed_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bclosedAt\"\xba\x01\n" +
+	"\x11CloseCheckRequest\x120\n" +
+	"\x05month\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^[0-9]{4}-[0-9]{2}$R\x05month\x12@\n" +
+	"\x05found\x18\x02 \x01(\tB*\xbaH'r%R\tagreementR\aprocessR\x06marketR\anothingR\x05found\x121\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x0eidempotencyKey\"\x8b\x01\n" +
+	"\x12RequestRideRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12\x1c\n" +
+	"\x04note\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04note\x123\n" +
+	"\x0fidempotency_key\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\"\xb0\x01\n" +
+	"\x11RecordRideRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\x12\"\n" +
+	"\aride_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06rideId\x12\x1e\n" +
+	"\x04note\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xa0\x1fR\x04note\x123\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x0eidempotencyKey\"\x86\x02\n" +
+	"\x04Ride\x12\x17\n" +
+	"\alead_id\x18\x01 \x01(\tR\x06leadId\x12\x17\n" +
+	"\aride_id\x18\x02 \x01(\tR\x06rideId\x12\x16\n" +
+	"\x06member\x18\x03 \x01(\tR\x06member\x12\x12\n" +
+	"\x04host\x18\x04 \x01(\tR\x04host\x12=\n" +
+	"\frequested_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x123\n" +
+	"\aheld_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06heldAt\x12\x18\n" +
+	"\arequest\x18\a \x01(\tR\arequest\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04note\"6\n" +
+	"\x10ListRidesRequest\x12\"\n" +
+	"\alead_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06leadId\"B\n" +
+	"\x11ListRidesResponse\x12-\n" +
+	"\x05rides\x18\x01 \x03(\v2\x17.baton.feedback.v1.RideR\x05rides2\xd3\x1b\n" +
 	"\x0fFeedbackService\x12\x8f\x01\n" +
 	"\rRecordOutcome\x12'.baton.feedback.v1.RecordOutcomeRequest\x1a(.baton.feedback.v1.RecordOutcomeResponse\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/leads/{lead_id}/outcomes\x12\x89\x01\n" +
 	"\x0eImportOutcomes\x12(.baton.feedback.v1.ImportOutcomesRequest\x1a).baton.feedback.v1.ImportOutcomesResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/api/v1/outcomes:import\x12\x81\x01\n" +
@@ -3889,7 +4864,16 @@ const file_baton_feedback_v1_feedback_service_proto_rawDesc = "" +
 	"\x0fGetTargetLedger\x12).baton.feedback.v1.GetTargetLedgerRequest\x1a\x1f.baton.feedback.v1.TargetLedger\")\x82\xd3\xe4\x93\x02#\x12!/api/v1/quarters/{quarter}/ledger\x12\x7f\n" +
 	"\fCloseQuarter\x12&.baton.feedback.v1.CloseQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"+\x82\xd3\xe4\x93\x02%:\x01*\" /api/v1/quarters/{quarter}:close\x12\x85\x01\n" +
 	"\x0eRestateQuarter\x12(.baton.feedback.v1.RestateQuarterRequest\x1a\x1a.baton.feedback.v1.Quarter\"-\x82\xd3\xe4\x93\x02':\x01*\"\"/api/v1/quarters/{quarter}:restate\x12\x82\x01\n" +
-	"\fPlanRecovery\x12&.baton.feedback.v1.PlanRecoveryRequest\x1a\x1a.baton.feedback.v1.Quarter\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/quarters/{quarter}/recoveryBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
+	"\fPlanRecovery\x12&.baton.feedback.v1.PlanRecoveryRequest\x1a\x1a.baton.feedback.v1.Quarter\".\x82\xd3\xe4\x93\x02(:\x01*\"#/api/v1/quarters/{quarter}/recovery\x12u\n" +
+	"\fOpenEvidence\x12&.baton.feedback.v1.OpenEvidenceRequest\x1a\x1b.baton.feedback.v1.Evidence\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/api/v1/evidence:open\x12q\n" +
+	"\n" +
+	"ListChecks\x12$.baton.feedback.v1.ListChecksRequest\x1a%.baton.feedback.v1.ListChecksResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/checks\x12u\n" +
+	"\n" +
+	"CloseCheck\x12$.baton.feedback.v1.CloseCheckRequest\x1a\x18.baton.feedback.v1.Check\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/api/v1/checks/{month}:close\x12w\n" +
+	"\vRequestRide\x12%.baton.feedback.v1.RequestRideRequest\x1a\x17.baton.feedback.v1.Ride\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/api/v1/leads/{lead_id}/rides\x12\x84\x01\n" +
+	"\n" +
+	"RecordRide\x12$.baton.feedback.v1.RecordRideRequest\x1a\x17.baton.feedback.v1.Ride\"7\x82\xd3\xe4\x93\x021:\x01*\",/api/v1/leads/{lead_id}/rides/{ride_id}:held\x12}\n" +
+	"\tListRides\x12#.baton.feedback.v1.ListRidesRequest\x1a$.baton.feedback.v1.ListRidesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/leads/{lead_id}/ridesBCZAgithub.com/leadbaton/baton/proto/gen/baton/feedback/v1;feedbackv1b\x06proto3"
 
 var (
 	file_baton_feedback_v1_feedback_service_proto_rawDescOnce sync.Once
@@ -3903,7 +4887,7 @@ func file_baton_feedback_v1_feedback_service_proto_rawDescGZIP() []byte {
 	return file_baton_feedback_v1_feedback_service_proto_rawDescData
 }
 
-var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_baton_feedback_v1_feedback_service_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
 var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*RecordOutcomeRequest)(nil),        // 0: baton.feedback.v1.RecordOutcomeRequest
 	(*RecordOutcomeResponse)(nil),       // 1: baton.feedback.v1.RecordOutcomeResponse
@@ -3951,136 +4935,177 @@ var file_baton_feedback_v1_feedback_service_proto_goTypes = []any{
 	(*CloseQuarterRequest)(nil),         // 43: baton.feedback.v1.CloseQuarterRequest
 	(*RestateQuarterRequest)(nil),       // 44: baton.feedback.v1.RestateQuarterRequest
 	(*PlanRecoveryRequest)(nil),         // 45: baton.feedback.v1.PlanRecoveryRequest
-	(v1.OutcomeKind)(0),                 // 46: baton.lead.v1.OutcomeKind
-	(*timestamppb.Timestamp)(nil),       // 47: google.protobuf.Timestamp
-	(*v1.FeedbackGiven)(nil),            // 48: baton.lead.v1.FeedbackGiven
-	(v1.DisputeClaim)(0),                // 49: baton.lead.v1.DisputeClaim
-	(v1.DisputeVerdict)(0),              // 50: baton.lead.v1.DisputeVerdict
-	(*v1.DisputeOpened)(nil),            // 51: baton.lead.v1.DisputeOpened
-	(*v1.DisputeAnswered)(nil),          // 52: baton.lead.v1.DisputeAnswered
-	(*v1.DisputeEscalated)(nil),         // 53: baton.lead.v1.DisputeEscalated
-	(*v1.DisputeDecided)(nil),           // 54: baton.lead.v1.DisputeDecided
-	(v1.Stage)(0),                       // 55: baton.lead.v1.Stage
-	(*v1.Explanation)(nil),              // 56: baton.lead.v1.Explanation
-	(*v1.Features)(nil),                 // 57: baton.lead.v1.Features
-	(*Target)(nil),                      // 58: baton.feedback.v1.Target
-	(*TargetsProposed)(nil),             // 59: baton.feedback.v1.TargetsProposed
-	(*TargetsSigned)(nil),               // 60: baton.feedback.v1.TargetsSigned
-	(*TargetResult)(nil),                // 61: baton.feedback.v1.TargetResult
-	(*QuarterClosed)(nil),               // 62: baton.feedback.v1.QuarterClosed
-	(*QuarterRestated)(nil),             // 63: baton.feedback.v1.QuarterRestated
+	(*OpenEvidenceRequest)(nil),         // 46: baton.feedback.v1.OpenEvidenceRequest
+	(*Evidence)(nil),                    // 47: baton.feedback.v1.Evidence
+	(*EvidenceLead)(nil),                // 48: baton.feedback.v1.EvidenceLead
+	(*EvidenceEvent)(nil),               // 49: baton.feedback.v1.EvidenceEvent
+	(*ListChecksRequest)(nil),           // 50: baton.feedback.v1.ListChecksRequest
+	(*ListChecksResponse)(nil),          // 51: baton.feedback.v1.ListChecksResponse
+	(*Check)(nil),                       // 52: baton.feedback.v1.Check
+	(*CloseCheckRequest)(nil),           // 53: baton.feedback.v1.CloseCheckRequest
+	(*RequestRideRequest)(nil),          // 54: baton.feedback.v1.RequestRideRequest
+	(*RecordRideRequest)(nil),           // 55: baton.feedback.v1.RecordRideRequest
+	(*Ride)(nil),                        // 56: baton.feedback.v1.Ride
+	(*ListRidesRequest)(nil),            // 57: baton.feedback.v1.ListRidesRequest
+	(*ListRidesResponse)(nil),           // 58: baton.feedback.v1.ListRidesResponse
+	(v1.OutcomeKind)(0),                 // 59: baton.lead.v1.OutcomeKind
+	(*timestamppb.Timestamp)(nil),       // 60: google.protobuf.Timestamp
+	(*v1.FeedbackGiven)(nil),            // 61: baton.lead.v1.FeedbackGiven
+	(v1.DisputeClaim)(0),                // 62: baton.lead.v1.DisputeClaim
+	(v1.DisputeVerdict)(0),              // 63: baton.lead.v1.DisputeVerdict
+	(*v1.DisputeOpened)(nil),            // 64: baton.lead.v1.DisputeOpened
+	(*v1.DisputeAnswered)(nil),          // 65: baton.lead.v1.DisputeAnswered
+	(*v1.DisputeEscalated)(nil),         // 66: baton.lead.v1.DisputeEscalated
+	(*v1.DisputeDecided)(nil),           // 67: baton.lead.v1.DisputeDecided
+	(v1.Stage)(0),                       // 68: baton.lead.v1.Stage
+	(*v1.Explanation)(nil),              // 69: baton.lead.v1.Explanation
+	(*v1.Features)(nil),                 // 70: baton.lead.v1.Features
+	(*Target)(nil),                      // 71: baton.feedback.v1.Target
+	(*TargetsProposed)(nil),             // 72: baton.feedback.v1.TargetsProposed
+	(*TargetsSigned)(nil),               // 73: baton.feedback.v1.TargetsSigned
+	(*TargetResult)(nil),                // 74: baton.feedback.v1.TargetResult
+	(*QuarterClosed)(nil),               // 75: baton.feedback.v1.QuarterClosed
+	(*QuarterRestated)(nil),             // 76: baton.feedback.v1.QuarterRestated
+	(*GetReportRequest)(nil),            // 77: baton.feedback.v1.GetReportRequest
+	(*AlignmentCheckOpened)(nil),        // 78: baton.feedback.v1.AlignmentCheckOpened
 }
 var file_baton_feedback_v1_feedback_service_proto_depIdxs = []int32{
-	46, // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
-	47, // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
-	3,  // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
-	46, // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
-	47, // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
-	5,  // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
-	7,  // 6: baton.feedback.v1.ImportOwnersRequest.rows:type_name -> baton.feedback.v1.OwnerRow
-	47, // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
-	9,  // 8: baton.feedback.v1.ImportOwnersResponse.results:type_name -> baton.feedback.v1.OwnerResult
-	12, // 9: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
-	46, // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
-	47, // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
-	47, // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
-	15, // 13: baton.feedback.v1.FeedbackForm.questions:type_name -> baton.feedback.v1.FeedbackQuestion
-	48, // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
-	47, // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
-	16, // 16: baton.feedback.v1.FeedbackForm.dispositions:type_name -> baton.feedback.v1.FeedbackChoice
-	16, // 17: baton.feedback.v1.FeedbackForm.deal_stages:type_name -> baton.feedback.v1.FeedbackChoice
-	16, // 18: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
-	48, // 19: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
-	47, // 20: baton.feedback.v1.ListFeedbackRequest.since:type_name -> google.protobuf.Timestamp
-	21, // 21: baton.feedback.v1.ListFeedbackResponse.feedback:type_name -> baton.feedback.v1.LeadFeedback
-	47, // 22: baton.feedback.v1.LeadFeedback.given_at:type_name -> google.protobuf.Timestamp
-	48, // 23: baton.feedback.v1.LeadFeedback.feedback:type_name -> baton.lead.v1.FeedbackGiven
-	49, // 24: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
-	50, // 25: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	29, // 26: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
-	47, // 27: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
-	47, // 28: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
-	51, // 29: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
-	47, // 30: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
-	52, // 31: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
-	53, // 32: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
-	54, // 33: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
-	47, // 34: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
-	30, // 35: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
-	47, // 36: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
-	55, // 37: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
-	56, // 38: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
-	57, // 39: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
-	47, // 40: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
-	31, // 41: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
-	50, // 42: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
-	58, // 43: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
-	37, // 44: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
-	47, // 45: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
-	47, // 46: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
-	59, // 47: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
-	60, // 48: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
-	61, // 49: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
-	62, // 50: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
-	47, // 51: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
-	63, // 52: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
-	42, // 53: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
-	59, // 54: baton.feedback.v1.Quarter.next:type_name -> baton.feedback.v1.TargetsProposed
-	60, // 55: baton.feedback.v1.Quarter.next_signatures:type_name -> baton.feedback.v1.TargetsSigned
-	40, // 56: baton.feedback.v1.TargetLedger.targets:type_name -> baton.feedback.v1.TargetAccount
-	58, // 57: baton.feedback.v1.TargetAccount.target:type_name -> baton.feedback.v1.Target
-	41, // 58: baton.feedback.v1.TargetAccount.rows:type_name -> baton.feedback.v1.TargetRow
-	41, // 59: baton.feedback.v1.TargetAccount.total:type_name -> baton.feedback.v1.TargetRow
-	61, // 60: baton.feedback.v1.TargetRow.result:type_name -> baton.feedback.v1.TargetResult
-	47, // 61: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
-	47, // 62: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
-	0,  // 63: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
-	2,  // 64: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
-	6,  // 65: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
-	10, // 66: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
-	13, // 67: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
-	17, // 68: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
-	19, // 69: baton.feedback.v1.FeedbackService.ListFeedback:input_type -> baton.feedback.v1.ListFeedbackRequest
-	22, // 70: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
-	23, // 71: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
-	24, // 72: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
-	25, // 73: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
-	26, // 74: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
-	28, // 75: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
-	32, // 76: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
-	33, // 77: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
-	34, // 78: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
-	35, // 79: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
-	38, // 80: baton.feedback.v1.FeedbackService.GetTargetLedger:input_type -> baton.feedback.v1.GetTargetLedgerRequest
-	43, // 81: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
-	44, // 82: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
-	45, // 83: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
-	1,  // 84: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
-	4,  // 85: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
-	8,  // 86: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
-	11, // 87: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
-	14, // 88: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
-	18, // 89: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
-	20, // 90: baton.feedback.v1.FeedbackService.ListFeedback:output_type -> baton.feedback.v1.ListFeedbackResponse
-	29, // 91: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
-	29, // 92: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
-	29, // 93: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
-	29, // 94: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
-	27, // 95: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
-	27, // 96: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
-	37, // 97: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
-	37, // 98: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
-	37, // 99: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
-	36, // 100: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
-	39, // 101: baton.feedback.v1.FeedbackService.GetTargetLedger:output_type -> baton.feedback.v1.TargetLedger
-	37, // 102: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
-	37, // 103: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
-	37, // 104: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
-	84, // [84:105] is the sub-list for method output_type
-	63, // [63:84] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	59,  // 0: baton.feedback.v1.RecordOutcomeRequest.kind:type_name -> baton.lead.v1.OutcomeKind
+	60,  // 1: baton.feedback.v1.RecordOutcomeRequest.occurred_at:type_name -> google.protobuf.Timestamp
+	3,   // 2: baton.feedback.v1.ImportOutcomesRequest.rows:type_name -> baton.feedback.v1.OutcomeRow
+	59,  // 3: baton.feedback.v1.OutcomeRow.kind:type_name -> baton.lead.v1.OutcomeKind
+	60,  // 4: baton.feedback.v1.OutcomeRow.occurred_at:type_name -> google.protobuf.Timestamp
+	5,   // 5: baton.feedback.v1.ImportOutcomesResponse.results:type_name -> baton.feedback.v1.OutcomeResult
+	7,   // 6: baton.feedback.v1.ImportOwnersRequest.rows:type_name -> baton.feedback.v1.OwnerRow
+	60,  // 7: baton.feedback.v1.OwnerRow.occurred_at:type_name -> google.protobuf.Timestamp
+	9,   // 8: baton.feedback.v1.ImportOwnersResponse.results:type_name -> baton.feedback.v1.OwnerResult
+	12,  // 9: baton.feedback.v1.ListWaitingOutcomesResponse.outcomes:type_name -> baton.feedback.v1.WaitingOutcome
+	59,  // 10: baton.feedback.v1.WaitingOutcome.kind:type_name -> baton.lead.v1.OutcomeKind
+	60,  // 11: baton.feedback.v1.WaitingOutcome.occurred_at:type_name -> google.protobuf.Timestamp
+	60,  // 12: baton.feedback.v1.WaitingOutcome.since:type_name -> google.protobuf.Timestamp
+	15,  // 13: baton.feedback.v1.FeedbackForm.questions:type_name -> baton.feedback.v1.FeedbackQuestion
+	61,  // 14: baton.feedback.v1.FeedbackForm.given:type_name -> baton.lead.v1.FeedbackGiven
+	60,  // 15: baton.feedback.v1.FeedbackForm.due_at:type_name -> google.protobuf.Timestamp
+	16,  // 16: baton.feedback.v1.FeedbackForm.dispositions:type_name -> baton.feedback.v1.FeedbackChoice
+	16,  // 17: baton.feedback.v1.FeedbackForm.deal_stages:type_name -> baton.feedback.v1.FeedbackChoice
+	16,  // 18: baton.feedback.v1.FeedbackQuestion.choices:type_name -> baton.feedback.v1.FeedbackChoice
+	61,  // 19: baton.feedback.v1.GiveFeedbackRequest.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	60,  // 20: baton.feedback.v1.ListFeedbackRequest.since:type_name -> google.protobuf.Timestamp
+	21,  // 21: baton.feedback.v1.ListFeedbackResponse.feedback:type_name -> baton.feedback.v1.LeadFeedback
+	60,  // 22: baton.feedback.v1.LeadFeedback.given_at:type_name -> google.protobuf.Timestamp
+	61,  // 23: baton.feedback.v1.LeadFeedback.feedback:type_name -> baton.lead.v1.FeedbackGiven
+	62,  // 24: baton.feedback.v1.OpenDisputeRequest.claim:type_name -> baton.lead.v1.DisputeClaim
+	63,  // 25: baton.feedback.v1.DecideDisputeRequest.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	29,  // 26: baton.feedback.v1.ListDisputesResponse.disputes:type_name -> baton.feedback.v1.Dispute
+	60,  // 27: baton.feedback.v1.DrawReviewRequest.from:type_name -> google.protobuf.Timestamp
+	60,  // 28: baton.feedback.v1.DrawReviewRequest.to:type_name -> google.protobuf.Timestamp
+	64,  // 29: baton.feedback.v1.Dispute.opened:type_name -> baton.lead.v1.DisputeOpened
+	60,  // 30: baton.feedback.v1.Dispute.opened_at:type_name -> google.protobuf.Timestamp
+	65,  // 31: baton.feedback.v1.Dispute.answered:type_name -> baton.lead.v1.DisputeAnswered
+	66,  // 32: baton.feedback.v1.Dispute.escalated:type_name -> baton.lead.v1.DisputeEscalated
+	67,  // 33: baton.feedback.v1.Dispute.decided:type_name -> baton.lead.v1.DisputeDecided
+	60,  // 34: baton.feedback.v1.Dispute.decided_at:type_name -> google.protobuf.Timestamp
+	30,  // 35: baton.feedback.v1.Dispute.evidence:type_name -> baton.feedback.v1.DisputeEvidence
+	60,  // 36: baton.feedback.v1.DisputeEvidence.handed_at:type_name -> google.protobuf.Timestamp
+	68,  // 37: baton.feedback.v1.DisputeEvidence.stage:type_name -> baton.lead.v1.Stage
+	69,  // 38: baton.feedback.v1.DisputeEvidence.explanation:type_name -> baton.lead.v1.Explanation
+	70,  // 39: baton.feedback.v1.DisputeEvidence.features:type_name -> baton.lead.v1.Features
+	60,  // 40: baton.feedback.v1.DisputeEvidence.first_touch_at:type_name -> google.protobuf.Timestamp
+	31,  // 41: baton.feedback.v1.DisputeEvidence.hints:type_name -> baton.feedback.v1.DisputeHint
+	63,  // 42: baton.feedback.v1.DisputeHint.verdict:type_name -> baton.lead.v1.DisputeVerdict
+	71,  // 43: baton.feedback.v1.ProposeTargetsRequest.targets:type_name -> baton.feedback.v1.Target
+	37,  // 44: baton.feedback.v1.ListQuartersResponse.quarters:type_name -> baton.feedback.v1.Quarter
+	60,  // 45: baton.feedback.v1.Quarter.from:type_name -> google.protobuf.Timestamp
+	60,  // 46: baton.feedback.v1.Quarter.to:type_name -> google.protobuf.Timestamp
+	72,  // 47: baton.feedback.v1.Quarter.proposed:type_name -> baton.feedback.v1.TargetsProposed
+	73,  // 48: baton.feedback.v1.Quarter.signatures:type_name -> baton.feedback.v1.TargetsSigned
+	74,  // 49: baton.feedback.v1.Quarter.now:type_name -> baton.feedback.v1.TargetResult
+	75,  // 50: baton.feedback.v1.Quarter.closed:type_name -> baton.feedback.v1.QuarterClosed
+	60,  // 51: baton.feedback.v1.Quarter.closed_at:type_name -> google.protobuf.Timestamp
+	76,  // 52: baton.feedback.v1.Quarter.restated:type_name -> baton.feedback.v1.QuarterRestated
+	42,  // 53: baton.feedback.v1.Quarter.recoveries:type_name -> baton.feedback.v1.Recovery
+	72,  // 54: baton.feedback.v1.Quarter.next:type_name -> baton.feedback.v1.TargetsProposed
+	73,  // 55: baton.feedback.v1.Quarter.next_signatures:type_name -> baton.feedback.v1.TargetsSigned
+	40,  // 56: baton.feedback.v1.TargetLedger.targets:type_name -> baton.feedback.v1.TargetAccount
+	71,  // 57: baton.feedback.v1.TargetAccount.target:type_name -> baton.feedback.v1.Target
+	41,  // 58: baton.feedback.v1.TargetAccount.rows:type_name -> baton.feedback.v1.TargetRow
+	41,  // 59: baton.feedback.v1.TargetAccount.total:type_name -> baton.feedback.v1.TargetRow
+	74,  // 60: baton.feedback.v1.TargetRow.result:type_name -> baton.feedback.v1.TargetResult
+	60,  // 61: baton.feedback.v1.Recovery.due_at:type_name -> google.protobuf.Timestamp
+	60,  // 62: baton.feedback.v1.PlanRecoveryRequest.due_at:type_name -> google.protobuf.Timestamp
+	77,  // 63: baton.feedback.v1.OpenEvidenceRequest.question:type_name -> baton.feedback.v1.GetReportRequest
+	48,  // 64: baton.feedback.v1.Evidence.leads:type_name -> baton.feedback.v1.EvidenceLead
+	60,  // 65: baton.feedback.v1.EvidenceLead.occurred_at:type_name -> google.protobuf.Timestamp
+	60,  // 66: baton.feedback.v1.EvidenceLead.recorded_at:type_name -> google.protobuf.Timestamp
+	49,  // 67: baton.feedback.v1.EvidenceLead.events:type_name -> baton.feedback.v1.EvidenceEvent
+	60,  // 68: baton.feedback.v1.EvidenceEvent.occurred_at:type_name -> google.protobuf.Timestamp
+	60,  // 69: baton.feedback.v1.EvidenceEvent.recorded_at:type_name -> google.protobuf.Timestamp
+	52,  // 70: baton.feedback.v1.ListChecksResponse.checks:type_name -> baton.feedback.v1.Check
+	78,  // 71: baton.feedback.v1.Check.opened:type_name -> baton.feedback.v1.AlignmentCheckOpened
+	60,  // 72: baton.feedback.v1.Check.opened_at:type_name -> google.protobuf.Timestamp
+	60,  // 73: baton.feedback.v1.Check.closed_at:type_name -> google.protobuf.Timestamp
+	60,  // 74: baton.feedback.v1.Ride.requested_at:type_name -> google.protobuf.Timestamp
+	60,  // 75: baton.feedback.v1.Ride.held_at:type_name -> google.protobuf.Timestamp
+	56,  // 76: baton.feedback.v1.ListRidesResponse.rides:type_name -> baton.feedback.v1.Ride
+	0,   // 77: baton.feedback.v1.FeedbackService.RecordOutcome:input_type -> baton.feedback.v1.RecordOutcomeRequest
+	2,   // 78: baton.feedback.v1.FeedbackService.ImportOutcomes:input_type -> baton.feedback.v1.ImportOutcomesRequest
+	6,   // 79: baton.feedback.v1.FeedbackService.ImportOwners:input_type -> baton.feedback.v1.ImportOwnersRequest
+	10,  // 80: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:input_type -> baton.feedback.v1.ListWaitingOutcomesRequest
+	13,  // 81: baton.feedback.v1.FeedbackService.GetFeedbackForm:input_type -> baton.feedback.v1.GetFeedbackFormRequest
+	17,  // 82: baton.feedback.v1.FeedbackService.GiveFeedback:input_type -> baton.feedback.v1.GiveFeedbackRequest
+	19,  // 83: baton.feedback.v1.FeedbackService.ListFeedback:input_type -> baton.feedback.v1.ListFeedbackRequest
+	22,  // 84: baton.feedback.v1.FeedbackService.OpenDispute:input_type -> baton.feedback.v1.OpenDisputeRequest
+	23,  // 85: baton.feedback.v1.FeedbackService.AnswerDispute:input_type -> baton.feedback.v1.AnswerDisputeRequest
+	24,  // 86: baton.feedback.v1.FeedbackService.DecideDispute:input_type -> baton.feedback.v1.DecideDisputeRequest
+	25,  // 87: baton.feedback.v1.FeedbackService.GetDispute:input_type -> baton.feedback.v1.GetDisputeRequest
+	26,  // 88: baton.feedback.v1.FeedbackService.ListDisputes:input_type -> baton.feedback.v1.ListDisputesRequest
+	28,  // 89: baton.feedback.v1.FeedbackService.DrawReview:input_type -> baton.feedback.v1.DrawReviewRequest
+	32,  // 90: baton.feedback.v1.FeedbackService.ProposeTargets:input_type -> baton.feedback.v1.ProposeTargetsRequest
+	33,  // 91: baton.feedback.v1.FeedbackService.SignTargets:input_type -> baton.feedback.v1.SignTargetsRequest
+	34,  // 92: baton.feedback.v1.FeedbackService.GetQuarter:input_type -> baton.feedback.v1.GetQuarterRequest
+	35,  // 93: baton.feedback.v1.FeedbackService.ListQuarters:input_type -> baton.feedback.v1.ListQuartersRequest
+	38,  // 94: baton.feedback.v1.FeedbackService.GetTargetLedger:input_type -> baton.feedback.v1.GetTargetLedgerRequest
+	43,  // 95: baton.feedback.v1.FeedbackService.CloseQuarter:input_type -> baton.feedback.v1.CloseQuarterRequest
+	44,  // 96: baton.feedback.v1.FeedbackService.RestateQuarter:input_type -> baton.feedback.v1.RestateQuarterRequest
+	45,  // 97: baton.feedback.v1.FeedbackService.PlanRecovery:input_type -> baton.feedback.v1.PlanRecoveryRequest
+	46,  // 98: baton.feedback.v1.FeedbackService.OpenEvidence:input_type -> baton.feedback.v1.OpenEvidenceRequest
+	50,  // 99: baton.feedback.v1.FeedbackService.ListChecks:input_type -> baton.feedback.v1.ListChecksRequest
+	53,  // 100: baton.feedback.v1.FeedbackService.CloseCheck:input_type -> baton.feedback.v1.CloseCheckRequest
+	54,  // 101: baton.feedback.v1.FeedbackService.RequestRide:input_type -> baton.feedback.v1.RequestRideRequest
+	55,  // 102: baton.feedback.v1.FeedbackService.RecordRide:input_type -> baton.feedback.v1.RecordRideRequest
+	57,  // 103: baton.feedback.v1.FeedbackService.ListRides:input_type -> baton.feedback.v1.ListRidesRequest
+	1,   // 104: baton.feedback.v1.FeedbackService.RecordOutcome:output_type -> baton.feedback.v1.RecordOutcomeResponse
+	4,   // 105: baton.feedback.v1.FeedbackService.ImportOutcomes:output_type -> baton.feedback.v1.ImportOutcomesResponse
+	8,   // 106: baton.feedback.v1.FeedbackService.ImportOwners:output_type -> baton.feedback.v1.ImportOwnersResponse
+	11,  // 107: baton.feedback.v1.FeedbackService.ListWaitingOutcomes:output_type -> baton.feedback.v1.ListWaitingOutcomesResponse
+	14,  // 108: baton.feedback.v1.FeedbackService.GetFeedbackForm:output_type -> baton.feedback.v1.FeedbackForm
+	18,  // 109: baton.feedback.v1.FeedbackService.GiveFeedback:output_type -> baton.feedback.v1.GiveFeedbackResponse
+	20,  // 110: baton.feedback.v1.FeedbackService.ListFeedback:output_type -> baton.feedback.v1.ListFeedbackResponse
+	29,  // 111: baton.feedback.v1.FeedbackService.OpenDispute:output_type -> baton.feedback.v1.Dispute
+	29,  // 112: baton.feedback.v1.FeedbackService.AnswerDispute:output_type -> baton.feedback.v1.Dispute
+	29,  // 113: baton.feedback.v1.FeedbackService.DecideDispute:output_type -> baton.feedback.v1.Dispute
+	29,  // 114: baton.feedback.v1.FeedbackService.GetDispute:output_type -> baton.feedback.v1.Dispute
+	27,  // 115: baton.feedback.v1.FeedbackService.ListDisputes:output_type -> baton.feedback.v1.ListDisputesResponse
+	27,  // 116: baton.feedback.v1.FeedbackService.DrawReview:output_type -> baton.feedback.v1.ListDisputesResponse
+	37,  // 117: baton.feedback.v1.FeedbackService.ProposeTargets:output_type -> baton.feedback.v1.Quarter
+	37,  // 118: baton.feedback.v1.FeedbackService.SignTargets:output_type -> baton.feedback.v1.Quarter
+	37,  // 119: baton.feedback.v1.FeedbackService.GetQuarter:output_type -> baton.feedback.v1.Quarter
+	36,  // 120: baton.feedback.v1.FeedbackService.ListQuarters:output_type -> baton.feedback.v1.ListQuartersResponse
+	39,  // 121: baton.feedback.v1.FeedbackService.GetTargetLedger:output_type -> baton.feedback.v1.TargetLedger
+	37,  // 122: baton.feedback.v1.FeedbackService.CloseQuarter:output_type -> baton.feedback.v1.Quarter
+	37,  // 123: baton.feedback.v1.FeedbackService.RestateQuarter:output_type -> baton.feedback.v1.Quarter
+	37,  // 124: baton.feedback.v1.FeedbackService.PlanRecovery:output_type -> baton.feedback.v1.Quarter
+	47,  // 125: baton.feedback.v1.FeedbackService.OpenEvidence:output_type -> baton.feedback.v1.Evidence
+	51,  // 126: baton.feedback.v1.FeedbackService.ListChecks:output_type -> baton.feedback.v1.ListChecksResponse
+	52,  // 127: baton.feedback.v1.FeedbackService.CloseCheck:output_type -> baton.feedback.v1.Check
+	56,  // 128: baton.feedback.v1.FeedbackService.RequestRide:output_type -> baton.feedback.v1.Ride
+	56,  // 129: baton.feedback.v1.FeedbackService.RecordRide:output_type -> baton.feedback.v1.Ride
+	58,  // 130: baton.feedback.v1.FeedbackService.ListRides:output_type -> baton.feedback.v1.ListRidesResponse
+	104, // [104:131] is the sub-list for method output_type
+	77,  // [77:104] is the sub-list for method input_type
+	77,  // [77:77] is the sub-list for extension type_name
+	77,  // [77:77] is the sub-list for extension extendee
+	0,   // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_feedback_service_proto_init() }
@@ -4089,13 +5114,14 @@ func file_baton_feedback_v1_feedback_service_proto_init() {
 		return
 	}
 	file_baton_feedback_v1_event_proto_init()
+	file_baton_feedback_v1_report_service_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_feedback_v1_feedback_service_proto_rawDesc), len(file_baton_feedback_v1_feedback_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   59,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -43,6 +43,12 @@ const (
 	FeedbackService_CloseQuarter_FullMethodName        = "/baton.feedback.v1.FeedbackService/CloseQuarter"
 	FeedbackService_RestateQuarter_FullMethodName      = "/baton.feedback.v1.FeedbackService/RestateQuarter"
 	FeedbackService_PlanRecovery_FullMethodName        = "/baton.feedback.v1.FeedbackService/PlanRecovery"
+	FeedbackService_OpenEvidence_FullMethodName        = "/baton.feedback.v1.FeedbackService/OpenEvidence"
+	FeedbackService_ListChecks_FullMethodName          = "/baton.feedback.v1.FeedbackService/ListChecks"
+	FeedbackService_CloseCheck_FullMethodName          = "/baton.feedback.v1.FeedbackService/CloseCheck"
+	FeedbackService_RequestRide_FullMethodName         = "/baton.feedback.v1.FeedbackService/RequestRide"
+	FeedbackService_RecordRide_FullMethodName          = "/baton.feedback.v1.FeedbackService/RecordRide"
+	FeedbackService_ListRides_FullMethodName           = "/baton.feedback.v1.FeedbackService/ListRides"
 )
 
 // FeedbackServiceClient is the client API for FeedbackService service.
@@ -104,6 +110,20 @@ type FeedbackServiceClient interface {
 	RestateQuarter(ctx context.Context, in *RestateQuarterRequest, opts ...grpc.CallOption) (*Quarter, error)
 	// PlanRecovery says who makes good for a target that was missed, and by when.
 	PlanRecovery(ctx context.Context, in *PlanRecoveryRequest, opts ...grpc.CallOption) (*Quarter, error)
+	// OpenEvidence answers whom and what a finding is about, with the underlying events. It
+	// is for who is named as accountable in the agreement in force, and for its arbiter;
+	// that they read it is written down first.
+	OpenEvidence(ctx context.Context, in *OpenEvidenceRequest, opts ...grpc.CallOption) (*Evidence, error)
+	// ListChecks lists the checks of how both departments work together, the latest first.
+	ListChecks(ctx context.Context, in *ListChecksRequest, opts ...grpc.CallOption) (*ListChecksResponse, error)
+	// CloseCheck says what came of one.
+	CloseCheck(ctx context.Context, in *CloseCheckRequest, opts ...grpc.CallOption) (*Check, error)
+	// RequestRide asks to listen to a talk with a lead.
+	RequestRide(ctx context.Context, in *RequestRideRequest, opts ...grpc.CallOption) (*Ride, error)
+	// RecordRide says that somebody listened, and shares the note of the talk.
+	RecordRide(ctx context.Context, in *RecordRideRequest, opts ...grpc.CallOption) (*Ride, error)
+	// ListRides lists the rides along on a lead.
+	ListRides(ctx context.Context, in *ListRidesRequest, opts ...grpc.CallOption) (*ListRidesResponse, error)
 }
 
 type feedbackServiceClient struct {
@@ -324,6 +344,66 @@ func (c *feedbackServiceClient) PlanRecovery(ctx context.Context, in *PlanRecove
 	return out, nil
 }
 
+func (c *feedbackServiceClient) OpenEvidence(ctx context.Context, in *OpenEvidenceRequest, opts ...grpc.CallOption) (*Evidence, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Evidence)
+	err := c.cc.Invoke(ctx, FeedbackService_OpenEvidence_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) ListChecks(ctx context.Context, in *ListChecksRequest, opts ...grpc.CallOption) (*ListChecksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListChecksResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ListChecks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) CloseCheck(ctx context.Context, in *CloseCheckRequest, opts ...grpc.CallOption) (*Check, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Check)
+	err := c.cc.Invoke(ctx, FeedbackService_CloseCheck_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) RequestRide(ctx context.Context, in *RequestRideRequest, opts ...grpc.CallOption) (*Ride, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Ride)
+	err := c.cc.Invoke(ctx, FeedbackService_RequestRide_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) RecordRide(ctx context.Context, in *RecordRideRequest, opts ...grpc.CallOption) (*Ride, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Ride)
+	err := c.cc.Invoke(ctx, FeedbackService_RecordRide_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *feedbackServiceClient) ListRides(ctx context.Context, in *ListRidesRequest, opts ...grpc.CallOption) (*ListRidesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRidesResponse)
+	err := c.cc.Invoke(ctx, FeedbackService_ListRides_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FeedbackServiceServer is the server API for FeedbackService service.
 // All implementations must embed UnimplementedFeedbackServiceServer
 // for forward compatibility.
@@ -383,6 +463,20 @@ type FeedbackServiceServer interface {
 	RestateQuarter(context.Context, *RestateQuarterRequest) (*Quarter, error)
 	// PlanRecovery says who makes good for a target that was missed, and by when.
 	PlanRecovery(context.Context, *PlanRecoveryRequest) (*Quarter, error)
+	// OpenEvidence answers whom and what a finding is about, with the underlying events. It
+	// is for who is named as accountable in the agreement in force, and for its arbiter;
+	// that they read it is written down first.
+	OpenEvidence(context.Context, *OpenEvidenceRequest) (*Evidence, error)
+	// ListChecks lists the checks of how both departments work together, the latest first.
+	ListChecks(context.Context, *ListChecksRequest) (*ListChecksResponse, error)
+	// CloseCheck says what came of one.
+	CloseCheck(context.Context, *CloseCheckRequest) (*Check, error)
+	// RequestRide asks to listen to a talk with a lead.
+	RequestRide(context.Context, *RequestRideRequest) (*Ride, error)
+	// RecordRide says that somebody listened, and shares the note of the talk.
+	RecordRide(context.Context, *RecordRideRequest) (*Ride, error)
+	// ListRides lists the rides along on a lead.
+	ListRides(context.Context, *ListRidesRequest) (*ListRidesResponse, error)
 	mustEmbedUnimplementedFeedbackServiceServer()
 }
 
@@ -455,6 +549,24 @@ func (UnimplementedFeedbackServiceServer) RestateQuarter(context.Context, *Resta
 }
 func (UnimplementedFeedbackServiceServer) PlanRecovery(context.Context, *PlanRecoveryRequest) (*Quarter, error) {
 	return nil, status.Error(codes.Unimplemented, "method PlanRecovery not implemented")
+}
+func (UnimplementedFeedbackServiceServer) OpenEvidence(context.Context, *OpenEvidenceRequest) (*Evidence, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenEvidence not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ListChecks(context.Context, *ListChecksRequest) (*ListChecksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListChecks not implemented")
+}
+func (UnimplementedFeedbackServiceServer) CloseCheck(context.Context, *CloseCheckRequest) (*Check, error) {
+	return nil, status.Error(codes.Unimplemented, "method CloseCheck not implemented")
+}
+func (UnimplementedFeedbackServiceServer) RequestRide(context.Context, *RequestRideRequest) (*Ride, error) {
+	return nil, status.Error(codes.Unimplemented, "method RequestRide not implemented")
+}
+func (UnimplementedFeedbackServiceServer) RecordRide(context.Context, *RecordRideRequest) (*Ride, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecordRide not implemented")
+}
+func (UnimplementedFeedbackServiceServer) ListRides(context.Context, *ListRidesRequest) (*ListRidesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRides not implemented")
 }
 func (UnimplementedFeedbackServiceServer) mustEmbedUnimplementedFeedbackServiceServer() {}
 func (UnimplementedFeedbackServiceServer) testEmbeddedByValue()                         {}
@@ -855,6 +967,114 @@ func _FeedbackService_PlanRecovery_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FeedbackService_OpenEvidence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenEvidenceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).OpenEvidence(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_OpenEvidence_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).OpenEvidence(ctx, req.(*OpenEvidenceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_ListChecks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListChecksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ListChecks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ListChecks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ListChecks(ctx, req.(*ListChecksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_CloseCheck_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CloseCheckRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).CloseCheck(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_CloseCheck_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).CloseCheck(ctx, req.(*CloseCheckRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_RequestRide_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RequestRideRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).RequestRide(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_RequestRide_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).RequestRide(ctx, req.(*RequestRideRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_RecordRide_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordRideRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).RecordRide(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_RecordRide_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).RecordRide(ctx, req.(*RecordRideRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FeedbackService_ListRides_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRidesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeedbackServiceServer).ListRides(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeedbackService_ListRides_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeedbackServiceServer).ListRides(ctx, req.(*ListRidesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // FeedbackService_ServiceDesc is the grpc.ServiceDesc for FeedbackService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -945,6 +1165,30 @@ var FeedbackService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PlanRecovery",
 			Handler:    _FeedbackService_PlanRecovery_Handler,
+		},
+		{
+			MethodName: "OpenEvidence",
+			Handler:    _FeedbackService_OpenEvidence_Handler,
+		},
+		{
+			MethodName: "ListChecks",
+			Handler:    _FeedbackService_ListChecks_Handler,
+		},
+		{
+			MethodName: "CloseCheck",
+			Handler:    _FeedbackService_CloseCheck_Handler,
+		},
+		{
+			MethodName: "RequestRide",
+			Handler:    _FeedbackService_RequestRide_Handler,
+		},
+		{
+			MethodName: "RecordRide",
+			Handler:    _FeedbackService_RecordRide_Handler,
+		},
+		{
+			MethodName: "ListRides",
+			Handler:    _FeedbackService_ListRides_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -60,7 +60,11 @@ type GetReportRequest struct {
 	Frame string `protobuf:"bytes,12,opt,name=frame,proto3" json:"frame,omitempty"`
 	// Only leads whose dimensions have these values, each as "source=web"; several of
 	// one dimension are alternatives.
-	Where         []string `protobuf:"bytes,13,rep,name=where,proto3" json:"where,omitempty"`
+	Where []string `protobuf:"bytes,13,rep,name=where,proto3" json:"where,omitempty"`
+	// Campaign whose effect is asked for, in the report effect alone.
+	Campaign string `protobuf:"bytes,14,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	// When it was launched; absent = when its first lead was received.
+	Launched      *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=launched,proto3" json:"launched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -182,6 +186,20 @@ func (x *GetReportRequest) GetFrame() string {
 func (x *GetReportRequest) GetWhere() []string {
 	if x != nil {
 		return x.Where
+	}
+	return nil
+}
+
+func (x *GetReportRequest) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *GetReportRequest) GetLaunched() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Launched
 	}
 	return nil
 }
@@ -2104,7 +2122,7 @@ var File_baton_feedback_v1_report_service_proto protoreflect.FileDescriptor
 
 const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	"\n" +
-	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n" +
+	"&baton/feedback/v1/report_service.proto\x12\x11baton.feedback.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x04\n" +
 	"\x10GetReportRequest\x12!\n" +
 	"\x06report\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06report\x12\x17\n" +
 	"\x02by\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x02by\x12.\n" +
@@ -2124,7 +2142,9 @@ const file_baton_feedback_v1_report_service_proto_rawDesc = "" +
 	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x04pool\x125\n" +
 	"\bknown_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\aknownAt\x12/\n" +
 	"\x05frame\x18\f \x01(\tB\x19\xbaH\x16r\x14R\x00R\x06cohortR\bactivityR\x05frame\x12\x1e\n" +
-	"\x05where\x18\r \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05where\"\xcf\a\n" +
+	"\x05where\x18\r \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05where\x12$\n" +
+	"\bcampaign\x18\x0e \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\bcampaign\x126\n" +
+	"\blaunched\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\blaunched\"\xcf\a\n" +
 	"\x06Report\x12\x16\n" +
 	"\x06report\x18\x01 \x01(\tR\x06report\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12.\n" +
@@ -2341,54 +2361,55 @@ var file_baton_feedback_v1_report_service_proto_depIdxs = []int32{
 	25, // 1: baton.feedback.v1.GetReportRequest.to:type_name -> google.protobuf.Timestamp
 	25, // 2: baton.feedback.v1.GetReportRequest.as_of:type_name -> google.protobuf.Timestamp
 	25, // 3: baton.feedback.v1.GetReportRequest.known_at:type_name -> google.protobuf.Timestamp
-	25, // 4: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
-	25, // 5: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
-	25, // 6: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
-	7,  // 7: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
-	7,  // 8: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
-	6,  // 9: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
-	25, // 10: baton.feedback.v1.Report.baseline:type_name -> google.protobuf.Timestamp
-	5,  // 11: baton.feedback.v1.Report.comparisons:type_name -> baton.feedback.v1.Comparison
-	3,  // 12: baton.feedback.v1.Report.findings:type_name -> baton.feedback.v1.Finding
-	4,  // 13: baton.feedback.v1.Report.second_chances:type_name -> baton.feedback.v1.SecondChance
-	25, // 14: baton.feedback.v1.Report.known_at:type_name -> google.protobuf.Timestamp
-	2,  // 15: baton.feedback.v1.Report.benchmarks:type_name -> baton.feedback.v1.Benchmark
-	25, // 16: baton.feedback.v1.SecondChance.declined_at:type_name -> google.protobuf.Timestamp
-	25, // 17: baton.feedback.v1.SecondChance.taken_at:type_name -> google.protobuf.Timestamp
-	25, // 18: baton.feedback.v1.Comparison.at:type_name -> google.protobuf.Timestamp
-	7,  // 19: baton.feedback.v1.Comparison.before:type_name -> baton.feedback.v1.ReportRow
-	7,  // 20: baton.feedback.v1.Comparison.after:type_name -> baton.feedback.v1.ReportRow
-	8,  // 21: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
-	25, // 22: baton.feedback.v1.ReportRow.from:type_name -> google.protobuf.Timestamp
-	25, // 23: baton.feedback.v1.ReportRow.to:type_name -> google.protobuf.Timestamp
-	25, // 24: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
-	13, // 25: baton.feedback.v1.ListMetricsResponse.reports:type_name -> baton.feedback.v1.ReportInfo
-	6,  // 26: baton.feedback.v1.ReportInfo.columns:type_name -> baton.feedback.v1.Column
-	0,  // 27: baton.feedback.v1.ListReportLeadsRequest.question:type_name -> baton.feedback.v1.GetReportRequest
-	16, // 28: baton.feedback.v1.ListReportLeadsResponse.leads:type_name -> baton.feedback.v1.CountedLead
-	25, // 29: baton.feedback.v1.CountedLead.received_at:type_name -> google.protobuf.Timestamp
-	19, // 30: baton.feedback.v1.ListViewsResponse.views:type_name -> baton.feedback.v1.View
-	20, // 31: baton.feedback.v1.View.columns:type_name -> baton.feedback.v1.ViewColumn
-	20, // 32: baton.feedback.v1.ExportViewResponse.columns:type_name -> baton.feedback.v1.ViewColumn
-	0,  // 33: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
-	9,  // 34: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
-	11, // 35: baton.feedback.v1.ReportService.ListMetrics:input_type -> baton.feedback.v1.ListMetricsRequest
-	14, // 36: baton.feedback.v1.ReportService.ListReportLeads:input_type -> baton.feedback.v1.ListReportLeadsRequest
-	17, // 37: baton.feedback.v1.ReportService.ListViews:input_type -> baton.feedback.v1.ListViewsRequest
-	21, // 38: baton.feedback.v1.ReportService.ExportView:input_type -> baton.feedback.v1.ExportViewRequest
-	23, // 39: baton.feedback.v1.ReportService.Rebuild:input_type -> baton.feedback.v1.RebuildRequest
-	1,  // 40: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
-	10, // 41: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
-	12, // 42: baton.feedback.v1.ReportService.ListMetrics:output_type -> baton.feedback.v1.ListMetricsResponse
-	15, // 43: baton.feedback.v1.ReportService.ListReportLeads:output_type -> baton.feedback.v1.ListReportLeadsResponse
-	18, // 44: baton.feedback.v1.ReportService.ListViews:output_type -> baton.feedback.v1.ListViewsResponse
-	22, // 45: baton.feedback.v1.ReportService.ExportView:output_type -> baton.feedback.v1.ExportViewResponse
-	24, // 46: baton.feedback.v1.ReportService.Rebuild:output_type -> baton.feedback.v1.RebuildResponse
-	40, // [40:47] is the sub-list for method output_type
-	33, // [33:40] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	25, // 4: baton.feedback.v1.GetReportRequest.launched:type_name -> google.protobuf.Timestamp
+	25, // 5: baton.feedback.v1.Report.as_of:type_name -> google.protobuf.Timestamp
+	25, // 6: baton.feedback.v1.Report.from:type_name -> google.protobuf.Timestamp
+	25, // 7: baton.feedback.v1.Report.to:type_name -> google.protobuf.Timestamp
+	7,  // 8: baton.feedback.v1.Report.rows:type_name -> baton.feedback.v1.ReportRow
+	7,  // 9: baton.feedback.v1.Report.total:type_name -> baton.feedback.v1.ReportRow
+	6,  // 10: baton.feedback.v1.Report.columns:type_name -> baton.feedback.v1.Column
+	25, // 11: baton.feedback.v1.Report.baseline:type_name -> google.protobuf.Timestamp
+	5,  // 12: baton.feedback.v1.Report.comparisons:type_name -> baton.feedback.v1.Comparison
+	3,  // 13: baton.feedback.v1.Report.findings:type_name -> baton.feedback.v1.Finding
+	4,  // 14: baton.feedback.v1.Report.second_chances:type_name -> baton.feedback.v1.SecondChance
+	25, // 15: baton.feedback.v1.Report.known_at:type_name -> google.protobuf.Timestamp
+	2,  // 16: baton.feedback.v1.Report.benchmarks:type_name -> baton.feedback.v1.Benchmark
+	25, // 17: baton.feedback.v1.SecondChance.declined_at:type_name -> google.protobuf.Timestamp
+	25, // 18: baton.feedback.v1.SecondChance.taken_at:type_name -> google.protobuf.Timestamp
+	25, // 19: baton.feedback.v1.Comparison.at:type_name -> google.protobuf.Timestamp
+	7,  // 20: baton.feedback.v1.Comparison.before:type_name -> baton.feedback.v1.ReportRow
+	7,  // 21: baton.feedback.v1.Comparison.after:type_name -> baton.feedback.v1.ReportRow
+	8,  // 22: baton.feedback.v1.ReportRow.figures:type_name -> baton.feedback.v1.Figure
+	25, // 23: baton.feedback.v1.ReportRow.from:type_name -> google.protobuf.Timestamp
+	25, // 24: baton.feedback.v1.ReportRow.to:type_name -> google.protobuf.Timestamp
+	25, // 25: baton.feedback.v1.GetStatusResponse.now:type_name -> google.protobuf.Timestamp
+	13, // 26: baton.feedback.v1.ListMetricsResponse.reports:type_name -> baton.feedback.v1.ReportInfo
+	6,  // 27: baton.feedback.v1.ReportInfo.columns:type_name -> baton.feedback.v1.Column
+	0,  // 28: baton.feedback.v1.ListReportLeadsRequest.question:type_name -> baton.feedback.v1.GetReportRequest
+	16, // 29: baton.feedback.v1.ListReportLeadsResponse.leads:type_name -> baton.feedback.v1.CountedLead
+	25, // 30: baton.feedback.v1.CountedLead.received_at:type_name -> google.protobuf.Timestamp
+	19, // 31: baton.feedback.v1.ListViewsResponse.views:type_name -> baton.feedback.v1.View
+	20, // 32: baton.feedback.v1.View.columns:type_name -> baton.feedback.v1.ViewColumn
+	20, // 33: baton.feedback.v1.ExportViewResponse.columns:type_name -> baton.feedback.v1.ViewColumn
+	0,  // 34: baton.feedback.v1.ReportService.GetReport:input_type -> baton.feedback.v1.GetReportRequest
+	9,  // 35: baton.feedback.v1.ReportService.GetStatus:input_type -> baton.feedback.v1.GetStatusRequest
+	11, // 36: baton.feedback.v1.ReportService.ListMetrics:input_type -> baton.feedback.v1.ListMetricsRequest
+	14, // 37: baton.feedback.v1.ReportService.ListReportLeads:input_type -> baton.feedback.v1.ListReportLeadsRequest
+	17, // 38: baton.feedback.v1.ReportService.ListViews:input_type -> baton.feedback.v1.ListViewsRequest
+	21, // 39: baton.feedback.v1.ReportService.ExportView:input_type -> baton.feedback.v1.ExportViewRequest
+	23, // 40: baton.feedback.v1.ReportService.Rebuild:input_type -> baton.feedback.v1.RebuildRequest
+	1,  // 41: baton.feedback.v1.ReportService.GetReport:output_type -> baton.feedback.v1.Report
+	10, // 42: baton.feedback.v1.ReportService.GetStatus:output_type -> baton.feedback.v1.GetStatusResponse
+	12, // 43: baton.feedback.v1.ReportService.ListMetrics:output_type -> baton.feedback.v1.ListMetricsResponse
+	15, // 44: baton.feedback.v1.ReportService.ListReportLeads:output_type -> baton.feedback.v1.ListReportLeadsResponse
+	18, // 45: baton.feedback.v1.ReportService.ListViews:output_type -> baton.feedback.v1.ListViewsResponse
+	22, // 46: baton.feedback.v1.ReportService.ExportView:output_type -> baton.feedback.v1.ExportViewResponse
+	24, // 47: baton.feedback.v1.ReportService.Rebuild:output_type -> baton.feedback.v1.RebuildResponse
+	41, // [41:48] is the sub-list for method output_type
+	34, // [34:41] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_baton_feedback_v1_report_service_proto_init() }

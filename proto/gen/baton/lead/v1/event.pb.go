@@ -6007,6 +6007,144 @@ func (x *DisputeLinked) GetAgreementVersion() int64 {
 	return 0
 }
 
+// RideAlongRequested says that somebody of marketing asks to listen to a talk with the
+// lead. It changes nothing about the lead.
+type RideAlongRequested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the ride on this lead.
+	RideId string `protobuf:"bytes,1,opt,name=ride_id,json=rideId,proto3" json:"ride_id,omitempty"`
+	// Who asks.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// What they want to hear about, always sealed; absent = nothing was said.
+	Note          *Sealed `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RideAlongRequested) Reset() {
+	*x = RideAlongRequested{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RideAlongRequested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RideAlongRequested) ProtoMessage() {}
+
+func (x *RideAlongRequested) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RideAlongRequested.ProtoReflect.Descriptor instead.
+func (*RideAlongRequested) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *RideAlongRequested) GetRideId() string {
+	if x != nil {
+		return x.RideId
+	}
+	return ""
+}
+
+func (x *RideAlongRequested) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *RideAlongRequested) GetNote() *Sealed {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+// RideAlongHeld says that they listened, with what both departments noted of it.
+type RideAlongHeld struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ride.
+	RideId string `protobuf:"bytes,1,opt,name=ride_id,json=rideId,proto3" json:"ride_id,omitempty"`
+	// Who listened.
+	Member string `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// Who talked with the lead.
+	Host string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	// The note of the talk that is shared, always sealed.
+	Note          *Sealed `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RideAlongHeld) Reset() {
+	*x = RideAlongHeld{}
+	mi := &file_baton_lead_v1_event_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RideAlongHeld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RideAlongHeld) ProtoMessage() {}
+
+func (x *RideAlongHeld) ProtoReflect() protoreflect.Message {
+	mi := &file_baton_lead_v1_event_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RideAlongHeld.ProtoReflect.Descriptor instead.
+func (*RideAlongHeld) Descriptor() ([]byte, []int) {
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *RideAlongHeld) GetRideId() string {
+	if x != nil {
+		return x.RideId
+	}
+	return ""
+}
+
+func (x *RideAlongHeld) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *RideAlongHeld) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *RideAlongHeld) GetNote() *Sealed {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
 // HandlingFailed says that a service could not handle the lead, and why. The
 // lead is listed and looked at again when the service starts or the lead moves.
 type HandlingFailed struct {
@@ -6025,7 +6163,7 @@ type HandlingFailed struct {
 
 func (x *HandlingFailed) Reset() {
 	*x = HandlingFailed{}
-	mi := &file_baton_lead_v1_event_proto_msgTypes[56]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6037,7 +6175,7 @@ func (x *HandlingFailed) String() string {
 func (*HandlingFailed) ProtoMessage() {}
 
 func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_baton_lead_v1_event_proto_msgTypes[56]
+	mi := &file_baton_lead_v1_event_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6050,7 +6188,7 @@ func (x *HandlingFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingFailed.ProtoReflect.Descriptor instead.
 func (*HandlingFailed) Descriptor() ([]byte, []int) {
-	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{56}
+	return file_baton_lead_v1_event_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *HandlingFailed) GetService() string {
@@ -6586,7 +6724,16 @@ const file_baton_lead_v1_event_proto_rawDesc = "" +
 	"\rDisputeLinked\x12&\n" +
 	"\n" +
 	"dispute_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\tdisputeId\x124\n" +
-	"\x11agreement_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\"\x82\x01\n" +
+	"\x11agreement_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x10agreementVersion\"\x86\x01\n" +
+	"\x12RideAlongRequested\x12\"\n" +
+	"\aride_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06rideId\x12!\n" +
+	"\x06member\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12)\n" +
+	"\x04note\x18\x03 \x01(\v2\x15.baton.lead.v1.SealedR\x04note\"\xa6\x01\n" +
+	"\rRideAlongHeld\x12 \n" +
+	"\aride_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x06rideId\x12!\n" +
+	"\x06member\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06member\x12\x1d\n" +
+	"\x04host\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04host\x121\n" +
+	"\x04note\x18\x04 \x01(\v2\x15.baton.lead.v1.SealedB\x06\xbaH\x03\xc8\x01\x01R\x04note\"\x82\x01\n" +
 	"\x0eHandlingFailed\x12!\n" +
 	"\aservice\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aservice\x12\x1d\n" +
 	"\x05fault\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05fault\x12\x12\n" +
@@ -6666,7 +6813,7 @@ func file_baton_lead_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_baton_lead_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
+var file_baton_lead_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
 var file_baton_lead_v1_event_proto_goTypes = []any{
 	(ContactWish)(0),              // 0: baton.lead.v1.ContactWish
 	(ConsentState)(0),             // 1: baton.lead.v1.ConsentState
@@ -6734,23 +6881,25 @@ var file_baton_lead_v1_event_proto_goTypes = []any{
 	(*DisputeEscalated)(nil),      // 63: baton.lead.v1.DisputeEscalated
 	(*DisputeDecided)(nil),        // 64: baton.lead.v1.DisputeDecided
 	(*DisputeLinked)(nil),         // 65: baton.lead.v1.DisputeLinked
-	(*HandlingFailed)(nil),        // 66: baton.lead.v1.HandlingFailed
-	nil,                           // 67: baton.lead.v1.Features.AnswersEntry
-	nil,                           // 68: baton.lead.v1.CallRecorded.AnswersEntry
-	(*timestamppb.Timestamp)(nil), // 69: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 70: google.protobuf.Duration
+	(*RideAlongRequested)(nil),    // 66: baton.lead.v1.RideAlongRequested
+	(*RideAlongHeld)(nil),         // 67: baton.lead.v1.RideAlongHeld
+	(*HandlingFailed)(nil),        // 68: baton.lead.v1.HandlingFailed
+	nil,                           // 69: baton.lead.v1.Features.AnswersEntry
+	nil,                           // 70: baton.lead.v1.CallRecorded.AnswersEntry
+	(*timestamppb.Timestamp)(nil), // 71: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 72: google.protobuf.Duration
 }
 var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	12, // 0: baton.lead.v1.PersonalData.other:type_name -> baton.lead.v1.Answer
 	0,  // 1: baton.lead.v1.Features.contact_wish:type_name -> baton.lead.v1.ContactWish
-	67, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
+	69, // 2: baton.lead.v1.Features.answers:type_name -> baton.lead.v1.Features.AnswersEntry
 	16, // 3: baton.lead.v1.Features.attribution:type_name -> baton.lead.v1.Attribution
 	14, // 4: baton.lead.v1.Features.consents:type_name -> baton.lead.v1.Consent
 	1,  // 5: baton.lead.v1.Consent.state:type_name -> baton.lead.v1.ConsentState
-	69, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
-	69, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
+	71, // 6: baton.lead.v1.Consent.at:type_name -> google.protobuf.Timestamp
+	71, // 7: baton.lead.v1.DeliveryRef.received_at:type_name -> google.protobuf.Timestamp
 	17, // 8: baton.lead.v1.LeadReceived.delivery:type_name -> baton.lead.v1.DeliveryRef
-	69, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
+	71, // 9: baton.lead.v1.LeadReceived.received_at:type_name -> google.protobuf.Timestamp
 	13, // 10: baton.lead.v1.LeadReceived.features:type_name -> baton.lead.v1.Features
 	10, // 11: baton.lead.v1.LeadReceived.personal:type_name -> baton.lead.v1.Sealed
 	19, // 12: baton.lead.v1.LeadReceived.found:type_name -> baton.lead.v1.FieldFound
@@ -6772,74 +6921,76 @@ var file_baton_lead_v1_event_proto_depIdxs = []int32{
 	32, // 28: baton.lead.v1.Score.parts:type_name -> baton.lead.v1.ScorePart
 	3,  // 29: baton.lead.v1.LeadQualified.stage:type_name -> baton.lead.v1.Stage
 	30, // 30: baton.lead.v1.LeadQualified.explanation:type_name -> baton.lead.v1.Explanation
-	70, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
+	72, // 31: baton.lead.v1.LeadQualified.take_within:type_name -> google.protobuf.Duration
 	30, // 32: baton.lead.v1.LeadNurtured.explanation:type_name -> baton.lead.v1.Explanation
-	69, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
-	69, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
-	69, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
-	68, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
+	71, // 33: baton.lead.v1.LeadNurtured.recheck_at:type_name -> google.protobuf.Timestamp
+	71, // 34: baton.lead.v1.LeadNurtured.next_touch_due:type_name -> google.protobuf.Timestamp
+	71, // 35: baton.lead.v1.NurtureAdvanced.next_touch_due:type_name -> google.protobuf.Timestamp
+	70, // 36: baton.lead.v1.CallRecorded.answers:type_name -> baton.lead.v1.CallRecorded.AnswersEntry
 	10, // 37: baton.lead.v1.CallRecorded.note:type_name -> baton.lead.v1.Sealed
 	3,  // 38: baton.lead.v1.CallRecorded.stage:type_name -> baton.lead.v1.Stage
 	40, // 39: baton.lead.v1.CandidateCounts.reasons:type_name -> baton.lead.v1.ReasonCount
-	69, // 40: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
+	71, // 40: baton.lead.v1.LeadOffered.take_by:type_name -> google.protobuf.Timestamp
 	4,  // 41: baton.lead.v1.LeadOffered.turn:type_name -> baton.lead.v1.TurnKind
 	38, // 42: baton.lead.v1.LeadOffered.considered:type_name -> baton.lead.v1.Candidate
-	69, // 43: baton.lead.v1.LeadOffered.remind_at:type_name -> google.protobuf.Timestamp
+	71, // 43: baton.lead.v1.LeadOffered.remind_at:type_name -> google.protobuf.Timestamp
 	39, // 44: baton.lead.v1.LeadOffered.counts:type_name -> baton.lead.v1.CandidateCounts
 	38, // 45: baton.lead.v1.LeadQueued.considered:type_name -> baton.lead.v1.Candidate
-	69, // 46: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
-	69, // 47: baton.lead.v1.LeadQueued.fallback_at:type_name -> google.protobuf.Timestamp
+	71, // 46: baton.lead.v1.LeadQueued.look_again_at:type_name -> google.protobuf.Timestamp
+	71, // 47: baton.lead.v1.LeadQueued.fallback_at:type_name -> google.protobuf.Timestamp
 	39, // 48: baton.lead.v1.LeadQueued.counts:type_name -> baton.lead.v1.CandidateCounts
-	69, // 49: baton.lead.v1.OfferReminded.due_at:type_name -> google.protobuf.Timestamp
-	69, // 50: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
-	69, // 51: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
+	71, // 49: baton.lead.v1.OfferReminded.due_at:type_name -> google.protobuf.Timestamp
+	71, // 50: baton.lead.v1.OfferReminded.fired_at:type_name -> google.protobuf.Timestamp
+	71, // 51: baton.lead.v1.OfferReminded.take_by:type_name -> google.protobuf.Timestamp
 	10, // 52: baton.lead.v1.LeadReassigned.note:type_name -> baton.lead.v1.Sealed
-	69, // 53: baton.lead.v1.LeadReassigned.waiting_since:type_name -> google.protobuf.Timestamp
+	71, // 53: baton.lead.v1.LeadReassigned.waiting_since:type_name -> google.protobuf.Timestamp
 	49, // 54: baton.lead.v1.ClockReminded.clock:type_name -> baton.lead.v1.ClockRef
-	69, // 55: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
-	69, // 56: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
+	71, // 55: baton.lead.v1.ClockReminded.due_at:type_name -> google.protobuf.Timestamp
+	71, // 56: baton.lead.v1.ClockReminded.fired_at:type_name -> google.protobuf.Timestamp
 	49, // 57: baton.lead.v1.ClockBreached.clock:type_name -> baton.lead.v1.ClockRef
-	69, // 58: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
-	69, // 59: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
-	70, // 60: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
+	71, // 58: baton.lead.v1.ClockBreached.due_at:type_name -> google.protobuf.Timestamp
+	71, // 59: baton.lead.v1.ClockBreached.fired_at:type_name -> google.protobuf.Timestamp
+	72, // 60: baton.lead.v1.ClockBreached.limit:type_name -> google.protobuf.Duration
 	49, // 61: baton.lead.v1.ClockEscalated.clock:type_name -> baton.lead.v1.ClockRef
-	69, // 62: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
-	69, // 63: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
-	69, // 64: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	71, // 62: baton.lead.v1.ClockEscalated.due_at:type_name -> google.protobuf.Timestamp
+	71, // 63: baton.lead.v1.ClockEscalated.held_until:type_name -> google.protobuf.Timestamp
+	71, // 64: baton.lead.v1.ClockEscalated.fired_at:type_name -> google.protobuf.Timestamp
 	49, // 65: baton.lead.v1.ClockRestated.clock:type_name -> baton.lead.v1.ClockRef
-	69, // 66: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
-	69, // 67: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
-	70, // 68: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
-	70, // 69: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
-	69, // 70: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
+	71, // 66: baton.lead.v1.ClockRestated.was_stopped_at:type_name -> google.protobuf.Timestamp
+	71, // 67: baton.lead.v1.ClockRestated.stopped_at:type_name -> google.protobuf.Timestamp
+	72, // 68: baton.lead.v1.ClockRestated.was_spent:type_name -> google.protobuf.Duration
+	72, // 69: baton.lead.v1.ClockRestated.spent:type_name -> google.protobuf.Duration
+	71, // 70: baton.lead.v1.ClockRef.started_at:type_name -> google.protobuf.Timestamp
 	5,  // 71: baton.lead.v1.NoticeQueued.kind:type_name -> baton.lead.v1.NoticeKind
-	70, // 72: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
-	69, // 73: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
-	70, // 74: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
+	72, // 72: baton.lead.v1.NoticeSent.took:type_name -> google.protobuf.Duration
+	71, // 73: baton.lead.v1.NoticeFailed.retry_at:type_name -> google.protobuf.Timestamp
+	72, // 74: baton.lead.v1.NoticeFailed.took:type_name -> google.protobuf.Duration
 	5,  // 75: baton.lead.v1.NoticeRequested.kind:type_name -> baton.lead.v1.NoticeKind
 	6,  // 76: baton.lead.v1.OfferRejected.consequence:type_name -> baton.lead.v1.Consequence
 	10, // 77: baton.lead.v1.OfferRejected.note:type_name -> baton.lead.v1.Sealed
-	69, // 78: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
-	69, // 79: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
+	71, // 78: baton.lead.v1.OfferTimedOut.due_at:type_name -> google.protobuf.Timestamp
+	71, // 79: baton.lead.v1.OfferTimedOut.fired_at:type_name -> google.protobuf.Timestamp
 	7,  // 80: baton.lead.v1.OutcomeRecorded.kind:type_name -> baton.lead.v1.OutcomeKind
 	10, // 81: baton.lead.v1.OutcomeRecorded.note:type_name -> baton.lead.v1.Sealed
 	10, // 82: baton.lead.v1.FeedbackGiven.note:type_name -> baton.lead.v1.Sealed
 	8,  // 83: baton.lead.v1.DisputeOpened.claim:type_name -> baton.lead.v1.DisputeClaim
 	10, // 84: baton.lead.v1.DisputeOpened.note:type_name -> baton.lead.v1.Sealed
-	69, // 85: baton.lead.v1.DisputeOpened.escalate_at:type_name -> google.protobuf.Timestamp
+	71, // 85: baton.lead.v1.DisputeOpened.escalate_at:type_name -> google.protobuf.Timestamp
 	10, // 86: baton.lead.v1.DisputeAnswered.note:type_name -> baton.lead.v1.Sealed
-	69, // 87: baton.lead.v1.DisputeEscalated.due_at:type_name -> google.protobuf.Timestamp
-	69, // 88: baton.lead.v1.DisputeEscalated.fired_at:type_name -> google.protobuf.Timestamp
-	69, // 89: baton.lead.v1.DisputeEscalated.next_at:type_name -> google.protobuf.Timestamp
+	71, // 87: baton.lead.v1.DisputeEscalated.due_at:type_name -> google.protobuf.Timestamp
+	71, // 88: baton.lead.v1.DisputeEscalated.fired_at:type_name -> google.protobuf.Timestamp
+	71, // 89: baton.lead.v1.DisputeEscalated.next_at:type_name -> google.protobuf.Timestamp
 	9,  // 90: baton.lead.v1.DisputeDecided.verdict:type_name -> baton.lead.v1.DisputeVerdict
 	10, // 91: baton.lead.v1.DisputeDecided.note:type_name -> baton.lead.v1.Sealed
-	15, // 92: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	15, // 93: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
-	94, // [94:94] is the sub-list for method output_type
-	94, // [94:94] is the sub-list for method input_type
-	94, // [94:94] is the sub-list for extension type_name
-	94, // [94:94] is the sub-list for extension extendee
-	0,  // [0:94] is the sub-list for field type_name
+	10, // 92: baton.lead.v1.RideAlongRequested.note:type_name -> baton.lead.v1.Sealed
+	10, // 93: baton.lead.v1.RideAlongHeld.note:type_name -> baton.lead.v1.Sealed
+	15, // 94: baton.lead.v1.Features.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	15, // 95: baton.lead.v1.CallRecorded.AnswersEntry.value:type_name -> baton.lead.v1.Value
+	96, // [96:96] is the sub-list for method output_type
+	96, // [96:96] is the sub-list for method input_type
+	96, // [96:96] is the sub-list for extension type_name
+	96, // [96:96] is the sub-list for extension extendee
+	0,  // [0:96] is the sub-list for field type_name
 }
 
 func init() { file_baton_lead_v1_event_proto_init() }
@@ -6859,7 +7010,7 @@ func file_baton_lead_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_baton_lead_v1_event_proto_rawDesc), len(file_baton_lead_v1_event_proto_rawDesc)),
 			NumEnums:      10,
-			NumMessages:   59,
+			NumMessages:   61,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

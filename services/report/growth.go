@@ -1,0 +1,200 @@
+package report
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"time"
+
+	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/lead"
+)
+
+const reportGrowth = "growth"
+
+// growthBooks is one quarter: what came of the work, and how both departments kept to what
+// they agreed on.
+type growthBooks struct {
+	opportunities, won int64
+	// minor is the value of what was won, if it is in one currency; decimals -1 = it is not.
+	minor    int64
+	decimals int
+	// of is the quarter that this one is held against; nil = there is none.
+	of *growthBooks
+
+	offered, inTime, followed, kept int64
+}
+
+// over is how much more a number is than that of the quarter that it is held against.
+func (b *growthBooks) over(of func(*growthBooks) (int64, bool)) (float64, bool) {
+	if b.of == nil {
+		return 0, false
+	}
+	now, known := of(b)
+	then, was := of(b.of)
+	if !known || !was || then == 0 {
+		return 0, false
+	}
+	return float64(now)/float64(then) - 1, true
+}
+
+func (b *growthBooks) revenue() (int64, bool) { return b.minor, b.decimals >= 0 }
+
+func growthReport() *info {
+	const (
+		reached = "leads that reached the stage SQL in the quarter"
+		deals   = "deals won in the quarter"
+		handed  = "leads first offered to a member in the quarter"
+	)
+	metric := func(name, unit, owner, formula, population string, of func(*growthBooks) (float64, bool)) Metric {
+		return Metric{Report: reportGrowth, Name: name, Unit: unit, Owner: owner, Formula: formula, Population: population, value: func(t *tally) (float64, bool) { return of(&t.growth) }}
+	}
+	number := func(of func(*growthBooks) int64) func(*growthBooks) (float64, bool) {
+		return func(b *growthBooks) (float64, bool) { return float64(of(b)), true }
+	}
+	share := func(of func(*growthBooks) int64) func(*growthBooks) (float64, bool) {
+		return func(b *growthBooks) (float64, bool) { return ratio(of(b), b.offered) }
+	}
+	const against = " divided by that of the first whole quarter of the report, less 1; the report begins at the agreed baseline unless another time is asked for, and with the first lead where none is agreed"
+	return &info{
+		name: reportGrowth, text: "Growth against the agreed baseline, beside how far both departments kept to what they agreed on; neither is said to cause the other.", fixed: "quarter",
+		metrics: identified([]Metric{
+			metric("opportunities", unitLeads, ownerBoth, "leads that reached the stage SQL", reached, number(func(b *growthBooks) int64 { return b.opportunities })),
+			metric("opportunities_growth", unitRatio, ownerBoth, "opportunities"+against, reached, func(b *growthBooks) (float64, bool) {
+				return b.over(func(b *growthBooks) (int64, bool) { return b.opportunities, true })
+			}),
+			metric("won", unitLeads, ownerSales, "leads whose deal is won", deals, number(func(b *growthBooks) int64 { return b.won })),
+			metric("revenue", unitMoney, ownerSales, "sum of the values of the deals won, if all in the report are in one currency", deals, func(b *growthBooks) (float64, bool) {
+				return float64(b.minor) / math.Pow10(max(0, b.decimals)), b.decimals >= 0
+			}),
+			metric("revenue_growth", unitRatio, ownerBoth, "revenue"+against, deals, func(b *growthBooks) (float64, bool) { return b.over((*growthBooks).revenue) }),
+			metric("offered", unitLeads, ownerMarketing, "leads first offered to a member", handed, number(func(b *growthBooks) int64 { return b.offered })),
+			metric("taken_in_time", unitRatio, ownerSales, "share of offered that a member accepted before the offer ran out", handed, share(func(b *growthBooks) int64 { return b.inTime })),
+			metric("followed_up", unitRatio, ownerSales, "share of offered that sales touched within the horizon from receipt", handed, share(func(b *growthBooks) int64 { return b.followed })),
+			metric("not_rejected", unitRatio, ownerMarketing, "share of offered that no member rejected", handed, share(func(b *growthBooks) int64 { return b.kept })),
+			metric("alignment", unitRatio, ownerBoth, "mean of taken in time, followed up and not rejected: two of sales' promises and one of marketing's. It is this report's own measure and nobody else's", handed, func(b *growthBooks) (float64, bool) {
+				return ratio(b.inTime+b.followed+b.kept, 3*b.offered)
+			}),
+		}),
+		population: func(q Question) string {
+			return fmt.Sprintf(". Whole quarters of the agreed year, each by what happened in it. A touch counts within %d days from receipt", int64(q.Horizon/(24*time.Hour)))
+		},
+	}
+}
+
+// growth counts the quarters that are over, and holds each against the first whole one.
+func (s *Store) growth(ctx context.Context, tx *sql.Tx, q Question, out *feedbackv1.Report) error {
+	since := q.From
+	all := q
+	all.From, all.To, all.Frame = time.Time{}, time.Time{}, frameCohort
+	b := &query{}
+	b.add("SELECT c.came_at, c.sql_at, c.won_at, c.value_minor, c.currency, c.offered_at, c.in_time_at, c.rejected_at, c.answer FROM (")
+	b.cases(&info{cases: casesLeads}, all)
+	b.add(") c WHERE c.state <> 'refused'")
+	rows, err := tx.QueryContext(ctx, s.dialect.places(b.text.String()), b.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	quarters, currencies := map[string]*tally{}, map[string]bool{}
+	var first time.Time
+	in := func(at time.Time) *growthBooks {
+		name := q.Year.Quarter(at)
+		if quarters[name] == nil {
+			quarters[name] = &tally{}
+		}
+		return &quarters[name].growth
+	}
+	for rows.Next() {
+		var came, sqlAt, wonAt, offeredAt, inTimeAt, rejectedAt instantColumn
+		var minor int64
+		var currency string
+		var answer sql.NullString
+		if err := rows.Scan(&came, &sqlAt, &wonAt, &minor, &currency, &offeredAt, &inTimeAt, &rejectedAt, &answer); err != nil {
+			return err
+		}
+		if at := time.Time(came); first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at := time.Time(sqlAt); !at.IsZero() {
+			in(at).opportunities++
+		}
+		if at := time.Time(wonAt); !at.IsZero() {
+			g := in(at)
+			g.won++
+			g.minor += minor
+			if minor != 0 {
+				currencies[currency] = true
+			}
+		}
+		if at := time.Time(offeredAt); !at.IsZero() {
+			g := in(at)
+			g.offered++
+			if !time.Time(inTimeAt).IsZero() {
+				g.inTime++
+			}
+			if answer.String != "never" && answer.String != "open" {
+				g.followed++
+			}
+			if time.Time(rejectedAt).IsZero() {
+				g.kept++
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	decimals := -1
+	if len(currencies) == 1 {
+		for currency := range currencies { // any order: there is one
+			if digits, known := lead.MinorDigits(currency); known {
+				decimals, out.Currency = digits, currency
+			}
+		}
+	} else if len(currencies) == 0 {
+		decimals = 0
+	}
+	s.quarters(q, out, quarters, decimals, later(first, since))
+	return nil
+}
+
+// quarters makes the rows: the whole quarters from an instant on that are over.
+func (s *Store) quarters(q Question, out *feedbackv1.Report, quarters map[string]*tally, decimals int, since time.Time) {
+	ms := infoOf(reportGrowth).metrics
+	total := &tally{}
+	total.growth.decimals = decimals
+	var base *growthBooks
+	name := ""
+	for from, to := q.Year.Begin(since, "quarter"); !since.IsZero() && !to.After(q.AsOf) && (q.To.IsZero() || !to.After(q.To)); from, to = q.Year.Begin(to, "quarter") {
+		if from.Before(since) {
+			continue // not all of it
+		}
+		t := quarters[q.Year.Quarter(from)]
+		if t == nil {
+			t = &tally{}
+		}
+		g := &t.growth
+		g.decimals = decimals
+		if base == nil {
+			base, name = g, q.Year.Quarter(from)
+		}
+		g.of = base
+		row := rowOf(q.Year.Quarter(from), ms, t)
+		row.Cases, row.From, row.To = g.offered, timestamp(from), timestamp(to)
+		out.Rows = append(out.Rows, row)
+		sum := &total.growth
+		sum.opportunities, sum.won, sum.minor = sum.opportunities+g.opportunities, sum.won+g.won, sum.minor+g.minor
+		sum.offered, sum.inTime, sum.followed, sum.kept = sum.offered+g.offered, sum.inTime+g.inTime, sum.followed+g.followed, sum.kept+g.kept
+	}
+	out.Total = rowOf(totalKey, ms, total)
+	out.Total.Cases = total.growth.offered
+	if base == nil {
+		out.Remarks = []string{"No whole quarter is over yet since the agreed baseline, or since the first lead."}
+		return
+	}
+	out.Remarks = []string{
+		fmt.Sprintf("Growth is held against %s, the first whole quarter.", name),
+		"Growth and alignment stand beside each other, and that is all: two lines that rise together do not say that one moves the other, and much else moves both.",
+	}
+}
