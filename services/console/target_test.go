@@ -40,7 +40,7 @@ func (f *fixed) GetQuarter(_ context.Context, req *feedbackv1.GetQuarterRequest)
 }
 
 func quarterOf(name string) *feedbackv1.Quarter {
-	begins := map[string]time.Time{"2025-q4": time.Date(2025, 10, 1, 0, 0, 0, 0, time.UTC), "2026-q1": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "2026-q2": time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)}[name]
+	begins := map[string]time.Time{"2025-q3": time.Date(2025, 7, 1, 0, 0, 0, 0, time.UTC), "2025-q4": time.Date(2025, 10, 1, 0, 0, 0, 0, time.UTC), "2026-q1": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "2026-q2": time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)}[name]
 	out := &feedbackv1.Quarter{
 		Quarter: name, From: timestamppb.New(begins), To: timestamppb.New(begins.AddDate(0, 3, 0)), Text: "Targets of " + name + " <as signed>", Sequence: 1234, Agreed: true,
 		Proposed: &feedbackv1.TargetsProposed{Quarter: name, Revision: 1, Targets: []*feedbackv1.Target{
@@ -95,6 +95,7 @@ func TestTargetsAreActedOn(t *testing.T) {
 	s := newStand(t)
 	s.signIn(maxToken)
 	s.get("/targets?quarter=2025-q4").has(t, 200, "Count anew", "Record the plan", "baton target propose 2026-q3 --file targets.yaml")
+	s.get("/targets?quarter=2025-q3").has(t, 200, "The quarter is over and not closed.", "Close 2025-q3 and state its results")
 	if page := s.get("/targets"); strings.Contains(page.text, "/close") {
 		t.Error("a quarter that runs can be closed")
 	}
