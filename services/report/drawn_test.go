@@ -84,10 +84,14 @@ func (st *story) usual(t *rapid.T, id string) {
 		st.say(id, at, &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: taken, Channel: "call", Direction: "out", Reached: true})
 	}
 	if often("confirmed") {
-		qualified(rapid.SampledFrom([]leadv1.Stage{leadv1.Stage_STAGE_SAL, leadv1.Stage_STAGE_SQL}).Draw(t, "stage"))
+		qualified(rapid.SampledFrom([]leadv1.Stage{leadv1.Stage_STAGE_SAL, leadv1.Stage_STAGE_SQL, leadv1.Stage_STAGE_SQL}).Draw(t, "stage"))
 	}
 	if often("told") {
 		pass()
+		st.feedback(t, id, at, taken)
+	}
+	if often("told late") {
+		at = at.Add(7 * day)
 		st.feedback(t, id, at, taken)
 	}
 	for often("held against") {
@@ -108,6 +112,12 @@ func (st *story) handed(t *rapid.T, id, pool string, at *time.Time, pass func(),
 		member := rapid.SampledFrom([]string{"ana", "ben", "cy"}).Draw(t, "to")
 		kind := rapid.SampledFrom([]leadv1.TurnKind{1, 1, 1, 2, 3, 4}).Draw(t, "turn")
 		st.offer(id, *at, pool, member, kind, n, rapid.SampledFrom([]string{"ana=1 ben=1 cy=1", "ana=2 ben=1", "ana=1 ben=1 | cy=2"}).Draw(t, "there"))
+		if rapid.Bool().Draw(t, "says what changed") {
+			// As a large pool does: who came, and who left, since the last such turn.
+			if pool, ok := st.events[len(st.events)-1].Body.(*routingv1.PoolAdvanced); ok {
+				pool.Steps[0].SinceLast, pool.Steps[0].Left = true, rapid.SampledFrom([][]string{nil, {"cy"}, {"ana", "dan"}}).Draw(t, "left")
+			}
+		}
 		switch rapid.IntRange(0, 3).Draw(t, "heard") {
 		case 1:
 			st.say(id, *at, &leadv1.NoticeSent{NoticeId: "n", Attempt: 1, Delivered: rapid.Bool().Draw(t, "delivered")})
@@ -115,7 +125,7 @@ func (st *story) handed(t *rapid.T, id, pool string, at *time.Time, pass func(),
 			st.say(id, *at, &leadv1.NoticeOpened{NoticeId: "n", By: "link"})
 		}
 		pass()
-		switch rapid.IntRange(0, 6).Draw(t, "answer") {
+		switch rapid.SampledFrom([]int{0, 1, 2, 2, 2, 3, 3, 3}).Draw(t, "answer") {
 		case 0:
 			return ""
 		case 1:

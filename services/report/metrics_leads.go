@@ -61,7 +61,7 @@ func funnelReport() *info {
 	leads("rejected", ownerSales, "leads rejected by a member at least once, whatever came of them later", "rejected_at IS NOT NULL")
 	leads("won", ownerSales, "leads whose deal is won", "won_at IS NOT NULL")
 	leads("lost", ownerSales, "leads whose deal is lost, or that are out by an agreed reason", "lost_at IS NOT NULL")
-	leads("open", ownerBoth, "leads that are neither won nor lost: received = open + won + lost", "came_at IS NOT NULL AND state NOT IN ('refused', 'won', 'lost')")
+	leads("open", ownerBoth, "leads that are neither won nor lost: of a cohort received = open + won + lost", "came_at IS NOT NULL AND state NOT IN ('refused', 'won', 'lost')")
 	s.share("mql_rate", ownerMarketing, "mql divided by received", received, "mql_at IS NOT NULL", "came_at IS NOT NULL AND state <> 'refused'")
 	s.share("sal_rate", ownerBoth, "sal divided by mql", qualified, "sal_at IS NOT NULL", "mql_at IS NOT NULL")
 	s.share("sql_rate", ownerBoth, "sql divided by mql", qualified, "sql_at IS NOT NULL", "mql_at IS NOT NULL")

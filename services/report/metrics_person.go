@@ -74,7 +74,7 @@ func secondChanceMetrics() []Metric {
 		count("won", "of the leads taken, those whose deal is won", taken, func(b *chanceBooks) int64 { return b.won }),
 		{
 			Report: reportSecondChance, Name: "value", Unit: unitMoney, Owner: ownerSales, Population: taken,
-			Formula: "sum of the values of the won deals; unknown where they are in several currencies",
+			Formula: "sum of the values of the won deals, in the currency's major unit; unknown where they are in several currencies, or in none",
 			value: func(t *tally) (float64, bool) {
 				return float64(t.chance.minor) / math.Pow10(max(t.chance.digits, 0)), t.chance.digits >= 0 && t.chance.declined > 0
 			},

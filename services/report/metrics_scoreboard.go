@@ -17,7 +17,7 @@ func scoreboardReport() *info {
 	leads("offered", ownerMarketing, "leads offered to a member at least once", "offered_at IS NOT NULL")
 	leads("followed_up", ownerSales, "leads offered that sales touched within the horizon from receipt", touched)
 	leads("never_touched", ownerSales, "leads offered that sales did not touch within the horizon, which is over for them", "answer = 'never'")
-	leads("open", ownerSales, "leads offered that sales has not touched yet and whose horizon is not over: offered = followed_up + never_touched + open", "answer = 'open'")
+	leads("open", ownerSales, "leads offered that sales has not touched yet and whose horizon is not over: of a cohort offered = followed_up + never_touched + open", "answer = 'open'")
 	leads("accepted_untouched", ownerSales, "leads offered that a member accepted at least once and that sales did not touch within the horizon", "accepted_at IS NOT NULL AND answer IN ('never', 'open')")
 	leads("rejected", ownerMarketing, "leads offered that a member rejected at least once, whatever came of them later", "rejected_at IS NOT NULL")
 	leads("rejected_untouched", ownerSales, "leads offered that a member rejected at least once and that sales did not touch within the horizon", "rejected_at IS NOT NULL AND answer IN ('never', 'open')")

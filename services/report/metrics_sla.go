@@ -41,7 +41,7 @@ func slaReport() *info {
 		cases: "clock", base: casesLeads, own: []string{"clock", "department", "holder"}, by: "clock", metrics: s.metrics, work: workSLA,
 		population: func(Question) string {
 			return ". One case is one run of a clock, by the version of the agreement in force when it started; runs are worked out from what happened to the lead, with absences as they are known now." +
-				" Reminders, steps and corrections are those that were said. Person and pool are the lead's present ones; holder is who had the lead when the run was stopped, or has it now"
+				" Reminders, steps and corrections are those that were said. Person and pool are the lead's present ones; holder is who had the lead, or was offered it, when the run was stopped, or has it now"
 		},
 	}
 }

@@ -6,7 +6,7 @@ const wonValue = "CASE WHEN won_at IS NOT NULL THEN value_minor ELSE 0 END"
 // money adds up the value of won deals. Values are kept in minor units and shown in the
 // currency's own, so that 1234 cents are 12.34.
 func (s *sheet) money(population string) {
-	s.add("value", unitMoney, ownerSales, "sum of the values of the won deals, in the currency's major unit; unknown where they are in several currencies",
+	s.add("value", unitMoney, ownerSales, "sum of the values of the won deals, in the currency's major unit; unknown where they are in several currencies, or in none",
 		population, measure{bySum, wonValue, "won_at IS NOT NULL"})
 }
 

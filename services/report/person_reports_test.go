@@ -3,20 +3,16 @@ package report
 import (
 	"context"
 	"fmt"
-	"math"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
-	"pgregory.net/rapid"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
-	"github.com/leadbaton/baton/services/lead"
 )
 
 func reportOf(t fataler, s *Store, req *feedbackv1.GetReportRequest) *feedbackv1.Report {
@@ -46,137 +42,6 @@ func figuresOf(r *feedbackv1.Report) map[string]map[string]float64 {
 	return out
 }
 
-// fairnessEqualsACount goes through the events one by one, with fractions.
-func fairnessEqualsACount(t *testing.T, s *Store) {
-	rapid.Check(t, func(rt *rapid.T) {
-		st := drawStory(rt)
-		refill(rt, s, st.events, 7)
-		from, to := time.Time{}, far
-		req := &feedbackv1.GetReportRequest{Report: reportFairness}
-		if rapid.Bool().Draw(rt, "bounded") {
-			from, to = start.Add(time.Hour), start.Add(50*24*time.Hour)
-			req.From, req.To = timestamppb.New(from), timestamppb.New(to)
-		}
-		req.Pool = rapid.SampledFrom([]string{"", "inside"}).Draw(rt, "only")
-		got := figuresOf(reportOf(rt, s, req))
-		want := map[string]map[string]*big.Rat{}
-		add := func(pool, member, name string, by *big.Rat) {
-			key := pool + "/" + member
-			if want[key] == nil {
-				want[key] = map[string]*big.Rat{}
-			}
-			if want[key][name] == nil {
-				want[key][name] = new(big.Rat)
-			}
-			want[key][name].Add(want[key][name], by)
-		}
-		one := func(pool, member, name string) { add(pool, member, name, big.NewRat(1, 1)) }
-		fates := fatesOf(st)
-		for _, e := range st.events {
-			b, ok := e.Body.(*routingv1.PoolAdvanced)
-			if !ok || !e.Occurred.Before(to) {
-				continue
-			}
-			asked := !e.Occurred.Before(from)
-			for _, step := range b.GetSteps() {
-				pool, who := step.GetPool(), step.GetMember()
-				if req.Pool != "" && req.Pool != pool {
-					continue
-				}
-				if step.GetKind() == routingv1.StepKind_STEP_KIND_ADJUSTED {
-					by := big.NewRat(step.GetLeads(), 1)
-					name := "adjustments"
-					if step.GetTurn() == leadv1.TurnKind_TURN_KIND_CREDIT {
-						name = "credits"
-					}
-					if asked {
-						add(pool, who, name, by)
-					}
-					grant := func(member string, by *big.Rat) {
-						minus := new(big.Rat).Neg(by)
-						add(pool, member, "off_quota_ever", minus)
-						if asked {
-							add(pool, member, "off_quota", minus)
-						}
-					}
-					var sum int64
-					for i, m := range step.GetEligible() {
-						if sum == 0 {
-							grant(who, by)
-						}
-						sum = 3
-						grant(m, big.NewRat(-step.GetLeads()*step.GetWeights()[i], sum))
-					}
-					continue
-				}
-				counted := step.GetTurn() == leadv1.TurnKind_TURN_KIND_ROTATION
-				if counted {
-					one(pool, who, "off_quota_ever")
-				}
-				if asked {
-					one(pool, who, "offered")
-					one(pool, who, "ahead")
-					one(pool, who, "by_"+turnWord(step.GetTurn()))
-					if fate := fates[fateKey{step.GetLeadId(), step.GetOffer()}]; fate != "" {
-						one(pool, who, fate)
-					}
-					if counted {
-						one(pool, who, "off_quota")
-					}
-				}
-				var here, all int64
-				for _, w := range step.GetWeights() {
-					here, all = here+w, all+w
-				}
-				for _, w := range step.GetOwedWeights() {
-					all += w
-				}
-				quota := func(m string, w int64) {
-					if !counted {
-						return
-					}
-					part := big.NewRat(w, all)
-					add(pool, m, "off_quota_ever", new(big.Rat).Neg(part))
-					if asked {
-						add(pool, m, "quota", part)
-						add(pool, m, "off_quota", new(big.Rat).Neg(part))
-					}
-				}
-				for i, m := range step.GetEligible() {
-					quota(m, step.GetWeights()[i])
-					if asked {
-						one(pool, m, "eligible")
-						add(pool, m, "share", big.NewRat(step.GetWeights()[i], here))
-						add(pool, m, "ahead", big.NewRat(-step.GetWeights()[i], here))
-					}
-				}
-				for i, m := range step.GetOwed() {
-					quota(m, step.GetOwedWeights()[i])
-				}
-			}
-		}
-		for key, figures := range got {
-			if key == totalKey {
-				continue
-			}
-			for _, name := range []string{"eligible", "offered", "share", "ahead", "accepted", "declined", "timed_out", "by_rotation", "by_ownership", "by_override", "by_credit", "credits", "adjustments", "quota", "off_quota", "off_quota_ever"} {
-				exact := 0.0
-				if v := want[key][name]; v != nil {
-					exact, _ = v.Float64()
-				}
-				if math.Abs(figures[name]-exact) > 1e-9 {
-					rt.Fatalf("%s: %s is %v; a direct count says %v", key, name, figures[name], exact)
-				}
-			}
-		}
-		for key, figures := range want {
-			if figures["offered"] != nil && got[key] == nil {
-				rt.Fatalf("no row %s", key)
-			}
-		}
-	})
-}
-
 // thereByDecision: a turn that the rotation does not count names nobody; who was there
 // stands in the offer, and a favourite who is made by such turns is found all the same.
 func thereByDecision(t *testing.T, s *Store) {
@@ -196,55 +61,6 @@ func thereByDecision(t *testing.T, s *Store) {
 	if f := r.GetFindings()[0]; f.GetVerdict() != verdictNotExplained || f.GetMember() != "ana" || f.GetLeads() != 50 || !strings.Contains(f.GetText(), "by override +50.0") {
 		t.Errorf("found %v", f)
 	}
-}
-
-type fateKey struct {
-	lead  string
-	offer int32
-}
-
-// fatesOf says what became of each offer, by folding each lead.
-func fatesOf(st *story) map[fateKey]string {
-	out := map[fateKey]string{}
-	for _, id := range st.leads() {
-		s, stands, with := &lead.State{ID: id}, int32(0), ""
-		for _, e := range st.events {
-			if e.Subject != lead.SubjectOf(id) {
-				continue
-			}
-			s.Evolve(e.Body, e.Occurred, e.Recorded)
-			end := func(fate string) {
-				if stands > 0 {
-					out[fateKey{id, stands}] = fate
-				}
-				stands = 0
-			}
-			switch b := e.Body.(type) {
-			case *leadv1.LeadOffered:
-				stands, with = b.GetOffer(), b.GetMember()
-			case *leadv1.LeadReassigned:
-				// Moved by hand it stands no more; of the past, with whom it is said to have been.
-				if !s.Historical || s.Owner != "" && s.Owner != with {
-					stands = 0
-				}
-			case *leadv1.OfferAccepted:
-				end("accepted")
-			case *leadv1.OfferRejected:
-				end("declined")
-			case *leadv1.OfferTimedOut:
-				end("timed_out")
-			case *leadv1.OutcomeRecorded:
-				if b.GetHistorical() && s.Owner != "" && s.Owner != with {
-					stands = 0
-				}
-			default:
-				if s.Owner == "" && s.OfferedTo == "" {
-					stands = 0
-				}
-			}
-		}
-	}
-	return out
 }
 
 // secondChances are leads with known fates.
@@ -332,79 +148,4 @@ func secondChances(t *testing.T, s *Store) {
 	if other := reportOf(t, s, &feedbackv1.GetReportRequest{Report: reportSecondChance, Pool: "east"}); len(other.GetRows()) != 0 {
 		t.Errorf("of a pool that gave nothing: %v", other.GetRows())
 	}
-}
-
-// loadEqualsACount folds each lead and follows it from owner to owner.
-func loadEqualsACount(t *testing.T, s *Store) {
-	rapid.Check(t, func(rt *rapid.T) {
-		st := drawStory(rt)
-		idle := st.say("", start, &routingv1.MemberAdded{Member: "zoe", Roles: []string{"sales"}, TokenHash: make([]byte, 32)})
-		idle.Subject = "org.member.m1"
-		other := st.say("", start, &routingv1.MemberAdded{Member: "yan", Roles: []string{"marketing"}, TokenHash: make([]byte, 32)})
-		other.Subject = "org.member.m2"
-		refill(rt, s, st.events, 7)
-		historical := rapid.Bool().Draw(rt, "historical")
-		want := map[string]map[string]float64{"zoe": {}, totalKey: {}}
-		add := func(key, name string) {
-			if want[key] == nil {
-				want[key] = map[string]float64{}
-			}
-			want[key][name]++
-		}
-		for _, id := range st.leads() {
-			state, owner, had := &lead.State{ID: id}, "", map[string]bool{}
-			if st.lead(id, far).Historical && !historical {
-				continue
-			}
-			for _, e := range st.events {
-				if e.Subject != lead.SubjectOf(id) {
-					continue
-				}
-				state.Evolve(e.Body, e.Occurred, e.Recorded)
-				now := state.Owner
-				if now == "" || now == owner {
-					continue
-				}
-				if owner != "" {
-					add(now, "changes")
-					add(owner, "handed_on")
-					add(totalKey, "changes")
-					add(totalKey, "handed_on")
-				}
-				if len(had) == 0 {
-					add(totalKey, "leads")
-				}
-				if !had[now] {
-					had[now] = true
-					add(now, "leads")
-				}
-				owner = now
-			}
-			switch state.State {
-			case leadv1.State_STATE_ACCEPTED, leadv1.State_STATE_WORKING:
-				if state.Owner != "" {
-					add(state.Owner, "open")
-					add(totalKey, "open")
-				}
-			case leadv1.State_STATE_OFFERED:
-				add(state.OfferedTo, "offers")
-				add(totalKey, "offers")
-			}
-		}
-		for key, figures := range want {
-			if key != totalKey && figures["leads"] > 0 {
-				figures["with_leads"] = 1
-				want[totalKey]["with_leads"]++
-			}
-		}
-		got := figuresOf(reportOf(rt, s, &feedbackv1.GetReportRequest{Report: reportLoad, Historical: historical}))
-		for _, figures := range want {
-			for _, name := range []string{"with_leads", "leads", "changes", "handed_on", "open", "offers"} {
-				figures[name] += 0
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			rt.Fatalf("a direct count (-) and the report (+):\n%s", diff)
-		}
-	})
 }

@@ -72,7 +72,10 @@ func (r *Reports) on(ctx context.Context, q Question, f func(*Store) error) erro
 	if err != nil {
 		return r.store.fault("read", err)
 	}
-	return r.known.ask(ctx, ledgerID, q.KnownAt, r.clock.Now(), r.Logger, f)
+	return r.known.ask(ctx, ledgerID, q.KnownAt, r.clock.Now(), r.Logger, func(s *Store) error {
+		s.Working = r.store.Working
+		return f(s)
+	})
 }
 
 // GetReport computes one report.

@@ -51,12 +51,6 @@ func recounted(t fataler, events []*ledger.Event) *recount.Log {
 
 // drawQuestion draws what to ask of a story, and the same question as the recount takes it.
 func drawQuestion(rt *rapid.T, st *story, reports ...string) (Question, recount.Question) {
-	now := start.Add(90 * 24 * time.Hour)
-	for _, e := range st.events {
-		if e.Occurred.After(now) {
-			now = e.Occurred
-		}
-	}
 	req := &feedbackv1.GetReportRequest{
 		Report:      rapid.SampledFrom(reports).Draw(rt, "report"),
 		Historical:  rapid.Bool().Draw(rt, "historical"),
@@ -105,20 +99,33 @@ func drawQuestion(rt *rapid.T, st *story, reports ...string) (Question, recount.
 		}
 		req.Where = rapid.SampledFrom(conditions).Draw(rt, "where")
 	}
-	q, err := question(req, now)
-	if err != nil {
-		rt.Fatal(err)
-	}
+	q, again := plainQuestion(rt, st, req)
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		rt.Fatal(err)
 	}
 	q.Year = rapid.SampledFrom([]agreement.Year{{Starts: time.January, Zone: time.UTC}, {Starts: time.April, Zone: berlin}, {Starts: time.November, Zone: berlin}}).Draw(rt, "year")
 	q.Viewer = rapid.SampledFrom([]string{"", "", "ana"}).Draw(rt, "viewer")
+	again.Viewer, again.Zone, again.YearStarts = q.Viewer, q.Year.Zone, q.Year.Starts
+	return q, again
+}
+
+// plainQuestion asks a story what is requested, when all of it has happened.
+func plainQuestion(rt *rapid.T, st *story, req *feedbackv1.GetReportRequest) (Question, recount.Question) {
+	now := start.Add(90 * 24 * time.Hour)
+	for _, e := range st.events {
+		if e.Occurred.After(now) {
+			now = e.Occurred
+		}
+	}
+	q, err := question(req, now)
+	if err != nil {
+		rt.Fatal(err)
+	}
 	q.InForce, q.Away = agreedTwice.inForce, agreedTwice.absent
 	again := recount.Question{
 		Report: q.Report, By: q.By, From: q.From, To: q.To, Now: now, Horizon: q.Horizon, Historical: q.Historical, Pool: q.Pool,
-		Activity: q.Frame == frameActivity, Where: q.Where, Viewer: q.Viewer, Zone: q.Year.Zone, YearStarts: q.Year.Starts,
+		Activity: q.Frame == frameActivity, Where: q.Where, Zone: q.Year.Zone, YearStarts: q.Year.Starts,
 		Agreed: agreedTwice.words, Away: agreedTwice.away,
 	}
 	if q.Past {
@@ -126,9 +133,6 @@ func drawQuestion(rt *rapid.T, st *story, reports ...string) (Question, recount.
 	}
 	return q, again
 }
-
-// recountedReports are those that are recounted: all.
-var recountedReports = []string{reportFairness, reportSecondChance}
 
 // ownWords are words of the columns that only one report has.
 var ownWords = map[string][]string{
@@ -149,7 +153,12 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 	rapid.Check(t, func(rt *rapid.T) {
 		st := drawLog(rt)
 		refill(rt, s, st.events, 50)
-		asksAndRecounts(rt, s, st, recounted(rt, st.events), moved)
+		log := recounted(rt, st.events)
+		asksAndRecounts(rt, s, st, log, moved)
+		for _, name := range ReportNames() {
+			q, again := plainQuestion(rt, st, &feedbackv1.GetReportRequest{Report: name})
+			equalsARecount(rt, s, q, again, log, moved)
+		}
 		draws++
 	})
 	// A lead that ends twice, that somebody else has had since what becomes known last
@@ -174,41 +183,49 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 	}
 }
 
-// asksAndRecounts asks a read model of a story, and counts again. It notes which figures
-// were above or below nought.
+// asksAndRecounts asks a read model of a story some questions that are drawn, and counts
+// again.
 func asksAndRecounts(rt *rapid.T, s *Store, st *story, log *recount.Log, moved map[string]bool) {
-	st.dumpTo("/tmp/s7-recount-story.txt")
-	for range 12 {
-		q, again := drawQuestion(rt, st, recountedReports...)
-		got, err := s.Report(context.Background(), q)
-		if err != nil {
-			rt.Fatal(err)
-		}
-		want := log.Count(again)
-		for _, f := range got.GetTotal().GetFigures() {
-			moved[q.Report+"."+f.GetName()] = moved[q.Report+"."+f.GetName()] || f.GetValue() != 0
-		}
-		equalRow(rt, q, got.GetTotal(), want[recount.Total])
-		delete(want, recount.Total)
-		for _, row := range got.GetRows() {
-			w := want[row.GetKey()]
-			if w == nil {
-				if !timed(q.By) {
-					rt.Fatalf("%s: a row %q that a recount does not have", askedAs(q), row.GetKey())
-				}
-				w = (&recount.Log{}).Count(again)[recount.Total] // a period in which nothing happened
+	for range 8 {
+		q, again := drawQuestion(rt, st, ReportNames()...)
+		equalsARecount(rt, s, q, again, log, moved)
+	}
+}
+
+// equalsARecount holds each figure of each row of a report against a recount, and notes
+// which figures were not nought.
+func equalsARecount(rt *rapid.T, s *Store, q Question, again recount.Question, log *recount.Log, moved map[string]bool) {
+	rt.Helper()
+	got, err := s.Report(context.Background(), q)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	want := log.Count(again)
+	equalRow(rt, q, got.GetTotal(), want[recount.Total])
+	nothing := want[recount.Nothing]
+	delete(want, recount.Total)
+	delete(want, recount.Nothing)
+	for _, row := range got.GetRows() {
+		w := want[row.GetKey()]
+		if w == nil {
+			if !timed(q.By) {
+				rt.Fatalf("%s: a row %q that a recount does not have", askedAs(q), row.GetKey())
 			}
-			equalRow(rt, q, row, w)
-			delete(want, row.GetKey())
+			w = nothing
 		}
-		for key := range want {
-			rt.Fatalf("%s: no row %q, in which a recount has %v", askedAs(q), key, want[key].Figures)
-		}
-		// What needs two things to have happened in one period is in no row if they did in two.
-		single := q.Report == reportFunnel || q.Report == reportResponse || q.Frame == frameCohort || !timed(q.By)
-		if q.By != "" && infoOf(q.Report).cases == casesLeads && single {
-			addUp(rt, got)
-		}
+		equalRow(rt, q, row, w)
+		delete(want, row.GetKey())
+	}
+	for key := range want {
+		rt.Fatalf("%s: no row %q, in which a recount has %v", askedAs(q), key, want[key].Figures)
+	}
+	// What needs two things to have happened in one period is in no row if they did in two.
+	single := q.Report == reportFunnel || q.Report == reportResponse || q.Frame == frameCohort || !timed(q.By)
+	if q.By != "" && infoOf(q.Report).cases == casesLeads && single {
+		addUp(rt, got)
+	}
+	for _, f := range got.GetTotal().GetFigures() {
+		moved[q.Report+"."+f.GetName()] = moved[q.Report+"."+f.GetName()] || f.GetValue() != 0
 	}
 }
 
@@ -242,7 +259,7 @@ func equalRow(rt *rapid.T, q Question, row *feedbackv1.ReportRow, want *recount.
 // recount.
 func listsAreTheRecounts(t *testing.T, s *Store) {
 	var listing []string
-	for _, name := range recountedReports {
+	for _, name := range ReportNames() {
 		if infoOf(name).cases != "" {
 			listing = append(listing, name)
 		}
@@ -252,6 +269,7 @@ func listsAreTheRecounts(t *testing.T, s *Store) {
 		refill(rt, s, st.events, 50)
 		q, again := drawQuestion(rt, st, listing...)
 		rows := recounted(rt, st.events).Count(again)
+		delete(rows, recount.Nothing)
 		for _, key := range slices.Sorted(maps.Keys(rows)) {
 			for _, m := range infoOf(q.Report).of(q).metrics {
 				if !m.measure.listed() {

@@ -320,7 +320,7 @@ func (s *Store) workedLeads(ctx context.Context, tx *sql.Tx, r *info, q Question
 	}
 	found := map[string]*feedbackv1.CountedLead{}
 	err := m.work(ctx, q, func(c *workedCase) {
-		if key != "" && c.key != key || !where.holds(c) {
+		if key != "" && c.key != key || !where.holds(c) || of.by == bySum && c.numbers[of.of] == 0 {
 			return
 		}
 		l := found[c.leadID]

@@ -49,8 +49,12 @@ type Row struct {
 	money       map[string]int64
 }
 
-// Total is the key of the row of all.
-const Total = "total"
+// Total is the key of the row of all, and Nothing that of a row in which nothing is
+// counted, as a period in which nothing happened has.
+const (
+	Total   = "total"
+	Nothing = "nothing"
+)
 
 // forever is after everything.
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -136,7 +140,7 @@ func (l *Log) Count(q Question) map[string]*Row {
 		return l.fairness(q)
 	}
 	r := recipes[q.Report]
-	rows := map[string]*Row{Total: {}}
+	rows := map[string]*Row{Total: {}, Nothing: {}}
 	put := func(v *view, key string, c *found) {
 		if rows[key] == nil {
 			rows[key] = &Row{}

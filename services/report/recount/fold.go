@@ -92,7 +92,7 @@ func (s *lead) follow(e event) {
 			s.fates = map[int64]fate{}
 		}
 		s.fates[s.offer], s.offer = fate{word, e.at}, 0
-	case s.offer != 0 && s.offeredTo == "":
+	case s.offeredTo == "", s.owner != "" && s.owner != s.offeredTo:
 		s.offer = 0
 	}
 }
