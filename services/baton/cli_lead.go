@@ -36,8 +36,9 @@ its first column.
   baton lead accept ID                      take it
   baton lead reassign ID --reason overload  move it to somebody else
   baton lead call ID --reached --fit --horizon 3
-  baton lead outcome ID --kind won --value 1200 --currency EUR`,
-	}, leadList(), leadShow(), leadHistory(), leadExplain(), leadClocks(), leadOwner(), leadWhy(), leadReceipt(), leadAccept(), leadReject(), leadClaim(), leadReassign(), leadUndoMove(), leadCall(), leadOutcome())
+  baton lead outcome ID --kind won --value 1200 --currency EUR
+  baton lead ride ask ID                    marketing listens to the talk`,
+	}, leadList(), leadShow(), leadHistory(), leadExplain(), leadClocks(), leadOwner(), leadWhy(), leadReceipt(), leadAccept(), leadReject(), leadClaim(), leadReassign(), leadUndoMove(), leadCall(), leadOutcome(), leadRide())
 }
 
 // states are the states by their words.

@@ -34,7 +34,7 @@ func reportTitle(name string) string {
 // splits are what reports are split by where nobody chooses.
 var splits = map[string]string{
 	definitions: "version", "quality": "source", "scoreboard": "source", "conversion": "definition", "leak": "pool", "purpose": "purpose", "segments": "industry",
-	"reasons": "reason", "phrases": "phrase", "hygiene": "person", "sla": "clock", "padding": "source", "growth": "quarter", "effect": "week",
+	"reasons": "reason", "phrases": "phrase", "hygiene": "person", "sla": "clock", "padding": "source", "growth": "quarter", "effect": "week", "training": "month",
 }
 
 // personReports are by person and not split further.

@@ -65,7 +65,7 @@ func TestFallOpensExactlyOneCheck(t *testing.T) {
 		want   string
 	}{
 		"stable":                     {[]int{20, 22, 19, 20, 21, 18, 20, 19}, nil, "[]"},
-		"opportunities fall":         {[]int{20, 22, 19, 5, 6, 4, 20, 19}, nil, "[2026-04]"},
+		"opportunities fall":         {[]int{20, 22, 19, 5, 0, 0, 20, 19}, nil, "[2026-04]"},
 		"not enough is known before": {[]int{40, 40, 5}, nil, "[]"},
 		"revenue falls alone":        {[]int{10, 10, 10, 10, 10, 10, 10, 10}, []int64{100, 90, 110, 100, 100, 95, 40, 100}, "[2026-07]"},
 		"revenue is the least":       {[]int{10, 10, 10, 10, 10, 10, 10, 10}, []int64{100, 90, 110, 100, 100, 95, 60, 100}, "[]"},

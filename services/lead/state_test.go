@@ -301,12 +301,14 @@ func TestEvolve(t *testing.T) {
 		"a deal that is won stays at its stage": {past(opened(), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_STAGE, DealStage: "offer"}), outcomeOf(leadv1.OutcomeKind_OUTCOME_KIND_WON), func(s *State) {
 			s.State, s.ClosedAt = leadv1.State_STATE_WON, noon
 		}},
-		"FeedbackGiven moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.FeedbackGiven{}, func(s *State) { s.Events-- }},
-		"DisputeOpened moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeOpened{}, func(s *State) { s.Events-- }},
-		"DisputeAnswered moves nothing":  {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeAnswered{}, func(s *State) { s.Events-- }},
-		"DisputeEscalated moves nothing": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeEscalated{}, func(s *State) { s.Events-- }},
-		"DisputeDecided moves nothing":   {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeDecided{}, func(s *State) { s.Events-- }},
-		"DisputeLinked moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeLinked{}, func(s *State) { s.Events-- }},
+		"FeedbackGiven moves nothing":      {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.FeedbackGiven{}, func(s *State) { s.Events-- }},
+		"DisputeOpened moves nothing":      {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeOpened{}, func(s *State) { s.Events-- }},
+		"DisputeAnswered moves nothing":    {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeAnswered{}, func(s *State) { s.Events-- }},
+		"DisputeEscalated moves nothing":   {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeEscalated{}, func(s *State) { s.Events-- }},
+		"DisputeDecided moves nothing":     {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeDecided{}, func(s *State) { s.Events-- }},
+		"RideAlongRequested moves nothing": {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.RideAlongRequested{}, func(s *State) { s.Events-- }},
+		"RideAlongHeld moves nothing":      {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.RideAlongHeld{}, func(s *State) { s.Events-- }},
+		"DisputeLinked moves nothing":      {past(opened(), asMQL(), offeredTo("ana", 1)), &leadv1.DisputeLinked{}, func(s *State) { s.Events-- }},
 		"qualified for a purpose": {past(opened(), nurturedFor(ReasonProfile)), &leadv1.LeadQualified{Stage: leadv1.Stage_STAGE_MQL, AgreementVersion: 1, Purpose: "retention"}, func(s *State) {
 			s.State, s.Stage, s.WaitingSince, s.Purpose = leadv1.State_STATE_QUALIFIED, leadv1.Stage_STAGE_MQL, later, "retention"
 			s.RecheckAt, s.NurtureReason, s.NurtureSince, s.Explanation = time.Time{}, "", time.Time{}, nil

@@ -7,5 +7,5 @@ import "strings"
 // whoever decides need not look, and what is decided next follows from the event before.
 func Telling(eventType string) bool {
 	name, ours := strings.CutPrefix(eventType, "baton.lead.v1.")
-	return ours && (strings.HasPrefix(name, "Notice") || strings.HasPrefix(name, "Dispute") || name == "RecordWritten" || name == "FeedbackGiven")
+	return ours && (strings.HasPrefix(name, "Notice") || strings.HasPrefix(name, "Dispute") || strings.HasPrefix(name, "RideAlong") || name == "RecordWritten" || name == "FeedbackGiven")
 }

@@ -186,6 +186,7 @@ const (
 	unitRuns       = "runs"
 	unitSteps      = "steps"
 	unitAlarms     = "alarms"
+	unitRides      = "rides"
 )
 
 // Reports there are.
@@ -252,7 +253,7 @@ var reports = []*info{
 	{name: reportLoad, text: "Who has had which leads; idle people too.", metrics: loadMetrics()},
 	qualityReport(), scoreboardReport(), conversionReport(), cycleReport(), valueReport(), leakReport(), purposeReport(), segmentsReport(),
 	reasonsReport(), disputesReport(), phrasesReport(), hygieneReport(), slaReport(), paddingReport(),
-	effectReport(), growthReport(),
+	effectReport(), growthReport(), trainingReport(),
 }
 
 // dimensions are what the report can be split by.

@@ -63,6 +63,7 @@ type mqls struct {
 	judges map[int64]Judge
 	leads  map[string]*qualifiedLead
 	found  map[string]*mql
+	rides  map[string][]*rideAlong
 }
 
 type qualifiedLead struct {
@@ -93,6 +94,14 @@ func (m *mqls) apply(e *ledger.Event) {
 	case *leadv1.LeadQualified:
 		if l != nil {
 			m.qualified(l, body, e)
+		}
+	case *leadv1.RideAlongRequested:
+		m.rides[id] = append(m.rides[id], &rideAlong{id: body.GetRideId(), asked: e.Occurred})
+	case *leadv1.RideAlongHeld:
+		for _, r := range m.rides[id] {
+			if r.id == body.GetRideId() {
+				first(&r.held, e.Occurred)
+			}
 		}
 	default:
 		return
@@ -129,14 +138,14 @@ type foldedFor struct {
 
 // counted reads how leads came to be MQL, by the log up to a sequence. What came out last
 // is kept for the next question.
-func (r *Reports) counted(ctx context.Context, q Question, sequence uint64) (map[string]*mql, error) {
+func (r *Reports) counted(ctx context.Context, q Question, sequence uint64) (*mqls, error) {
 	of := foldedFor{q.KnownAt, sequence}
 	r.restating.Lock()
 	defer r.restating.Unlock()
 	if r.foldedFor == of && r.folded != nil {
 		return r.folded, nil
 	}
-	fold := mqls{under: r.Under, judges: map[int64]Judge{}, leads: map[string]*qualifiedLead{}, found: map[string]*mql{}}
+	fold := &mqls{under: r.Under, judges: map[int64]Judge{}, leads: map[string]*qualifiedLead{}, found: map[string]*mql{}, rides: map[string][]*rideAlong{}}
 	if sequence > 0 {
 		err := r.log.Read(ctx, 1, sequence, func(e *ledger.Event) error {
 			if q.KnownAt.IsZero() || !e.Recorded.After(q.KnownAt) {
@@ -148,8 +157,9 @@ func (r *Reports) counted(ctx context.Context, q Question, sequence uint64) (map
 			return nil, err
 		}
 	}
-	r.foldedFor, r.folded = of, fold.found
-	return fold.found, nil
+	fold.leads = nil // what they were judged by is not asked for again
+	r.foldedFor, r.folded = of, fold
+	return fold, nil
 }
 
 // padded is what the checks say of the MQL of a log.
@@ -335,7 +345,7 @@ func (w *working) padded(ctx context.Context) (map[string]*mql, *padded, error) 
 	// Whoever was refused later is no MQL of anybody's.
 	kept := map[string]*mql{}
 	for id := range person { // any order: a map again
-		if m := all[id]; m != nil {
+		if m := all.found[id]; m != nil {
 			kept[id] = m
 		}
 	}

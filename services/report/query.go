@@ -51,7 +51,7 @@ type Reports struct {
 	History func(ctx context.Context, subject string) ([]*ledger.Event, error)
 	// folded is how leads came to be MQL, guarded by restating.
 	foldedFor foldedFor
-	folded    map[string]*mql
+	folded    *mqls
 }
 
 // NewReports makes the ReportService.

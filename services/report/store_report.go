@@ -54,7 +54,7 @@ type Question struct {
 	Away    agreement.Away
 	// Counted answers how leads came to be MQL, by the log up to a sequence; Current under
 	// which id a person is found now. nil = nobody can say.
-	Counted func(ctx context.Context, q Question, sequence uint64) (map[string]*mql, error)
+	Counted func(ctx context.Context, q Question, sequence uint64) (*mqls, error)
 	Current func(personID string) string
 	// Campaign is whose effect is asked for, Launched when it began; zero = with its first
 	// lead.
