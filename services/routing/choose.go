@@ -98,26 +98,23 @@ func (r *round) served() (member, why string) {
 	if r.crowd == nil {
 		some = all(r.eligible)
 	}
+	head := rotation.standings(r.eligible, []int{chosen})[0]
 	outlooks := make([]outlook, len(some))
 	tied := false
-	for i, w := range rotation.windows(r.eligible, some) {
-		outlooks[i].Window = w
-	}
-	if !r.in.drawn() {
-		for i, level := range rotation.level(r.eligible, some, chosen, tie) {
-			outlooks[i].level = level
-			tied = tied || level
-		}
+	for i, s := range rotation.standings(r.eligible, some) {
+		level := !r.in.drawn() && some[i] != chosen && s.by > 0 && tie.level(s, head)
+		outlooks[i] = outlook{rotation.window(s), level}
+		tied = tied || level
 	}
 	if r.crowd != nil {
 		r.outlooks = outlooks
 	} else {
-		for i, f := range outlooks {
-			f.on(r.considered[r.at[i]])
+		for i, o := range outlooks {
+			o.on(r.considered[r.at[i]])
 		}
 	}
 	member = r.eligible[chosen].Member
-	why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d)", len(r.eligible), r.pool.Title, member, r.rotation.Turns()+1, rotation.windows(r.eligible, []int{chosen})[0].To)
+	why = fmt.Sprintf("of %d who can take it in pool %s, %s must be served soonest (turn %d; due by turn %d)", len(r.eligible), r.pool.Title, member, r.rotation.Turns()+1, rotation.window(head).To)
 	if tied {
 		return member, why + fmt.Sprintf("; others are owed exactly as much, and the lot of %s comes first.", member)
 	}
@@ -132,14 +129,14 @@ type outlook struct {
 }
 
 // on notes it of a candidate.
-func (f outlook) on(c *leadv1.Candidate) {
-	c.WindowFrom, c.WindowTo, c.Level = f.From, f.To, f.level
+func (o outlook) on(c *leadv1.Candidate) {
+	c.WindowFrom, c.WindowTo, c.Level = o.From, o.To, o.level
 }
 
 // of is somebody who stands so.
-func (f outlook) of(c *leadv1.Candidate) *leadv1.Candidate {
+func (o outlook) of(c *leadv1.Candidate) *leadv1.Candidate {
 	c = proto.Clone(c).(*leadv1.Candidate)
-	f.on(c)
+	o.on(c)
 	return c
 }
 

@@ -1,6 +1,9 @@
 package routing
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // A line is the seats of one weight in the order in which they are served. It is held in
 // blocks that are never changed in place: copies share them, and who is served moves by
@@ -21,21 +24,14 @@ func newLine(weight int64, places []int32) line {
 // find answers the block and the place in it of the first seat that does not come before
 // what is looked for; the end of the last block where all do.
 func (l *line) find(before func(place int32) bool) (block, at int) {
-	compare := func(place int32, _ struct{}) int {
-		if before(place) {
-			return -1
-		}
-		return 1
-	}
-	block, _ = slices.BinarySearchFunc(l.blocks, struct{}{}, func(b []int32, of struct{}) int { return compare(b[len(b)-1], of) })
+	block = sort.Search(len(l.blocks), func(i int) bool { return !before(l.blocks[i][len(l.blocks[i])-1]) })
 	if block == len(l.blocks) {
 		if block == 0 {
 			return 0, 0
 		}
 		return block - 1, len(l.blocks[block-1])
 	}
-	at, _ = slices.BinarySearchFunc(l.blocks[block], struct{}{}, compare)
-	return block, at
+	return block, sort.Search(len(l.blocks[block]), func(i int) bool { return !before(l.blocks[block][i]) })
 }
 
 // first answers those who are served first, so many at most.

@@ -189,22 +189,17 @@ func (r *Rotation) order(eligible []Seat, tie tieBreak, most int) (nearest []int
 func (r *Rotation) windows(eligible []Seat, some []int) []Window {
 	windows := make([]Window, len(some))
 	for i, s := range r.standings(eligible, some) {
-		if s.by > 0 {
-			windows[i] = Window{From: r.turns + s.from, To: r.turns + s.by}
-		}
+		windows[i] = r.window(s)
 	}
 	return windows
 }
 
-// level says of some of the seats whether the draw alone tells them from another one of
-// the seats, that has a share.
-func (r *Rotation) level(eligible []Seat, some []int, one int, tie tieBreak) []bool {
-	level := make([]bool, len(some))
-	head := r.standings(eligible, []int{one})[0]
-	for i, s := range r.standings(eligible, some) {
-		level[i] = some[i] != one && s.by > 0 && tie.level(s, head)
+// window is that of somebody who stands so; nothing without a share.
+func (r *Rotation) window(s standing) Window {
+	if s.by == 0 {
+		return Window{}
 	}
-	return level
+	return Window{From: r.turns + s.from, To: r.turns + s.by}
 }
 
 // standings answers how some of the seats stand before the turn; nothing of one without

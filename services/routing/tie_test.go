@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -221,4 +224,26 @@ func TestLotsAreSaid(t *testing.T) {
 		}
 		w.wellKept()
 	}
+}
+
+// Whoever goes on from kept rows draws the lots of whoever folded the log.
+//
+// Goes red if: a restored rotation forgets whose it is.
+func TestLotsOutliveARestart(t *testing.T) {
+	t.Parallel()
+	var members []string
+	for i := range 12 {
+		members = append(members, sharer(i))
+	}
+	w := newWorld(t, shareDocument(t, slices.Repeat([]int64{1}, len(members))), members...)
+	for n := range 2 * len(members) {
+		again := carriedOver(t, w.folds.groups)
+		next := NewTurn(again, w.folds.roster, w.folds.register, w.folds.people, w.now).Next(qualified(80))
+		if diff := cmp.Diff(w.next(qualified(80)), next, protocmp.Transform()); diff != "" {
+			t.Fatalf("lead %d: what is next (-of the log +of the kept rows)\n%s", n, diff)
+		}
+		w.qualify(fmt.Sprintf("l%02d", n), 80)
+		w.settle()
+	}
+	w.wellKept()
 }
