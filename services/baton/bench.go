@@ -126,6 +126,8 @@ is removed at the end; TMPDIR says on which disk.`,
 				return misused(cmd, "--burst must lie between 0.3 and 600")
 			case b.leads < 1 || b.leads > 10_000_000:
 				return misused(cmd, "--leads must lie between 1 and 10000000")
+			case b.postgres != "" && !strings.HasPrefix(b.postgres, "postgres://") && !strings.HasPrefix(b.postgres, "postgresql://"):
+				return misused(cmd, "--postgres is an address such as postgres://user:password@host:port/database")
 			case b.cpuprofile != "" && len(args) != 1:
 				return misused(cmd, "--cpuprofile shows one measurement: name it")
 			}

@@ -93,7 +93,7 @@ func TestPacedStartsEachWhenItIsDue(t *testing.T) {
 }
 
 func TestBenchRefusesWhatItCannotMeasure(t *testing.T) {
-	for _, line := range []string{"bench walk", "bench --rounds 0", "bench --seconds 0", "bench --leads 0", "bench --burst 0", "bench --cpuprofile x", "bench --format csv"} {
+	for _, line := range []string{"bench walk", "bench --rounds 0", "bench --seconds 0", "bench --leads 0", "bench --burst 0", "bench --cpuprofile x", "bench --format csv", "bench reports --postgres nowhere"} {
 		cmd := newRoot("test")
 		cmd.AddCommand(benchCommand())
 		cmd.SetArgs(strings.Fields(line))
@@ -113,7 +113,7 @@ func TestMeasurements(t *testing.T) {
 	if err := b.run(t.Context(), &out, formatTable, []string{"burst", "assign", "replay"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"\nburst: ", "asked to come again", "\nassign: ", "\nreplay: ", "acknowledgement", "decisions made again"} {
+	for _, want := range []string{"\nburst: ", "asked to come again", "\nassign: ", "\nreplay: ", "acknowledgement", "to the tables of the reports, p99", "decisions made again"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
