@@ -24,7 +24,7 @@ func people(counts []string) (rows map[string]*Row, of func(string) map[string]f
 
 // load counts who has had which leads.
 func (l *Log) load(q Question) map[string]*Row {
-	rows, of := people([]string{"people", "leads", "changes", "handed_on", "open", "offers"})
+	rows, of := people([]string{"with_leads", "leads", "changes", "handed_on", "open", "offers"})
 	for _, member := range l.sales(q) {
 		of(member)
 	}
@@ -57,8 +57,8 @@ func (l *Log) load(q Question) map[string]*Row {
 	})
 	for key, row := range rows { // any order: each by itself
 		if key != Total && row.Figures["leads"] > 0 {
-			row.Figures["people"] = 1
-			total["people"]++
+			row.Figures["with_leads"] = 1
+			total["with_leads"]++
 		}
 	}
 	return rows
