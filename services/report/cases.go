@@ -336,13 +336,13 @@ func (b *query) cases(r *info, q Question) {
 
 // counting is the condition that a case counts for one of the report's figures.
 func (r *info) counting() string {
-	var any []string
+	var one []string
 	for _, metric := range r.metrics {
-		if c := metric.measure.counting(); c != "" && !slices.Contains(any, c) {
-			any = append(any, c)
+		if c := metric.measure.counting(); c != "" && !slices.Contains(one, c) {
+			one = append(one, c)
 		}
 	}
-	return strings.Join(any, " OR ")
+	return strings.Join(one, " OR ")
 }
 
 // happenings writes what happened to the leads that a question is about.
