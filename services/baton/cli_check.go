@@ -23,9 +23,10 @@ while it is open there is no other. docs/alarms.md says what counts as a fall.`,
 
 func checkList() *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the checks, the latest first, with what fell and which signs the log shows",
-		Long:    `Lists the checks, the latest first, with what fell and which of the seven signs the log shows.`,
+		Use:   "list",
+		Short: "List the checks, the latest first, with what fell and which signs the log shows",
+		Long: `Lists the checks, the latest first, with what fell and which of the seven signs the
+log shows.`,
 		Example: `  baton check list`,
 		Args:    exactly(),
 		RunE: client(func(c *call) error {

@@ -71,7 +71,8 @@ func reportCommand() *cobra.Command {
              with its first lead
   growth     opportunities and revenue by quarter against the agreed baseline, beside
              how far both departments kept to what they agreed on
-  training   rides along: how often marketing asked to listen to a talk of sales, and did
+  training   rides along: how often marketing asked to listen to a talk of sales,
+             and did
 
 Those from quality on are split as their line says where --by does not say otherwise
 (docs/reports.md). A rate of fewer than 30 cases is marked with *.

@@ -39,9 +39,10 @@ func rideAsk() *cobra.Command {
 
 func rideHeld() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "held ID RIDE --note TEXT",
-		Short:   "Say that somebody listened, and share the note of the talk",
-		Long:    `Says that a ride along was held, with the note of the talk. It is said once; the note is kept sealed, and both departments read it.`,
+		Use:   "held ID RIDE --note TEXT",
+		Short: "Say that somebody listened, and share the note of the talk",
+		Long: `Says that a ride along was held, with the note of the talk. It is said once; the note is
+kept sealed, and both departments read it.`,
 		Example: `  baton lead ride held lk2jx 0f3a9c1d22b4 --note "they say late trucks, not delays"`,
 		Args:    exactly("ID", "RIDE"),
 	}

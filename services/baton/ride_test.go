@@ -48,7 +48,9 @@ func TestRideAlong(t *testing.T) {
 		t.Error("the log holds the note in the clear, or no ride")
 	}
 	has(t, h.says("mark", "lead", "history", id), "mark of marketing asked to listen", "mark listened while "+who+" talked with the lead")
-	said := slices.DeleteFunc(h.types("lead."+id), func(name string) bool { return strings.HasPrefix(name, "RideAlong") || strings.Contains(name, ".RideAlong") })
+	said := slices.DeleteFunc(h.types("lead."+id), func(name string) bool {
+		return strings.HasPrefix(name, "RideAlong") || strings.Contains(name, ".RideAlong")
+	})
 	said = slices.DeleteFunc(said, func(name string) bool { return strings.Contains(name, "Clock") || strings.Contains(name, "Notice") })
 	before = slices.DeleteFunc(before, func(name string) bool { return strings.Contains(name, "Clock") || strings.Contains(name, "Notice") })
 	if !slices.Equal(said, before) {

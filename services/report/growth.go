@@ -152,8 +152,6 @@ func (s *Store) growth(ctx context.Context, tx *sql.Tx, q Question, out *feedbac
 				decimals, out.Currency = digits, currency
 			}
 		}
-	} else if len(currencies) == 0 {
-		decimals = 0
 	}
 	s.quarters(q, out, quarters, decimals, later(first, since))
 	return nil

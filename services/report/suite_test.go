@@ -383,13 +383,17 @@ func emptyReports(t *testing.T, s *Store) {
 		for _, by := range append(Dimensions(), "") {
 			for _, asOf := range []*timestamppb.Timestamp{nil, timestamppb.New(start)} {
 				version := int64(0)
-				if byPerson(name) {
+				if byPerson(name) || infoOf(name).fixed != "" {
 					by = ""
 				}
 				if name == reportFunnel {
 					version = 1
 				}
-				q, err := question(&feedbackv1.GetReportRequest{Report: name, By: by, AsOf: asOf, Definition: version}, start)
+				req := &feedbackv1.GetReportRequest{Report: name, By: by, AsOf: asOf, Definition: version}
+				if name == reportEffect {
+					req.Campaign, req.Launched = "spring", timestamppb.New(start)
+				}
+				q, err := question(req, start)
 				if err != nil {
 					t.Fatal(err)
 				}
