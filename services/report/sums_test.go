@@ -30,7 +30,9 @@ func apart() *story {
 		}
 		st.offer(id, next(), "inside", "ana", leadv1.TurnKind_TURN_KIND_ROTATION, 3, "ana=1")
 		st.say(id, next(), &leadv1.OfferAccepted{Member: "ana", Offer: 3})
-		st.say(id, next(), &leadv1.SubmissionRepeated{Delivery: &leadv1.DeliveryRef{DeliveryId: id + "-2"}})
+		if i == 0 {
+			st.say(id, next(), &leadv1.SubmissionRepeated{Delivery: &leadv1.DeliveryRef{DeliveryId: id + "-2"}})
+		}
 		st.say(id, next(), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, Member: "ana", ValueMinor: 100, Currency: "EUR"})
 	}
 	return st
