@@ -32,7 +32,7 @@ var goldenFiles = []string{
 	"testdata/golden-routing1-qualification1.jsonl.gz",
 	"testdata/golden-routing2-qualification2.jsonl.gz",
 	"testdata/golden-routing3-qualification2-clocks1.jsonl.gz",
-	"testdata/golden-routing4-qualification2-clocks1.jsonl.gz",
+	"testdata/golden-routing4-qualification3-clocks1.jsonl.gz",
 }
 
 // history is a stored log in memory: a Source that tests may damage. What they

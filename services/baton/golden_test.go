@@ -21,7 +21,7 @@ var rewriteGolden = flag.Bool("update", false, "write the golden history of the 
 
 // goldenFile is the history that the audit's tests derive again. Its name holds
 // the logic versions: a new one gets a file of its own, and the old ones stay.
-const goldenFile = "../audit/testdata/golden-routing4-qualification2-clocks1.jsonl.gz"
+const goldenFile = "../audit/testdata/golden-routing4-qualification3-clocks1.jsonl.gz"
 
 // goldenLine is one line of it: a record as stored, a checkpoint, or a key. The
 // keys signed this history and nothing else; tests forge records with them.
