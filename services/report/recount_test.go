@@ -24,6 +24,14 @@ import (
 	"github.com/leadbaton/baton/services/report/recount"
 )
 
+// notRecounted are the reports that the recount does not know yet.
+var notRecounted = []string{reportPadding, reportEffect, reportGrowth, reportTraining}
+
+// recountedReports are those that are held against the recount.
+func recountedReports() []string {
+	return slices.DeleteFunc(ReportNames(), func(name string) bool { return slices.Contains(notRecounted, name) })
+}
+
 // recounted reads events as `baton replay --format json` prints them.
 func recounted(t fataler, events []*ledger.Event) *recount.Log {
 	t.Helper()
@@ -136,10 +144,10 @@ func plainQuestion(rt *rapid.T, st *story, req *feedbackv1.GetReportRequest) (Qu
 
 // ownWords are words of the columns that only one report has.
 var ownWords = map[string][]string{
-	"reason": {"no-budget", "bad-data"}, "consequence": {"nurture", "disqualify"}, "credit": {"credited", "other"},
-	"party": {"sales", "system"}, "claim": {"not-worked", "data-wrong"}, "verdict": {"met-not-worked", "data-error"}, "finding": {"sales", "(none)"},
+	"reason": {"no-budget", "bad-data"}, "consequence": {"nurture", "disqualify"}, "credit": {"credited", "(none)"},
+	"party": {"sales", "system"}, "claim": {"not-worked", "wrong-data"}, "verdict": {"met-not-worked", "data-error"}, "finding": {"sales", "(none)"},
 	"phrase": {"late trucks", "nobody knows"}, "vertical": {"energy", "retail"}, "question": {"talk", "phrases"},
-	"clock": {"take", "follow"}, "department": {"sales", "nobody"}, "holder": {"ana", "(none)"},
+	"clock": {"take", "follow"}, "department": {"sales", "marketing"}, "holder": {"ana", "(none)"},
 }
 
 // reportsEqualARecount holds every figure of every row against a count that shares
@@ -155,7 +163,7 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 		refill(rt, s, st.events, 50)
 		log := recounted(rt, st.events)
 		asksAndRecounts(rt, s, st, log, moved)
-		for _, name := range ReportNames() {
+		for _, name := range recountedReports() {
 			q, again := plainQuestion(rt, st, &feedbackv1.GetReportRequest{Report: name})
 			equalsARecount(rt, s, q, again, log, moved)
 		}
@@ -177,7 +185,7 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 	log := recounted(t, st.events)
 	rapid.Check(t, func(rt *rapid.T) { asksAndRecounts(rt, s, st, log, moved) })
 	for _, m := range Catalogue() {
-		if draws >= 100 && !m.restated && !moved[m.ID] {
+		if draws >= 100 && !m.restated && !slices.Contains(notRecounted, m.Report) && !moved[m.ID] {
 			t.Errorf("in %d logs %s was nought", draws, m.ID)
 		}
 	}
@@ -187,7 +195,7 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 // again.
 func asksAndRecounts(rt *rapid.T, s *Store, st *story, log *recount.Log, moved map[string]bool) {
 	for range 8 {
-		q, again := drawQuestion(rt, st, ReportNames()...)
+		q, again := drawQuestion(rt, st, recountedReports()...)
 		equalsARecount(rt, s, q, again, log, moved)
 	}
 }
@@ -259,7 +267,7 @@ func equalRow(rt *rapid.T, q Question, row *feedbackv1.ReportRow, want *recount.
 // recount.
 func listsAreTheRecounts(t *testing.T, s *Store) {
 	var listing []string
-	for _, name := range ReportNames() {
+	for _, name := range recountedReports() {
 		if infoOf(name).cases != "" {
 			listing = append(listing, name)
 		}
@@ -320,7 +328,7 @@ func orderOfLeadsIsNothing(t *testing.T, s *Store) {
 			return got
 		}
 		for range 4 {
-			q, _ := drawQuestion(rt, st, ReportNames()...)
+			q, _ := drawQuestion(rt, st, recountedReports()...)
 			questions, reports = append(questions, q), append(reports, ask(q))
 		}
 		queues := map[string][]*ledger.Event{}
