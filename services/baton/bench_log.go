@@ -213,7 +213,7 @@ func pastTaker(n int) string {
 // pastSteps are what happens to leads, in order: they come and are offered at once, and
 // what people do about them comes in between what they do about others.
 var pastSteps = []func(*telling, int){
-	(*telling).arrive, (*telling).again, (*telling).pass, (*telling).take, (*telling).overdue, (*telling).touch, (*telling).call, (*telling).meet,
+	(*telling).arrive, (*telling).again, (*telling).pass, (*telling).take, (*telling).overdue, (*telling).touch, (*telling).call, (*telling).meet, (*telling).ride,
 	(*telling).feedback, (*telling).dispute, (*telling).settle, (*telling).close,
 }
 
@@ -465,6 +465,20 @@ func (t *telling) meet(n int) {
 			return &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Member: pastTaker(n), Channel: "meeting", Direction: "out", Reached: true, Minutes: 60, DealStage: "proposal"}
 		})
 	}
+}
+
+// ride is that somebody of marketing listens to a talk.
+func (t *telling) ride(n int) {
+	if !pastTouched(n) || n%50 != 1 {
+		return
+	}
+	id := fmt.Sprintf("r%d", n)
+	t.of(n, pastTouchedAfter(n)+40*time.Hour, func(time.Time) proto.Message {
+		return &leadv1.RideAlongRequested{RideId: id, Member: "marketer"}
+	})
+	t.of(n, pastTouchedAfter(n)+50*time.Hour, func(time.Time) proto.Message {
+		return &leadv1.RideAlongHeld{RideId: id, Member: "marketer", Host: pastTaker(n)}
+	})
 }
 
 func (t *telling) feedback(n int) {

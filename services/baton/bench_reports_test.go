@@ -65,7 +65,7 @@ func TestPastYearHasEverything(t *testing.T) {
 	defer reports.Close()
 	store.Working, reports.InForce, reports.Under = log.working, log.inForce, log.under
 	for _, name := range report.ReportNames() {
-		out := must[*feedbackv1.Report](t)(reports.GetReport(t.Context(), &feedbackv1.GetReportRequest{Report: name}))
+		out := must[*feedbackv1.Report](t)(reports.GetReport(t.Context(), plainly(name)))
 		figures := 0
 		for _, f := range out.GetTotal().GetFigures() {
 			if f.GetValue() > 0 {

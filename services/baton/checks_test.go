@@ -70,7 +70,7 @@ func TestFallOpensOneCheckForEver(t *testing.T) {
 		t.Errorf("%d checks after a new start; want one", n)
 	}
 	has(t, h.says("mark", "check", "list"), "2026-02, open since 2026-03-04", "Opportunities fell: 3 in the month, 60 in the 3 months before.", "nobody accountable", "no meetings", "not measured", "baton report fairness")
-	refused(t, "needs one of the roles", "check", "close", "2026-02", "--found", "process", "--server", h.GRPCAddr, "--token", h.tokens["mark"])
+	refused(t, "closing an alignment check takes the role manager, arbiter or operator; you have marketing", "check", "close", "2026-02", "--found", "process", "--server", h.GRPCAddr, "--token", h.tokens["mark"])
 	refused(t, "there is no check of 2025-02", "check", "close", "2025-02", "--found", "process", "--server", h.GRPCAddr, "--token", h.tokens["boss"])
 	has(t, h.says("boss", "check", "close", "2026-02", "--found", "process"), "closed on", "process")
 	refused(t, "was closed on", "check", "close", "2026-02", "--found", "market", "--server", h.GRPCAddr, "--token", h.tokens["boss"])

@@ -162,6 +162,7 @@ func TestImportedOutcomesOfLiveLeads(t *testing.T) {
 
 func TestAccountsAreKeptAndListed(t *testing.T) {
 	h := start(t, Config{})
+	h.team("ana", "ben")
 	h.typed()
 	file := writeFile(t, "accounts.csv", "domain,name,owner,segment\nhttps://www.Firm.co.uk/about,Firm,ana,enterprise\nbüro.example,Büro,,\nlocalhost,Nowhere,,\nfirm.co.uk,Firm,ana,enterprise\n")
 	args := []string{"import", file, "--kind", "accounts"}

@@ -224,6 +224,7 @@ func TestTestsAndSpamAreLikeNobody(t *testing.T) {
 // at, how sure it is, and what decided between equals.
 func TestLeadsBelongToAccounts(t *testing.T) {
 	h := start(t, Config{})
+	h.team("ana")
 	h.typed()
 	tallied(t, "import", writeFile(t, "accounts.csv", "domain,name,owner,segment\nacme.example,Acme GmbH,,\nacme-group.example,Acme,ana,\nglobex.example,Globex,,\n"), "--kind", "accounts")
 	domain := h.submit("domain", ofPerson("Jane", "Smith", "jane@mail.acme.example", ""))
