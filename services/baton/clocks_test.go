@@ -298,6 +298,35 @@ func TestClocksSurviveRestarts(t *testing.T) {
 	t.Logf("%d firings over 12 stops, %d of them late because the clock had jumped", len(seen), late)
 }
 
+// A lead is taken, the program starts again with its clock an hour behind, and the
+// person is touched: that comes after the lead was taken, whatever the clock shows, and
+// stops the clock of the first touch. Nothing is restated.
+func TestATouchIsDatedByTheLog(t *testing.T) {
+	cfg := Config{Data: filepath.Join(t.TempDir(), "data")}
+	h := startClocked(t, cfg)
+	id := h.submit("a", filled(1))
+	h.settle()
+	owner := h.lead(id).GetOfferedTo()
+	must[*routingv1.AcceptResponse](t)(routingv1.NewRoutingServiceClient(h.conn).Accept(h.as(owner), &routingv1.AcceptRequest{LeadId: id}))
+	h.settle()
+	tokens, signs, now := h.tokens, h.signs, h.time.Now()
+	h.stop()
+	cfg.clock = clock.NewVirtual(now.Add(-time.Hour))
+	h = start(t, cfg)
+	h.tokens, h.signs = tokens, signs
+	h.settle()
+	must[*feedbackv1.RecordOutcomeResponse](t)(feedbackv1.NewFeedbackServiceClient(h.conn).RecordOutcome(h.as(owner), &feedbackv1.RecordOutcomeRequest{LeadId: id, IdempotencyKey: "k", Kind: leadv1.OutcomeKind_OUTCOME_KIND_TOUCH, Channel: "call"}))
+	h.settle()
+	for _, e := range must[[]*ledger.Event](t)(h.App.log.History(t.Context(), lead.SubjectOf(id))) {
+		if e.Type == "baton.lead.v1.OutcomeRecorded" && e.Occurred.Before(now) {
+			t.Errorf("the touch is dated %v; the lead was taken at %v", e.Occurred, now)
+		}
+	}
+	h.forward(12 * time.Hour)
+	same(t, "what the clocks said", h.saidByClocks(id), []string(nil))
+	whole(t, h)
+}
+
 // A touch that becomes known after the clock ran out, and happened before: the
 // breach stays, the clock is restated, and both readings are shown.
 func TestLateTouchRestatesAClock(t *testing.T) {
