@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,17 +67,17 @@ func effectReport() *info {
 // effect compares the weeks before and after a launch.
 func (s *Store) effect(ctx context.Context, tx *sql.Tx, q Question, out *feedbackv1.Report) error {
 	var first, launched instantColumn
-	kept := "received_at IS NOT NULL AND state <> 'refused'"
-	if !q.Historical {
-		kept += " AND NOT historical"
-	}
+	all := q
+	all.From, all.To = time.Time{}, time.Time{}
+	sel := all.selection()
+	kept := "SELECT MIN(l.received_at) FROM " + sel.from + " WHERE " + sel.where + " AND " + q.state() + " <> 'refused'"
 	for _, ask := range []struct {
 		text string
 		into *instantColumn
 		args []any
 	}{
-		{"SELECT MIN(received_at) FROM leads WHERE " + kept, &first, nil},
-		{"SELECT MIN(received_at) FROM leads WHERE " + kept + " AND campaign = ?", &launched, []any{q.Campaign}},
+		{kept, &first, sel.args},
+		{kept + " AND l.campaign = ?", &launched, append(slices.Clone(sel.args), q.Campaign)},
 	} {
 		if err := tx.QueryRowContext(ctx, s.dialect.places(ask.text), ask.args...).Scan(ask.into); err != nil {
 			return err
@@ -152,9 +153,6 @@ func (s *Store) effect(ctx context.Context, tx *sql.Tx, q Question, out *feedbac
 // that raises an alarm; -1 = none does.
 func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 	first = -1
-	if before < effectFewest {
-		return first
-	}
 	var base, since int64
 	for _, w := range weeks[:before] {
 		base += w.effect.opportunities
@@ -163,7 +161,11 @@ func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 		n := i + 1
 		b := &w.effect
 		since += b.opportunities
-		b.since, b.expected, b.tested = since, float64(base)/float64(before)*float64(n), true
+		b.since, total.effect.since = since, since
+		if before < effectFewest {
+			continue
+		}
+		b.expected, b.tested = float64(base)/float64(before)*float64(n), true
 		b.probability = binomial(int(base+since), float64(n)/float64(n+before)).atMost(int(since))
 		if b.probability <= EffectAlarms {
 			b.alarms = 1
@@ -172,7 +174,7 @@ func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 			}
 		}
 		t := &total.effect
-		t.since, t.expected, t.probability, t.tested = b.since, b.expected, b.probability, true
+		t.expected, t.probability, t.tested = b.expected, b.probability, true
 		t.alarms += b.alarms
 	}
 	return first
