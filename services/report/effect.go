@@ -53,7 +53,7 @@ func effectReport() *info {
 			metric("opportunities", unitLeads, ownerBoth, "leads that reached the stage SQL, of every campaign: who looks at one campaign's alone does not see what it took from the others", week, whole(func(t *tally) int64 { return t.effect.opportunities })),
 			metric("of_campaign", unitLeads, ownerMarketing, "of opportunities, the leads of the campaign", week, whole(func(t *tally) int64 { return t.effect.campaign })),
 			metric("since_launch", unitLeads, ownerBoth, "opportunities from the launch to the end of the week", after, whole(func(t *tally) int64 { return t.effect.since })),
-			metric("expected", unitNumber, ownerBoth, "opportunities a week before the launch, times the weeks since", after, known(func(b *effectBooks) float64 { return b.expected })),
+			metric("expected", unitNumber, ownerBoth, fmt.Sprintf("opportunities a week before the launch, times the weeks since; unknown with less than %d weeks before", effectFewest), after, known(func(b *effectBooks) float64 { return b.expected })),
 			metric("probability", unitNumber, ownerBoth, "how probable so few since the launch are, or fewer, where nothing has changed: of all opportunities before and since, a binomial number with the share that the weeks since are of all weeks", after, known(func(b *effectBooks) float64 { return b.probability })),
 			metric("alarms", unitAlarms, ownerBoth, fmt.Sprintf("weeks of which the probability is at most %.1f %%; there have to be %d weeks before the launch, and the week is over", EffectAlarms*100, effectFewest), after, whole(func(t *tally) int64 { return t.effect.alarms })),
 		}),

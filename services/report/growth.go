@@ -58,7 +58,7 @@ func growthReport() *info {
 	share := func(of func(*growthBooks) int64) func(*growthBooks) (float64, bool) {
 		return func(b *growthBooks) (float64, bool) { return ratio(of(b), b.offered) }
 	}
-	const against = " divided by that of the first whole quarter of the report, less 1; the report begins at the agreed baseline unless another time is asked for, and with the first lead where none is agreed"
+	const against = " divided by that of the first whole quarter of the report, less 1; the report begins at the agreed baseline unless another time is asked for, and never before the first lead"
 	return &info{
 		name: reportGrowth, text: "Growth against the agreed baseline, beside how far both departments kept to what they agreed on; neither is said to cause the other.", fixed: "quarter",
 		metrics: identified([]Metric{
@@ -67,7 +67,7 @@ func growthReport() *info {
 				return b.over(func(b *growthBooks) (int64, bool) { return b.opportunities, true })
 			}),
 			metric("won", unitLeads, ownerSales, "leads whose deal is won", deals, number(func(b *growthBooks) int64 { return b.won })),
-			metric("revenue", unitMoney, ownerSales, "sum of the values of the deals won, if all in the report are in one currency", deals, func(b *growthBooks) (float64, bool) {
+			metric("revenue", unitMoney, ownerSales, "sum of the values of the deals won, if all of the quarters in the report are in one currency", deals, func(b *growthBooks) (float64, bool) {
 				return float64(b.minor) / math.Pow10(max(0, b.decimals)), b.decimals >= 0
 			}),
 			metric("revenue_growth", unitRatio, ownerBoth, "revenue"+against, deals, func(b *growthBooks) (float64, bool) { return b.over((*growthBooks).revenue) }),
