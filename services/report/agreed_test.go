@@ -2,9 +2,11 @@ package report
 
 import (
 	"crypto/ed25519"
+	"strconv"
 	"strings"
 	"time"
 
+	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/report/recount"
 )
@@ -17,6 +19,7 @@ type agreedBoth struct {
 	versions []*agreement.Version
 	words    []recount.Agreed
 	away     map[string][]recount.Span
+	makes    map[int64]func(features map[string]any, calls int) bool
 }
 
 // Clocks of the first version, and of the second.
@@ -65,6 +68,15 @@ func agreeTwice() agreedBoth {
 		"office": {Zone: time.UTC, Days: map[time.Weekday][2]int{time.Monday: day, time.Tuesday: day, time.Wednesday: day, time.Thursday: day, time.Friday: day}},
 		"late":   {Zone: berlin, Days: map[time.Weekday][2]int{time.Tuesday: {12, 20}, time.Thursday: {12, 20}, time.Saturday: {12, 20}}, Off: map[string]bool{"2026-03-10": true}},
 	}
+	large := func(features map[string]any) bool {
+		text, _ := features["employees"].(string)
+		n, _ := strconv.ParseInt(text, 10, 64)
+		return n >= 10
+	}
+	out.makes = map[int64]func(map[string]any, int) bool{
+		1: func(features map[string]any, calls int) bool { return calls > 0 || large(features) },
+		2: func(features map[string]any, _ int) bool { return large(features) },
+	}
 	german := func(features map[string]any) bool { return features["country"] == "DE" }
 	out.words = []recount.Agreed{
 		{From: since, Pools: map[string]string{"inside": "office", "field": "late"}, Hours: hours, Required: []string{"interest", "why", "talk"}, Within: 24 * time.Hour, Clocks: []recount.Clock{
@@ -80,6 +92,20 @@ func agreeTwice() agreedBoth {
 		}},
 	}
 	return out
+}
+
+// judged brings to MQL companies of ten people, and under the first version whoever was
+// called; of a third version nobody knows anything.
+func (a agreedBoth) judged(version int64) Judge {
+	if version > 2 {
+		return nil
+	}
+	return func(f agreement.Facts, calls []*leadv1.CallRecorded) leadv1.Stage {
+		if f.Features.GetEmployees() >= 10 || version == 1 && len(calls) > 0 {
+			return leadv1.Stage_STAGE_MQL
+		}
+		return leadv1.Stage_STAGE_LEAD
+	}
 }
 
 func (a agreedBoth) inForce(at time.Time) (in *agreement.Version) {

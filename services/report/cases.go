@@ -191,13 +191,20 @@ func (b *query) active(q Question) {
 	if q.Past {
 		closed = "h.closed_at"
 	}
-	columns := []string{"l.received_at", closed, fmt.Sprintf("(l.received_at + %d)", int64(q.Horizon))}
+	horizon := int64(q.Horizon)
+	columns := []string{"l.received_at", closed, fmt.Sprintf("(l.received_at + %d)", horizon), fmt.Sprintf("(l.offered_at + %d)", horizon)}
 	for _, name := range instants {
 		columns = append(columns, "l."+name)
+	}
+	if q.Definition != 0 {
+		columns = append(columns, "rs.mql_at", "rs.sal_at", "rs.sql_at")
 	}
 	b.add(" AND (l.repeats + l.revisions + l.joined > 0")
 	for _, c := range columns {
 		b.add(" OR (" + strings.TrimPrefix(q.within(c), " AND ") + ")")
+	}
+	if q.Report == reportSegments {
+		b.add(" OR EXISTS (SELECT 1 FROM feedback f WHERE f.lead_id = l.lead_id AND f.ease > 0 AND " + q.happened("f.at") + ")")
 	}
 	b.add(")")
 }

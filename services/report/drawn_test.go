@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	personv1 "github.com/leadbaton/baton/proto/gen/baton/person/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 )
 
@@ -20,6 +21,12 @@ func drawLog(t *rapid.T) *story {
 		st.usual(t, fmt.Sprintf("u%d", n))
 	}
 	say := func(subject string, at time.Time, body proto.Message) { st.say("", at, body).Subject = subject }
+	if rapid.IntRange(0, 2).Draw(t, "a season") == 2 {
+		st.season(t)
+	}
+	if rapid.Bool().Draw(t, "merged") {
+		say("person.p1", start.Add(time.Hour), &personv1.PersonMerged{IntoId: "p1", FromId: "p2"})
+	}
 	for i, v := range agreedTwice.versions[:rapid.IntRange(0, 2).Draw(t, "versions")] {
 		for _, e := range agreedOn(0, v.Number, v.InForceFrom) {
 			say(e.Subject, start.Add(time.Duration(i)), e.Body)
@@ -43,7 +50,7 @@ func drawLog(t *rapid.T) *story {
 // usual appends a lead that goes the usual way, as far as it gets.
 func (st *story) usual(t *rapid.T, id string) {
 	const day = 24 * time.Hour
-	at := start.Add(rapid.SampledFrom([]time.Duration{time.Hour, 2 * day, 22 * day, 30 * day}).Draw(t, "came"))
+	at := start.Add(rapid.SampledFrom([]time.Duration{time.Hour, 2 * day, 22 * day, 29*day + 14*time.Hour, 30 * day}).Draw(t, "came"))
 	pass := func() {
 		at = at.Add(rapid.SampledFrom([]time.Duration{time.Minute, 40 * time.Minute, 3 * time.Hour, 30 * time.Hour, 4 * day}).Draw(t, "later"))
 	}
@@ -51,15 +58,27 @@ func (st *story) usual(t *rapid.T, id string) {
 	came := at
 	st.received(id, at, func(b *leadv1.LeadReceived) { drawCompany(t, b.Features) })
 	version := rapid.Int64Range(1, 2).Draw(t, "version")
+	if person := rapid.SampledFrom([]string{"", "p1", "p2", "p3"}).Draw(t, "person"); person != "" {
+		st.say(id, at, &leadv1.PersonAttached{PersonId: person, MatchedBy: "new"})
+	}
 	if !often("at once") {
 		pass()
 		st.say(id, at, &leadv1.LeadNurtured{AgreementVersion: version, Reason: "profile", Explanation: explained("too small")})
 	}
 	qualified := func(stage leadv1.Stage) {
 		pass()
-		st.say(id, at, &leadv1.LeadQualified{Stage: stage, AgreementVersion: version, Explanation: explained("fits"), Purpose: "new-business"})
+		st.say(id, at, &leadv1.LeadQualified{Stage: stage, AgreementVersion: version, Explanation: explained("fits"), Purpose: "new-business"}).Recorded = at.
+			Add(rapid.SampledFrom([]time.Duration{0, 0, time.Hour, 3 * time.Hour, day, day + 1}).Draw(t, "dated back"))
 	}
 	qualified(leadv1.Stage_STAGE_MQL)
+	for n := range rapid.IntRange(0, 2).Draw(t, "rides") {
+		ride := fmt.Sprintf("r%d", n)
+		st.say(id, at, &leadv1.RideAlongRequested{RideId: ride, Member: "mark"})
+		if rapid.Bool().Draw(t, "held") {
+			pass()
+			st.say(id, at, &leadv1.RideAlongHeld{RideId: ride, Member: "mark", Host: "ana"})
+		}
+	}
 	said := func(body func(*leadv1.ClockRef) proto.Message) {
 		clock := rapid.SampledFrom([]string{"take", "german", "first"}).Draw(t, "clock")
 		st.say(id, at, body(&leadv1.ClockRef{Clock: clock, StartedAt: timestamppb.New(came)}))
@@ -102,6 +121,67 @@ func (st *story) usual(t *rapid.T, id string) {
 		pass()
 		st.say(id, at, &leadv1.OutcomeRecorded{Kind: kind, Member: taken, Reason: "price", ValueMinor: rapid.SampledFrom([]int64{0, 500, 12_345}).Draw(t, "value"), Currency: rapid.SampledFrom([]string{"EUR", "EUR", "EUR", "JPY", "KWD"}).Draw(t, "currency")})
 	}
+}
+
+// fallen is when the opportunities of a season end that has them all at its beginning.
+var fallen = start.AddDate(0, 0, 65)
+
+// season appends many leads that become MQL in one quarter, and some in the next: evenly,
+// at its beginning or at its end, and of one source that may have just enough points.
+func (st *story) season(t *rapid.T) {
+	const day = 24 * time.Hour
+	april := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	first, apart := april, 2*day
+	switch rapid.IntRange(0, 2).Draw(t, "when") {
+	case 1:
+		apart = fallen.Sub(april) / 44
+	case 2:
+		first, apart = april.Add(78*day), 6*time.Hour
+	}
+	hair := rapid.Bool().Draw(t, "by a hair")
+	for i := range 50 {
+		id, at := fmt.Sprintf("s%02d", i), first.Add(time.Duration(i)*apart)
+		if i >= 44 { // in the quarter after it
+			at = april.Add(time.Duration(91+(i-44)*17) * day)
+		}
+		source, needed, points := "web", int64(60), rapid.SampledFrom([]int64{59, 60, 63, 64, 80, 90, 100, 100, 100}).Draw(t, "points")
+		if i%4 == 1 {
+			if source = "bought"; hair {
+				points = 60 + int64(i%4)
+			}
+		}
+		if rapid.IntRange(0, 9).Draw(t, "without points") == 9 {
+			points, needed = 0, 0
+		}
+		st.received(id, at, func(b *leadv1.LeadReceived) {
+			b.Source = source
+			b.Features.Employees = rapid.SampledFrom([]int64{9, 10, 50, 100}).Draw(t, "employees")
+			b.Features.Attribution.Campaign = rapid.SampledFrom([]string{"spring", "autumn"}).Draw(t, "campaign")
+		})
+		if i%8 == 0 {
+			st.say(id, at, &leadv1.PersonAttached{PersonId: "p3", MatchedBy: "email"})
+		}
+		stage := rapid.SampledFrom([]leadv1.Stage{leadv1.Stage_STAGE_MQL, leadv1.Stage_STAGE_SQL, leadv1.Stage_STAGE_SQL, leadv1.Stage_STAGE_SQL}).Draw(t, "stage")
+		st.say(id, at.Add(time.Hour), &leadv1.LeadQualified{
+			Stage: stage, AgreementVersion: 1, Explanation: &leadv1.Explanation{Summary: "fits", Points: points, PointsNeeded: needed},
+		})
+		if i%6 == 3 {
+			st.offer(id, at.Add(2*time.Hour), "inside", "ana", leadv1.TurnKind_TURN_KIND_ROTATION, 1, "ana=1")
+			st.say(id, at.Add(3*time.Hour), &leadv1.OfferAccepted{Member: "ana", Offer: 1})
+			st.say(id, at.Add(5*time.Hour), &leadv1.OutcomeRecorded{Kind: leadv1.OutcomeKind_OUTCOME_KIND_WON, Member: "ana", ValueMinor: int64(100 * i), Currency: "EUR"})
+		}
+	}
+	st.say("s00", april.Add(183*day), &leadv1.SubmissionRepeated{Delivery: &leadv1.DeliveryRef{DeliveryId: "again"}})
+}
+
+// current is under which id a person is found now.
+func (st *story) current(person string) string {
+	for _, e := range st.events {
+		if b, ok := e.Body.(*personv1.PersonMerged); ok && b.GetFromId() == person {
+			return b.GetIntoId()
+		}
+	}
+	return person
 }
 
 // handed lets a pool offer a lead until somebody takes it or nobody answers; empty =

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func effectReport() *info {
 			metric("opportunities", unitLeads, ownerBoth, "leads that reached the stage SQL, of every campaign: who looks at one campaign's alone does not see what it took from the others", week, whole(func(t *tally) int64 { return t.effect.opportunities })),
 			metric("of_campaign", unitLeads, ownerMarketing, "of opportunities, the leads of the campaign", week, whole(func(t *tally) int64 { return t.effect.campaign })),
 			metric("since_launch", unitLeads, ownerBoth, "opportunities from the launch to the end of the week", after, whole(func(t *tally) int64 { return t.effect.since })),
-			metric("expected", unitNumber, ownerBoth, "opportunities a week before the launch, times the weeks since", after, known(func(b *effectBooks) float64 { return b.expected })),
+			metric("expected", unitNumber, ownerBoth, fmt.Sprintf("opportunities a week before the launch, times the weeks since; unknown with less than %d weeks before", effectFewest), after, known(func(b *effectBooks) float64 { return b.expected })),
 			metric("probability", unitNumber, ownerBoth, "how probable so few since the launch are, or fewer, where nothing has changed: of all opportunities before and since, a binomial number with the share that the weeks since are of all weeks", after, known(func(b *effectBooks) float64 { return b.probability })),
 			metric("alarms", unitAlarms, ownerBoth, fmt.Sprintf("weeks of which the probability is at most %.1f %%; there have to be %d weeks before the launch, and the week is over", EffectAlarms*100, effectFewest), after, whole(func(t *tally) int64 { return t.effect.alarms })),
 		}),
@@ -66,17 +67,17 @@ func effectReport() *info {
 // effect compares the weeks before and after a launch.
 func (s *Store) effect(ctx context.Context, tx *sql.Tx, q Question, out *feedbackv1.Report) error {
 	var first, launched instantColumn
-	kept := "received_at IS NOT NULL AND state <> 'refused'"
-	if !q.Historical {
-		kept += " AND NOT historical"
-	}
+	all := q
+	all.From, all.To = time.Time{}, time.Time{}
+	sel := all.selection()
+	kept := "SELECT MIN(l.received_at) FROM " + sel.from + " WHERE " + sel.where + " AND " + q.state() + " <> 'refused'"
 	for _, ask := range []struct {
 		text string
 		into *instantColumn
 		args []any
 	}{
-		{"SELECT MIN(received_at) FROM leads WHERE " + kept, &first, nil},
-		{"SELECT MIN(received_at) FROM leads WHERE " + kept + " AND campaign = ?", &launched, []any{q.Campaign}},
+		{kept, &first, sel.args},
+		{kept + " AND l.campaign = ?", &launched, append(slices.Clone(sel.args), q.Campaign)},
 	} {
 		if err := tx.QueryRowContext(ctx, s.dialect.places(ask.text), ask.args...).Scan(ask.into); err != nil {
 			return err
@@ -152,9 +153,6 @@ func (s *Store) effect(ctx context.Context, tx *sql.Tx, q Question, out *feedbac
 // that raises an alarm; -1 = none does.
 func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 	first = -1
-	if before < effectFewest {
-		return first
-	}
 	var base, since int64
 	for _, w := range weeks[:before] {
 		base += w.effect.opportunities
@@ -163,7 +161,11 @@ func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 		n := i + 1
 		b := &w.effect
 		since += b.opportunities
-		b.since, b.expected, b.tested = since, float64(base)/float64(before)*float64(n), true
+		b.since, total.effect.since = since, since
+		if before < effectFewest {
+			continue
+		}
+		b.expected, b.tested = float64(base)/float64(before)*float64(n), true
 		b.probability = binomial(int(base+since), float64(n)/float64(n+before)).atMost(int(since))
 		if b.probability <= EffectAlarms {
 			b.alarms = 1
@@ -172,7 +174,7 @@ func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 			}
 		}
 		t := &total.effect
-		t.since, t.expected, t.probability, t.tested = b.since, b.expected, b.probability, true
+		t.expected, t.probability, t.tested = b.expected, b.probability, true
 		t.alarms += b.alarms
 	}
 	return first

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
@@ -18,8 +19,9 @@ const reportGrowth = "growth"
 type growthBooks struct {
 	opportunities, won int64
 	// minor is the value of what was won, if it is in one currency; decimals -1 = it is not.
-	minor    int64
-	decimals int
+	minor      int64
+	decimals   int
+	currencies []string
 	// of is the quarter that this one is held against; nil = there is none.
 	of *growthBooks
 
@@ -56,7 +58,7 @@ func growthReport() *info {
 	share := func(of func(*growthBooks) int64) func(*growthBooks) (float64, bool) {
 		return func(b *growthBooks) (float64, bool) { return ratio(of(b), b.offered) }
 	}
-	const against = " divided by that of the first whole quarter of the report, less 1; the report begins at the agreed baseline unless another time is asked for, and with the first lead where none is agreed"
+	const against = " divided by that of the first whole quarter of the report, less 1; the report begins at the agreed baseline unless another time is asked for, and never before the first lead"
 	return &info{
 		name: reportGrowth, text: "Growth against the agreed baseline, beside how far both departments kept to what they agreed on; neither is said to cause the other.", fixed: "quarter",
 		metrics: identified([]Metric{
@@ -65,7 +67,7 @@ func growthReport() *info {
 				return b.over(func(b *growthBooks) (int64, bool) { return b.opportunities, true })
 			}),
 			metric("won", unitLeads, ownerSales, "leads whose deal is won", deals, number(func(b *growthBooks) int64 { return b.won })),
-			metric("revenue", unitMoney, ownerSales, "sum of the values of the deals won, if all in the report are in one currency", deals, func(b *growthBooks) (float64, bool) {
+			metric("revenue", unitMoney, ownerSales, "sum of the values of the deals won, if all of the quarters in the report are in one currency", deals, func(b *growthBooks) (float64, bool) {
 				return float64(b.minor) / math.Pow10(max(0, b.decimals)), b.decimals >= 0
 			}),
 			metric("revenue_growth", unitRatio, ownerBoth, "revenue"+against, deals, func(b *growthBooks) (float64, bool) { return b.over((*growthBooks).revenue) }),
@@ -97,7 +99,7 @@ func (s *Store) growth(ctx context.Context, tx *sql.Tx, q Question, out *feedbac
 		return err
 	}
 	defer rows.Close()
-	quarters, currencies := map[string]*tally{}, map[string]bool{}
+	quarters := map[string]*tally{}
 	var first time.Time
 	in := func(at time.Time) *growthBooks {
 		name := q.Year.Quarter(at)
@@ -124,8 +126,8 @@ func (s *Store) growth(ctx context.Context, tx *sql.Tx, q Question, out *feedbac
 			g := in(at)
 			g.won++
 			g.minor += minor
-			if minor != 0 {
-				currencies[currency] = true
+			if minor != 0 && !slices.Contains(g.currencies, currency) {
+				g.currencies = append(g.currencies, currency)
 			}
 		}
 		if at := time.Time(offeredAt); !at.IsZero() {
@@ -145,25 +147,19 @@ func (s *Store) growth(ctx context.Context, tx *sql.Tx, q Question, out *feedbac
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	decimals := -1
-	if len(currencies) == 1 {
-		for currency := range currencies { // any order: there is one
-			if digits, known := lead.MinorDigits(currency); known {
-				decimals, out.Currency = digits, currency
-			}
-		}
-	}
-	s.quarters(q, out, quarters, decimals, later(first, since))
+	growing(q, out, quarters, later(first, since))
 	return nil
 }
 
-// quarters makes the rows: the whole quarters from an instant on that are over.
-func (s *Store) quarters(q Question, out *feedbackv1.Report, quarters map[string]*tally, decimals int, since time.Time) {
-	ms := infoOf(reportGrowth).metrics
+// growing makes the rows: the whole quarters from an instant on that are over.
+func growing(q Question, out *feedbackv1.Report, quarters map[string]*tally, since time.Time) {
+	type whole struct {
+		from, to time.Time
+		*tally
+	}
+	var all []whole
 	total := &tally{}
-	total.growth.decimals = decimals
-	var base *growthBooks
-	name := ""
+	sum := &total.growth
 	for from, to := q.Year.Begin(since, "quarter"); !since.IsZero() && !to.After(q.AsOf) && (q.To.IsZero() || !to.After(q.To)); from, to = q.Year.Begin(to, "quarter") {
 		if from.Before(since) {
 			continue // not all of it
@@ -172,27 +168,33 @@ func (s *Store) quarters(q Question, out *feedbackv1.Report, quarters map[string
 		if t == nil {
 			t = &tally{}
 		}
+		all = append(all, whole{from, to, t})
 		g := &t.growth
-		g.decimals = decimals
-		if base == nil {
-			base, name = g, q.Year.Quarter(from)
-		}
-		g.of = base
-		row := rowOf(q.Year.Quarter(from), ms, t)
-		row.Cases, row.From, row.To = g.offered, timestamp(from), timestamp(to)
-		out.Rows = append(out.Rows, row)
-		sum := &total.growth
 		sum.opportunities, sum.won, sum.minor = sum.opportunities+g.opportunities, sum.won+g.won, sum.minor+g.minor
 		sum.offered, sum.inTime, sum.followed, sum.kept = sum.offered+g.offered, sum.inTime+g.inTime, sum.followed+g.followed, sum.kept+g.kept
+		sum.currencies = append(sum.currencies, g.currencies...)
+	}
+	sum.decimals = -1
+	if slices.Sort(sum.currencies); len(slices.Compact(sum.currencies)) == 1 {
+		if digits, known := lead.MinorDigits(sum.currencies[0]); known {
+			sum.decimals, out.Currency = digits, sum.currencies[0]
+		}
+	}
+	ms := infoOf(reportGrowth).metrics
+	for _, w := range all {
+		w.growth.decimals, w.growth.of = sum.decimals, &all[0].growth
+		row := rowOf(q.Year.Quarter(w.from), ms, w.tally)
+		row.Cases, row.From, row.To = w.growth.offered, timestamp(w.from), timestamp(w.to)
+		out.Rows = append(out.Rows, row)
 	}
 	out.Total = rowOf(totalKey, ms, total)
-	out.Total.Cases = total.growth.offered
-	if base == nil {
+	out.Total.Cases = sum.offered
+	if len(all) == 0 {
 		out.Remarks = []string{"No whole quarter is over yet since the agreed baseline, or since the first lead."}
 		return
 	}
 	out.Remarks = []string{
-		fmt.Sprintf("Growth is held against %s, the first whole quarter.", name),
+		fmt.Sprintf("Growth is held against %s, the first whole quarter.", q.Year.Quarter(all[0].from)),
 		"Growth and alignment stand beside each other, and that is all: two lines that rise together do not say that one moves the other, and much else moves both.",
 	}
 }

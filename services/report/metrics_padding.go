@@ -19,7 +19,7 @@ func paddingReport() *info {
 	count("other_quarter", "leads that are said to have become an MQL in another quarter than that in which it was recorded, more than 1 hour later; imported history is left out", "other_quarter")
 	count("burst", "leads of the last 14 days of a quarter that is over, if these are at least twice as many as 14 days' part of the quarter's MQL (counted from the first MQL ever on) and 3 more,"+
 		" and a binomial number with that part is that high with a probability of at most 0.5 % divided by the number of quarters tested; a quarter with less than 20 MQL or 42 days is not tested", "burst")
-	count("hugging", "leads with at most 5 % more points than they needed, of a source in a quarter of which, under one version of the agreement, the share of such leads is at least twice that of all others under that version and 3 leads more,"+
+	count("hugging", "leads with the points they needed and at most 5 % more, of a source in a quarter of which, under one version of the agreement, the share of such leads is at least twice that of all others under that version and 3 leads more,"+
 		" and a hypergeometric number is that high with a probability of at most 0.5 % divided by the number of such sources and quarters tested; less than 10 MQL beside 20 others are not tested", "hugging")
 	count("flagged", "leads that at least one check marks, each once", "flagged")
 	s.share("flagged_rate", ownerMarketing, "flagged divided by mql", all, "flagged", "TRUE")

@@ -342,7 +342,7 @@ func (w *working) padded(ctx context.Context) (map[string]*mql, *padded, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	// Whoever was refused later is no MQL of anybody's.
+	// Whoever was refused is no MQL of anybody's.
 	kept := map[string]*mql{}
 	for id := range person { // any order: a map again
 		if m := all.found[id]; m != nil {
@@ -353,9 +353,12 @@ func (w *working) padded(ctx context.Context) (map[string]*mql, *padded, error) 
 	return kept, checkPadding(kept, person, w.q.Year, w.q.Historical, until), nil
 }
 
-// personOf is whose each lead is that was not refused; empty = nobody knows.
+// personOf is whose each lead is that was not refused by the question's instant; empty =
+// nobody knows.
 func (s *Store) personOf(ctx context.Context, tx *sql.Tx, q Question) (map[string]string, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT lead_id, person_id FROM leads WHERE mql_at IS NOT NULL AND state <> 'refused'")
+	q.From, q.To = time.Time{}, time.Time{}
+	sel := q.selection()
+	rows, err := tx.QueryContext(ctx, s.dialect.places("SELECT l.lead_id, l.person_id FROM "+sel.from+" WHERE "+sel.where+" AND l.mql_at IS NOT NULL AND "+q.state()+" <> 'refused'"), sel.args...)
 	if err != nil {
 		return nil, err
 	}

@@ -93,3 +93,38 @@ func TestActivityOfDaysAddsUp(t *testing.T) {
 		}
 	}
 }
+
+// TestActivityAlone: of a lead only one thing happens in the period, and long after all
+// else.
+func TestActivityAlone(t *testing.T) {
+	day := start.AddDate(0, 0, 40)
+	for name, one := range map[string]struct {
+		req    *feedbackv1.GetReportRequest
+		figure string
+		tell   func(*story)
+	}{
+		"it leaks": {&feedbackv1.GetReportRequest{Report: reportLeak}, "leaked", func(st *story) { st.offered("l", day.AddDate(0, 0, -30)) }},
+		"somebody says how easy it was": {&feedbackv1.GetReportRequest{Report: reportSegments}, "rated", func(st *story) {
+			st.say("l", day, &leadv1.FeedbackGiven{Member: "ana", Ease: 3})
+		}},
+		"another version would have made it an MQL": {&feedbackv1.GetReportRequest{Report: reportFunnel, Definition: 1}, "mql_restated", func(st *story) {
+			st.say("l", day, &leadv1.LeadRemapped{Features: &leadv1.Features{Employees: 9}})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := &story{}
+			st.received("l", start, nil)
+			st.qualified("l", start, leadv1.Stage_STAGE_MQL, 1)
+			one.tell(st)
+			r := paddingOf(t, openStore(t), st)
+			one.req.Frame, one.req.From, one.req.To = frameActivity, timestamppb.New(day), timestamppb.New(day.Add(time.Hour))
+			got, err := r.GetReport(context.Background(), one.req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := figure(got.GetTotal(), one.figure).GetValue(); n != 1 {
+				t.Errorf("%v %s; want 1: %v", n, one.figure, got.GetTotal())
+			}
+		})
+	}
+}

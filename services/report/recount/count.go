@@ -30,6 +30,13 @@ type Question struct {
 	// Agreed is what was agreed, version by version, and Away when people were away.
 	Agreed []Agreed
 	Away   map[string][]Span
+	// Makes says of versions of the agreement whether they make a lead an MQL of which so
+	// much is known, after so many calls.
+	Makes map[int64]func(features map[string]any, calls int) bool
+	// Campaign is whose effect is asked for, and Launched when it began; zero = with its
+	// first lead.
+	Campaign string
+	Launched time.Time
 }
 
 // Row is what was counted under one key.
@@ -126,10 +133,11 @@ type recipe struct {
 var recipes = map[string]*recipe{
 	"funnel": funnel, "response": response, "quality": quality, "scoreboard": scoreboard, "conversion": conversion,
 	"cycle": cycle, "value": value, "leak": leak, "purpose": purpose, "segments": segments, "reasons": reasons,
-	"disputes": disputes, "phrases": phrases, "hygiene": hygiene, "sla": sla, "definitions": definitions,
+	"disputes": disputes, "phrases": phrases, "hygiene": hygiene, "sla": sla, "definitions": definitions, "training": training,
 }
 
-// Count answers the rows of a report by their keys, the total among them.
+// Count answers the rows of a report by their keys, the total among them; nil = what is
+// asked about is not there.
 func (l *Log) Count(q Question) map[string]*Row {
 	switch q.Report {
 	case "load":
@@ -138,8 +146,15 @@ func (l *Log) Count(q Question) map[string]*Row {
 		return l.secondChance(q)
 	case "fairness":
 		return l.fairness(q)
+	case "effect":
+		return l.effect(q)
+	case "growth":
+		return l.growth(q)
 	}
 	r := recipes[q.Report]
+	if q.Report == "padding" {
+		r = l.padding(q)
+	}
 	rows := map[string]*Row{Total: {}, Nothing: {}}
 	put := func(v *view, key string, c *found) {
 		if rows[key] == nil {

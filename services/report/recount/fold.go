@@ -29,6 +29,9 @@ type lead struct {
 	// offer is the number of the one that stands, and fates what became of each.
 	offer int64
 	fates map[int64]fate
+	// takeBy is when the offer that stands runs out, inTime when one was taken first before
+	// it had.
+	takeBy, inTime time.Time
 }
 
 // acceptance is that somebody got a lead as their own.
@@ -135,6 +138,7 @@ func (s *lead) take(e event) {
 		s.meant(b)
 	case "LeadOffered":
 		s.state, s.owner, s.offeredTo, s.pool = "offered", "", b.text("member"), b.text("pool")
+		s.takeBy = b.time("take_by")
 		earliest(&s.offered, e.at)
 	case "LeadQueued":
 		s.state, s.owner, s.offeredTo, s.pool = "waiting", "", "", b.text("pool")
@@ -142,6 +146,9 @@ func (s *lead) take(e event) {
 		s.state, s.owner, s.offeredTo = "accepted", b.text("member"), ""
 		s.acceptances = append(s.acceptances, acceptance{e.at, s.owner, s.pool})
 		earliest(&s.accepted, e.at)
+		if s.offer == 0 || !e.at.After(s.takeBy) { // without an offer none had run out
+			earliest(&s.inTime, e.at)
+		}
 	case "OfferRejected":
 		s.rejections = append(s.rejections, rejection{e, s.pool})
 		s.state, s.owner, s.offeredTo = "qualified", "", ""
