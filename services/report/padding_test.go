@@ -202,6 +202,29 @@ func TestPaddingFalseAlarms(t *testing.T) {
 	}
 }
 
+// TestFirstQuarterBeginsWithItsFirstMQL: nobody knows what was before the log began. What
+// comes at the end of the quarter is held against the part of it that is known.
+func TestFirstQuarterBeginsWithItsFirstMQL(t *testing.T) {
+	all := map[string]*mql{}
+	day := 24 * time.Hour
+	for i := range 44 {
+		m := &mql{lead: fmt.Sprint(i), occurred: spring.Add(31*day + time.Duration(i)*day)}
+		if i >= 26 { // 18 in the last 14 days: 7 of a whole quarter, and 10 of 60 days
+			m.occurred = spring.Add(78*day + time.Duration(i-26)*12*time.Hour)
+		}
+		m.recorded = m.occurred
+		all[m.lead] = m
+	}
+	year := agreement.Year{Starts: time.January, Zone: time.UTC}
+	if p := checkPadding(all, nil, year, false, spring.AddDate(1, 0, 0)); len(p.burst) != 0 {
+		t.Errorf("%d marked of a quarter of which two months are known", len(p.burst))
+	}
+	all["before"] = &mql{lead: "before", occurred: spring.Add(-day), recorded: spring.Add(-day)}
+	if p := checkPadding(all, nil, year, false, spring.AddDate(1, 0, 0)); len(p.burst) != 18 {
+		t.Errorf("%d marked of a whole quarter; want the last 18", len(p.burst))
+	}
+}
+
 // TestEvidenceNamesItsEvents reads what is behind a mark: the events of the lead, and that
 // by which its person was counted before. Nobody lists the leads any other way.
 func TestEvidenceNamesItsEvents(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/lead"
 )
 
 // TestStoreOnPostgreSQL runs the same suite on a server of its own.
@@ -110,7 +111,8 @@ func TestPostgresAnswersTheCatalogue(t *testing.T) {
 					if figure.GetUnknown() {
 						continue // in no currency, or in several
 					}
-					got.Float64 /= 100 // both currencies of the stories have cents
+					digits, _ := lead.MinorDigits(report.GetCurrency())
+					got.Float64 /= math.Pow10(digits)
 				}
 				if got.Valid == figure.GetUnknown() || math.Abs(got.Float64-figure.GetValue()) > 1e-6*max(1, math.Abs(got.Float64)) && got.Valid {
 					rt.Fatalf("%s: PostgreSQL says %v, the report %v\n%s", m.ID, got, figure, m.SQL())
