@@ -23,7 +23,7 @@ func TestRideAlong(t *testing.T) {
 	h.settle()
 	as := func(handle string) []string { return []string{"--server", h.GRPCAddr, "--token", h.tokens[handle]} }
 	before, standing := h.types("lead."+id), h.lead(id)
-	refused(t, "needs one of the roles marketing", append([]string{"lead", "ride", "ask", id}, as(who)...)...)
+	refused(t, "asking to ride along takes the role marketing", append([]string{"lead", "ride", "ask", id}, as(who)...)...)
 	refused(t, "there is no lead nobody", append([]string{"lead", "ride", "ask", "nobody"}, as("mark")...)...)
 	for range 2 { // the key makes it one
 		has(t, h.says("mark", "lead", "ride", "ask", id, "--note", "which words they use", "--idempotency-key", "k1"), "mark asked", "which words they use", "Not held yet")
