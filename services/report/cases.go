@@ -204,7 +204,7 @@ func (b *query) active(q Question) {
 		b.add(" OR (" + strings.TrimPrefix(q.within(c), " AND ") + ")")
 	}
 	if q.Report == reportSegments {
-		b.add(" OR EXISTS (SELECT 1 FROM feedback f WHERE f.lead_id = l.lead_id AND f.ease > 0 AND " + q.happened("f.at") + ")")
+		b.add(" OR EXISTS (SELECT 1 FROM feedback e WHERE e.lead_id = l.lead_id AND e.ease > 0 AND " + q.happened("e.at") + ")")
 	}
 	b.add(")")
 }
