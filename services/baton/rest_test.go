@@ -153,6 +153,8 @@ func TestRESTIsTheContracts(t *testing.T) {
 		"member": "ana", "person_id": h.lead(id).GetPersonId(), "into_id": "p1", "from_id": "p2", "other_id": "p3",
 		"batch_id": "b1", "channel": "console", "notice_id": id + "-n",
 		"quarter":    "2026-q1",
+		"month":      "2026-02",
+		"ride_id":    "r1",
 		"view":       "v_leads",
 		"dispute_id": h.wrongData(id),
 	}
