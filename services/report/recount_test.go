@@ -122,7 +122,7 @@ func drawQuestion(rt *rapid.T, st *story, reports ...string) (Question, recount.
 }
 
 // plainQuestion asks a story what is requested, when all of it has happened.
-func plainQuestion(rt *rapid.T, st *story, req *feedbackv1.GetReportRequest) (Question, recount.Question) {
+func plainQuestion(rt fataler, st *story, req *feedbackv1.GetReportRequest) (Question, recount.Question) {
 	now := start.Add(90 * 24 * time.Hour)
 	for _, e := range st.events {
 		if e.Occurred.After(now) {
@@ -191,9 +191,30 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 	refill(t, s, st.events, 2)
 	log := recounted(t, st.events)
 	rapid.Check(t, func(rt *rapid.T) { asksAndRecounts(rt, s, st, log, moved) })
+	if draws < 100 {
+		return
+	}
+	// What was nought in all of them is looked for in logs that are the same each time.
+	nought := func(m Metric) bool { return !m.restated && !moved[m.ID] }
+	for seed := 0; seed < 500 && slices.ContainsFunc(Catalogue(), nought); seed++ {
+		st := rapid.Custom(drawLog).Example(seed)
+		refill(t, s, st.events, 50)
+		for _, name := range ReportNames() {
+			for _, asOf := range []*timestamppb.Timestamp{nil, timestamppb.New(st.events[seed%len(st.events)].Occurred)} {
+				q, _ := plainQuestion(t, st, &feedbackv1.GetReportRequest{Report: name, AsOf: asOf})
+				got, err := s.Report(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range got.GetTotal().GetFigures() {
+					moved[name+"."+f.GetName()] = moved[name+"."+f.GetName()] || f.GetValue() != 0
+				}
+			}
+		}
+	}
 	for _, m := range Catalogue() {
-		if draws >= 100 && !m.restated && !moved[m.ID] {
-			t.Errorf("in %d logs %s was nought", draws, m.ID)
+		if nought(m) {
+			t.Errorf("in %d logs and 500 more %s was nought", draws, m.ID)
 		}
 	}
 }
