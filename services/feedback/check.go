@@ -16,6 +16,7 @@ import (
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	routingv1 "github.com/leadbaton/baton/proto/gen/baton/routing/v1"
 	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/chance"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -237,7 +238,8 @@ func (c *Checks) falls(from, to time.Time) (out []*feedbackv1.Fall) {
 	if begins := c.before(from, opportunityMonths); len(begins) == opportunityMonths {
 		first := begins[len(begins)-1]
 		now, was := count(c.opportunities, from, to), count(c.opportunities, first, from)
-		if fewerByChance(now, was+now, to.Sub(from).Hours()/to.Sub(first).Hours()) <= CheckAlarms {
+		by := chance.Binomial(int(was+now), to.Sub(from).Hours()/to.Sub(first).Hours())
+		if by.AtMost(int(now)) <= CheckAlarms {
 			out = append(out, &feedbackv1.Fall{What: "opportunities", Month: now, Before: was, Months: opportunityMonths})
 		}
 	}
@@ -270,19 +272,6 @@ func (c *Checks) falls(from, to time.Time) (out []*feedbackv1.Fall) {
 		}
 	}
 	return out
-}
-
-// fewerByChance is how probable k of n or fewer are of which each is one with probability
-// p; 1 where there is nothing to go by.
-func fewerByChance(k, n int64, p float64) (sum float64) {
-	if n == 0 {
-		return 1
-	}
-	log := func(x int64) float64 { v, _ := math.Lgamma(float64(x) + 1); return v }
-	for i := int64(0); i <= k; i++ {
-		sum += math.Exp(log(n) - log(i) - log(n-i) + float64(i)*math.Log(p) + float64(n-i)*math.Log1p(-p))
-	}
-	return min(1, sum)
 }
 
 // signs are the seven signs of a month, as far as the log can say.

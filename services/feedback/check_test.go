@@ -12,6 +12,7 @@ import (
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/chance"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -159,7 +160,7 @@ func TestCheckFalseAlarms(t *testing.T) {
 		for range 40 + random.IntN(200) {
 			n[random.IntN(4)]++
 		}
-		if fewerByChance(n[3], n[0]+n[1]+n[2]+n[3], 0.25) <= CheckAlarms {
+		if chance.Binomial(int(n[0]+n[1]+n[2]+n[3]), 0.25).AtMost(int(n[3])) <= CheckAlarms {
 			alarms++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/internal/chance"
 	"github.com/leadbaton/baton/services/internal/fault"
 )
 
@@ -166,7 +167,7 @@ func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 			continue
 		}
 		b.expected, b.tested = float64(base)/float64(before)*float64(n), true
-		b.probability = binomial(int(base+since), float64(n)/float64(n+before)).atMost(int(since))
+		b.probability = chance.Binomial(int(base+since), float64(n)/float64(n+before)).AtMost(int(since))
 		if b.probability <= EffectAlarms {
 			b.alarms = 1
 			if first < 0 {
@@ -178,19 +179,6 @@ func judgeWeeks(weeks []*tally, before int, total *tally) (first int) {
 		t.alarms += b.alarms
 	}
 	return first
-}
-
-// atMost is how probable a number is that is as low as n or lower.
-func (s spread) atMost(n int) (p float64) {
-	if len(s.at) == 0 && n >= s.from {
-		return 1
-	}
-	for i, each := range s.at {
-		if s.from+i <= n {
-			p += each
-		}
-	}
-	return min(1, p)
 }
 
 // opportunities calls each with every lead that reached SQL within a time, and its

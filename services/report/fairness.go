@@ -2,8 +2,11 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
+
+	"github.com/leadbaton/baton/services/internal/chance"
 )
 
 // present is who was there at a turn, read once for all turns with the same people.
@@ -217,7 +220,7 @@ func (p *poolBooks) members() []string {
 
 // spreads are how many turns each could get by chance where every turn goes at random,
 // by weight, to one of those who are there.
-func (p *poolBooks) spreads() map[string]spread {
+func (p *poolBooks) spreads() map[string]chance.Spread {
 	at := map[string]map[float64]int{}
 	for _, where := range p.order {
 		for _, s := range where.there.seats {
@@ -230,7 +233,7 @@ func (p *poolBooks) spreads() map[string]spread {
 			at[s.member][float64(s.weight)/where.there.here] += where.turns
 		}
 	}
-	out := map[string]spread{}
+	out := map[string]chance.Spread{}
 	for member, turns := range at { // any order: each by itself
 		out[member] = turnsGot(turns)
 	}
@@ -284,7 +287,7 @@ func (p *poolBooks) good() (from quality, ok bool) {
 type goodGot struct {
 	got, of  int
 	expected float64
-	chance   spread
+	chance   chance.Spread
 }
 
 // goodOnes compares the leads that each was given with those that the people who were
@@ -310,7 +313,7 @@ func (p *poolBooks) goodOnes(from quality) (each map[string]*goodGot, compared i
 		}
 	}
 	each = map[string]*goodGot{}
-	parts := map[string][]spread{}
+	parts := map[string][]chance.Spread{}
 	for _, where := range p.order {
 		at := piles[where.there]
 		if at == nil {
@@ -328,11 +331,21 @@ func (p *poolBooks) goodOnes(from quality) (each map[string]*goodGot, compared i
 			e.got += at.best[member]
 			e.of += n
 			e.expected += float64(n) * float64(at.good) / float64(at.turns)
-			parts[member] = append(parts[member], hypergeometric(at.turns, at.good, n))
+			parts[member] = append(parts[member], chance.Hypergeometric(at.turns, at.good, n))
 		}
 	}
 	for member, e := range each { // any order: each by itself
-		e.chance = sumOf(parts[member])
+		e.chance = chance.Sum(parts[member])
 	}
 	return each, compared
+}
+
+// turnsGot is how many turns somebody gets who has these probabilities at so many turns
+// each, whoever else was there.
+func turnsGot(at map[float64]int) chance.Spread {
+	var parts []chance.Spread
+	for _, p := range slices.Sorted(maps.Keys(at)) {
+		parts = append(parts, chance.Binomial(at[p], p))
+	}
+	return chance.Sum(parts)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
+	"github.com/leadbaton/baton/services/internal/chance"
 )
 
 // FalseAlarms is how often, at most, a report on fairness finds anything at all where
@@ -39,7 +40,7 @@ type seen struct {
 	pool, member   string
 	got, of        int
 	expected       float64
-	chance         spread
+	chance         chance.Spread
 	known          bool // whether anything but chance of nought could be
 	p, probability float64
 }
@@ -60,11 +61,11 @@ func findings(pools map[string]*poolBooks) []*feedbackv1.Finding {
 			got[g.member]++
 		}
 		for _, m := range books.members() {
-			chance, there := spreads[m]
+			by, there := spreads[m]
 			if !there && got[m] == 0 {
 				continue
 			}
-			shares = append(shares, &seen{pool: pool, member: m, got: got[m], of: len(books.turns), expected: books.people[m].share, chance: chance})
+			shares = append(shares, &seen{pool: pool, member: m, got: got[m], of: len(books.turns), expected: books.people[m].share, chance: by})
 		}
 		from, ok := books.good()
 		if !ok {
@@ -96,9 +97,9 @@ func findings(pools map[string]*poolBooks) []*feedbackv1.Finding {
 func judge(all []*seen) {
 	tests := 0
 	for _, s := range all {
-		s.p = s.chance.extreme(s.got)
+		s.p = s.chance.Extreme(s.got)
 		// Who could not have had any other number is no test.
-		s.known = len(s.chance.at) > 0 || s.p < 1
+		s.known = !s.chance.Sure() || s.p < 1
 		if s.known {
 			tests++
 		}

@@ -10,6 +10,7 @@ import (
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
+	"github.com/leadbaton/baton/services/internal/chance"
 	"github.com/leadbaton/baton/services/internal/ledger"
 	"github.com/leadbaton/baton/services/lead"
 )
@@ -235,7 +236,7 @@ func (p *padded) bursts(list []*mql, year agreement.Year, asOf time.Time) {
 		}
 	}
 	for _, t := range tests {
-		if stands(len(t.last), float64(t.n)*t.part, binomial(t.n, t.part), len(tests)) {
+		if stands(len(t.last), float64(t.n)*t.part, chance.Binomial(t.n, t.part), len(tests)) {
 			for _, m := range t.last {
 				p.burst[m.lead] = true
 			}
@@ -275,7 +276,7 @@ func (p *padded) hugs(list []*mql, year agreement.Year) {
 			}
 		}
 		all, own := versions[c.version], len(cells[c])
-		if stands(len(just), float64(own)*float64(all[1]-len(just))/float64(all[0]-own), hypergeometric(all[0], all[1], own), len(tested)) {
+		if stands(len(just), float64(own)*float64(all[1]-len(just))/float64(all[0]-own), chance.Hypergeometric(all[0], all[1], own), len(tested)) {
 			for _, m := range just {
 				p.hugging[m.lead] = true
 			}
@@ -286,21 +287,8 @@ func (p *padded) hugs(list []*mql, year agreement.Year) {
 // stands says whether a number is far above what was to be expected: several times as
 // much, some more at least, and more than chance gives at the level that all tests of the
 // report share.
-func stands(got int, expected float64, chance spread, tests int) bool {
-	return float64(got) >= timesExpected*expected && float64(got)-expected >= leastLeads && chance.atLeast(got)*float64(tests) <= paddingAlarms
-}
-
-// atLeast is how probable a number is that is as high as n or higher.
-func (s spread) atLeast(n int) (p float64) {
-	if len(s.at) == 0 && n <= s.from {
-		return 1
-	}
-	for i, each := range s.at {
-		if s.from+i >= n {
-			p += each
-		}
-	}
-	return min(1, p)
+func stands(got int, expected float64, by chance.Spread, tests int) bool {
+	return float64(got) >= timesExpected*expected && float64(got)-expected >= leastLeads && by.AtLeast(got)*float64(tests) <= paddingAlarms
 }
 
 // workPadding works out the MQL of a question and what stands out of each.
