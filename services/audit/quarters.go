@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
-	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
 	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/feedback"
 	"github.com/leadbaton/baton/services/internal/ledger"
@@ -103,7 +102,7 @@ func (v *verifying) recount(ctx context.Context) error {
 			v.out.find(ledger.StreamLedger, s.Seq, "what is stated of %s cannot be counted again: %v", s.quarter, err)
 			continue
 		}
-		counts[s.revision] = feedback.NewCount(aims, s.revision.GetFrom().AsTime(), s.revision.GetTo().AsTime(), judge)
+		counts[s.revision] = feedback.NewCount(aims, s.revision.GetFrom().AsTime(), s.revision.GetTo().AsTime(), qualification.StageBy)
 		order = append(order, s.revision)
 	}
 	// broken is the first record that cannot be read, which was said when it was read
@@ -169,9 +168,4 @@ func (v *verifying) compare(s *statement, results []*feedbackv1.TargetResult) {
 func figuresOf(r *feedbackv1.TargetResult) string {
 	return fmt.Sprintf("%d of %d (delivered %d, met the definition %d, reached the person %d, accepted in time %d)",
 		r.GetResult(), r.GetAgreed(), r.GetDelivered(), r.GetMetDefinition(), r.GetReached(), r.GetAcceptedInTime())
-}
-
-// judge says by which stage a lead counts, as the service does.
-func judge(rules *agreement.Agreement, version int64, f agreement.Facts, calls []*leadv1.CallRecorded) leadv1.Stage {
-	return qualification.StageBy(rules, version, qualification.Known{Features: f.Features, Touches: f.Touches, At: f.Now}, calls)
 }

@@ -19,7 +19,7 @@ func (a *App) under(number int64) report.Judge {
 		return nil
 	}
 	return func(f agreement.Facts, calls []*leadv1.CallRecorded) leadv1.Stage {
-		return qualification.StageBy(version.Agreement, number, qualification.Known{Features: f.Features, Touches: f.Touches, At: f.Now}, calls)
+		return qualification.StageBy(version.Agreement, number, f, calls)
 	}
 }
 

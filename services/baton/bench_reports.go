@@ -102,7 +102,7 @@ func (p *pastYear) under(number int64) report.Judge {
 	}
 	rules := p.versions[number-1].Agreement
 	return func(f agreement.Facts, calls []*leadv1.CallRecorded) leadv1.Stage {
-		return qualification.StageBy(rules, number, qualification.Known{Features: f.Features, Touches: f.Touches, At: f.Now}, calls)
+		return qualification.StageBy(rules, number, f, calls)
 	}
 }
 

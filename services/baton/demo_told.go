@@ -157,7 +157,7 @@ func (p *play) quarrels() {
 			return "", p.late(err)
 		}
 		p.told.disputes++
-		p.say("%s  %s disputes a lead: %s", p.clock.Now().Format("Mon 15:04"), who, strings.ReplaceAll(lead.ClaimWord(d.GetOpened().GetClaim()), "-", " "))
+		p.say("%s  %s disputes a lead: it was %s", p.clock.Now().Format("Mon 15:04"), who, strings.ReplaceAll(lead.ClaimWord(d.GetOpened().GetClaim()), "-", " "))
 		return d.GetDisputeId(), nil
 	}
 	p.at(day(4, 10), func(ctx context.Context) (err error) {
@@ -191,7 +191,8 @@ func (p *play) quarrels() {
 			return p.late(err)
 		}
 		p.told.decided++
-		p.say("%s  director decides: %s", p.clock.Now().Format("Mon 15:04"), strings.ReplaceAll(lead.VerdictWord(hints[0].GetVerdict()), "-", " "))
+		ruling, _ := lead.RulingOf(hints[0].GetVerdict())
+		p.say("%s  director decides the dispute: %s", p.clock.Now().Format("Mon 15:04"), ruling.Text)
 		return nil
 	})
 	p.at(day(11, 9), func(ctx context.Context) error {

@@ -185,7 +185,7 @@ func TestPagesHoldTheAnswers(t *testing.T) {
 	if last := s.fixed.reports[len(s.fixed.reports)-1]; last.GetPool() != "north" {
 		t.Errorf("asked for the pool %q; want north", last.GetPool())
 	}
-	s.get("/reports/second-chance").has(t, 200, "ana 3 1,234.50", "ana no-budget", "ben", "won 1234.50 EUR", "There are 2 more")
+	s.get("/reports/second-chance").has(t, 200, "ana 3 1,234.50", "ana no-budget", "ben", "won 1,234.50 EUR", "There are 2 more")
 	s.get("/reports/load").has(t, 200, "ana 3", "ben 0", "Second chances")
 	s.get("/reports/scoreboard").has(t, 200, "Scoreboard by source", "made of log log up to event 1184", "fair * 50.0 % 3.25", "web 25.0 % 4.00", "Total 30.0 % 3.90",
 		"* fewer than 30 cases", "The fair is followed up twice as often.", "Follow up rate 30.0 % 77.0 % A study of 2,241 companies", "source")

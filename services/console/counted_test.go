@@ -47,3 +47,44 @@ func TestReportsOfferTheirOwnSplits(t *testing.T) {
 		t.Errorf("the page does not offer the report's own split:\n%s", page.text)
 	}
 }
+
+// The report on a campaign asks whose it is, and says which there are.
+func TestEffectAsksForItsCampaign(t *testing.T) {
+	s := newStand(t)
+	s.signIn(anaToken)
+	page := s.get("/reports/effect")
+	page.has(t, 200, "Choose a campaign", "autumn&fair")
+	if strings.Contains(page.text, "none") {
+		t.Errorf("no campaign is offered as one:\n%s", page.text)
+	}
+	for _, want := range []string{`href="/reports/effect?campaign=autumn%26fair"`, `<input name="campaign" value=""`, `<input name="launched" value=""`} {
+		if !strings.Contains(page.text, want) {
+			t.Errorf("the page has no %s:\n%s", want, page.text)
+		}
+	}
+	if strings.Contains(page.text, `name="from"`) || strings.Contains(page.text, "<table") {
+		t.Errorf("it asks for more than it can answer, or shows figures of no campaign:\n%s", page.text)
+	}
+	page = s.get("/reports/effect?campaign=autumn%26fair&launched=2026-03-02")
+	if asked := s.fixed.reports[len(s.fixed.reports)-1]; asked.GetCampaign() != "autumn&fair" || asked.GetLaunched().AsTime().Format("2006-01-02T15:04:05") != "2026-03-02T00:00:00" {
+		t.Errorf("asked %v", asked)
+	}
+	if !strings.Contains(page.text, `value="autumn&amp;fair"`) || !strings.Contains(page.text, `name="launched" value="2026-03-02"`) {
+		t.Errorf("the question is not kept:\n%s", page.text)
+	}
+	s.get("/reports/effect?campaign=x&launched=soon").has(t, 400, "A time is written like")
+}
+
+// A formula names figures as the page does; an interval is said once.
+func TestFormulasAreInThePagesWords(t *testing.T) {
+	formulas := map[string]string{"followed_up": "", "never_touched": "", "mql_rate": ""}
+	if got := inLabels("offered = followed_up + never_touched; mql_rate of not_a_figure", formulas); got != "offered = followed up + never touched; MQL rate of not_a_figure" {
+		t.Errorf("got %q", got)
+	}
+	if got := interval("lower 95 % bound of a", "upper 95 % bound of a"); got != "lower and upper 95 % bound of a" {
+		t.Errorf("got %q", got)
+	}
+	if got := interval("lower bound", "something else"); got != "lower bound; something else" {
+		t.Errorf("got %q", got)
+	}
+}

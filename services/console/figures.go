@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"html/template"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -63,7 +64,7 @@ func columnsOf(r *feedbackv1.Report) []column {
 		if belongs(name, formulas) {
 			continue
 		}
-		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Counted: unitWord(c.GetUnit()), Formula: c.GetFormula()}
+		col := column{Name: name, Label: label(name), Unit: c.GetUnit(), Counted: unitWord(c.GetUnit()), Formula: inLabels(c.GetFormula(), formulas)}
 		if c.GetUnit() == unitNumber && r.GetReport() == fairness {
 			// Shares and quotas are leads, in fractions of one.
 			col.Counted = unitLeads
@@ -78,10 +79,10 @@ func columnsOf(r *feedbackv1.Report) []column {
 		low, isLow := formulas[name+"_low"]
 		high, isHigh := formulas[name+"_high"]
 		if isLow && isHigh {
-			col.low, col.high, col.Beside = name+"_low", name+"_high", []string{low, high}
+			col.low, col.high, col.Beside = name+"_low", name+"_high", []string{inLabels(interval(low, high), formulas)}
 		}
 		if share, ok := formulas[name+"_share"]; ok {
-			col.share, col.Beside = name+"_share", append(col.Beside, share)
+			col.share, col.Beside = name+"_share", append(col.Beside, inLabels(share, formulas))
 		}
 		out = append(out, col)
 	}
@@ -108,6 +109,32 @@ func belongs(name string, formulas map[string]string) bool {
 		}
 	}
 	return false
+}
+
+// inLabels is a formula with the labels of the figures that it names.
+func inLabels(formula string, formulas map[string]string) string {
+	return nameInFormula.ReplaceAllStringFunc(formula, func(name string) string {
+		if _, ok := formulas[name]; !ok {
+			return name
+		}
+		text := label(name)
+		if strings.ToUpper(text[:2]) == text[:2] {
+			return text
+		}
+		return strings.ToLower(text[:1]) + text[1:]
+	})
+}
+
+// nameInFormula finds what can only be the name of a figure: a word of several parts.
+var nameInFormula = regexp.MustCompile(`[a-z0-9]+(_[a-z0-9]+)+`)
+
+// interval says in one sentence what the two ends of an interval are.
+func interval(low, high string) string {
+	of, isLow := strings.CutPrefix(low, "lower ")
+	if above, isHigh := strings.CutPrefix(high, "upper "); isLow && isHigh && of == above {
+		return "lower and upper " + of
+	}
+	return low + "; " + high
 }
 
 // label is a figure's name as people read it.

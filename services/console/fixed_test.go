@@ -297,10 +297,16 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 		default:
 			out.Total = rowFrom("total", funnelColumns, 8812, 341, 702, 4903, 1310, 755, 4850, 4211, 512, 301, 266, 3994, 0.5564, 0.5460, 0.5668, 0.5309)
 		}
+		if ask.GetBy() == "campaign" && !f.empty {
+			out.Rows = append(out.Rows, rowFrom("(none)", funnelColumns, 12), rowFrom("autumn&fair", funnelColumns, 8800))
+		}
 		if ask.GetBy() == "source" && !f.empty {
 			out.Rows = append(out.Rows, rowFrom("web", funnelColumns, 6100, 300, 600, 3500, 900, 500, 3400, 3000, 400, 200, 180, 2800, 0.5738, 0.5613, 0.5861, 0.5263),
 				rowFrom("autumn-fair-2025", funnelColumns, 2712, 41, 102, 1403, 410, 255, 1450, 1211, 112, 101, 86, 1194, 0.5173, 0.4985, 0.5361, 0.5401))
 		}
+	case "effect":
+		out.Columns = []*feedbackv1.Column{{Name: "opportunities", Unit: "leads", Formula: "leads that reached the stage SQL"}}
+		out.Total = rowFrom("total", out.Columns, 61)
 	case "response":
 		out.Columns = responseColumns
 		switch {
@@ -365,7 +371,7 @@ func (f *fixed) GetReport(_ context.Context, ask *feedbackv1.GetReportRequest) (
 
 func (f *fixed) ListMetrics(context.Context, *feedbackv1.ListMetricsRequest) (*feedbackv1.ListMetricsResponse, error) {
 	out := &feedbackv1.ListMetricsResponse{}
-	for _, name := range []string{"funnel", "response", "definitions", "fairness", "second-chance", "load", "scoreboard"} {
+	for _, name := range []string{"funnel", "response", "definitions", "fairness", "second-chance", "load", "effect", "scoreboard"} {
 		out.Reports = append(out.Reports, &feedbackv1.ReportInfo{Report: name, Text: "What " + name + " answers.", Dimensions: []string{"source", "own-of-" + name}})
 	}
 	out.Reports[len(out.Reports)-1].Cases = "lead"

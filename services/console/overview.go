@@ -22,6 +22,7 @@ const (
 	funnel      = "funnel"
 	response    = "response"
 	definitions = "definitions"
+	effect      = "effect"
 	fairness    = "fairness"
 	secondTry   = "second-chance"
 	load        = "load"

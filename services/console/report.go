@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
-	"github.com/leadbaton/baton/services/lead"
 )
 
 // reportTitles are the titles of reports whose name is not title enough.
@@ -34,7 +33,7 @@ func reportTitle(name string) string {
 // splits are what reports are split by where nobody chooses.
 var splits = map[string]string{
 	definitions: "version", "quality": "source", "scoreboard": "source", "conversion": "definition", "leak": "pool", "purpose": "purpose", "segments": "industry",
-	"reasons": "reason", "phrases": "phrase", "hygiene": "person", "sla": "clock", "padding": "source", "growth": "quarter", "effect": "week", "training": "month",
+	"reasons": "reason", "phrases": "phrase", "hygiene": "person", "sla": "clock", "padding": "source", "growth": "quarter", effect: "week", "training": "month",
 }
 
 // personReports are by person and not split further.
@@ -46,6 +45,11 @@ type reportView struct {
 	Definition, Horizon     string
 	// Frame, Where, Past and Known are the rest of the question, as it was typed.
 	Frame, Where, Past, Known string
+	// Campaigned says that the report is of one campaign, by its weeks: Campaign, which was
+	// Launched then; Campaigns are those to choose from where none is chosen.
+	Campaigned         bool
+	Campaign, Launched string
+	Campaigns          []link
 	// Filters are what Where can name; empty = the report cannot be limited.
 	Filters string
 	// Awaits says that answers count for so many days only.
@@ -155,9 +159,6 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	}
 	var all []link
 	for _, one := range catalogue.GetReports() {
-		if one.GetReport() == "effect" && name != "effect" {
-			continue // it is of one campaign, which its address names
-		}
 		all = append(all, link{Label: reportTitle(one.GetReport()), To: "/reports/" + one.GetReport(), Current: one.GetReport() == name, About: one.GetText()})
 	}
 	at := slices.IndexFunc(all, func(l link) bool { return l.Current })
@@ -170,6 +171,9 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return err
 	}
+	if name == effect && ask.GetCampaign() == "" {
+		return c.chooseCampaign(w, r, v, reportView{Name: name, Title: title, Reports: all, Population: catalogue.GetReports()[at].GetText()})
+	}
 	got, err := v.reports.GetReport(r.Context(), ask)
 	if err != nil {
 		return err
@@ -179,6 +183,7 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	view := reportView{
 		Name: name, Title: title, Reports: all, Split: cmp.Or(q.Get("by"), splits[name]), Remarks: got.GetRemarks(), Population: got.GetPopulation(), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Pool: q.Get("pool"),
 		Frame: q.Get("frame"), Where: q.Get("where"), Past: q.Get("as-of"), Known: q.Get("known-at"),
+		Campaigned: name == effect, Campaign: ask.GetCampaign(), Launched: q.Get("launched"),
 		Definition: q.Get("definition"), Horizon: q.Get("horizon"), Historical: ask.GetHistorical(),
 		AsOf: instant(got.GetAsOf()), Sequence: got.GetSequence(),
 		Columns: columnsOf(got), Baseline: instant(got.GetBaseline()), AtBaseline: got.GetAtBaseline(), Earlier: ask.GetEarlier(),
@@ -197,8 +202,10 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	for _, col := range got.GetColumns() {
 		view.listed[col.GetName()] = col.GetListed()
 	}
-	view.Frames = timeFrames(name, q, c.systemTime(st), !view.Baseline.IsZero())
-	view.AllTime = view.Frames[len(view.Frames)-1].To
+	if !view.Campaigned { // whose weeks are those around its launch
+		view.Frames = timeFrames(name, q, c.systemTime(st), !view.Baseline.IsZero())
+		view.AllTime = view.Frames[len(view.Frames)-1].To
+	}
 	for _, d := range append([]string{""}, catalogue.GetReports()[at].GetDimensions()...) {
 		text := d
 		switch {
@@ -244,6 +251,30 @@ func (c *console) showReport(w http.ResponseWriter, r *http.Request, v *visit) e
 	return nil
 }
 
+// notStated is the key of a report's row of what is not stated.
+const notStated = "(none)"
+
+// chooseCampaign asks whose effect a reader wants to see, and offers those that leads
+// came from.
+func (c *console) chooseCampaign(w http.ResponseWriter, r *http.Request, v *visit, view reportView) error {
+	funnel, err := v.reports.GetReport(r.Context(), &feedbackv1.GetReportRequest{Report: "funnel", By: "campaign"})
+	if err != nil {
+		return err
+	}
+	view.Campaigned = true
+	for _, row := range funnel.GetRows() {
+		if name := row.GetKey(); name != notStated {
+			view.Campaigns = append(view.Campaigns, link{Label: name, To: "/reports/" + view.Name + "?" + url.Values{"campaign": {name}}.Encode()})
+		}
+	}
+	view.Empty = "Nothing is known of any campaign: it comes from utm_campaign, or from the field campaign of a file. The launch of one that has no leads yet can be given all the same."
+	if len(view.Campaigns) > 0 {
+		view.Empty = "Choose a campaign. Its first lead says when it was launched, unless you do."
+	}
+	c.render(w, r, http.StatusOK, "report", v.session, pageData{Title: view.Title, Nav: view.Name, Body: view})
+	return nil
+}
+
 // linked makes each figure of a row lead to the leads that it counted.
 func (v *reportView) linked(cells []cell, q url.Values, key string) {
 	for i, col := range v.Columns {
@@ -260,7 +291,7 @@ func (v *reportView) linked(cells []cell, q url.Values, key string) {
 }
 
 // questionFields are what a report's address says of its question.
-var questionFields = []string{"by", "pool", "definition", "horizon", "historical", "frame", "where", "as-of", "known-at", "from", "to", "earlier"}
+var questionFields = []string{"by", "pool", "definition", "horizon", "historical", "frame", "where", "as-of", "known-at", "from", "to", "earlier", "campaign", "launched"}
 
 // onlyAsked are the fields of a question alone.
 func onlyAsked(q url.Values) url.Values {
@@ -288,7 +319,7 @@ func (v *reportView) persons(name string, got *feedbackv1.Report) {
 			DeclinedAt: instant(c.GetDeclinedAt()), TakenAt: instant(c.GetTakenAt()),
 		}
 		if c.GetValueMinor() != 0 {
-			one.Worth = lead.Money(c.GetValueMinor(), c.GetCurrency())
+			one.Worth = money(c.GetValueMinor(), c.GetCurrency())
 		}
 		v.Chances = append(v.Chances, one)
 	}
@@ -307,12 +338,15 @@ func cellsOf(row *feedbackv1.ReportRow, cols []column) reportRow {
 }
 
 func reportRequest(name string, q url.Values) (*feedbackv1.GetReportRequest, error) {
-	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes", Earlier: q.Get("earlier") == "yes", Pool: q.Get("pool"), Campaign: q.Get("campaign")}
+	ask := &feedbackv1.GetReportRequest{Report: name, By: q.Get("by"), Historical: q.Get("historical") == "yes", Earlier: q.Get("earlier") == "yes", Pool: q.Get("pool"), Campaign: strings.TrimSpace(q.Get("campaign"))}
 	var err error
 	if ask.From, err = dayOf(q.Get("from")); err != nil {
 		return nil, err
 	}
 	if ask.To, err = dayOf(q.Get("to")); err != nil {
+		return nil, err
+	}
+	if ask.Launched, err = instantOf(strings.TrimSpace(q.Get("launched"))); err != nil {
 		return nil, err
 	}
 	ask.Frame = q.Get("frame")
@@ -373,6 +407,7 @@ var firstFigures = map[string]string{
 	"disputes": "Nothing was disputed. A dispute is opened on the page of a lead, or a sample is drawn for review: baton dispute draw --from DAY",
 	"phrases":  "Nobody has noted a phrase. Who talked with the person does, under “What you learned” on the lead's page.",
 	"hygiene":  "No lead was accepted of which the agreement requires an answer. What is required stands in the agreement, under feedback.",
+	"training": "Nobody has asked to listen to a talk. Somebody of marketing does: baton lead ride ask ID",
 	"sla":      "No clock has run. The agreement says, under clocks, what has to happen by when.",
 }
 

@@ -14,7 +14,6 @@ import (
 
 	feedbackv1 "github.com/leadbaton/baton/proto/gen/baton/feedback/v1"
 	"github.com/leadbaton/baton/services/internal/access"
-	"github.com/leadbaton/baton/services/lead"
 )
 
 // targetsView is one quarter: what both departments want of it, how far it is, and what
@@ -248,7 +247,7 @@ func outcomeWord(o feedbackv1.TargetOutcome) string {
 
 func amountOf(t *feedbackv1.Target, n int64) string {
 	if t.GetOutcome() == feedbackv1.TargetOutcome_TARGET_OUTCOME_WON_VALUE {
-		return lead.Money(n, t.GetCurrency())
+		return money(n, t.GetCurrency())
 	}
 	return strconv.FormatInt(n, 10)
 }

@@ -67,9 +67,9 @@ func TestTargetsPage(t *testing.T) {
 	s := newStand(t)
 	s.signIn(cloToken)
 	s.get("/targets").has(t, 200, "2026-q1: from", "Both departments have signed these targets.", "Targets of 2026-q1, counted up to event 1234 of the log", "clo ana 120 83 37",
-		"value of deals won by version 2 clo ana 2000.00 EUR 2500.50 EUR –", "mql 90 81 77 64")
+		"value of deals won by version 2 clo ana 2,000.00 EUR 2,500.50 EUR –", "mql 90 81 77 64")
 	s.get("/targets?quarter=2026-q2").has(t, 200, "what only one side has signed is no target", "The signature of sales is missing. baton target sign 2026-q2 --as sales --key sales.key", "Waits for signatures Targets of 2026-q2 <as signed>")
-	s.get("/targets?quarter=2025-q4").has(t, 200, "It was closed on 2026-01-03 09:00:00 UTC", "clo ana 120 83 70 50 75", "2000.00 EUR 2500.50 EUR 1300.00 EUR 700.00 EUR 2010.00 EUR",
+	s.get("/targets?quarter=2025-q4").has(t, 200, "It was closed on 2026-01-03 09:00:00 UTC", "clo ana 120 83 70 50 75", "2,000.00 EUR 2,500.50 EUR 1,300.00 EUR 700.00 EUR 2,010.00 EUR",
 		"Target revenue was missed and has no owner and no plan", "mql: clo, until 2026-03-01 00:00:00 UTC two webinars <more>")
 	s.fixed.empty = true
 	s.get("/targets").has(t, 200, "No quarter has targets yet.", "baton target propose 2026-q1 --file targets.yaml")

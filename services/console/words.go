@@ -143,6 +143,16 @@ func count(n int64) template.HTML {
 	return template.HTML(`<data value="` + digits + `">` + grouped(digits) + `</data>`) // #nosec G203 -- digits only
 }
 
+// money is a value in minor units, such as "1,234.50 EUR".
+func money(minor int64, currency string) string {
+	amount, currency, _ := strings.Cut(lead.Money(minor, currency), " ")
+	whole, cents, fraction := strings.Cut(amount, ".")
+	if fraction {
+		cents = "." + cents
+	}
+	return grouped(whole) + cents + " " + currency
+}
+
 func grouped(digits string) string {
 	sign := ""
 	if strings.HasPrefix(digits, "-") {

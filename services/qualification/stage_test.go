@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	leadv1 "github.com/leadbaton/baton/proto/gen/baton/lead/v1"
+	"github.com/leadbaton/baton/services/agreement"
 	"github.com/leadbaton/baton/services/lead"
 )
 
@@ -24,7 +25,7 @@ func TestStageIsWhatATrialSays(t *testing.T) {
 			p.Calls[i].Known = p.Known
 			calls = append(calls, p.Calls[i].Call)
 		}
-		got := StageBy(rules, 1, p.Known, calls)
+		got := StageBy(rules, 1, agreement.Facts{Features: p.Known.Features, Touches: p.Known.Touches, Now: p.Known.At}, calls)
 		want := (side{rules, 1}).decide(p).stands
 		if want == standsWaiting {
 			want = standsLead

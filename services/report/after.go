@@ -141,11 +141,12 @@ func (r *leadRow) told(e *ledger.Event, c *changes) {
 			lines(b.GetWhy()), lines(b.GetMissing()), lines(b.GetPhrases()), b.GetAgreementVersion(),
 		})
 	default:
-		c.disputed(id, e)
+		c.between(id, e)
 	}
 }
 
-func (c *changes) disputed(id string, e *ledger.Event) {
+// between follows what the departments say to each other about a lead.
+func (c *changes) between(id string, e *ledger.Event) {
 	say := func(query string, args ...any) { c.singles = append(c.singles, single{query, args}) }
 	switch b := e.Body.(type) {
 	case *leadv1.DisputeOpened:
@@ -159,6 +160,12 @@ func (c *changes) disputed(id string, e *ledger.Event) {
 	case *leadv1.DisputeDecided:
 		say("UPDATE disputes SET decided_at = ?, verdict = ?, criterion = ?, questionnaire_version = ?, finding = ? WHERE dispute_id = ?",
 			nanos(e.Occurred), enumWord(b.GetVerdict().String(), "DISPUTE_VERDICT_"), b.GetCriterion(), b.GetQuestionnaireVersion(), b.GetFinding(), b.GetDisputeId())
+	case *leadv1.RideAlongRequested:
+		say("INSERT INTO rides (lead_id, ride_id, member, asked_at) VALUES (?, ?, ?, ?) ON CONFLICT (lead_id, ride_id) DO NOTHING",
+			id, b.GetRideId(), b.GetMember(), nanos(e.Occurred))
+	case *leadv1.RideAlongHeld:
+		held := nanos(e.Occurred)
+		say("UPDATE rides SET held_at = ? WHERE lead_id = ? AND ride_id = ? AND (held_at IS NULL OR held_at > ?)", held, id, b.GetRideId(), held)
 	}
 }
 

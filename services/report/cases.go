@@ -21,6 +21,7 @@ const (
 	casesFeedback   = "feedback"
 	casesTouches    = "touch"
 	casesDisputes   = "dispute"
+	casesRides      = "ride along"
 	// casesAcceptances are times that somebody got a lead as their own.
 	casesAcceptances = "acceptance"
 )
@@ -295,7 +296,10 @@ var ofLeads = map[string]happening{
 // ofCase is what happened to leads of one kind.
 func (q Question) ofCase(kind string) happening {
 	t := ofLeads[kind]
-	if kind == casesDisputes {
+	switch kind {
+	case casesRides:
+		t = happening{table: "rides", at: "t.asked_at", columns: fmt.Sprintf("COALESCE(t.held_at <= %d, FALSE) AS held", q.until())}
+	case casesDisputes:
 		// A case that is open at the question's instant has no answer yet.
 		by := func(instant, what, column, none string) string {
 			return fmt.Sprintf(", CASE WHEN t.%s <= %d THEN %s ELSE %s END AS %s", instant, q.until(), what, none, column)

@@ -64,7 +64,6 @@ type mqls struct {
 	judges map[int64]Judge
 	leads  map[string]*qualifiedLead
 	found  map[string]*mql
-	rides  map[string][]*rideAlong
 }
 
 type qualifiedLead struct {
@@ -95,14 +94,6 @@ func (m *mqls) apply(e *ledger.Event) {
 	case *leadv1.LeadQualified:
 		if l != nil {
 			m.qualified(l, body, e)
-		}
-	case *leadv1.RideAlongRequested:
-		m.rides[id] = append(m.rides[id], &rideAlong{id: body.GetRideId(), asked: e.Occurred})
-	case *leadv1.RideAlongHeld:
-		for _, r := range m.rides[id] {
-			if r.id == body.GetRideId() {
-				first(&r.held, e.Occurred)
-			}
 		}
 	default:
 		return
@@ -146,7 +137,7 @@ func (r *Reports) counted(ctx context.Context, q Question, sequence uint64) (*mq
 	if r.foldedFor == of && r.folded != nil {
 		return r.folded, nil
 	}
-	fold := &mqls{under: r.Under, judges: map[int64]Judge{}, leads: map[string]*qualifiedLead{}, found: map[string]*mql{}, rides: map[string][]*rideAlong{}}
+	fold := &mqls{under: r.Under, judges: map[int64]Judge{}, leads: map[string]*qualifiedLead{}, found: map[string]*mql{}}
 	if sequence > 0 {
 		err := r.log.Read(ctx, 1, sequence, func(e *ledger.Event) error {
 			if q.KnownAt.IsZero() || !e.Recorded.After(q.KnownAt) {

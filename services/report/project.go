@@ -71,7 +71,7 @@ func (s *Store) Reset(ctx context.Context, ledgerID string) error {
 // tables are all of them but the position.
 var tables = []string{
 	"leads", "stage_history", "assignments", "duplicates", "agreement_versions", "turns", "turn_sets", "turn_adjustments", "pool_seats", "members",
-	"touches", "rejections", "feedback", "disputes", "member_places", "standings", "courses",
+	"touches", "rejections", "feedback", "disputes", "member_places", "standings", "courses", "rides",
 }
 
 func (s *Store) empty(ctx context.Context, tx *sql.Tx, ledgerID string) error {

@@ -357,6 +357,7 @@ func dumpAll(t fataler, s *Store) map[string][]string {
 		"rejections":    dump(t, s, "rejections", "sequence"),
 		"feedback":      dump(t, s, "feedback", "sequence"),
 		"disputes":      dump(t, s, "disputes", "dispute_id"),
+		"rides":         dump(t, s, "rides", "lead_id, ride_id"),
 		"standings":     dump(t, s, "standings", "lead_id, from_at"),
 		"courses":       dump(t, s, "courses", "lead_id"),
 		"places":        dump(t, s, "member_places", "member, from_at"),

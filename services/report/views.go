@@ -195,6 +195,13 @@ reason text Agreed reason.
 consequence text What the reason leads to: the next person, marketing, or out.
 agreement_version integer Version of the agreement whose reason it is.
 `),
+	viewOf("v_rides", "A time that somebody of marketing asked to listen to a talk with a lead.", `
+lead_id text Lead.
+ride_id text Names it among those of the lead.
+member text* Who asked.
+asked_at instant When they asked.
+held_at instant When they had listened; null = not yet.
+`),
 	viewOf("v_speed_to_lead", "A lead that was not refused, and how soon sales answered it.", `
 lead_id text Lead.
 source text Source that it came from.
