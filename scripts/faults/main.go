@@ -186,7 +186,7 @@ func (r *runner) plant(ctx context.Context, f Fault) error {
 		return err
 	}
 	// The exit code says less than the verdict: a crash is not the test's word.
-	output, _ := r.test(ctx, f, "-overlay", overlay, "-count=1")
+	output, _ := r.test(ctx, f, overlay)
 	switch verdict(output, f.Test) {
 	case "FAIL":
 		return nil
@@ -218,7 +218,7 @@ func (r *runner) passes(ctx context.Context, f Fault) error {
 	if err, known := r.sound[key]; known {
 		return err
 	}
-	output, err := r.test(ctx, f)
+	output, err := r.test(ctx, f, "")
 	if verdict(output, f.Test) == "PASS" && err == nil {
 		r.sound[key] = nil
 		return nil
@@ -227,15 +227,34 @@ func (r *runner) passes(ctx context.Context, f Fault) error {
 	return r.sound[key]
 }
 
-// test runs the fault's test and answers what it printed.
-func (r *runner) test(ctx context.Context, f Fault, more ...string) (string, error) {
+// draws says whether the tests of a fault's package draw their cases.
+func (r *runner) draws(ctx context.Context, f Fault) bool {
+	command := exec.CommandContext(ctx, "go", "list", "-tags", f.Tags, "-f", "{{.TestImports}} {{.XTestImports}}", f.Package)
+	command.Dir = r.root
+	command.Env = environment()
+	imports, err := command.Output()
+	return err == nil && bytes.Contains(imports, []byte("pgregory.net/rapid"))
+}
+
+// test runs the fault's test and answers what it printed; an overlay holds the changed
+// code.
+func (r *runner) test(ctx context.Context, f Fault, overlay string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.limit+time.Minute)
 	defer cancel()
-	args := append([]string{"test", "-v", "-timeout", r.limit.String(), "-run", pattern(f.Test)}, more...)
+	args := []string{"test", "-v", "-timeout", r.limit.String(), "-run", pattern(f.Test)}
 	if f.Tags != "" {
 		args = append(args, "-tags", f.Tags)
 	}
-	command := exec.CommandContext(ctx, "go", append(args, f.Package)...)
+	if overlay != "" {
+		args = append(args, "-overlay", overlay, "-count=1")
+	}
+	args = append(args, f.Package)
+	if overlay != "" && r.draws(ctx, f) {
+		// Chance gets more time to find it, and what is found is not made small for
+		// anybody to read.
+		args = append(args, "-rapid.checks=400", "-rapid.shrinktime=1ms")
+	}
+	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = r.root
 	command.Env = environment()
 	// Processes that a killed test left behind must not keep us waiting.

@@ -170,8 +170,25 @@ func reportsEqualARecount(t *testing.T, s *Store) {
 		refill(rt, s, st.events, 50)
 		log := recounted(rt, st.events)
 		asksAndRecounts(rt, s, st, log, moved)
+		// Each report as it stands, and by one dimension after another as of a moment, or of
+		// what happened until or from then.
+		moment := timestamppb.New(st.events[rapid.IntRange(0, len(st.events)-1).Draw(rt, "moment")].Occurred)
 		for _, name := range ReportNames() {
 			q, again := plainQuestion(rt, st, &feedbackv1.GetReportRequest{Report: name})
+			equalsARecount(rt, s, q, again, log, moved)
+			then := &feedbackv1.GetReportRequest{Report: name}
+			switch {
+			case draws%2 == 0 || infoOf(name).cases == "" || name == reportEffect:
+				then.AsOf = moment
+			case draws%4 == 1:
+				then.Frame, then.From = frameActivity, moment
+			default:
+				then.Frame, then.To = frameActivity, moment
+			}
+			if dims := infoOf(name).dimensions(); !byPerson(name) && len(dims) > 0 {
+				then.By = dims[draws/4%len(dims)]
+			}
+			q, again = plainQuestion(rt, st, then)
 			equalsARecount(rt, s, q, again, log, moved)
 		}
 		draws++
