@@ -163,7 +163,7 @@ func TestTargetsOfAQuarter(t *testing.T) {
 	}
 	same(t, "restated", results(q.GetRestated()[0].GetResults()), []int64{3, 1, 210_000})
 	has(t, ok(t, "target", "show", "2026-q1"), "STATED", "MISSED BY", "RESTATED 1", "1500.00 EUR", "2100.00 EUR")
-	has(t, h.page("/targets?quarter=2026-q1"), "Stated", "Restated 1", "1500.00 EUR", "2100.00 EUR", "Target revenue was missed and has no owner and no plan")
+	has(t, h.page("/targets?quarter=2026-q1"), "Stated", "Restated 1", "1,500.00 EUR", "2,100.00 EUR", "Target revenue was missed and has no owner and no plan")
 	refused(t, "its targets stay as they were", "target", "propose", "2026-q1", "--file", file)
 
 	// The next quarter waits for a plan, whatever was counted anew.
