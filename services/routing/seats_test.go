@@ -128,7 +128,7 @@ func TestALargePoolSaysWhatHasChanged(t *testing.T) {
 				}
 			case 7:
 				w.present(member, random.IntN(2) == 0)
-			case 8:
+			case 8, 9, 10, 11:
 				w.folds, standby = standby, w.folds
 				w.service, other = other, w.service
 			}
