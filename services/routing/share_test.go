@@ -205,7 +205,7 @@ func TestSharesOf32PeopleAtEveryPrefix(t *testing.T) {
 				if q.turns != shareLeads {
 					t.Errorf("%d leads were given out, %d turns ran meanwhile", q.turns, q.turns-others)
 				}
-				t.Logf("%d leads; farthest from quota at any prefix: %s", q.turns, q.worst.FloatString(4))
+				t.Logf("%d leads; farthest from quota at any prefix: %s", q.turns, q.worst.FloatString(8))
 				mu.Lock()
 				defer mu.Unlock()
 				split[name] = q.got
