@@ -251,8 +251,8 @@ func (r *runner) test(ctx context.Context, f Fault, overlay string) (string, err
 	args = append(args, f.Package)
 	if overlay != "" && r.draws(ctx, f) {
 		// Chance gets more time to find it, and what is found is not made small for
-		// anybody to read.
-		args = append(args, "-rapid.checks=400", "-rapid.shrinktime=1ms")
+		// anybody to read, or kept in the tree.
+		args = append(args, "-rapid.checks=400", "-rapid.shrinktime=1ms", "-rapid.nofailfile")
 	}
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = r.root
